@@ -1,0 +1,242 @@
+"""Commands that look at something: data prepare, show, runs."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from talkwright.cli.options import (
+    Commands,
+    find,
+    note_place,
+    only,
+    print_json,
+    program,
+    with_json,
+    with_runs,
+    with_set,
+)
+
+if TYPE_CHECKING:
+    from talkwright.config import Recipe
+
+
+# --- data ----------------------------------------------------------------------------------------
+
+
+@click.group(cls=Commands)
+def data() -> None:
+    """Work with raw conversations; no model is needed."""
+
+
+@data.command()
+@click.argument("sources", nargs=-1, required=True)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Folder to write the data set to; an older data set there is replaced.",
+)
+@with_set
+@with_json
+def prepare(sources: tuple[str, ...], out: Path, overrides: tuple[str, ...], as_json: bool) -> None:
+    """Read, repair, clean, deduplicate and split conversations.
+
+    SOURCES are files, folders or globs: JSONL, JSON or CSV in the shape of OpenAI messages,
+    ShareGPT, Alpaca or prompt/completion. One recipe (.yaml) stands for the sources and data
+    settings in it. Every row that was read is accounted for in OUT/ledger.jsonl.
+
+    \b
+    Example: talkwright data prepare chats.jsonl faq.csv --out prepared --set data.test=0.2
+    """
+    from talkwright import pipeline
+    from talkwright.cli.text import counts_lines
+    from talkwright.types import to_json
+
+    only(overrides, "data", "seed")
+    recipe = _recipe_for(sources, overrides)
+    _refuse_foreign_folder(out)
+    note_place(out)
+    counts = pipeline.prepare_data(recipe.data, seed=recipe.seed, out=out)
+    if as_json:
+        print_json({**to_json(counts), "out": str(out)})
+        return
+    print(counts_lines(counts))
+    print(f"\nWritten: {out}\nNext:    {program()} show {shlex.quote(str(out))}")
+
+
+def _recipe_for(sources: Sequence[str], overrides: Sequence[str]) -> Recipe:
+    from talkwright.config import build_recipe, load_recipe
+
+    if len(sources) == 1 and sources[0].endswith((".yaml", ".yml")):
+        return load_recipe(sources[0], tuple(overrides))
+    return build_recipe({"data": {"sources": list(sources)}}, tuple(overrides), where="data prepare")
+
+
+def _refuse_foreign_folder(out: Path) -> None:
+    # Writing a data set replaces the folder, so it must be new, empty, or a data set already.
+    from talkwright.errors import ArtefactError
+    from talkwright.runs import manifest
+
+    if not out.exists():
+        return
+    if not out.is_dir():
+        raise ArtefactError(f"{out}: this is a file; --out names a folder")
+    if not any(out.iterdir()):
+        return
+    try:
+        manifest(out, "dataset")
+    except ArtefactError:
+        raise ArtefactError(
+            f"{out}: this folder is not empty and not a data set of talkwright, so it is not "
+            "replaced. Name a new folder with --out."
+        ) from None
+
+
+# --- show ----------------------------------------------------------------------------------------
+
+
+@click.command()
+@click.argument("source", default="latest")
+@click.option("--model", help="Base model whose template and tokenizer to use.  [default: the run's]")
+@click.option(
+    "-n", "number", type=click.IntRange(min=1), default=3, show_default=True, help="Examples to show."
+)
+@click.option("--ids", is_flag=True, help="Write each token's id behind it.")
+@with_set
+@with_runs
+@with_json
+def show(
+    source: str,
+    model: str | None,
+    number: int,
+    ids: bool,
+    overrides: tuple[str, ...],
+    folder: Path,
+    as_json: bool,
+) -> None:
+    """Show every token, and which ones the model learns from.
+
+    SOURCE is a file of conversations, a prepared data set, or a run. Learnt tokens are
+    highlighted; without a terminal, or with NO_COLOR set, they stand in [[double brackets]].
+
+    \b
+    Example: talkwright show chats.jsonl --model smollm2-135m -n 1 --ids
+    """
+    from talkwright import pipeline
+    from talkwright.cli.text import tokens_text
+
+    only(overrides, "template", "model")
+    examples = pipeline.show(source, model=model, n=number, runs=folder, overrides=overrides)
+    if as_json:
+        print_json(examples)
+        return
+    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    for position, example in enumerate(examples, 1):
+        learnt = sum(label != -100 for label in example["labels"])
+        print(f"--- example {position}: {len(example['labels'])} tokens, {learnt} learnt from")
+        print(tokens_text(example, ids=ids, colour=colour))
+
+
+# --- runs ----------------------------------------------------------------------------------------
+
+
+@click.group(cls=Commands, invoke_without_command=True)
+@click.pass_context
+def runs(context: click.Context) -> None:
+    """List the runs on this machine, or show one."""
+    if context.invoked_subcommand is None:
+        context.invoke(list_runs)
+
+
+@runs.command("list")
+@with_runs
+@with_json
+def list_runs(folder: Path, as_json: bool) -> None:
+    """List the runs, oldest first, with their finished stages.
+
+    \b
+    Example: talkwright runs list
+    """
+    from talkwright import runs as on_disk
+
+    rows: list[dict[str, Any]] = [
+        {
+            "run": str(found),
+            "name": found.name,
+            "model": _model_of(found),
+            "stages": list(_stages(found)),
+        }
+        for found in sorted(
+            on_disk.list_runs(folder), key=lambda run: (run / "recipe.json").stat().st_mtime
+        )
+    ]
+    if as_json:
+        print_json(rows)
+        return
+    if not rows:
+        print(f"There are no runs in {folder} yet. Make one: {program()} run recipe.yaml")
+    for row in rows:
+        stages = ", ".join(row["stages"]) or "nothing finished"
+        print(f"{row['name']:<32}  {row['model'] or 'damaged':<20}  {stages}")
+
+
+@runs.command("show")
+@click.argument("run", default="latest")
+@with_runs
+@with_json
+def show_run(run: str, folder: Path, as_json: bool) -> None:
+    """Show what a run was made from and how it turned out.
+
+    \b
+    Example: talkwright runs show quickstart
+    """
+    from talkwright import pipeline
+    from talkwright.cli.text import comparison_table
+    from talkwright.runs import read_json
+    from talkwright.types import to_json
+
+    found = find(run, folder)
+    stages = _stages(found)
+    comparisons = pipeline.comparisons_of(found) if "compare" in stages else []
+    if as_json:
+        about = {name: read_json(found / f"{name}.json") for name in ("recipe", "environment")}
+        print_json({"run": str(found), "stages": stages, **about, "comparison": to_json(comparisons)})
+        return
+    print(found)
+    for name, manifest in stages.items():
+        print(f"  {name:<16}{manifest['made']}  {manifest['seconds']:>8.1f} s")
+    if comparisons:
+        print(f"\n{comparison_table(comparisons)}")
+    if (found / "report.html").is_file():
+        print(f"\nReport: {found / 'report.html'}")
+
+
+def _model_of(found: Path) -> str | None:
+    from talkwright.errors import ArtefactError
+    from talkwright.runs import read_json
+
+    try:
+        return str(read_json(found / "recipe.json")["model"]["name"])
+    except (ArtefactError, KeyError, TypeError):
+        return None  # a damaged run must not hide the others
+
+
+def _stages(found: Path) -> dict[str, dict[str, Any]]:
+    """Manifests of a run's finished stages by folder, in the order of the pipeline."""
+    from talkwright.errors import ArtefactError
+    from talkwright.runs import manifest
+
+    stages = {}
+    for name in ("data", "check", "train", "evaluate/base", "evaluate/tuned", "compare"):
+        try:
+            stages[name] = manifest(found / name)
+        except ArtefactError:
+            continue
+    return stages

@@ -1,0 +1,166 @@
+"""Commands that make something: run, train, evaluate, compare, report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from talkwright.cli.options import (
+    command_for,
+    find,
+    note_place,
+    print_json,
+    recipe_for,
+    with_json,
+    with_runs,
+    with_set,
+)
+from talkwright.cli.text import comparison_table, summary_lines
+
+
+@click.command()
+@click.argument("recipe", type=click.Path(path_type=Path))
+@with_set
+@with_runs
+@with_json
+def run(recipe: Path, overrides: tuple[str, ...], folder: Path, as_json: bool) -> None:
+    """Go the whole way from raw files to a report.
+
+    Prepare, check, train, evaluate, compare, report. Finished stages are kept: the same command
+    again goes on where it was, and repeats only what a changed setting or file touches.
+
+    \b
+    Example: talkwright run recipes/quickstart.yaml --set train.epochs=5
+    """
+    from talkwright import pipeline
+
+    done = _run(recipe, overrides, folder, until=None)
+    comparisons = pipeline.comparisons_of(done)
+    page = done / "report.html"
+    if as_json:
+        from talkwright.types import to_json
+
+        print_json({"run": str(done), "report": str(page), "comparison": to_json(comparisons)})
+        return
+    print(comparison_table(comparisons))
+    print(f"\nReport: {page}\n\nNext:")
+    for command, purpose in (
+        (command_for("chat", done), "talk to it here"),
+        (command_for("serve", done), "talk to it in the browser"),
+        (command_for("show", done), "see the tokens it learnt from"),
+    ):
+        print(f"  {command:<52}  {purpose}")
+
+
+@click.command()
+@click.argument("recipe", type=click.Path(path_type=Path))
+@with_set
+@with_runs
+@with_json
+def train(recipe: Path, overrides: tuple[str, ...], folder: Path, as_json: bool) -> None:
+    """Prepare, check and train, and stop there.
+
+    An interrupted training goes on at its last checkpoint when the same command is typed again.
+
+    \b
+    Example: talkwright train recipe.yaml --set train.max_steps=100
+    """
+    from talkwright.runs import read_json
+
+    done = _run(recipe, overrides, folder, until="train")
+    summary = read_json(done / "train" / "summary.json")
+    if as_json:
+        print_json({"run": str(done), "summary": summary})
+        return
+    print(summary_lines(summary))
+    print(f"\nTrained: {done}\nNext:    {command_for('evaluate', done)}")
+
+
+def _run(path: Path, overrides: Sequence[str], folder: Path, until: Literal["train"] | None) -> Path:
+    from talkwright import pipeline
+    from talkwright.config import load_recipe
+
+    recipe = load_recipe(path, tuple(overrides))
+    note_place(folder)
+    return pipeline.run(recipe, folder, recipe_text=path.read_text(encoding="utf-8"), until=until)
+
+
+@click.command()
+@click.argument("run", default="latest")
+@with_set
+@with_runs
+@with_json
+def evaluate(run: str, overrides: tuple[str, ...], folder: Path, as_json: bool) -> None:
+    """Ask base and tuned model the held-out questions.
+
+    Their answers are scored and compared. RUN is a run's folder, its name or the beginning of it;
+    left out, the newest run.
+
+    \b
+    Example: talkwright evaluate quickstart --set evaluate.prompts=20
+    """
+    from talkwright import pipeline
+
+    found = find(run, folder)
+    pipeline.evaluate_run(found, recipe_for(found, overrides, "evaluate", "compare"))
+    comparisons = pipeline.comparisons_of(found)
+    if as_json:
+        from talkwright.types import to_json
+
+        print_json({"run": str(found), "comparison": to_json(comparisons)})
+    else:
+        print(comparison_table(comparisons))
+
+
+@click.command()
+@click.argument("a", default="latest")
+@click.argument("b", required=False)
+@with_set
+@with_runs
+@with_json
+def compare(a: str, b: str | None, overrides: tuple[str, ...], folder: Path, as_json: bool) -> None:
+    """Say whether B answers better than A, and how sure that is.
+
+    A and B are runs; their tuned models are compared over the items both were asked. With A alone,
+    its base model is compared with its tuned one.
+
+    \b
+    Example: talkwright compare quickstart-1a2b3c4d quickstart-5e6f7a8b
+    """
+    from talkwright import pipeline
+
+    first = find(a, folder)
+    second = find(b, folder) if b is not None else None
+    section = recipe_for(first, overrides, "compare").compare
+    comparisons = pipeline.compare_runs(first, second, section)
+    if as_json:
+        from talkwright.types import to_json
+
+        print_json(to_json(comparisons))
+    elif second is None:
+        print(comparison_table(comparisons))
+    else:
+        print(comparison_table(comparisons, first.name, second.name))
+
+
+@click.command()
+@click.argument("run", default="latest")
+@with_runs
+@with_json
+def report(run: str, folder: Path, as_json: bool) -> None:
+    """Write a run's report page anew, from what is on disk.
+
+    \b
+    Example: talkwright report quickstart
+    """
+    from talkwright import pipeline
+
+    found = find(run, folder)
+    page = pipeline.report_run(found)
+    if as_json:
+        print_json({"run": str(found), "report": str(page)})
+    else:
+        print(page)

@@ -1,0 +1,46 @@
+"""The recipe: one YAML file, one strict section per stage.
+
+In: a file or a dict, and `--set` overrides. Out: a frozen `Recipe`; a stage function receives its own
+section of it, never the whole. The resolved form (every default filled in) is saved with the run.
+Refuses (RecipeError) unknown keys, with a suggestion, wrong types, which are not coerced, and settings
+that would have no effect.
+"""
+
+from __future__ import annotations
+
+from talkwright.config.read import build_recipe, dump_recipe, load_recipe, parse_yaml
+from talkwright.config.sections import (
+    Columns,
+    CompareSection,
+    DataSection,
+    EvaluateSection,
+    LoraSection,
+    ModelSection,
+    Recipe,
+    ReportSection,
+    Section,
+    ServeSection,
+    SourceSection,
+    TemplateSection,
+    TrainSection,
+)
+
+__all__ = [
+    "Columns",
+    "CompareSection",
+    "DataSection",
+    "EvaluateSection",
+    "LoraSection",
+    "ModelSection",
+    "Recipe",
+    "ReportSection",
+    "Section",
+    "ServeSection",
+    "SourceSection",
+    "TemplateSection",
+    "TrainSection",
+    "build_recipe",
+    "dump_recipe",
+    "load_recipe",
+    "parse_yaml",
+]

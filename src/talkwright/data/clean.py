@@ -1,0 +1,302 @@
+"""From what a row says to a conversation worth learning: named repairs, or the reason to drop it."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from html.entities import html5
+from typing import Any
+
+from talkwright.config import DataSection
+from talkwright.types import Message
+
+# What a row may grow to in markup before it is not even cleaned: keeps a huge row cheap.
+_MARKUP_ALLOWANCE = 10
+
+_THINK = re.compile(r"\s*<think>(.*?)</think>(.*)", re.DOTALL)
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_EMAIL = re.compile(
+    r"(?<![\w.+%-])(?!git@)[\w][\w.+%'-]{0,63}@(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){1,8}[^\W\d_]{2,24}(?![\w@-])"
+)
+
+Cleaned = tuple[tuple[Message, ...], tuple[str, ...]]
+
+
+def clean(messages: tuple[Message, ...], section: DataSection | None) -> Cleaned | str:
+    """Clean one conversation: its messages with the names of the repairs, or its drop reason.
+
+    Without a `section` only the order of turns is put right, and text is left alone except for what
+    is not valid Unicode.
+    """
+    if section and sum(map(_size, messages)) > section.max_chars * _MARKUP_ALLOWANCE:
+        return "too_long"
+    repairs: dict[str, None] = {}
+    turns = _in_order([_split_thinking(message, repairs) for message in messages], repairs)
+    if isinstance(turns, str):
+        return turns
+    for name, step in _text_steps(section, turns):
+        turns = [_apply(step, name, message, repairs) for message in turns]
+    turns = _in_order(turns, repairs)  # cleaning may have emptied a turn
+    if isinstance(turns, str):
+        return turns
+    if section and sum(map(_size, turns)) > section.max_chars:
+        return "too_long"
+    return tuple(turns), tuple(repairs)
+
+
+def _size(message: Message) -> int:
+    return len(message.content) + len(message.thinking or "")
+
+
+# --- text ----------------------------------------------------------------------------------------
+
+
+def _text_steps(
+    section: DataSection | None, turns: list[Message]
+) -> list[tuple[str, Callable[[str], str]]]:
+    steps: list[tuple[str, Callable[[str], str]]] = []
+    if section and section.fix_unicode:
+        steps.append(("fixed_line_ends", fix_line_ends))
+        steps.append(("fixed_unicode", fix_unicode))
+    steps.append(("fixed_unicode", lambda text: _SURROGATE.sub("\ufffd", text)))
+    if section and section.strip_html and not _about_markup(turns):
+        steps.append(("stripped_html", strip_html))
+    if section and section.mask_emails:
+        steps.append(("masked_email", mask_emails))
+    if section:
+        steps.append(("stripped_whitespace", str.strip))
+    return steps
+
+
+def _apply(step: Callable[[str], str], name: str, message: Message, repairs: dict[str, None]) -> Message:
+    content = step(message.content)
+    thinking = message.thinking if message.thinking is None else step(message.thinking)
+    if content == message.content and thinking == message.thinking:
+        return message
+    repairs[name] = None
+    return Message(message.role, content, thinking)
+
+
+def _split_thinking(message: Message, repairs: dict[str, None]) -> Message:
+    if message.role != "assistant" or message.thinking is not None:
+        return message
+    found = _THINK.match(message.content)
+    if not found:
+        return message
+    repairs["split_thinking"] = None
+    return Message("assistant", found[2].strip(), found[1].strip() or None)
+
+
+def fix_line_ends(text: str) -> str:
+    r"""Make every line end `\n`."""
+    return _LINE_END.sub("\n", text)
+
+
+def fix_unicode(text: str) -> str:
+    """Repair mojibake, control characters and broken surrogates; leave quotes alone."""
+    if text.isascii() and not _CONTROL.search(text):
+        return text
+    import ftfy
+
+    return str(ftfy.fix_text(text, _ftfy_config()))
+
+
+_LINE_END = re.compile("\r\n?|[\u2028\u2029]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+
+
+@cache
+def _ftfy_config() -> Any:
+    import ftfy
+
+    return ftfy.TextFixerConfig(
+        unescape_html=False,
+        uncurl_quotes=False,
+        fix_latin_ligatures=False,
+        fix_character_width=False,
+        normalization="NFC",
+        explain=False,
+    )
+
+
+def mask_emails(text: str) -> str:
+    """Replace e-mail addresses by `[email]`."""
+    return _EMAIL.sub("[email]", text) if "@" in text else text
+
+
+# --- HTML ----------------------------------------------------------------------------------------
+
+_BLOCK_NAMES = """
+    address article aside blockquote body center div dl dd dt fieldset figure footer form h1 h2 h3 h4
+    h5 h6 head header html li main nav ol p pre section table tbody tfoot thead tr ul
+"""
+_INLINE_NAMES = """
+    a abbr b bdi bdo big button cite code del dfn em font i ins kbd label mark q s samp small span
+    strike strong sub sup td th time title tt u var script style o:p
+"""
+_BLOCK = frozenset(_BLOCK_NAMES.split())
+_ALONE = frozenset(("br", "hr", "img", "wbr", "meta", "link"))
+_ELEMENTS = _BLOCK | _ALONE | frozenset(_INLINE_NAMES.split())
+# Sloppy HTML leaves these open, and nobody uses them as placeholders.
+_OFTEN_OPEN = frozenset(("p", "li", "tr", "td", "th", "div"))
+
+_TAG = re.compile(
+    r"<(?P<close>/?)(?P<name>[A-Za-z][A-Za-z0-9:]{0,10})"
+    r"(?P<rest>(?:\s+[\w:@-]+(?:\s*=\s*(?:\"[^\"<]{0,4000}\"|'[^'<]{0,4000}'|[^\s\"'<>=]{1,2000}))?){0,40})\s*/?>"
+)
+_DOCTYPE = re.compile(r"<!doctype[^<>]{0,200}>", re.IGNORECASE)
+_INVISIBLE = tuple(
+    (re.compile(opening, re.IGNORECASE), re.compile(closing, re.IGNORECASE))
+    for opening, closing in (
+        (r"<!--", r"-->"),
+        (r"<script\b[^<>]{0,2000}>", r"</script\s*>"),
+        (r"<style\b[^<>]{0,2000}>", r"</style\s*>"),
+    )
+)
+_LINK = re.compile(
+    r"<a\s[^<>]{0,2000}?href\s*=\s*[\"'](?P<url>(?:https?|mailto):[^\"'<>]{1,2000})[\"'][^<>]{0,2000}>"
+    r"(?P<text>[^<]{0,2000})</a\s*>",
+    re.IGNORECASE,
+)
+_ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
+_CODE = re.compile(r"(```.*?(?:```|\Z)|`[^`\n]{1,2000}`)", re.DOTALL)
+_MARKUP_TALK = re.compile(
+    r"\b(?:x?html\d?|xml|svg|css|javascript|jsx|markup|tags?)\b",
+    re.IGNORECASE | re.ASCII,  # ASCII: Chinese and Japanese put no space after the word
+)
+
+
+def _about_markup(turns: list[Message]) -> bool:
+    # Where the talk is about markup, the markup is the answer and not dirt.
+    return any(_MARKUP_TALK.search(_TAG.sub(" ", turn.content)) for turn in turns)
+
+
+def strip_html(text: str) -> str:
+    """Turn HTML tags and entities into plain text, outside code.
+
+    Only names of HTML elements count, and one that could be a placeholder (`<address>`) only with
+    an attribute or with its closing tag; `a < b`, `<your name>` and `List<String>` stay.
+    """
+    if "<" not in text and "&" not in text:
+        return text
+    parts = _CODE.split(text)
+    if len(parts) == 1:
+        return _strip(text)
+    return "".join(part if index % 2 else _strip(part) for index, part in enumerate(parts))
+
+
+def _strip(text: str) -> str:
+    if "<" in text and _has_tags(text):
+        text = _strip_tags(text)
+    return _ENTITY.sub(_unescape, text) if "&" in text else text
+
+
+def _has_tags(text: str) -> bool:
+    closed = _closed(text)
+    return "<!--" in text or any(_is_tag(found, closed) for found in _TAG.finditer(text))
+
+
+def _closed(text: str) -> frozenset[str]:
+    found = [(tag["name"].lower(), bool(tag["close"])) for tag in _TAG.finditer(text)]
+    opening = {name for name, close in found if not close}
+    return frozenset(name for name, close in found if close and name in opening)
+
+
+def _is_tag(found: re.Match[str], closed: frozenset[str]) -> bool:
+    name = found["name"].lower()
+    if name not in _ELEMENTS:
+        return False
+    return name in _ALONE or name in _OFTEN_OPEN or name in closed or "=" in found["rest"]
+
+
+def _strip_tags(text: str) -> str:
+    for opening, closing in _INVISIBLE:
+        text = _without(text, opening, closing)
+    text = _LINK.sub(_link_text, _DOCTYPE.sub("", text))
+    closed = _closed(text)
+
+    def replacement(found: re.Match[str]) -> str:
+        name = found["name"].lower()
+        if not _is_tag(found, closed):
+            return found[0]
+        if name == "li":
+            return "" if found["close"] else "\n- "
+        if name in ("td", "th"):
+            return " "
+        if name in ("p", "h1", "h2", "h3", "h4", "h5", "h6"):
+            return "\n\n"
+        return "\n" if name in _BLOCK or name in ("br", "hr") else ""
+
+    text = _TAG.sub(replacement, text)
+    text = re.sub(r"[ \t]*\n[ \t]*", "\n", text)
+    return re.sub(r"\n{3,}", "\n\n", text).strip("\n")
+
+
+def _without(text: str, opening: re.Pattern[str], closing: re.Pattern[str]) -> str:
+    # Not one expression with ".*?" in it: that takes quadratic time where nothing is ever closed.
+    pieces, at = [], 0
+    while (start := opening.search(text, at)) and (end := closing.search(text, start.end())):
+        pieces.append(text[at : start.start()])
+        at = end.end()
+    return "".join(pieces) + text[at:]
+
+
+def _link_text(found: re.Match[str]) -> str:
+    address, shown = found["url"].removeprefix("mailto:"), found["text"].strip()
+    return shown if not shown or address.rstrip("/").endswith(shown) else f"{shown} ({address})"
+
+
+def _unescape(found: re.Match[str]) -> str:
+    if found[0][1] != "#" and found[0][1:] not in html5:
+        return found[0]
+    plain = html.unescape(found[0])
+    return " " if plain == "\xa0" else plain
+
+
+# --- turns ---------------------------------------------------------------------------------------
+
+
+def _in_order(messages: list[Message], repairs: dict[str, None]) -> list[Message] | str:
+    """System first, then user and assistant in turn, an answer last; or the reason it cannot be."""
+    turns = [message for message in messages if message.content.strip()]
+    if not turns:
+        return "empty"
+    if not any(turn.role == "user" for turn in turns):
+        return "no_user_turn"
+    if not any(turn.role == "assistant" for turn in turns):
+        return "no_assistant_turn"
+    if len(turns) < len(messages):
+        repairs["removed_empty_turn"] = None
+    system = [turn for turn in turns if turn.role == "system"]
+    talk = [turn for turn in turns if turn.role != "system"]
+    if turns[: len(system)] != system:
+        repairs["moved_system"] = None
+    if len(system) > 1:
+        repairs["merged_system"] = None
+        system = [Message("system", "\n\n".join(dict.fromkeys(turn.content for turn in system)))]
+    while talk and talk[0].role != "user":
+        talk.pop(0)
+        repairs["dropped_leading_assistant"] = None
+    while talk and talk[-1].role != "assistant":
+        talk.pop()
+        repairs["dropped_trailing_user"] = None
+    if not talk:
+        return "no_assistant_turn"
+    return system + _merged(talk, repairs)
+
+
+def _merged(talk: list[Message], repairs: dict[str, None]) -> list[Message]:
+    merged = [talk[0]]
+    for turn in talk[1:]:
+        last = merged[-1]
+        if turn.role != last.role or turn.role == "tool":  # several tools may answer one call
+            merged.append(turn)
+            continue
+        repairs["merged_turns"] = None
+        thoughts = [thought for thought in (last.thinking, turn.thinking) if thought]
+        content = f"{last.content}\n\n{turn.content}"
+        merged[-1] = replace(last, content=content, thinking="\n\n".join(thoughts) or None)
+    return merged

@@ -1,0 +1,167 @@
+"""From a path in the recipe to the text of files: finding, refusing, decoding."""
+
+from __future__ import annotations
+
+import difflib
+import glob
+from bisect import bisect_left
+from dataclasses import dataclass
+from pathlib import Path
+
+from talkwright.errors import DataError
+
+SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv")
+
+_BOMS = (
+    (b"\xef\xbb\xbf", "utf-8"),
+    (b"\xff\xfe\x00\x00", "utf-32-le"),
+    (b"\x00\x00\xfe\xff", "utf-32-be"),
+    (b"\xff\xfe", "utf-16-le"),
+    (b"\xfe\xff", "utf-16-be"),
+)
+_MAGIC = (
+    (b"\x1f\x8b", "compressed with gzip", "Unpack it first."),
+    (b"PK\x03\x04", "a zip archive or an Excel workbook", "Unpack it, or save the sheet as CSV."),
+    (b"\xd0\xcf\x11\xe0", "an old Office document", "Save it as CSV."),
+    (b"PAR1", "a Parquet file", "Convert it to JSONL first."),
+    (b"\x28\xb5\x2f\xfd", "compressed with zstd", "Unpack it first."),
+    (b"BZh", "compressed with bzip2", "Unpack it first."),
+    (b"\xfd7zXZ", "compressed with xz", "Unpack it first."),
+    (b"%PDF", "a PDF document", "Export the conversations as JSONL or CSV."),
+    (b"SQLite format 3", "an SQLite database", "Export the table as CSV."),
+)
+_WHAT_IS_READ = "JSONL, JSON, CSV and TSV text files are read."
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A decoded file. `odd_lines` are the 1-based lines that were not UTF-8, in order."""
+
+    content: str
+    odd_lines: tuple[int, ...] = ()
+
+    def is_odd(self, first: int, last: int) -> bool:
+        """Say whether any of the lines `first` to `last` was not UTF-8."""
+        at = bisect_left(self.odd_lines, first)
+        return at < len(self.odd_lines) and self.odd_lines[at] <= last
+
+
+def find_files(path: str | Path) -> list[tuple[Path, str]]:
+    """List the files of a file, folder or glob as (path, name for the ledger), sorted by name.
+
+    A folder gives the data files directly in it. Raises DataError when there is none.
+    """
+    path = Path(path)
+    try:
+        if path.is_file():
+            return [(path, path.name)]
+        if path.is_dir():
+            found = [
+                file
+                for file in path.iterdir()
+                if file.suffix.lower() in SUFFIXES and not file.name.startswith(".") and file.is_file()
+            ]
+            if found:
+                return sorted(((file, file.name) for file in found), key=lambda pair: pair[1])
+            raise DataError(f"{path}: this folder has no data file ({', '.join(SUFFIXES)}) in it.")
+        if path.exists():
+            raise DataError(f"{path}: this is neither a file nor a folder.")
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}.") from None
+    return _find_glob(path)
+
+
+def _find_glob(path: Path) -> list[tuple[Path, str]]:
+    if not glob.has_magic(str(path)):
+        raise DataError(_missing(path))
+    found = [Path(name) for name in glob.glob(str(path), recursive=True)]
+    files = [file for file in found if file.is_file()]
+    if not files:
+        raise DataError(f"{path}: no file fits this pattern.")
+    fixed = path
+    while glob.has_magic(str(fixed)):
+        fixed = fixed.parent
+    return sorted(((file, _below(file, fixed)) for file in files), key=lambda pair: pair[1])
+
+
+def _below(file: Path, folder: Path) -> str:
+    return file.relative_to(folder).as_posix() if file.is_relative_to(folder) else file.as_posix()
+
+
+def _missing(path: Path) -> str:
+    folder = path.parent
+    if not folder.is_dir():
+        return f"{path}: no such file, and there is no folder {folder} either."
+    names = sorted(entry.name for entry in folder.iterdir())
+    close = difflib.get_close_matches(path.name, names, n=3, cutoff=0.6)
+    if close:
+        return f"{path}: no such file. Did you mean {' or '.join(repr(name) for name in close)}?"
+    data = [name for name in names if Path(name).suffix.lower() in SUFFIXES][:5]
+    return f"{path}: no such file. " + (
+        f"Data files in that folder: {', '.join(data)}." if data else "That folder has no data files."
+    )
+
+
+def read_text(path: Path) -> Text:
+    """Read and decode a file: UTF-8, UTF-16 or UTF-32 by byte order mark, else cp1252 line by line.
+
+    Raises DataError for a file that is empty, binary or not permitted.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        why = "no permission" if isinstance(error, PermissionError) else (error.strerror or str(error))
+        raise DataError(f"{path}: cannot be read: {why}.") from None
+    if not data.strip():
+        raise DataError(f"{path}: the file is empty.")
+    for magic, what, advice in _MAGIC:
+        if data.startswith(magic):
+            raise DataError(f"{path}: this is {what}, not a text file. {advice} {_WHAT_IS_READ}")
+    for mark, encoding in _BOMS:
+        if data.startswith(mark) and encoding != "utf-8":
+            return _decode_wide(path, data[len(mark) :], encoding)
+    _refuse_binary(path, data[:65536])
+    data = data.removeprefix(b"\xef\xbb\xbf")
+    try:
+        text = Text(data.decode("utf-8"))
+    except UnicodeDecodeError:
+        text = _decode_by_line(data)
+    if not text.content.strip():
+        raise DataError(f"{path}: the file is empty.")
+    return text
+
+
+def _decode_wide(path: Path, data: bytes, encoding: str) -> Text:
+    try:
+        content = data.decode(encoding)
+    except UnicodeDecodeError as error:
+        name, at = encoding.upper(), error.start
+        raise DataError(
+            f"{path}: begins as {name} but is not, at byte {at}. Save it as UTF-8."
+        ) from None
+    if not content.strip():
+        raise DataError(f"{path}: the file is empty.")
+    return Text(content)
+
+
+def _refuse_binary(path: Path, head: bytes) -> None:
+    control = sum(head.count(code) for code in range(32) if code not in (9, 10, 12, 13, 27))
+    if control > max(1, len(head) // 50):
+        wide = head.count(0) > len(head) // 4
+        hint = " If it is UTF-16 without a byte order mark, save it as UTF-8." if wide else ""
+        raise DataError(f"{path}: this is a binary file. {_WHAT_IS_READ}{hint}")
+
+
+def _decode_by_line(data: bytes) -> Text:
+    # Exports glued together from several places mix encodings, so each line is decided on its own.
+    lines, odd = [], []
+    for number, line in enumerate(data.split(b"\n"), 1):
+        try:
+            lines.append(line.decode("utf-8"))
+        except UnicodeDecodeError:
+            odd.append(number)
+            try:
+                lines.append(line.decode("cp1252"))
+            except UnicodeDecodeError:  # five byte values have no meaning in cp1252
+                lines.append(line.decode("latin-1"))
+    return Text("\n".join(lines), tuple(odd))

@@ -1,0 +1,24 @@
+"""A model's name → a folder with its files on this machine, its licence and its digest.
+
+In: `smollm2-135m`, a hub id, a local folder or a `.gguf` file. Out: `BaseModel`. Refuses pickled
+weights and models that bring their own code.
+"""
+
+from __future__ import annotations
+
+from talkwright.models.find import cache_folder, find_base
+from talkwright.models.flat import Batch, choose_attention, make_batch, row_losses, summed_loss
+from talkwright.models.load import best_precision, context_length, load_weights
+
+__all__ = [
+    "Batch",
+    "best_precision",
+    "cache_folder",
+    "choose_attention",
+    "context_length",
+    "find_base",
+    "load_weights",
+    "make_batch",
+    "row_losses",
+    "summed_loss",
+]

@@ -1,0 +1,235 @@
+"""Rows end to end, without padding: the forward pass that training and scoring share.
+
+Rows of one batch are laid one after another into a single sequence. Attention looks only inside each
+row (`_attend_within_rows`), positions restart at every row, and only supervised positions go through
+the LM head, so no work is spent on padding or on logits that nobody scores. Models whose attention
+needs more than a causal mask take the padded path, which computes the same.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from talkwright.errors import TrainError
+from talkwright.types import Example
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+WITHIN_ROWS = "talkwright_within_rows"
+IGNORED = -100
+HEAD_ROWS = 256  # supervised positions whose logits are in memory at a time
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows ready for the model.
+
+    `ids` and `positions` are [1, n] (flat) or [rows, longest] (padded); `lengths` the rows' lengths;
+    `scored` holds indices into the flattened positions whose next token is supervised, and `targets`
+    those tokens, both [supervised].
+    """
+
+    ids: Tensor
+    positions: Tensor
+    lengths: tuple[int, ...]
+    scored: Tensor
+    targets: Tensor
+    padding: Tensor | None = None
+
+
+def choose_attention(config: Any) -> tuple[str, bool]:
+    """The attention implementation to load a model with, and whether its batches must be padded."""
+    from transformers import AttentionInterface
+
+    text = config.get_text_config()
+    special = ("attn_logit_softcapping", "sliding_window", "layer_types", "attention_chunk_size")
+    if any(getattr(text, name, None) for name in special):
+        return "sdpa", True
+    AttentionInterface.register(WITHIN_ROWS, _attend_within_rows)
+    return WITHIN_ROWS, False
+
+
+def _attend_within_rows(
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    scaling: float | None = None,
+    dropout: float = 0.0,
+    row_lengths: tuple[int, ...] | None = None,
+    **_: Any,
+) -> tuple[Tensor, None]:
+    """Causal attention of each row with itself. query, key, value: [1, heads, n, width]."""
+    import torch
+    from torch.nn.functional import scaled_dot_product_attention
+
+    groups = query.shape[1] // key.shape[1]
+    if row_lengths is None or len(row_lengths) == 1:
+        causal = attention_mask is None and query.shape[2] > 1
+        mask = None if causal else attention_mask
+        out = scaled_dot_product_attention(
+            query, _repeat(key, groups), _repeat(value, groups), mask, dropout, causal, scale=scaling
+        )
+        return out.transpose(1, 2).contiguous(), None
+    rows = [
+        scaled_dot_product_attention(q, _repeat(k, groups), _repeat(v, groups), None, dropout, True, scale=scaling)
+        for q, k, v in zip(
+            query.split(row_lengths, 2), key.split(row_lengths, 2), value.split(row_lengths, 2), strict=True
+        )
+    ]
+    return torch.cat(rows, 2).transpose(1, 2).contiguous(), None
+
+
+def _repeat(heads: Tensor, groups: int) -> Tensor:
+    return heads if groups == 1 else heads.repeat_interleave(groups, 1)
+
+
+def make_batch(examples: Sequence[Example], *, padded: bool = False, device: Any = "cpu") -> Batch:
+    """Lay out rows. Tokens after a row's last supervised one can change nothing and are left out."""
+    import torch
+
+    kept: list[tuple[list[int], list[int]]] = []
+    for example in examples:
+        last = max((n for n, label in enumerate(example.labels) if label != IGNORED), default=0)
+        if last == 0:
+            raise TrainError(f"row {example.conversation or '?'} has no supervised token; it teaches nothing")
+        kept.append((list(example.input_ids[:last]), list(example.labels[1 : last + 1])))
+    lengths = tuple(len(ids) for ids, _ in kept)
+    width = max(lengths) if padded else 0
+    ids: list[int] = []
+    positions: list[int] = []
+    labels: list[int] = []
+    for row_ids, row_labels in kept:
+        gap = max(0, width - len(row_ids))
+        ids += row_ids + [row_ids[-1]] * gap
+        labels += row_labels + [IGNORED] * gap
+        positions += range(len(row_ids) + gap)
+    shape = (len(kept), width) if padded else (1, len(ids))
+    scored = [n for n, label in enumerate(labels) if label != IGNORED]
+    tensor = torch.tensor
+    return Batch(
+        ids=tensor(ids, device=device).view(shape),
+        positions=tensor(positions, device=device).view(shape),
+        lengths=lengths,
+        scored=tensor(scored, device=device),
+        targets=tensor([labels[n] for n in scored], device=device),
+        padding=tensor([[n < length for n in range(width)] for length in lengths], device=device)
+        if padded
+        else None,
+    )
+
+
+def row_losses(model: Any, batch: Batch) -> Tensor:
+    """Negative log-likelihood in nats of every supervised token: [supervised], fp32.
+
+    `model` is a causal language model of transformers, bare or wrapped by PEFT. For scoring: with
+    gradients on, `summed_loss` computes the same sum in a fraction of the memory.
+    """
+    import torch
+    from torch.nn.functional import cross_entropy
+
+    causal = _causal(model)
+    if _plain_head(causal) is None:
+        return cross_entropy(_own_logits(causal, batch).float(), batch.targets, reduction="none")
+    hidden = _hidden(causal, batch)
+    losses = [
+        cross_entropy(causal.lm_head(rows).float(), targets, reduction="none")
+        for rows, targets in zip(hidden.split(HEAD_ROWS), batch.targets.split(HEAD_ROWS), strict=True)
+    ]
+    return torch.cat(losses)
+
+
+def summed_loss(model: Any, batch: Batch) -> Tensor:
+    """Sum of `row_losses` as a differentiable fp32 scalar."""
+    causal = _causal(model)
+    head = _plain_head(causal)
+    if head is None:
+        return row_losses(model, batch).sum()
+    return _loss_and_gradient_in_one_pass()(_hidden(causal, batch), head, batch.targets)
+
+
+def _causal(model: Any) -> Any:
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
+
+
+def _hidden(causal: Any, batch: Batch) -> Tensor:
+    """Last hidden states at the supervised positions: [supervised, width]."""
+    hidden = causal.base_model(**_inputs(batch), use_cache=False).last_hidden_state
+    return hidden.reshape(-1, hidden.shape[-1])[batch.scored]
+
+
+def _own_logits(causal: Any, batch: Batch) -> Tensor:
+    """Logits by the model's own forward pass, for heads that do more than multiply."""
+    logits = causal(**_inputs(batch), use_cache=False).logits
+    return logits.reshape(-1, logits.shape[-1])[batch.scored]
+
+
+def _inputs(batch: Batch) -> dict[str, Any]:
+    inputs = {"input_ids": batch.ids, "position_ids": batch.positions}
+    if batch.padding is not None:
+        return {**inputs, "attention_mask": batch.padding}
+    return {**inputs, "row_lengths": batch.lengths}
+
+
+def _plain_head(causal: Any) -> Tensor | None:
+    """The LM head's weight where logits are hidden states times it and nothing else, or None."""
+    from torch import nn
+
+    head = getattr(causal, "lm_head", None)
+    config = causal.config.get_text_config()
+    scaled = ("final_logit_softcapping", "logits_scaling", "logit_scale", "lm_head_multiplier")
+    if type(head) is not nn.Linear or head.bias is not None:
+        return None
+    return None if any(getattr(config, name, None) not in (None, 1, 1.0) for name in scaled) else head.weight
+
+
+@functools.cache
+def _loss_and_gradient_in_one_pass() -> Any:
+    """Build the autograd function; torch is only imported when a model is."""
+    import torch
+
+    class HeadLoss(torch.autograd.Function):
+        """Cross entropy of a linear head, summed; its gradient is made while the logits are at hand.
+
+        With p = softmax(h W^T) the loss of one position is -log p[target], and its gradients are
+        (p - onehot) W for h and (p - onehot)^T h for W. Keeping these instead of the logits makes one
+        pass over the vocabulary do, a few hundred positions at a time.
+        """
+
+        @staticmethod
+        def forward(ctx: Any, hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
+            gradient = torch.empty_like(hidden) if ctx.needs_input_grad[0] else None
+            of_weight = torch.zeros_like(weight, dtype=torch.float32) if ctx.needs_input_grad[1] else None
+            total = torch.zeros((), dtype=torch.float32, device=hidden.device)
+            for start in range(0, len(targets), HEAD_ROWS):
+                rows, wanted = hidden[start : start + HEAD_ROWS], targets[start : start + HEAD_ROWS, None]
+                logits = (rows @ weight.t()).float()
+                highest = logits.logsumexp(-1, keepdim=True)
+                total += (highest - logits.gather(1, wanted)).sum()
+                if gradient is None and of_weight is None:
+                    continue
+                slope = logits.sub_(highest).exp_()
+                slope.scatter_add_(1, wanted, slope.new_full(wanted.shape, -1.0))
+                if gradient is not None:
+                    gradient[start : start + HEAD_ROWS] = slope.to(weight.dtype) @ weight
+                if of_weight is not None:
+                    of_weight += slope.t() @ rows.float()
+            ctx.save_for_backward(gradient, of_weight)
+            ctx.dtype = weight.dtype
+            return total
+
+        @staticmethod
+        def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+            gradient, of_weight = ctx.saved_tensors
+            return (
+                None if gradient is None else gradient * upstream.to(gradient.dtype),
+                None if of_weight is None else (of_weight * upstream).to(ctx.dtype),
+                None,
+            )
+
+    return HeadLoss.apply

@@ -1,0 +1,362 @@
+"""The circle, once round. READ THIS FIRST.
+
+    raw files → data → template → train → evaluate → compare → report → serve
+
+Every stage is a folder of this package, a section of the recipe, a command, a page in `docs/` and a
+folder of the run. A stage is a plain function: values and folders in, an artefact folder out. Stages
+never call each other; they meet here. A stage whose inputs are unchanged is not run again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from talkwright import compare, data, report
+from talkwright.config import (
+    DataSection,
+    Recipe,
+    TemplateSection,
+    build_recipe,
+    dump_recipe,
+)
+from talkwright.errors import ArtefactError, RecipeError, TemplateError, TrainError
+from talkwright.progress import say
+from talkwright.runs import (
+    file_digest,
+    find_run,
+    is_current,
+    manifest,
+    open_run,
+    read_json,
+    recipe_of,
+    verify,
+)
+from talkwright.types import BaseModel, Comparison, Conversation, Counts, Finding, content_id, to_json
+
+if TYPE_CHECKING:
+    from talkwright.engine import Engine
+    from talkwright.template import Template
+
+Stage = Literal["prepare", "check", "train", "evaluate", "compare"]
+
+
+def run(
+    recipe: Recipe, runs: Path, *, recipe_text: str | None = None, until: Stage | None = None
+) -> Path:
+    """Go round once; return the run's folder. `until` stops after that stage.
+
+    Interrupted at any point, the same call goes on from there.
+    """
+    here = open_run(recipe, runs, recipe_text)
+    say(f"Run {here}")
+    prepare(recipe, here)
+    if until == "prepare":
+        return here
+    base, template = find_model(recipe)
+    check(recipe, here, base, template)
+    if until == "check":
+        return here
+    train(recipe, here, base, template)
+    if until == "train":
+        return here
+    evaluate(recipe, here, base, template)
+    if until == "evaluate":
+        return here
+    compare_base_and_tuned(recipe, here)
+    report.write_report(here)
+    return here
+
+
+# --- stages --------------------------------------------------------------------------------------
+
+
+def prepare(recipe: Recipe, here: Path) -> None:
+    """Raw files → `data/`: conversations in splits, and what became of every row."""
+    key = content_id([dump_recipe(recipe)["data"], recipe.seed, data.source_digest(recipe.data)], 64)
+    _stage("prepare", here / "data", key, lambda: prepare_data(recipe.data, recipe.seed, here / "data", key))
+
+
+def prepare_data(section: DataSection, seed: int, out: Path, key: str = "") -> Counts:
+    """Run the data stage alone, into any folder."""
+    return data.prepare(section, seed=seed, out=out, key=key)
+
+
+def check(recipe: Recipe, here: Path, base: BaseModel, template: Template) -> None:
+    """Conversations → `check/`: token ids and labels of every row. Stops at findings that are errors."""
+    from talkwright.template import check_dataset
+    from talkwright.train import check_settings
+
+    suite = _suite(recipe)
+    settings = dump_recipe(recipe)
+    key = content_id(
+        [_key(here / "data"), template.fingerprint, settings["template"], settings["train"], to_json(suite)], 64
+    )
+
+    def make() -> None:
+        splits = data.read_dataset(here / "data")
+        rows, validation = len(splits["train"]), len(splits["validation"])
+        further = [*check_settings(recipe.train, rows, validation), *_leaks(splits["train"], suite)]
+        check_dataset(template, splits, recipe.template, out=here / "check", key=key, further=further)
+
+    _stage("check", here / "check", key, make)
+    findings = [Finding(**found) for found in read_json(here / "check" / "findings.json")]
+    errors = [found for found in findings if found.severity == "error"]
+    for found in findings:
+        say(f"  {found.severity}: {found.message}" + (f" ({found.fix})" if found.fix else ""))
+    if errors:
+        raise TrainError(
+            "the check found what would make training useless, so nothing was trained:\n"
+            + "\n".join(f"  - {found.message}. To mend it: {found.fix}." for found in errors)
+        )
+
+
+def train(recipe: Recipe, here: Path, base: BaseModel, template: Template) -> None:
+    """Token ids and labels → `train/`: an adapter, or all weights."""
+    key = content_id([_key(here / "check"), base.digest, dump_recipe(recipe)["train"], recipe.seed], 64)
+
+    def make() -> None:
+        from talkwright.template import read_examples
+        from talkwright.train import train as train_on
+
+        train_on(
+            base,
+            template,
+            read_examples(here / "check", "train"),
+            read_examples(here / "check", "validation"),
+            recipe.train,
+            seed=recipe.seed,
+            out=here / "train",
+            key=key,
+        )
+
+    _stage("train", here / "train", key, make)
+
+
+def evaluate(recipe: Recipe, here: Path, base: BaseModel, template: Template) -> None:
+    """Held-out conversations and a model → `evaluate/base/` and `evaluate/tuned/`: replies and scores."""
+    from talkwright.evaluate import select_items
+
+    held_out = _suite(recipe) or _held_out(here)
+    items = select_items(held_out, limit=recipe.evaluate.prompts, seed=recipe.seed)
+    losses = select_items(held_out, limit=recipe.evaluate.loss_rows, seed=recipe.seed)
+    settings = dump_recipe(recipe)["evaluate"]
+    inputs = [template.fingerprint, settings, to_json(items), to_json(losses), recipe.seed]
+    weights = {"base": base.digest, "tuned": content_id([base.digest, manifest(here / "train")["files"]], 64)}
+    engines: list[Engine] = []  # loaded once, and only when there is something to ask
+
+    def ask(variant: str, out: Path, key: str) -> None:
+        from talkwright.evaluate import evaluate as evaluate_one
+
+        if not engines:
+            engines.append(_load_engine(here, base, template))
+        cache = here.parent / ".cache" / "replies"
+        evaluate_one(
+            engines[0], variant, items, losses, recipe.evaluate,
+            seed=recipe.seed, out=out, key=key, cache=cache, weights=weights[variant],
+        )  # fmt: skip
+
+    for variant in ("base", "tuned"):
+        out = here / "evaluate" / variant
+        key = content_id([weights[variant], *inputs], 64)
+        _stage(f"evaluate {variant}", out, key, lambda v=variant, o=out, k=key: ask(v, o, k))
+
+
+def compare_base_and_tuned(recipe: Recipe, here: Path) -> list[Comparison]:
+    """Two evaluations → `compare/`: every metric's difference with its interval and a verdict."""
+    sides = [here / "evaluate" / "base", here / "evaluate" / "tuned"]
+    key = content_id([*map(_key, sides), dump_recipe(recipe)["compare"], recipe.seed], 64)
+
+    def make() -> None:
+        comparisons = compare.compare(sides[0], sides[1], recipe.compare, seed=recipe.seed)
+        compare.write_comparison(comparisons, here / "compare", key, {"a": "base", "b": "tuned"})
+
+    _stage("compare", here / "compare", key, make)
+    return comparisons_of(here)
+
+
+# --- parts of the circle, for the commands -------------------------------------------------------
+
+
+def evaluate_run(here: Path, recipe: Recipe | None = None) -> Path:
+    """Evaluate and compare a trained run again, wherever that is not done yet.
+
+    `recipe` is the run's own with other `evaluate` or `compare` settings.
+    """
+    recipe = recipe or recipe_of(here)
+    base, template = _model_of(here)
+    evaluate(recipe, here, base, template)
+    compare_base_and_tuned(recipe, here)
+    report.write_report(here)
+    return here
+
+
+def compare_runs(a: Path, b: Path | None, overrides: Sequence[str] = ()) -> list[Comparison]:
+    """Compare the tuned models of two runs, or base and tuned of one. `overrides` change settings of
+    A's recipe, its `compare` section above all."""
+    recipe = build_recipe(dump_recipe(recipe_of(a)), tuple(overrides), where=a.name)
+    sides = [a / "evaluate" / "tuned", b / "evaluate" / "tuned"] if b else [a / "evaluate" / x for x in _SIDES]
+    for side in sides:
+        if not side.is_dir():
+            where = side.parents[1]
+            raise ArtefactError(f"{where}: not evaluated yet; run `talkwright evaluate {where}`")
+    return compare.compare(sides[0], sides[1], recipe.compare, seed=recipe.seed)
+
+
+_SIDES = ("base", "tuned")
+
+
+def comparisons_of(here: Path) -> list[Comparison]:
+    """The comparison of base and tuned that a run holds."""
+    manifest(here / "compare", "comparison")
+    return [Comparison(**row) for row in read_json(here / "compare" / "comparisons.json")]
+
+
+def report_run(here: Path) -> Path:
+    """Write a run's report again; return the page."""
+    return report.write_report(here)
+
+
+def load_chat_engine(source: Path | str) -> Engine:
+    """Load a run's model, or a bare base model by name, for talking to it."""
+    if isinstance(source, Path):
+        base, template = _model_of(source)
+        return _load_engine(source, base, template)
+    from talkwright.engine import load_engine
+    from talkwright.models import find_base
+    from talkwright.template import Template
+
+    base = find_base(source)
+    return load_engine(base, Template.load(base.path), name=Path(source).name)
+
+
+def show(
+    source: str, *, model: str | None = None, n: int = 3, runs: Path = Path("runs"), overrides: Sequence[str] = ()
+) -> list[dict[str, Any]]:
+    """Ids, labels and token texts of the first `n` training rows of a file, a data set or a run."""
+    from talkwright.models import find_base
+    from talkwright.template import Template, show_examples
+
+    section, name, conversations = _shown(source, runs, overrides)
+    base = find_base(model or name)
+    template = Template.load(base.path, chat_template=_read_template(section), system=section.system)
+    examples = [
+        example
+        for conversation in conversations[: max(n, 1)]
+        for example in template.encode(conversation, section.train_on)
+    ]
+    return show_examples(template, examples[:n])
+
+
+# --- what the stages need ------------------------------------------------------------------------
+
+
+def find_model(recipe: Recipe) -> tuple[BaseModel, Template]:
+    """The recipe's base model on this machine, and its template as the recipe wants it."""
+    from talkwright.models import find_base
+    from talkwright.template import Template
+
+    base = find_base(recipe.model.name, recipe.model.revision)
+    say(f"Base model {base.name}, licence {base.licence}, from {base.origin}")
+    section = recipe.template
+    return base, Template.load(base.path, chat_template=_read_template(section), system=section.system)
+
+
+def _stage(name: str, folder: Path, key: str, make: Callable[[], Any]) -> None:
+    if is_current(folder, key):
+        say(f"{name}: reused, nothing it depends on has changed")
+        return
+    say(f"{name} ...")
+    make()
+
+
+def _key(folder: Path) -> str:
+    return str(manifest(folder)["key"])
+
+
+def _model_of(here: Path) -> tuple[BaseModel, Template]:
+    """A trained run's base model and template, exactly as they were in training."""
+    from talkwright.models import find_base
+    from talkwright.template import Template
+
+    recipe = recipe_of(here)
+    trained = manifest(here / "train")
+    base = find_base(recipe.model.name, recipe.model.revision)
+    # The template's text as it was then: the recipe's file may have changed since.
+    text = read_json(here / "train" / "template.json")["chat_template"]
+    template = Template.load(base.path, chat_template=text, system=recipe.template.system)
+    if template.fingerprint != trained["about"]["template"]:
+        raise TemplateError(
+            f"{here}: was trained with another chat template or tokenizer (fingerprint "
+            f"{trained['about']['template'][:12]}) than '{base.name}' has now ({template.fingerprint[:12]}), so it "
+            "would be asked in other tokens than it learned. Restore the base model, or train again."
+        )
+    return base, template
+
+
+def _load_engine(here: Path, base: BaseModel, template: Template) -> Engine:
+    from talkwright.engine import load_engine
+
+    recipe = recipe_of(here)
+    verify(here / "train")
+    tuned = here / "train" / ("adapter" if recipe.train.method == "lora" else "model")
+    return load_engine(base, template, name=here.name, tuned=tuned, method=recipe.train.method)
+
+
+def _suite(recipe: Recipe) -> list[Conversation]:
+    """The recipe's own held-out conversations; none when it names no suite."""
+    return data.read_conversations(recipe.evaluate.suite) if recipe.evaluate.suite else []
+
+
+def _held_out(here: Path) -> list[Conversation]:
+    """The test split, or the validation split when there is no test split."""
+    splits = data.read_dataset(here / "data")
+    return splits["test"] or splits["validation"]
+
+
+def _leaks(train_rows: Sequence[Conversation], suite: Sequence[Conversation]) -> list[Finding]:
+    """Questions of the suite that training rows ask too: scores on them would measure memory."""
+    asked = {_question(m.content) for c in train_rows for m in c.messages if m.role == "user"}
+    leaking = [c for c in suite if any(_question(m.content) in asked for m in c.messages if m.role == "user")]
+    if not leaking:
+        return []
+    message = f"{len(leaking)} held-out questions are also training questions; the first is {leaking[0].where}"
+    return [Finding("warning", "held_out_is_trained_on", message, "remove them from either side", len(leaking))]
+
+
+def _question(text: str) -> str:
+    return " ".join("".join(c if c.isalnum() else " " for c in text.casefold()).split())
+
+
+def _read_template(section: TemplateSection) -> str | None:
+    if section.chat_template is None:
+        return None
+    try:
+        return Path(section.chat_template).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(f"template.chat_template: {section.chat_template} cannot be read: {error}") from None
+
+
+def _shown(source: str, runs: Path, overrides: Sequence[str]) -> tuple[TemplateSection, str, list[Conversation]]:
+    """Template settings, model name and conversations of what `show` was pointed at."""
+    path = Path(source)
+    if path.is_dir() and is_kind(path, "dataset"):
+        conversations = data.read_dataset(path)["train"]
+    elif path.is_file() or any(c in source for c in "*?[") or (path.is_dir() and not (path / "recipe.json").is_file()):
+        conversations = data.read_conversations(source)
+    else:
+        here = find_run(source, runs)
+        recipe = build_recipe(dump_recipe(recipe_of(here)), tuple(overrides), where=here.name)
+        return recipe.template, recipe.model.name, data.read_dataset(here / "data")["train"]
+    bare = build_recipe({"name": "show", "data": "none"}, tuple(overrides), where="show")
+    return bare.template, bare.model.name, conversations
+
+
+def is_kind(folder: Path, kind: str) -> bool:
+    """Say whether a folder is a finished artefact of that kind."""
+    try:
+        manifest(folder, kind)
+    except ArtefactError:
+        return False
+    return True

@@ -1,0 +1,228 @@
+"""A run folder → one `Report` of plain values; nothing here knows HTML but the tokens' markup."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from talkwright import runs
+from talkwright.config import ReportSection
+from talkwright.errors import ArtefactError
+from talkwright.report.ledger import Data, read_data
+from talkwright.report.replies import Replies, read_replies
+from talkwright.report.taught import Check, read_check
+from talkwright.report.text import clean, is_number
+from talkwright.report.training import Training, read_training
+from talkwright.report.verdict import Row, Tile, headline, tally, tiles, verdict_rows
+
+# Folder, and name on the page.
+STAGES = (
+    ("data", "data"),
+    ("check", "check"),
+    ("train", "train"),
+    ("evaluate/base", "evaluate base"),
+    ("evaluate/tuned", "evaluate tuned"),
+    ("compare", "compare"),
+)
+MAX_FILES = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One stage's manifest, or that there is none: `manifest` is {} where the stage has not finished."""
+
+    folder: str
+    title: str
+    state: str
+    manifest: dict[str, Any]
+    files: list[tuple[str, str]]
+    hidden_files: int
+
+    @property
+    def done(self) -> bool:
+        """Whether the stage has left a whole artefact."""
+        return bool(self.manifest)
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """The base model as the run recorded it; `licence` says so when nothing was recorded."""
+
+    name: str
+    licence: str
+    origin: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything the page shows. A part is None (or empty) when its stage has not finished."""
+
+    name: str
+    made: str
+    model: Model
+    headline: str
+    tally: str
+    tiles: list[Tile]
+    stages: list[Stage]
+    rows: list[Row]
+    confidence: float
+    replies: Replies | None
+    training: Training | None
+    check: Check | None
+    data: Data | None
+    max_length: int | None
+    recipe: str
+    environment: dict[str, Any]
+    seconds: float
+    commands: list[tuple[str, str]]
+
+
+def gather(run: Path) -> Report:
+    """Read a run folder. Raises ArtefactError when it is not a run or a finished part is damaged."""
+    if not (run / "recipe.json").is_file():
+        raise ArtefactError(f"{run}: this folder is not a run (it has no recipe.json)")
+    try:
+        return _gather(run)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        if isinstance(error, ArtefactError):
+            raise
+        raise ArtefactError(
+            f"{run}: a file in it does not have the shape this version writes ({error}). "
+            "Make the run again, or report on it with the version that made it."
+        ) from error
+
+
+def _gather(run: Path) -> Report:
+    recipe = clean(runs.read_json(run / "recipe.json"))
+    limits = {**ReportSection().model_dump(), **(recipe.get("report") or {})}
+    stages = [_stage(run, folder, title) for folder, title in STAGES]
+    done = {stage.folder: stage for stage in stages if stage.done}
+    found = {folder: run / folder for folder in done}
+    rows = _verdicts(found.get("compare"))
+    base, tuned = found.get("evaluate/base"), found.get("evaluate/tuned")
+    environment = run / "environment.json"
+    return Report(
+        name=clean(run.resolve().name),
+        made=max((str(stage.manifest.get("made") or "") for stage in done.values()), default=""),
+        model=_model(list(done.values()), recipe),
+        headline=headline(rows) if rows else _so_far(stages),
+        tally=tally(rows) if rows else "",
+        tiles=tiles(rows),
+        stages=stages,
+        rows=rows,
+        confidence=(recipe.get("compare") or {}).get("confidence", 0.95),
+        replies=read_replies(base, tuned, limits["replies"]) if base or tuned else None,
+        training=read_training(found["train"], _seconds(done["train"])) if "train" in done else None,
+        check=read_check(found["check"]) if "check" in done else None,
+        data=read_data(found["data"], limits["ledger_examples"]) if "data" in done else None,
+        max_length=(recipe.get("template") or {}).get("max_length"),
+        recipe=yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True, width=96),
+        environment=clean(runs.read_json(environment)) if environment.is_file() else {},
+        seconds=sum(_seconds(stage) for stage in done.values()),
+        commands=_commands(run, set(done)),
+    )
+
+
+def _verdicts(compare: Path | None) -> list[Row]:
+    return verdict_rows(clean(runs.read_json(compare / "comparisons.json"))) if compare else []
+
+
+def _stage(run: Path, folder: str, title: str) -> Stage:
+    path = run / folder
+    if not (path / runs.MANIFEST).is_file():
+        state = "unfinished" if path.is_dir() else "not run yet"
+        return Stage(folder, title, state, {}, [], 0)
+    manifest = clean(runs.manifest(path))
+    files = sorted((str(name), str(digest)) for name, digest in manifest["files"].items())
+    return Stage(folder, title, "done", manifest, files[:MAX_FILES], max(0, len(files) - MAX_FILES))
+
+
+def _seconds(stage: Stage) -> float:
+    seconds = stage.manifest.get("seconds")
+    return float(seconds) if is_number(seconds) else 0.0
+
+
+def _so_far(stages: list[Stage]) -> str:
+    done = [stage.title for stage in stages if stage.done]
+    missing = [stage.title for stage in stages if not stage.done]
+    if not done:
+        return "No stage has finished yet, so there is no verdict."
+    if not missing:
+        return "All stages are done, but the comparison is empty, so there is no verdict."
+    return f"No verdict yet. Done: {', '.join(done)}. Still to run: {', '.join(missing)}."
+
+
+def _model(stages: list[Stage], recipe: dict[str, Any]) -> Model:
+    """The base model is recorded in the manifests of the stages that loaded it."""
+    asked = str((recipe.get("model") or {}).get("name") or "unknown model")
+    for stage in stages:
+        found = _licensed(stage.manifest.get("about"))
+        if found:
+            name, licence, origin, digest = (
+                str(found.get(key) or "") for key in ("name", "licence", "origin", "digest")
+            )
+            return Model(name or asked, licence or "unknown", origin, digest)
+    return Model(asked, "not recorded yet", "", "")
+
+
+def _licensed(value: Any) -> dict[str, Any] | None:
+    if not isinstance(value, dict):
+        return None
+    if "licence" in value:
+        return value
+    return next((found for inner in value.values() if (found := _licensed(inner))), None)
+
+
+def _commands(run: Path, done: set[str]) -> list[tuple[str, str]]:
+    # A run in the default place is found by its name; any other has to be named by its path.
+    name = shlex.quote(clean(run.resolve().name if run.resolve().parent.name == "runs" else str(run)))
+    if "train" not in done:
+        return [
+            ("talkwright run RECIPE", "the same recipe again: finished stages are kept, the others run"),
+            (f"talkwright show {name}/data", "see the tokens and which of them are learnt"),
+        ]
+    commands = [
+        (f"talkwright chat {name}", "talk to it in the terminal"),
+        (f"talkwright serve {name}", "chat page and API on this machine"),
+    ]
+    if "compare" in done:
+        commands.append(
+            (f"talkwright compare {name}/evaluate/base {name}/evaluate/tuned", "the table again")
+        )
+    else:
+        commands.append(("talkwright run RECIPE", "the same recipe again: goes on with the stages left"))
+    return commands
+
+
+# Not strftime: its month names follow the machine's locale, and the page would differ by it.
+_MONTHS = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
+
+
+def when(made: str) -> str:
+    """A manifest's UTC time as `21 November 2026, 23:30 UTC`; unknown shapes stay as they are."""
+    try:
+        moment = time.strptime(made, "%Y-%m-%dT%H:%M:%SZ")
+    except ValueError:
+        return made
+    month = _MONTHS[moment.tm_mon - 1]
+    clock = f"{moment.tm_hour:02d}:{moment.tm_min:02d} UTC"
+    return f"{moment.tm_mday} {month} {moment.tm_year}, {clock}"

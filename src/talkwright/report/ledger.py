@@ -1,0 +1,178 @@
+"""The data artefact → what became of every row: counts for all of them, examples for a few.
+
+`ledger.jsonl` may hold any number of rows, so it is streamed and only the first examples of each
+reason are kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from talkwright.report.text import clean, is_number
+from talkwright.runs import read_json, read_jsonl
+
+MAX_REASONS = 40
+_SHOWN = {"dropped": 0, "repaired": 1, "marked": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One row shown as an example: where it stood, how it read, and what was kept of it."""
+
+    where: str
+    before: str
+    after: str
+
+
+@dataclass(slots=True)
+class Reason:
+    """A reason with its kind ("dropped", "repaired", "marked"), its count and first examples."""
+
+    kind: str
+    name: str
+    count: int = 0
+    examples: list[Seen] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Source:
+    """What became of one source's rows. `repaired` and `marked` count rows, not changes."""
+
+    name: str
+    path: str = ""
+    format: str = ""
+    read: int = 0
+    kept: int = 0
+    dropped: int = 0
+    repaired: int = 0
+    marked: int = 0
+    reasons: list[Reason] = field(default_factory=list)
+    more_reasons: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """Measured overlap of the held-out splits with training: a table, and sentences beside it."""
+
+    columns: list[str]
+    rows: list[tuple[str, list[Any]]]
+    notes: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """The data section of the page."""
+
+    read: int
+    kept: int
+    dropped: int
+    sources: list[Source]
+    splits: dict[str, int]
+    overlap: Overlap
+    has_ledger: bool
+    disagreement: str
+
+
+def read_data(folder: Path, examples: int) -> Data:
+    """Read a finished data artefact. `examples` limits the rows shown for each reason.
+
+    Raises ArtefactError for a damaged file.
+    """
+    counts = clean(read_json(folder / "counts.json"))
+    ledger = folder / "ledger.jsonl"
+    known = counts.get("sources") or {}
+    sources = read_ledger(read_jsonl(ledger), examples) if ledger.is_file() else _from_counts(known)
+    for source in sources:
+        about = known.get(source.name)
+        if isinstance(about, dict):
+            source.path, source.format = str(about.get("path") or ""), str(about.get("format") or "")
+    read, kept = int(counts.get("read") or 0), int(counts.get("kept") or 0)
+    return Data(
+        read=read,
+        kept=kept,
+        dropped=total(counts.get("dropped")),
+        sources=sources,
+        splits={str(name): int(n) for name, n in (counts.get("splits") or {}).items()},
+        overlap=_overlap(counts.get("leakage") or {}),
+        has_ledger=ledger.is_file(),
+        disagreement=_disagreement(read, kept, sources) if ledger.is_file() else "",
+    )
+
+
+def total(value: Any) -> int:
+    """The sum of a `{reason: n}`, or a plain count, as an int; 0 for neither."""
+    if isinstance(value, dict):
+        return sum(int(n) for n in value.values() if is_number(n))
+    return int(value) if is_number(value) else 0
+
+
+def read_ledger(rows: Iterable[Any], examples: int) -> list[Source]:
+    """Count a stream of ledger rows by source and reason, keeping the first `examples` of each."""
+    sources: dict[str, Source] = {}
+    reasons: dict[tuple[str, str, str], Reason] = {}
+    for row in rows:
+        name = clean(str(row.get("source", "")))
+        source = sources.setdefault(name, Source(name))
+        source.read += 1
+        source.kept += row.get("fate") == "kept"
+        source.dropped += row.get("fate") == "dropped"
+        source.repaired += bool(row.get("repairs"))
+        source.marked += bool(row.get("marks"))
+        for kind, reason in _reasons(row):
+            key = (name, kind, clean(reason))
+            found = reasons.get(key)
+            if found is None:
+                if len(source.reasons) >= MAX_REASONS:
+                    source.more_reasons += 1
+                    continue
+                found = reasons[key] = Reason(kind, clean(reason))
+                source.reasons.append(found)
+            found.count += 1
+            if len(found.examples) < examples:
+                found.examples.append(_seen(row))
+    for source in sources.values():
+        source.reasons.sort(key=lambda reason: (_SHOWN[reason.kind], -reason.count, reason.name))
+    return list(sources.values())
+
+
+def _reasons(row: dict[str, Any]) -> list[tuple[str, str]]:
+    found = []
+    if row.get("fate") == "dropped":
+        found.append(("dropped", str(row.get("reason") or "no reason given")))
+    found += [("repaired", str(name)) for name in row.get("repairs") or ()]
+    found += [("marked", str(name)) for name in row.get("marks") or ()]
+    return found
+
+
+def _seen(row: dict[str, Any]) -> Seen:
+    return Seen(*(clean(str(row.get(key) or "")) for key in ("where", "before", "after")))
+
+
+def _from_counts(known: dict[str, Any]) -> list[Source]:
+    sources = []
+    for name, about in known.items():
+        source = Source(str(name))
+        source.read, source.kept = total(about.get("read")), total(about.get("kept"))
+        source.dropped, source.repaired, source.marked = (total(about.get(kind)) for kind in _SHOWN)
+        sources.append(source)
+    return sources
+
+
+def _disagreement(read: int, kept: int, sources: list[Source]) -> str:
+    rows, kept_rows = sum(source.read for source in sources), sum(source.kept for source in sources)
+    if (read, kept) == (rows, kept_rows):
+        return ""
+    return (
+        f"counts.json says {read} rows read and {kept} kept, the ledger lists {rows} and {kept_rows}. "
+        "Prepare the data again."
+    )
+
+
+def _overlap(leakage: dict[str, Any]) -> Overlap:
+    splits = {name: about for name, about in leakage.items() if isinstance(about, dict)}
+    columns = list(dict.fromkeys(column for about in splits.values() for column in about))
+    rows = [(name, [about.get(column) for column in columns]) for name, about in splits.items()]
+    return Overlap(columns, rows, [str(note) for note in leakage.get("notes") or ()])

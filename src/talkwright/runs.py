@@ -1,0 +1,278 @@
+"""Artefact directories: whole or not there, with a manifest that says what they are made from.
+
+A run is a folder `RUNS/<name>-<id>`; each stage writes one sub-folder of it. A stage's folder is
+written to a temporary place beside it, flushed to disk, given a `manifest.json` with the SHA-256 of
+every file, and renamed into place, so a killed process leaves either the old folder or the new one.
+The manifest's `key` is a hash of everything the stage depends on: a stage whose key is unchanged is
+not run again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import shutil
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from talkwright import __version__
+from talkwright.config import Recipe, dump_recipe
+from talkwright.errors import ArtefactError
+from talkwright.types import content_id
+
+MANIFEST = "manifest.json"
+PARTIAL = ".partial-"
+REPLACED = ".replaced-"
+
+
+# --- files ---------------------------------------------------------------------------------------
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON so that `path` holds either its old content or all of the new."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file atomically: temporary file, flush to disk, rename."""
+    temporary = path.with_name(f"{PARTIAL}{path.name}")
+    try:
+        with open(temporary, "w", encoding="utf-8", errors="surrogatepass", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _fsync_folder(path.parent)
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file of ours. Raises ArtefactError that names it."""
+    try:
+        # surrogatepass: `write_text` lets lone surrogates through, so what it wrote can be read back.
+        return json.loads(path.read_text(encoding="utf-8", errors="surrogatepass"))
+    except FileNotFoundError:
+        raise ArtefactError(f"{path}: no such file") from None
+    except (OSError, ValueError) as error:
+        raise ArtefactError(f"{path}: damaged or unreadable: {error}") from None
+
+
+def write_jsonl(path: Path, rows: Iterable[Any]) -> int:
+    """Write one JSON value a line; return how many. Not atomic: use inside `artefact`."""
+    count = 0
+    with open(path, "w", encoding="utf-8", newline="\n") as file:
+        for row in rows:
+            # ASCII escapes keep lone surrogates and exotic line separators from breaking a line.
+            file.write(json.dumps(row, ensure_ascii=True, allow_nan=False) + "\n")
+            count += 1
+    return count
+
+
+def read_jsonl(path: Path) -> Iterator[Any]:
+    """Yield the rows of a JSONL file of ours. Raises ArtefactError with the line number."""
+    try:
+        with open(path, encoding="utf-8", newline="\n") as file:
+            for number, line in enumerate(file, 1):
+                try:
+                    yield json.loads(line)
+                except ValueError as error:
+                    raise ArtefactError(f"{path}:{number}: damaged row: {error}") from None
+    except OSError as error:
+        raise ArtefactError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file, in hex."""
+    with open(path, "rb") as file:
+        digest = hashlib.sha256()  # Python 3.10 has no hashlib.file_digest
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _fsync_folder(folder: Path) -> None:
+    if os.name == "nt":  # Windows cannot open a folder for syncing
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+# --- artefacts -----------------------------------------------------------------------------------
+
+
+@contextmanager
+def artefact(
+    folder: Path, *, kind: str, key: str, about: dict[str, Any] | None = None
+) -> Iterator[Path]:
+    """Write an artefact folder as a whole.
+
+    Yields a temporary folder to fill. When the block ends well, every file is flushed to disk,
+    `manifest.json` is written last and the folder takes its final name, replacing an older one. When
+    it raises, nothing changes. `about` is stored in the manifest and may be filled inside the block.
+    """
+    folder = Path(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    _recover(folder)
+    for leftover in folder.parent.glob(f"{PARTIAL}{folder.name}-*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    temporary = folder.parent / f"{PARTIAL}{folder.name}-{os.getpid()}"
+    about = {} if about is None else about
+    started = time.time()
+    temporary.mkdir()
+    try:
+        yield temporary
+        files = {}
+        for path in sorted(p for p in temporary.rglob("*") if p.is_file()):
+            _fsync_file(path)
+            files[path.relative_to(temporary).as_posix()] = file_digest(path)
+        manifest = {
+            "kind": kind,
+            "key": key,
+            "made": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
+            "seconds": round(time.time() - started, 3),
+            "talkwright": __version__,
+            "about": about,
+            "files": files,
+        }
+        write_json(temporary / MANIFEST, manifest)
+        for inner in (p for p in temporary.rglob("*") if p.is_dir()):
+            _fsync_folder(inner)
+        _replace_folder(temporary, folder)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def _fsync_file(path: Path) -> None:
+    with open(path, "rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _replace_folder(new: Path, folder: Path) -> None:
+    # A folder cannot be renamed over a full one, so the old one steps aside first; `_recover` puts
+    # it back when the process dies between the two renames.
+    aside = folder.parent / f"{REPLACED}{folder.name}"
+    if folder.exists():
+        shutil.rmtree(aside, ignore_errors=True)
+        os.rename(folder, aside)
+    os.rename(new, folder)
+    _fsync_folder(folder.parent)
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def _recover(folder: Path) -> None:
+    aside = folder.parent / f"{REPLACED}{folder.name}"
+    if aside.exists():
+        if folder.exists():
+            shutil.rmtree(aside, ignore_errors=True)
+        else:
+            os.rename(aside, folder)
+
+
+def manifest(folder: Path, kind: str | None = None) -> dict[str, Any]:
+    """Read an artefact's manifest. Raises ArtefactError when it is unfinished or of another kind."""
+    folder = Path(folder)
+    _recover(folder)
+    if not folder.is_dir():
+        raise ArtefactError(f"{folder}: there is no such artefact")
+    if not (folder / MANIFEST).is_file():
+        raise ArtefactError(f"{folder}: unfinished (it has no {MANIFEST}); run its stage again")
+    found = read_json(folder / MANIFEST)
+    if not isinstance(found, dict) or not {"kind", "key", "files"} <= found.keys():
+        raise ArtefactError(f"{folder / MANIFEST}: not a manifest of talkwright")
+    if kind is not None and found["kind"] != kind:
+        raise ArtefactError(f"{folder}: this is a {found['kind']} artefact, not a {kind} one")
+    return found
+
+
+def is_current(folder: Path, key: str) -> bool:
+    """Say whether `folder` is finished and was made from the same inputs as `key` stands for."""
+    try:
+        return bool(manifest(folder)["key"] == key)
+    except ArtefactError:
+        return False
+
+
+def verify(folder: Path) -> None:
+    """Compare every file with the manifest's SHA-256. Raises ArtefactError that names the file."""
+    for name, digest in manifest(folder)["files"].items():
+        path = Path(folder) / name
+        if not path.is_file():
+            raise ArtefactError(f"{path}: missing, though the manifest lists it")
+        if file_digest(path) != digest:
+            raise ArtefactError(f"{path}: damaged (its SHA-256 is not the manifest's); make it again")
+
+
+# --- runs ----------------------------------------------------------------------------------------
+
+
+def open_run(recipe: Recipe, folder: Path, recipe_text: str | None = None) -> Path:
+    """Create, or find again, the run folder of a recipe; the same recipe gives the same folder."""
+    resolved = dump_recipe(recipe)
+    run = Path(folder) / f"{recipe.name}-{content_id(resolved, 8)}"
+    run.mkdir(parents=True, exist_ok=True)
+    if not (run / "recipe.json").is_file():
+        if recipe_text is not None:
+            write_text(run / "recipe.yaml", recipe_text)
+        write_json(run / "environment.json", environment())
+        write_json(run / "recipe.json", resolved)
+    return run
+
+
+def find_run(name: str | Path, folder: Path = Path("runs")) -> Path:
+    """Find a run by folder, by name, or by the unique beginning of its name; "latest" is the newest."""
+    path = Path(name)
+    if (path / "recipe.json").is_file():
+        return path
+    if path.is_dir():
+        raise ArtefactError(f"{path}: this folder is not a run (it has no recipe.json)")
+    runs = list_runs(folder)
+    if str(name) == "latest" and runs:
+        return max(runs, key=lambda run: (run / "recipe.json").stat().st_mtime)
+    found = [run for run in runs if run.name == str(name)] or [
+        run for run in runs if run.name.startswith(str(name))
+    ]
+    if len(found) == 1:
+        return found[0]
+    known = ", ".join(run.name for run in (found or runs)) or "none yet"
+    problem = "fits several runs" if found else "is not a run"
+    raise ArtefactError(f"'{name}' {problem}. Runs in {folder}: {known}.")
+
+
+def list_runs(folder: Path = Path("runs")) -> list[Path]:
+    """All run folders below `folder`, by name."""
+    return sorted(path.parent for path in Path(folder).glob("*/recipe.json"))
+
+
+def recipe_of(run: Path) -> Recipe:
+    """The resolved recipe a run was made with."""
+    return Recipe.model_validate(read_json(Path(run) / "recipe.json"))
+
+
+def environment() -> dict[str, Any]:
+    """Versions that can change a result, for the record."""
+    names = ("torch", "transformers", "tokenizers", "accelerate", "peft", "safetensors", "numpy")
+    versions: dict[str, str | None] = {}
+    for name in names:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            versions[name] = None
+    return {
+        "talkwright": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cpu_count": os.cpu_count(),
+        "packages": versions,
+    }

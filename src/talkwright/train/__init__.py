@@ -1,0 +1,15 @@
+"""Training rows → an adapter or weights.
+
+In: a base model and the rows that the check stage stored. Out: an artefact with the adapter (or the
+full weights), `metrics.jsonl` and a summary. A killed run goes on from its newest whole checkpoint and
+ends with the same weights, bit for bit on CPU in fp32, as one that was never killed.
+
+Refuses: rows that teach nothing, targets that match no module, a loss that is not finite.
+"""
+
+from __future__ import annotations
+
+from talkwright.train.loop import train
+from talkwright.train.plan import Plan, check_settings, make_plan
+
+__all__ = ["Plan", "check_settings", "make_plan", "train"]

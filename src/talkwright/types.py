@@ -1,0 +1,233 @@
+"""Every value that crosses a stage border, and nothing else. Standard library only.
+
+All are frozen. `to_json` gives plain JSON values for any of them; `from_json` is a function per
+type that is read back from disk. Ids are content hashes, so equal content has an equal id.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Role = Literal["system", "user", "assistant", "tool"]
+ROLES: tuple[Role, ...] = ("system", "user", "assistant", "tool")
+
+
+def to_json(value: Any) -> Any:
+    """Turn a value of this module, or a container of them, into plain JSON types."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: to_json(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, dict):
+        return {key: to_json(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [to_json(item) for item in value]
+    return value
+
+
+def content_id(value: Any, length: int = 16) -> str:
+    """Hash a JSON value: the first `length` hex digits of SHA-256 over its canonical JSON."""
+    canonical = json.dumps(to_json(value), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    # surrogatepass: an id must exist even for text that later turns out not to be valid Unicode.
+    return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()[:length]
+
+
+# --- conversations -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn. `thinking` is an assistant's reasoning, kept apart from what it says."""
+
+    role: Role
+    content: str
+    thinking: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """Messages in order, with the place they came from.
+
+    `source` is the source's name in the recipe, `where` is "file:line" or "file:row n". `group`
+    holds what must stay in one split (a thread or user id of the export), or None. `facts` is for
+    evaluation: every inner tuple lists spellings of one fact, of which a right reply has one.
+    """
+
+    messages: tuple[Message, ...]
+    source: str = ""
+    where: str = ""
+    group: str | None = None
+    facts: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def id(self) -> str:
+        """Hash of the messages alone: the same chat has the same id wherever it was read."""
+        return content_id(self.messages)
+
+
+def conversation_from_json(value: dict[str, Any]) -> Conversation:
+    """Read back what `to_json(Conversation)` wrote."""
+    return Conversation(
+        messages=tuple(Message(**message) for message in value["messages"]),
+        source=value.get("source", ""),
+        where=value.get("where", ""),
+        group=value.get("group"),
+        facts=tuple(tuple(spellings) for spellings in value.get("facts", ())),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """The fate of one input row.
+
+    `fate` is "kept" or "dropped"; `reason` says why a row was dropped and is None for a kept one;
+    `repairs` names what was changed ("merged_turns", "stripped_html", ...); `marks` names what was
+    noticed but left ("contradiction"). `before` is a short excerpt of the row as it was read, and
+    `after` of what was kept of it. `split` is the split a kept row went to.
+    """
+
+    source: str
+    where: str
+    fate: Literal["kept", "dropped"]
+    reason: str | None = None
+    repairs: tuple[str, ...] = ()
+    marks: tuple[str, ...] = ()
+    conversation: str | None = None
+    split: str | None = None
+    before: str = ""
+    after: str = ""
+
+
+# --- tokens --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One training row: `input_ids` and `labels` of equal length; labels are -100 or the id itself.
+
+    `conversation` is the id of the conversation it was rendered from.
+    """
+
+    input_ids: tuple[int, ...]
+    labels: tuple[int, ...]
+    conversation: str = ""
+
+    @property
+    def n_supervised(self) -> int:
+        """How many tokens the loss is computed on."""
+        return sum(label != -100 for label in self.labels)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something the check stage noticed. An "error" stops the pipeline; a "warning" is reported."""
+
+    severity: Literal["error", "warning", "note"]
+    code: str
+    message: str
+    fix: str = ""
+    count: int = 1
+
+
+# --- replies and scores --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How a reply is drawn. Temperature 0 is greedy. `stop` holds extra stop strings."""
+
+    temperature: float = 0.0
+    top_p: float = 1.0
+    max_new_tokens: int = 256
+    seed: int = 0
+    stop: tuple[str, ...] = ()
+
+
+Finish = Literal["stop", "length", "cancelled"]
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """One continuation as an engine makes it: new ids without the stop token, why it ended, seconds."""
+
+    ids: tuple[int, ...]
+    finish: Finish
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a model answered. `finish` is "stop" when it ended by itself. `seconds` is wall time."""
+
+    text: str
+    finish: Finish
+    n_prompt: int
+    n_reply: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One metric on one item. `value` is None when it cannot be computed, and `why` then says so."""
+
+    item: str
+    metric: str
+    value: float | None
+    why: str | None = None
+
+
+Verdict = Literal["better", "worse", "no evidence"]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One metric of A against B over the same items.
+
+    `delta` is b - a, `low` and `high` its confidence interval, all in the metric's own unit; `n`
+    counts the items both could be scored on and `unscored` the others. Any of the four numbers is
+    None when it cannot be computed; `why` then says so. The verdict is about B: "better" only when
+    the interval excludes 0 in the good direction. `more` says, for "no evidence", roughly how many
+    items would be needed to tell.
+    """
+
+    metric: str
+    a: float | None
+    b: float | None
+    delta: float | None
+    low: float | None
+    high: float | None
+    n: int
+    unscored: int
+    verdict: Verdict
+    why: str | None = None
+    more: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BaseModel:
+    """A base model on this machine.
+
+    `path` is a folder with safetensors weights, tokenizer and config; `origin` says where it was
+    got from; `licence` is what its files say ("unknown" when they say nothing); `digest` is the
+    SHA-256 over its weights and tokenizer files.
+    """
+
+    name: str
+    path: str
+    origin: str
+    licence: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """The sums of a row ledger; `read == kept + sum(dropped.values())` is asserted where it is made."""
+
+    read: int
+    kept: int
+    dropped: dict[str, int] = field(default_factory=dict)
+    repaired: dict[str, int] = field(default_factory=dict)
+    marked: dict[str, int] = field(default_factory=dict)
+    splits: dict[str, int] = field(default_factory=dict)

@@ -1,0 +1,60 @@
+"""Shared fixtures: a tiny tokenizer and template made in the process, a fake engine, no downloads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+CHATML = (
+    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] "
+    "+ '<|im_end|>' + '\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
+
+
+def byte_tokenizer(control: list[str], chat_template: str, *, bos: str | None = None, eos: str | None = None):
+    """A byte-level tokenizer without merges: any text can be encoded, one token a byte."""
+    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    backend = Tokenizer(models.BPE(vocab={c: i for i, c in enumerate(alphabet)}, merges=[]))
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    backend.decoder = decoders.ByteLevel()
+    backend.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in control])
+    return PreTrainedTokenizerFast(
+        tokenizer_object=backend, bos_token=bos, eos_token=eos, pad_token=eos, chat_template=chat_template
+    )
+
+
+@pytest.fixture(scope="session")
+def tiny_template():
+    """A ChatML template over a byte-level tokenizer, built here."""
+    from talkwright.template import Template
+
+    control = ["<|im_start|>", "<|im_end|>", "<|endoftext|>"]
+    return Template(byte_tokenizer(control, CHATML, eos="<|im_end|>"))
+
+
+@pytest.fixture
+def fake_engine(tiny_template):
+    """An engine that repeats the last 40 characters of its prompt."""
+    from talkwright.engine import FakeEngine
+
+    return FakeEngine(tiny_template, lambda prompt: f"You said: {prompt[-40:].strip()}")
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep hub access off and the person's own folders out of tests."""
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Real data beside the checkout, where a developer has it."""
+    folder = Path(__file__).resolve().parents[1].parent / "shared"
+    if not (folder / "data").is_dir():
+        pytest.skip("the developers' shared/ data folder is not beside this checkout")
+    return folder
