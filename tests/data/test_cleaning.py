@@ -122,7 +122,7 @@ def test_markup_stays_where_it_is_the_subject() -> None:
         "👩‍👩‍👧 ok",
         "Ça va? Ω ≈ ½",
         "a\tb\nc",
-        "&amp;",
+        "ö &amp; x",
     ],
 )
 def test_good_unicode_is_left_alone(text: str) -> None:

@@ -80,7 +80,7 @@ def test_same_question_and_group_and_links_stay_together() -> None:
 
 def test_a_huge_group_goes_to_training_whole() -> None:
     rows = {at: chat(f"what is word{at} for", group="big" if at < 60 else f"g{at}") for at in range(100)}
-    for seed in range(5):
+    for seed in range(30):
         where = split(rows, seed=seed)
         assert {where[at] for at in range(60)} == {"train"}
         assert set(where.values()) == set(SPLITS)

@@ -255,10 +255,11 @@ def _train(run: Path, hostile: str, steps: int = 180) -> None:
         "steps": steps,
         "tokens": 86_400,
         "seconds": 312.4,
-        "tokens_per_second": 276.6,
+        "best_validation_loss": 0.863,
         "best_step": 144,
         "stopped_early": False,
-        "trained_parameters": 4_884_480,
+        "kept": "last",
+        "trainable": 4_884_480,
     }
     about = {"base": MODEL, "note": hostile}
     with runs.artefact(run / "train", kind="adapter", key="71" * 8, about=about) as out:

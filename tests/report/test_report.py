@@ -142,6 +142,8 @@ def test_training_shows_its_summary_and_both_curves(build):
     text = page.text("training")
     assert "86 400" in text
     assert "5 min 12 s" in text
+    assert "Trained weights" in text
+    assert "Tokens per second 277" in re.sub(r"(?<=[a-z])(?=\d)", " ", text)
     assert "0.863 at step 144" in text
     labels = [svg["aria-label"] or "" for svg in page.all_of("svg")]
     assert any("Training loss fell from" in label and "Validation loss" in label for label in labels)
@@ -267,6 +269,23 @@ def test_nothing_from_the_data_becomes_markup(build):
     for section in SECTIONS[:2] + SECTIONS[3:]:
         assert "onerror=alert(2)" in page.text(section), section
     assert "{{7*7}}" in page.text("replies")
+
+
+def test_names_kinds_and_dates_are_no_markup_either(build):
+    run = build(stages=("data", "check", "train"))
+    tag = "<script>alert(3)</script>"
+    for name, key in (("check/findings.json", "severity"), ("data/manifest.json", "made")):
+        path = run / name
+        value = json.loads(path.read_text())
+        (value[0] if isinstance(value, list) else value)[key] = tag
+        path.write_text(json.dumps(value))
+    named = run.rename(run.with_name("<b onclick=x>'"))
+    page = read(named)
+    assert not any(name in ("script", "b") and "onclick" in attrs for name, attrs in page.tags)
+    assert page.all_of("script") == []
+    assert tag in page.text("data")
+    assert tag in page.text("provenance")
+    assert "talkwright chat '<b onclick=x>" in page.text("provenance")
 
 
 def test_closing_tags_in_replies_do_not_close_ours(build):

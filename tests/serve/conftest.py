@@ -110,7 +110,7 @@ SCRIPT = {
     "nothing": "",
     "lines": "one\u2028two\r\nthree\x85four",
     "xss": (
-        "Look: <script>window.pwned=1</script><img src=x onerror=\"window.pwned=2\">"
+        'Look: <script>window.pwned=1</script><img src=x onerror="window.pwned=2">'
         "![p](https://elsewhere.example/x.png) <iframe src='https://elsewhere.example'></iframe> "
         "[link](javascript:window.pwned=3) the end"
     ),
@@ -121,5 +121,5 @@ SCRIPT = {
 def server(tiny_template):
     """One server for the tests that need nothing special."""
     engine = WatchedEngine(tiny_template, echo, name="mybot", context_length=2048)
-    with _running(engine, title="My bot") as started:
+    with _running(engine, title="My bot", section=ServeSection(port=0, max_new_tokens=1000)) as started:
         yield started

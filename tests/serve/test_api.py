@@ -156,7 +156,10 @@ def test_system_and_developer_are_one_role_and_parts_are_text(client, server):
             model="mybot",
             messages=[
                 {"role": role, "content": "Be brief."},
-                {"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]},
+                {
+                    "role": "user",
+                    "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}],
+                },
             ],
         )
         assert server.engine.calls[-1][2] == "system\nBe brief.\nuser\nab\nassistant\n"
@@ -165,7 +168,10 @@ def test_system_and_developer_are_one_role_and_parts_are_text(client, server):
 def test_the_servers_system_prompt_is_for_chats_without_one(running, watched):
     with running(watched(["x"], name="mybot"), system="You are Lumo.") as server:
         post(server, body_of())
-        post(server, body_of() | {"messages": [{"role": "system", "content": "S"}, *body_of()["messages"]]})
+        post(
+            server,
+            body_of() | {"messages": [{"role": "system", "content": "S"}, *body_of()["messages"]]},
+        )
         prompts = [prompt for _, _, prompt in server.engine.calls]
     assert prompts[0].startswith("system\nYou are Lumo.\n")
     assert prompts[1].startswith("system\nS\n")
@@ -191,7 +197,14 @@ def test_health_tells_the_model_and_its_template(server, tiny_template):
     [
         {"presence_penalty": 0, "frequency_penalty": 0.0, "logit_bias": {}, "logprobs": False},
         {"tools": [], "tool_choice": "none", "response_format": {"type": "text"}, "store": False},
-        {"temperature": None, "stop": None, "top_logprobs": None, "stream": None, "n": None, "seed": None},
+        {
+            "temperature": None,
+            "stop": None,
+            "top_logprobs": None,
+            "stream": None,
+            "n": None,
+            "seed": None,
+        },
         {"user": "someone"},
     ],
 )
@@ -243,7 +256,7 @@ def test_a_field_without_effect_is_refused_by_name(client, server, field, value)
         ({"stop": ["a", 1]}, "stop[1]"),
         ({"stream": "yes"}, "stream"),
         ({"stream_options": {"include_usage": True}}, "stream_options"),
-        ({"stream": True, "stream_options": {"include_obfuscation": True}}, "stream_options.include_obfuscation"),
+        ({"stream": True, "stream_options": {"obfuscate": True}}, "stream_options.obfuscate"),
         ({"model": 3}, "model"),
         ({"messages": []}, "messages"),
         ({"messages": "hello"}, "messages"),
@@ -256,7 +269,7 @@ def test_a_field_without_effect_is_refused_by_name(client, server, field, value)
         ({"messages": [{"role": "user", "content": "x", "mood": 1}]}, "messages[0].mood"),
         ({"messages": [{"role": "user", "content": "\ud800"}]}, "messages[0].content"),
         (
-            {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}]},
+            {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {}}]}]},
             "messages[0].content[0].type",
         ),
         (

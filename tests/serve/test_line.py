@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import threading
 import time
@@ -54,13 +55,12 @@ def test_a_client_that_leaves_frees_the_engine(slow, wait_until, stream):
 
 
 def test_a_client_that_leaves_while_waiting_is_never_worked_for(slow, wait_until):
-    with httpx2.Client(base_url=slow.url, timeout=30) as http:
-        with http.stream("POST", "/v1/chat/completions", json=SLOW | {"stream": True}):
-            with (
-                httpx2.Client(base_url=slow.url, timeout=0.2) as impatient,
-                pytest.raises(httpx2.TimeoutException),
-            ):
-                impatient.post("/v1/chat/completions", json=SLOW | {"seed": 99})
+    with (
+        slow.http.stream("POST", "/v1/chat/completions", json=SLOW | {"stream": True}),
+        httpx2.Client(base_url=slow.url, timeout=0.2) as impatient,
+        pytest.raises(httpx2.TimeoutException),
+    ):
+        impatient.post("/v1/chat/completions", json=SLOW | {"seed": 99})
     wait_until(lambda: not slow.engine.running)
     assert slow.http.post("/v1/chat/completions", json=QUICK).status_code == 200
     assert 99 not in [sampling.seed for _, sampling, _ in slow.engine.calls]
@@ -148,11 +148,10 @@ def test_the_desk_hands_errors_on_and_lives():
             yield "a"
             raise OSError("no")
 
-        seen = []
+        items = desk.submit(fails).items()
+        assert await anext(items) == "a"
         with pytest.raises(OSError, match="no"):
-            async for item in desk.submit(fails).items():
-                seen.append(item)
-        assert seen == ["a"]
+            await anext(items)
         assert [item async for item in desk.submit(lambda cancelled: iter("b")).items()] == ["b"]
         desk.close()
 
@@ -171,7 +170,7 @@ def test_closing_the_desk_ends_what_runs_and_what_waits():
         jobs = [desk.submit(endless), desk.submit(endless)]
         await asyncio.sleep(0.02)
         desk.close()
-        assert set([item async for item in jobs[0].items()]) == {"a"}
+        assert {item async for item in jobs[0].items()} == {"a"}
         assert [item async for item in jobs[1].items()] == []
 
     asyncio.run(scene())
@@ -204,20 +203,18 @@ message = st.fixed_dictionaries(
 )  # fmt: skip
 bodies = st.fixed_dictionaries(
     {"model": st.just("mybot") | anything, "messages": st.lists(message, max_size=4) | anything},
-    optional={name: anything for name in [*list(openai.ChatRequest.model_fields)[2:], *openai.NEUTRAL, "odd"]}
+    optional=dict.fromkeys(
+        [*list(openai.ChatRequest.model_fields)[2:], *openai.NEUTRAL, "odd"], anything
+    )
     | {"max_tokens": st.integers(-1, 9) | anything, "stop": st.lists(st.text(max_size=3)) | anything},
 )
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(bodies | anything)
 def test_reading_any_body_gives_a_request_or_a_refusal(body):
-    try:
-        request = openai.parse_request(json.dumps(body).encode())
-    except RequestError as error:
-        assert str(error).strip()
-    else:
-        assert request.messages[-1].role == "user"
+    with contextlib.suppress(RequestError):
+        assert openai.parse_request(json.dumps(body).encode()).messages[-1].role == "user"
 
 
 @settings(

@@ -46,7 +46,9 @@ def test_control_characters_of_the_model_never_reach_the_terminal(chat):
 
 def test_the_system_prompt_can_be_shown_set_and_put_back(watched, chat):
     engine = watched(["x"])
-    out = chat(engine, ["/system", "a", "/system Be brief.", "b", "/system -", "c"], system="You are Lumo.")
+    out = chat(
+        engine, ["/system", "a", "/system Be brief.", "b", "/system -", "c"], system="You are Lumo."
+    )
     assert "System prompt: You are Lumo." in out
     starts = [prompt.split("\n")[1] for _, _, prompt in engine.calls]
     assert starts == ["You are Lumo.", "Be brief.", "You are Lumo."]
@@ -83,11 +85,17 @@ def test_save_writes_one_row_and_never_over_a_file(chat, tmp_path):
 
 def test_set_changes_how_answers_are_drawn_and_refuses_nonsense(watched, chat):
     engine = watched(["x"])
-    lines = ["/set temperature=0.7", "/set top_p = 0.5", "/set max_new_tokens=3", "/set seed=5", "a", "/set",
-             "/set temperature=9", "/set temperature=hot", "/set color=red", "b"]  # fmt: skip
+    right = ["/set temperature=0.7", "/set top_p = 0.5", "/set max_new_tokens=3", "/set seed=5"]
+    wrong = ["/set temperature=9", "/set temperature=hot", "/set color=red"]
+    lines = [*right, "a", "/set", *wrong, "b"]
     out = chat(engine, lines)
     sampling = engine.calls[1][1]
-    assert (sampling.temperature, sampling.top_p, sampling.max_new_tokens, sampling.seed) == (0.7, 0.5, 3, 5)
+    assert (sampling.temperature, sampling.top_p, sampling.max_new_tokens, sampling.seed) == (
+        0.7,
+        0.5,
+        3,
+        5,
+    )
     assert engine.calls[0][1] == sampling
     assert "temperature=0.7  top_p=0.5  max_new_tokens=3  seed=5" in out
     assert "less than or equal to 2" in out

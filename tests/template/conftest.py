@@ -55,6 +55,8 @@ class Family:
             row = {"role": m.role, "content": m.content}
             if m.thinking is not None and self.name == "thinking":
                 row["reasoning_content"] = m.thinking
+            elif m.thinking is not None:
+                row["content"] = f"<think>\n{m.thinking}\n</think>\n\n{m.content}"
             shown.append(row)
         if self.name == "gemma" and shown[0]["role"] == "system":
             system = shown.pop(0)["content"]

@@ -37,6 +37,7 @@ SYSTEM_PROBLEMS = {
     errno.EEXIST: "there is already something of this name. Name another place",
     errno.EISDIR: "this is a folder, not a file",
     errno.ENAMETOOLONG: "the name is too long for this file system",
+    errno.EFBIG: "the file would be larger than is allowed here (`ulimit -f`, or the file system)",
     errno.EMFILE: "too many open files. Raise the limit (`ulimit -n`)",
     errno.EIO: "the disk reports an error. Look after it before going on",
 }

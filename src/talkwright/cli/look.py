@@ -148,11 +148,15 @@ def show(
 
 
 @click.group(cls=Commands, invoke_without_command=True)
+@with_runs
+@with_json
 @click.pass_context
-def runs(context: click.Context) -> None:
+def runs(context: click.Context, folder: Path, as_json: bool) -> None:
     """List the runs on this machine, or show one."""
+    given = {"folder": folder, "as_json": as_json}
+    context.default_map = {"list": given, "show": given}  # `runs --json show` is `runs show --json`
     if context.invoked_subcommand is None:
-        context.invoke(list_runs)
+        context.invoke(list_runs, **given)
 
 
 @runs.command("list")

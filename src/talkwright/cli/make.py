@@ -12,6 +12,7 @@ from talkwright.cli.options import (
     command_for,
     find,
     note_place,
+    only,
     print_json,
     recipe_for,
     with_json,
@@ -134,8 +135,8 @@ def compare(a: str, b: str | None, overrides: tuple[str, ...], folder: Path, as_
 
     first = find(a, folder)
     second = find(b, folder) if b is not None else None
-    section = recipe_for(first, overrides, "compare").compare
-    comparisons = pipeline.compare_runs(first, second, section)
+    only(overrides, "compare")
+    comparisons = pipeline.compare_runs(first, second, overrides)
     if as_json:
         from talkwright.types import to_json
 

@@ -92,7 +92,10 @@ def _missing(path: Path) -> str:
     folder = path.parent
     if not folder.is_dir():
         return f"{path}: no such file, and there is no folder {folder} either."
-    names = sorted(entry.name for entry in folder.iterdir())
+    try:
+        names = sorted(entry.name for entry in folder.iterdir())
+    except OSError:
+        return f"{path}: no such file, and the folder {folder} cannot be listed (no permission)."
     close = difflib.get_close_matches(path.name, names, n=3, cutoff=0.6)
     if close:
         return f"{path}: no such file. Did you mean {' or '.join(repr(name) for name in close)}?"

@@ -185,16 +185,14 @@ def _commands(run: Path, done: set[str]) -> list[tuple[str, str]]:
     if "train" not in done:
         return [
             ("talkwright run RECIPE", "the same recipe again: finished stages are kept, the others run"),
-            (f"talkwright show {name}/data", "see the tokens and which of them are learnt"),
+            (f"talkwright show {name}", "see the tokens and which of them are learnt"),
         ]
     commands = [
         (f"talkwright chat {name}", "talk to it in the terminal"),
         (f"talkwright serve {name}", "chat page and API on this machine"),
     ]
     if "compare" in done:
-        commands.append(
-            (f"talkwright compare {name}/evaluate/base {name}/evaluate/tuned", "the table again")
-        )
+        commands.append((f"talkwright compare {name}", "the table in the terminal"))
     else:
         commands.append(("talkwright run RECIPE", "the same recipe again: goes on with the stages left"))
     return commands

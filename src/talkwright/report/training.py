@@ -82,6 +82,14 @@ _KNOWN = {
 }
 
 
+_LABELS = {
+    "planned_steps": "Planned steps",
+    "supervised_tokens": "Tokens learnt from",
+    "kept": "Weights kept",
+    "trainable": "Trained weights",
+}
+
+
 def _facts(
     summary: dict[str, Any], loss: Points, validation: Points, best: Any, wall: float | None
 ) -> list[tuple[str, str]]:
@@ -105,7 +113,10 @@ def _facts(
     if "stopped_early" in summary:
         facts.append(("Stopped early", _stopped(summary["stopped_early"])))
     facts += [
-        (words(key).capitalize(), compact(value) if is_number(value) else _plain(value))
+        (
+            _LABELS.get(key) or words(key).capitalize(),
+            compact(value) if is_number(value) else _plain(value),
+        )
         for key, value in summary.items()
         if key not in _KNOWN and not isinstance(value, (dict, list)) and value is not None
     ]

@@ -30,6 +30,8 @@ log = logging.getLogger("talkwright.serve")
 RETRY_AFTER = "5"
 """Seconds after which a client that met a full line should ask again."""
 
+STOPPING = "The server is ending and the answer was not completed."
+
 Piece = tuple[int, str | Reply]
 """The choice it belongs to; a piece of its text or, last, the whole of it."""
 
@@ -144,7 +146,7 @@ async def _chat(
             headers={"retry-after": RETRY_AFTER},
         )
     except ClientDisconnect:
-        return _nobody()
+        return _stopped()
     except Exception:
         log.exception("answering a chat request failed")
         return _error(500, FAILED, kind="server_error", code="engine_failed")
@@ -167,7 +169,7 @@ async def _whole(head: openai.Head, wanted: openai.ChatRequest, job: Job[Piece])
 
     replies = [item[1] async for item in job.items() if item and isinstance(item[1], Reply)]
     if len(replies) < (wanted.n or 1):
-        return _nobody()
+        return _stopped()
     return JSONResponse(openai.completion(head, replies))
 
 
@@ -178,7 +180,7 @@ async def _streamed(head: openai.Head, wanted: openai.ChatRequest, job: Job[Piec
     # The first piece is waited for, so that whatever is wrong until then has a status code.
     first = await anext(pieces, None)
     if first is None:
-        return _nobody()
+        return _stopped()
     return StreamingResponse(
         _events(head, wanted, first, pieces),
         media_type="text/event-stream",
@@ -209,7 +211,9 @@ async def _events(
                     delta = {"content": piece}
                     yield openai.event(openai.chunk(head, index, delta, None, with_usage=with_usage))
                 item = await anext(rest, None)
-            if with_usage and replies:
+            if len(replies) < (wanted.n or 1):
+                yield openai.event(openai.error_body(STOPPING, "server_error", code="stopping"))
+            elif with_usage:
                 yield openai.event(openai.usage_chunk(head, replies))
         except Exception:
             log.exception("answering a chat request failed")
@@ -259,7 +263,6 @@ def _error(
     return Response(body, status, headers, media_type="application/json")
 
 
-def _nobody() -> Response:
-    from starlette.responses import Response
-
-    return Response(status_code=499)  # the client is gone: this is only for the log
+def _stopped() -> Response:
+    """The answer was cancelled: the client has left, and nobody reads this, or the server is ending."""
+    return _error(503, STOPPING, kind="server_error", code="stopping")

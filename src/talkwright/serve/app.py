@@ -52,6 +52,7 @@ def create_app(
         openapi_url=None,
         exception_handlers={HTTPException: http_error},
     )
+    app.state.desk = desk
     app.router.routes.append(Route("/health", _health(engine)))
     app.router.routes.append(Mount("/v1", create_api(engine, section, desk, system=system)))
     mount_page(app, engine, section, desk, system=system, title=title)
@@ -89,6 +90,7 @@ def run_server(
     """
     import uvicorn
 
+    app = create_app(engine, section, system=system, title=title)
     listening = _listen(section)
     shown = f"[{section.host}]" if ":" in section.host else section.host
     url = f"http://{shown}:{listening.getsockname()[1]}"
@@ -99,6 +101,12 @@ def run_server(
             if self.started:
                 announce(f"Chat page: {url}/   API: {url}/v1   (Ctrl-C stops)")
 
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            app.state.desk.close()
+            # Open pages keep a connection each, and cutting those is nothing to report.
+            logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+            await super().shutdown(sockets=sockets)
+
     if not is_loopback(section.host):
         announce(
             f"Warning: {section.host} can be reached from other machines, and there are no keys: "
@@ -106,11 +114,11 @@ def run_server(
         )
     logging.getLogger("httpx").setLevel(logging.WARNING)
     config = uvicorn.Config(
-        create_app(engine, section, system=system, title=title),
+        app,
         log_level="warning",
         access_log=False,
         server_header=False,
-        timeout_graceful_shutdown=2,
+        timeout_graceful_shutdown=1,
     )
     try:
         Server(config).run(sockets=[listening])

@@ -218,15 +218,15 @@ def _set(chat: _Chat, text: str) -> None:
         seed = "a new one each time" if chat.seed is None else chat.seed
         chat.say(f"{'  '.join(now)}  seed={seed}")
         return
+    if name not in (*SETTINGS, "seed"):
+        chat.say(f"There is no setting '{name}'. There are: {', '.join(SETTINGS)}, seed.")
+        return
     try:
         number = int(value) if name in ("max_new_tokens", "seed") else float(value)
         if name == "seed":
             chat.seed = int(number) % 2**31
-        elif name in SETTINGS:
-            chat.section = ServeSection.model_validate({**chat.section.model_dump(), name: number})
         else:
-            chat.say(f"There is no setting '{name}'. There are: {', '.join(SETTINGS)}, seed.")
-            return
+            chat.section = ServeSection.model_validate({**chat.section.model_dump(), name: number})
     except ValidationError as error:
         chat.say(f"{name}: {error.errors()[0]['msg']}.")
     except ValueError:

@@ -133,7 +133,7 @@ class Renderer:
         return f"{self._secret}n{number}{letter}z"
 
     def _rough_name(self, number: int, letter: str) -> str:
-        return f"Aß {self._secret}\n\n <&\"'\\> {number}{letter} z" * 3
+        return f"Aß {self._secret}\n\n <&\"'\\> {number}{letter} z" * 40
 
     def _refuse_lost_content(self, shape: Shape, pieces: Sequence[Piece]) -> None:
         seen = Counter((piece.message, piece.field) for piece in pieces if piece.message >= 0)

@@ -79,8 +79,8 @@ class Template:
             )
         except Exception as error:  # the tokenizers library raises bare Exception for a damaged file
             raise TemplateError(
-                f"{folder}: its tokenizer cannot be read ({error}). It needs a whole tokenizer.json; copy or "
-                "download the model again"
+                f"{folder}: its tokenizer cannot be read ({' '.join(str(error).split())}). It needs a whole "
+                "tokenizer.json; copy or download the model again"
             ) from error
         if isinstance(tokenizer.chat_template, dict):
             tokenizer.chat_template = tokenizer.chat_template.get("default")
@@ -109,7 +109,8 @@ class Template:
         """Training rows of a conversation: one, or one per answer where the template needs that.
 
         Labels equal the ids on every assistant turn (all, or only the last) from the end of the
-        generation prompt through the stop token, and are -100 elsewhere.
+        generation prompt through the stop token, and are -100 elsewhere. An assistant message that comes
+        first of all answers nothing and is not learned.
         """
         return self.encode_all([conversation], train_on)[0]
 
@@ -234,9 +235,10 @@ class Template:
                 "the chat template writes no stop token after an answer, so the model could never learn to "
                 "end one. Name a template that does: `template: {chat_template: my_template.jinja}`"
             )
-        turns = [number for number, message in enumerate(shape) if message[0] == "assistant"]
+        # A greeting before anybody spoke is context: no prompt exists that it would be the answer to.
+        turns = [number for number, message in enumerate(shape) if number and message[0] == "assistant"]
         if not turns:
-            raise TemplateError("a conversation without an assistant turn teaches nothing")
+            raise TemplateError("a conversation without an assistant turn that answers something teaches nothing")
         if train_on == "last":
             turns = turns[-1:]
         whole = self._renderer.render(shape, add_generation_prompt=False)

@@ -1,0 +1,354 @@
+"""Invariant: no silent settings. Every field of the recipe, when changed, changes something a person
+can see: a result, a file, a page, an answer, or a refusal. A field without a case here fails."""
+
+from __future__ import annotations
+
+import copy
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from talkwright import pipeline
+from talkwright.config import Recipe, Section, build_recipe
+from talkwright.errors import TalkwrightError
+from talkwright.runs import open_run, read_json, read_jsonl
+
+# --- every field there is ------------------------------------------------------------------------
+
+
+def fields_of(section: type[Section], prefix: str = "") -> list[str]:
+    """Dotted names of all leaves below a section."""
+    names: list[str] = []
+    for name, field in section.model_fields.items():
+        inner = field.annotation
+        if name == "sources":
+            from talkwright.config import SourceSection
+
+            names += fields_of(SourceSection, f"{prefix}sources.")
+        elif isinstance(inner, type) and issubclass(inner, Section):
+            names += fields_of(inner, f"{prefix}{name}.")
+        else:
+            names.append(prefix + name)
+    return names
+
+
+# --- a small world to observe --------------------------------------------------------------------
+
+
+class World:
+    """A folder with untidy data and a tiny model, and a recipe over them."""
+
+    def __init__(self, folder: Path, model: str):
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self.write_data()
+        self.values: dict[str, Any] = {
+            "name": "world",
+            "model": {"name": model},
+            "data": {
+                "sources": [{"path": "chats.jsonl"}, {"path": "faq.csv", "columns": {}}],
+                "validation": 0.2,
+                "test": 0.2,
+            },
+            "template": {"max_length": 160},
+            "train": {
+                "max_steps": 6, "batch_size": 4, "eval_every": 2, "save_every": 2, "learning_rate": 1e-2,
+            },
+            "evaluate": {"prompts": 4, "loss_rows": 4, "max_new_tokens": 4},
+            "compare": {"resamples": 200},
+        }  # fmt: skip
+
+    def write_data(self) -> None:
+        rows = []
+        for n in range(24):
+            rows.append([{"role": "user", "content": f"question {n * 7919 % 1000} about item {n}?"},
+                         {"role": "assistant", "content": f"answer {n * 31 % 97}, see shelf {n}"}])  # fmt: skip
+        rows[1].insert(0, {"role": "system", "content": "Be brief."})
+        rows[2] += [{"role": "user", "content": "and then?"}, {"role": "assistant", "content": "nothing"}]
+        say = lambda q, a: [{"role": "user", "content": q}, {"role": "assistant", "content": a}]  # noqa: E731
+        rows += [
+            say("where do i write to?", "To help@example.com please"),
+            say("is it bold?", "<p>Yes, <b>bold</b></p>"),
+            say("odd letters?", "Itâ€™s odd"),
+            say("a long one?", "word " * 60),
+            say("same thing twice and thrice, and even a fourth time?", "Yes, it is the very same thing here."),
+            say("same thing twice and thrice, and even a fourth time!", "Yes, it is the very same thing here!"),
+            say("how many legs?", "It has 4 legs"),
+            say("how many legs?", "It has 9 legs"),
+        ]
+        lines = [json.dumps({"messages": row}) for row in rows] + ["{broken"]
+        (self.folder / "chats.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        faq = ["Question,Answer,Alias,Reply,Persona,Thread"]
+        faq += [f"csv question {n}?,csv answer {n * 13},alias {n},reply {n},persona {n},{n // 6}" for n in range(12)]
+        (self.folder / "faq.csv").write_text("\n".join(faq) + "\n", encoding="utf-8")
+        (self.folder / "suite.jsonl").write_text(json.dumps({"messages": say("suite?", "suite!")}) + "\n")
+        (self.folder / "other.jinja").write_text(
+            "{% for m in messages %}{{ '<|im_start|>' + m['role'] + ': ' + m['content'] + '<|im_end|>' }}"
+            "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant: ' }}{% endif %}"
+        )
+
+    def recipe(self, change: dict[str, Any]) -> Recipe:
+        values = copy.deepcopy(self.values)
+        for dotted, value in change.items():
+            *path, last = dotted.split(".")
+            target: Any = values
+            for part in path:
+                if part == "sources":
+                    # Fields of a source are changed on the CSV, whose columns are the richer ones.
+                    target = target["sources"][1]
+                    continue
+                target = target.setdefault(part, {})
+            target[last] = value
+        return build_recipe(values, folder=self.folder)
+
+
+@pytest.fixture(scope="module")
+def world(tiny_base, tmp_path_factory) -> World:
+    return World(tmp_path_factory.mktemp("world"), tiny_base.path)
+
+
+# --- what can be seen ----------------------------------------------------------------------------
+# Each observer gives JSON. Errors of ours count as something seen: a refusal is an effect.
+
+
+def seen_in_data(world: World, recipe: Recipe) -> Any:
+    out = world.folder / "observed-data"
+    pipeline.prepare_data(recipe.data, recipe.seed, out)
+    counts = read_json(out / "counts.json")
+    texts = {split: [r["messages"] for r in read_jsonl(out / f"{split}.jsonl")]
+             for split in ("train", "validation", "test")}  # fmt: skip
+    return [counts["dropped"], counts["repaired"], counts["marked"], counts["read"], texts]
+
+
+def seen_in_tokens(world: World, recipe: Recipe) -> Any:
+    here = open_run(recipe, world.folder / "observed-runs")
+    pipeline.prepare(recipe, here)
+    base, template = pipeline.find_model(recipe)
+    pipeline.check(recipe, here, base, template)
+    tokens = read_json(here / "check" / "tokens.json")
+    return [tokens["splits"], read_json(here / "check" / "shown.json")]
+
+
+def seen_in_training(world: World, recipe: Recipe) -> Any:
+    from torch.nn.modules.module import register_module_forward_hook
+
+    from talkwright.train import loop
+
+    here = open_run(recipe, world.folder / "observed-runs")
+    forwards: list[str] = []
+    left: list[list[str]] = []
+    finish = loop._finish
+
+    def listing(*args: Any) -> None:
+        left.append(sorted(p.name for p in args[-1].iterdir()))
+        finish(*args)
+
+    hook = register_module_forward_hook(lambda module, *_: forwards.append(type(module).__name__))
+    loop._finish = listing
+    try:
+        pipeline.run(recipe, here.parent, until="train")
+    finally:
+        loop._finish = finish
+        hook.remove()
+    metrics = [{k: v for k, v in row.items() if k != "seconds"} for row in read_jsonl(here / "train" / "metrics.jsonl")]
+    summary = {k: v for k, v in read_json(here / "train" / "summary.json").items() if k != "seconds"}
+    weights = {p.name: p.stat().st_size for p in (here / "train").rglob("*.safetensors")}
+    config = sorted((here / "train").rglob("adapter_config.json"))
+    adapter = read_json(config[0]) if config else {}
+    chosen = {k: adapter.get(k) for k in ("r", "lora_alpha", "lora_dropout")}
+    return [metrics, summary, weights, chosen, forwards.count("LlamaMLP"), left]
+
+
+def seen_in_evaluation(world: World, recipe: Recipe) -> Any:
+    from talkwright.engine import TorchEngine
+
+    batches: list[int] = []
+    generate = TorchEngine.generate
+
+    def counting(self: Any, prompts: Any, *args: Any, **kwargs: Any) -> Any:
+        batches.append(len(prompts))
+        return generate(self, prompts, *args, **kwargs)
+
+    TorchEngine.generate = counting  # type: ignore[method-assign]
+    try:
+        # A folder of its own, so that no cached reply hides what the engine is asked.
+        runs = world.folder / f"observed-evaluations-{time.monotonic_ns()}"
+        here = pipeline.run(recipe, runs, until="evaluate")
+    finally:
+        TorchEngine.generate = generate  # type: ignore[method-assign]
+    items = [
+        {"item": row["item"], "reply": row["reply"] and row["reply"]["text"]}
+        for row in read_jsonl(here / "evaluate" / "tuned" / "items.jsonl")
+    ]
+    losses = [row["item"] for row in read_jsonl(here / "evaluate" / "tuned" / "losses.jsonl")]
+    return [items, losses, batches]
+
+
+def seen_in_comparison(world: World, recipe: Recipe) -> Any:
+    from talkwright.types import to_json
+
+    here = pipeline.run(recipe, world.folder / "observed-runs", until="compare")
+    return to_json(pipeline.compare_base_and_tuned(recipe, here))
+
+
+def seen_in_report(world: World, recipe: Recipe) -> Any:
+    """The page without its listing of the recipe, which would change by itself."""
+    import re
+
+    here = pipeline.run(recipe, world.folder / "observed-runs")
+    page = (here / "report.html").read_text(encoding="utf-8")
+    return [len(re.findall(r"<(article|tr|details|li)\b", page))]
+
+
+def seen_in_names(world: World, recipe: Recipe) -> Any:
+    return open_run(recipe, world.folder / "observed-names").name.rsplit("-", 1)[0]
+
+
+def seen_in_models(world: World, recipe: Recipe) -> Any:
+    from talkwright.models import find_base
+
+    return find_base(recipe.model.name, recipe.model.revision).path
+
+
+def seen_in_serving(world: World, recipe: Recipe) -> Any:
+    """How a request that names nothing is sampled."""
+    from fastapi.testclient import TestClient
+
+    from talkwright.engine import FakeEngine
+    from talkwright.serve import create_app
+    from talkwright.template import Template
+
+    asked: list[Any] = []
+
+    class Recording(FakeEngine):
+        def stream(self, prompt_ids: Any, sampling: Any, **rest: Any) -> Any:
+            asked.append([sampling.temperature, sampling.top_p, sampling.max_new_tokens])
+            return super().stream(prompt_ids, sampling, **rest)
+
+    engine = Recording(Template.load(recipe.model.name), ["hello"])
+    app = create_app(engine, recipe.serve, title="t")
+    with TestClient(app, base_url="http://127.0.0.1") as client:
+        body = {"model": "fake", "messages": [{"role": "user", "content": "hi"}]}
+        answer = client.post("/v1/chat/completions", json=body)
+    assert answer.status_code == 200, answer.text
+    return asked
+
+
+def seen_in_listening(world: World, recipe: Recipe) -> Any:
+    """Which address the server binds; a taken port or a foreign address is refused."""
+    from talkwright.serve import app
+
+    with app._listen(recipe.serve) as bound:
+        return list(bound.getsockname())
+
+
+# --- the cases -----------------------------------------------------------------------------------
+
+Observer = Callable[[World, Recipe], Any]
+FREE: dict[str, Any] = {"serve.port": 0}
+
+CASES: dict[str, tuple[Any, Observer, dict[str, Any]]] = {
+    # field: (another value, where to look, what else to set on both sides)
+    "name": ("elsewhere", seen_in_names, {}),
+    "seed": (8, seen_in_data, {}),
+    "model.name": ("/no/such/model", seen_in_models, {}),
+    "model.revision": ("v2", seen_in_models, {}),
+    "data.sources.path": ("chats.jsonl", seen_in_data, {}),
+    "data.sources.format": ("sharegpt", seen_in_data, {}),
+    "data.sources.columns.prompt": ("Alias", seen_in_data, {"data.sources.columns.completion": "Answer"}),
+    "data.sources.columns.completion": ("Reply", seen_in_data, {"data.sources.columns.prompt": "Question"}),
+    "data.sources.columns.system": ("Persona", seen_in_data, {}),
+    "data.sources.columns.group": ("Thread", seen_in_data, {}),
+    "data.sources.max_rows": (3, seen_in_data, {}),
+    "data.fix_unicode": (False, seen_in_data, {}),
+    "data.strip_html": (False, seen_in_data, {}),
+    "data.mask_emails": (False, seen_in_data, {}),
+    "data.max_chars": (100, seen_in_data, {}),
+    "data.duplicates": ("exact", seen_in_data, {}),
+    "data.near_threshold": (1.0, seen_in_data, {}),
+    "data.contradictions": ("drop", seen_in_data, {}),
+    "data.validation": (0.4, seen_in_data, {}),
+    "data.test": (0.4, seen_in_data, {}),
+    "template.system": ("You are terse.", seen_in_tokens, {}),
+    "template.chat_template": ("other.jinja", seen_in_tokens, {}),
+    "template.max_length": (400, seen_in_tokens, {}),
+    "template.too_long": ("error", seen_in_tokens, {}),
+    "template.train_on": ("last", seen_in_tokens, {}),
+    "train.method": ("full", seen_in_training, {}),
+    "train.lora.rank": (4, seen_in_training, {}),
+    "train.lora.alpha": (64.0, seen_in_training, {}),
+    "train.lora.dropout": (0.5, seen_in_training, {}),
+    "train.lora.targets": (["q_proj"], seen_in_training, {}),
+    "train.learning_rate": (2e-2, seen_in_training, {}),
+    "train.schedule": ("linear", seen_in_training, {}),
+    "train.warmup_steps": (2, seen_in_training, {}),
+    "train.warmup_ratio": (0.5, seen_in_training, {}),
+    "train.epochs": (1.0, seen_in_training, {"train.max_steps": None}),
+    "train.max_steps": (5, seen_in_training, {}),
+    "train.batch_size": (3, seen_in_training, {}),
+    "train.accumulation": (2, seen_in_training, {}),
+    "train.weight_decay": (0.5, seen_in_training, {}),
+    "train.clip": (0.01, seen_in_training, {}),
+    "train.precision": ("bf16", seen_in_training, {"train.precision": "fp32"}),
+    "train.eval_every": (3, seen_in_training, {}),
+    "train.eval_rows": (1, seen_in_training, {}),
+    "train.patience": (1, seen_in_training, {"train.learning_rate": 1.0, "train.clip": None}),
+    "train.save_every": (5, seen_in_training, {}),
+    "train.keep_checkpoints": (1, seen_in_training, {}),
+    "train.recompute": (True, seen_in_training, {}),
+    "evaluate.suite": ("suite.jsonl", seen_in_evaluation, {}),
+    "evaluate.prompts": (2, seen_in_evaluation, {}),
+    "evaluate.loss_rows": (2, seen_in_evaluation, {}),
+    "evaluate.max_new_tokens": (2, seen_in_evaluation, {}),
+    "evaluate.temperature": (1.5, seen_in_evaluation, {}),
+    "evaluate.top_p": (0.01, seen_in_evaluation, {"evaluate.temperature": 1.5}),
+    "evaluate.batch_size": (1, seen_in_evaluation, {}),
+    "compare.confidence": (0.8, seen_in_comparison, {"evaluate.loss_rows": 20}),
+    "compare.resamples": (300, seen_in_comparison, {"evaluate.loss_rows": 20}),
+    "report.replies": (1, seen_in_report, {}),
+    "report.ledger_examples": (0, seen_in_report, {}),
+    "serve.host": ("127.0.0.2", seen_in_listening, FREE),
+    "serve.port": (0, seen_in_listening, {}),
+    "serve.temperature": (0.5, seen_in_serving, {}),
+    "serve.top_p": (0.5, seen_in_serving, {}),
+    "serve.max_new_tokens": (3, seen_in_serving, {}),
+}  # fmt: skip
+
+
+def test_every_field_of_the_recipe_has_a_case() -> None:
+    assert sorted(CASES) == sorted(fields_of(Recipe))
+    assert len(CASES) > 50
+
+
+@pytest.mark.parametrize("field", CASES)
+def test_changing_it_changes_something(field: str, world: World) -> None:
+    other, observe, also = CASES[field]
+    assert look(world, observe, {**also, field: other}) != look(world, observe, also)
+
+
+@pytest.mark.parametrize("observe", [seen_in_data, seen_in_tokens, seen_in_evaluation, seen_in_serving])
+def test_looking_twice_shows_the_same(observe: Observer, world: World) -> None:
+    """Else every field would seem to matter."""
+    assert _look(world, observe, {}) == _look(world, observe, {})
+
+
+_SEEN: dict[str, Any] = {}
+
+
+def look(world: World, observe: Observer, change: dict[str, Any]) -> Any:
+    """What is seen under a recipe with this change; each is looked at once."""
+    key = json.dumps([observe.__name__, change], sort_keys=True)
+    if key not in _SEEN:
+        _SEEN[key] = _look(world, observe, change)
+    return _SEEN[key]
+
+
+def _look(world: World, observe: Observer, change: dict[str, Any]) -> Any:
+    try:
+        return observe(world, world.recipe(change))
+    except TalkwrightError as refusal:
+        return f"{type(refusal).__name__}: {refusal}"

@@ -1,0 +1,104 @@
+"""`data prepare`: the JSON that other programs build on, and what is said about bad input."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Command = Callable[..., object]
+
+
+def test_the_json_has_the_promised_keys_and_adds_up(talkwright, chats: Path) -> None:
+    found = talkwright("data", "prepare", chats, "--out", "out", "--json").json
+    assert {"read", "kept", "dropped", "repaired", "splits"} <= found.keys()
+    assert found["read"] == 62
+    assert found["read"] == found["kept"] + sum(found["dropped"].values())
+    assert sum(found["splits"].values()) == found["kept"]
+    assert set(found["splits"]) == {"train", "validation", "test"}
+    assert found["dropped"]["duplicate"] == 1
+    assert json.loads(Path("out/counts.json").read_text())["kept"] == found["kept"]
+
+
+def test_the_text_says_the_same(talkwright, chats: Path) -> None:
+    done = talkwright("data", "prepare", chats, "--out", "out")
+    assert done.code == 0
+    assert done.out.startswith("read 62 = kept 60 + dropped 2\n")
+    assert "duplicate 1" in done.out
+    assert "show out" in done.out
+
+
+def test_set_reaches_the_stage(talkwright, chats: Path) -> None:
+    few = talkwright("data", "prepare", chats, "--out", "out", "--json", "--set", "data.test=0.5").json
+    assert few["splits"]["test"] >= 20
+    other = talkwright("data", "prepare", chats, "--out", "b", "--json", "--set", "seed=3").json
+    assert other["kept"] == few["kept"]
+
+
+def test_a_recipe_stands_for_its_sources(talkwright, chats: Path) -> None:
+    Path("recipe.yaml").write_text("data: {sources: chats.jsonl, test: 0}\n")
+    assert (
+        talkwright("data", "prepare", "recipe.yaml", "--out", "out", "--json").json["splits"]["test"]
+        == 0
+    )
+
+
+def test_an_older_data_set_is_replaced_and_nothing_else_is(
+    talkwright, chats: Path, tmp_path: Path
+) -> None:
+    assert talkwright("data", "prepare", chats, "--out", "out").code == 0
+    assert talkwright("data", "prepare", chats, "--out", "out").code == 0
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    (photos / "holiday.jpg").write_bytes(b"jpg")
+    done = talkwright("data", "prepare", chats, "--out", photos)
+    assert done.code == 2
+    assert "not replaced" in done.err
+    assert os.listdir(photos) == ["holiday.jpg"]
+    assert talkwright("data", "prepare", chats, "--out", chats).code == 2
+    assert chats.is_file()
+    (tmp_path / "empty").mkdir()
+    assert talkwright("data", "prepare", chats, "--out", "empty").code == 0
+
+
+BAD_INPUT = {
+    "empty.jsonl": b"",
+    "blank.jsonl": b"\n\n\n",
+    "binary.jsonl": bytes(range(256)) * 8,
+    "columns.csv": b"colour,size\nred,4\n",
+    "no_answer.jsonl": b'{"messages": [{"role": "user", "content": "hi there"}]}\n',
+    "broken.json": b'{"messages": ',
+    "prose.txt": b"Just some words.\n",
+}
+
+
+@pytest.mark.parametrize("name", BAD_INPUT)
+def test_bad_input_gets_a_sentence_and_leaves_nothing(talkwright, tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(BAD_INPUT[name])
+    done = talkwright("data", "prepare", name, "--out", "out", "--json")
+    assert done.code == 2
+    assert done.out == ""
+    assert "\ntalkwright: " in f"\n{done.err}"
+    assert name in done.err
+    assert os.listdir(tmp_path) == [name]
+
+
+def test_a_missing_file_is_named(talkwright) -> None:
+    done = talkwright("data", "prepare", "nowhere.jsonl", "--out", "out")
+    assert done.code == 2
+    assert "nowhere.jsonl" in done.err
+    assert not Path("out").exists()
+
+
+def test_one_row_and_one_huge_message_do_no_harm(talkwright, tmp_path: Path) -> None:
+    row = {"prompt": "What is it?", "completion": "A lamp."}
+    (tmp_path / "one.jsonl").write_text(json.dumps(row) + "\n")
+    assert talkwright("data", "prepare", "one.jsonl", "--out", "one", "--json").json["kept"] == 1
+    huge = {"prompt": "What is it?", "completion": "lamp " * 400_000}
+    (tmp_path / "huge.jsonl").write_text(json.dumps(huge) + "\n" + json.dumps(row) + "\n")
+    found = talkwright("data", "prepare", "huge.jsonl", "--out", "huge", "--json").json
+    assert found["dropped"] == {"too_long": 1}
+    assert found["kept"] == 1

@@ -1,0 +1,190 @@
+"""Every command once on a tiny model made here: the JSON other programs build on, and the text."""
+
+from __future__ import annotations
+
+import io
+import json
+import signal
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from talkwright.cli import main
+from talkwright.config import Recipe
+
+CHATML = (
+    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] "
+    "+ '<|im_end|>' + '\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a tiny model, some chats and a recipe of four lines."""
+    import torch
+    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    folder = tmp_path_factory.mktemp("whole-way")
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    backend = Tokenizer(models.BPE(vocab={c: i for i, c in enumerate(alphabet)}, merges=[]))
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    backend.decoder = decoders.ByteLevel()
+    control = ["<|im_start|>", "<|im_end|>"]
+    backend.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in control])
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=backend, eos_token="<|im_end|>", pad_token="<|im_end|>", chat_template=CHATML
+    )
+    tokenizer.save_pretrained(folder / "tiny")
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=2,
+        max_position_embeddings=512,
+        tie_word_embeddings=True,
+    )
+    LlamaForCausalLM(config).save_pretrained(folder / "tiny")
+    rows = [
+        {
+            "prompt": f"What does shelf {n} hold?",
+            "completion": f"{chr(97 + n % 26) * 3} jars, {n * 7} of them.",
+        }
+        for n in range(40)
+    ]
+    (folder / "chats.jsonl").write_text(
+        "".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8"
+    )
+    (folder / "recipe.yaml").write_text(
+        "model: ./tiny\ndata: {sources: chats.jsonl, test: 0.2}\ntrain: {max_steps: 4, eval_every: 2}\n"
+        "evaluate: {max_new_tokens: 8, prompts: 4}\n",
+        encoding="utf-8",
+    )
+    return folder
+
+
+class Done(NamedTuple):
+    """What a command printed."""
+
+    out: str
+    err: str
+
+
+def talkwright(place: Path, *arguments: str, text: str = "") -> Done:
+    """Run a command in `place`, in this process: importing torch anew each time would cost most."""
+    out, err = io.StringIO(), io.StringIO()
+    here, handler = Path.cwd(), signal.getsignal(signal.SIGTERM)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place)
+        patch.setenv("HF_HUB_OFFLINE", "1")
+        patch.setattr("sys.argv", ["talkwright"])
+        patch.setattr("sys.stdin", io.StringIO(text))
+        with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as ended:
+            main(list(arguments))
+    signal.signal(signal.SIGTERM, handler)
+    assert Path.cwd() == here
+    assert not ended.value.code, err.getvalue()
+    return Done(out.getvalue(), err.getvalue())
+
+
+def json_of(done: Done) -> Any:
+    (line,) = done.out.splitlines()
+    return json.loads(line)
+
+
+@pytest.fixture(scope="module")
+def first(place: Path) -> Path:
+    """The run that `talkwright run` makes."""
+    done = talkwright(place, "run", "recipe.yaml", "--json")
+    found = json_of(done)
+    run = place / found["run"]
+    assert (run / "report.html").is_file()
+    assert place / found["report"] == run / "report.html"
+    assert [row["metric"] for row in found["comparison"]]
+    return run
+
+
+def test_a_second_run_reuses_every_stage_and_says_what_to_type_next(place: Path, first: Path) -> None:
+    weights = (first / "train" / "manifest.json").read_text()
+    done = talkwright(place, "run", "recipe.yaml")
+    assert (first / "train" / "manifest.json").read_text() == weights
+    assert done.err.count("reused") >= 5
+    assert "verdict" in done.out
+    assert f"Report: {Path('runs') / first.name / 'report.html'}" in done.out
+    for command in ("chat", "serve", "show"):
+        assert f"{command} {first.name}" in done.out
+
+
+def test_train_stops_after_training(place: Path, first: Path) -> None:
+    found = json_of(
+        talkwright(place, "train", "recipe.yaml", "--json", "--set", "seed=3", "--runs", "other")
+    )
+    run = place / found["run"]
+    assert run.parent.name == "other"
+    assert run.name != first.name
+    assert found["summary"]
+    assert (run / "train" / "manifest.json").is_file()
+    assert not (run / "evaluate").exists()
+    Recipe.model_validate(json.loads((run / "recipe.json").read_text()))
+
+    found = json_of(talkwright(place, "evaluate", "--json", "--runs", "other"))
+    assert place / found["run"] == run
+    assert (run / "compare" / "comparisons.json").is_file()
+
+    between = json_of(talkwright(place, "compare", str(first), str(run), "--json"))
+    keys = {"metric", "a", "b", "delta", "low", "high", "n", "unscored", "verdict"}
+    assert all(keys <= row.keys() for row in between)
+    assert {row["verdict"] for row in between} <= {"better", "worse", "no evidence"}
+    table = talkwright(place, "compare", str(first), str(run), "--set", "compare.confidence=0.9").out
+    assert first.name in table
+    assert run.name in table
+
+
+def test_show_gives_ids_labels_and_tokens(place: Path, first: Path) -> None:
+    from_run = json_of(talkwright(place, "show", "--json", "-n", "2"))
+    from_file = json_of(talkwright(place, "show", "chats.jsonl", "--model", "./tiny", "--json"))
+    assert (len(from_run), len(from_file)) == (2, 3)
+    for example in [*from_run, *from_file]:
+        assert len(example["input_ids"]) == len(example["labels"]) == len(example["tokens"])
+        learnt = [
+            token
+            for token, label in zip(example["tokens"], example["labels"], strict=True)
+            if label != -100
+        ]
+        assert "".join(learnt).endswith("of them.<|im_end|>")
+    plain = talkwright(place, "show", "chats.jsonl", "--model", "./tiny", "-n", "1").out
+    assert plain.rstrip().removesuffix("]]").endswith("<|im_end|>")
+    assert "<|im_start|>assistant\n[[aaa jars, 0 of them.<|im_end|>]]" in plain
+    assert "⟨256⟩" in talkwright(place, "show", "chats.jsonl", "--model", "./tiny", "--ids").out
+
+
+def test_report_and_runs_know_the_run(place: Path, first: Path) -> None:
+    page = first / "report.html"
+    page.unlink()
+    found = json_of(talkwright(place, "report", first.name, "--json"))
+    assert place / found["report"] == page
+    assert page.is_file()
+    (listed,) = json_of(talkwright(place, "runs", "--json"))
+    assert listed["name"] == first.name
+    assert listed["stages"] == ["data", "check", "train", "evaluate/base", "evaluate/tuned", "compare"]
+    shown = talkwright(place, "runs", "show").out
+    assert "verdict" in shown
+    assert "report.html" in shown
+
+
+def test_chat_answers_a_line_with_a_line(place: Path, first: Path) -> None:
+    done = talkwright(
+        place, "chat", "--json", "--max-new-tokens", "5", text="What does shelf 1 hold?\n\nAnd 2?\n"
+    )
+    replies = [json.loads(line) for line in done.out.splitlines()]
+    assert len(replies) == 2
+    assert all(reply["n_reply"] <= 5 for reply in replies)
+    assert replies[1]["n_prompt"] > replies[0]["n_prompt"]
+    bare = talkwright(place, "chat", "./tiny", "--json", "--max-new-tokens", "3", text="Hello\n")
+    assert json.loads(bare.out)["finish"] in ("stop", "length")
