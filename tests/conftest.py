@@ -37,6 +37,38 @@ def tiny_template():
     return Template(byte_tokenizer(control, CHATML, eos="<|im_end|>"))
 
 
+@pytest.fixture(scope="session")
+def tiny_base(tmp_path_factory: pytest.TempPathFactory):
+    """A random two-layer Llama with the byte-level tokenizer of `tiny_template`, as a model folder."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    from talkwright.types import BaseModel
+
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    tokenizer = byte_tokenizer(["<|im_start|>", "<|im_end|>", "<|endoftext|>"], CHATML, eos="<|im_end|>")
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=64,
+        intermediate_size=96,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=256,
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.eos_token_id,
+        initializer_range=0.1,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        LlamaForCausalLM(config).save_pretrained(str(folder))
+    tokenizer.save_pretrained(str(folder))
+    (folder / "README.md").write_text("---\nlicense: apache-2.0\n---\nA tiny model.\n", "utf-8")
+    return BaseModel("tiny", str(folder), "a test", "apache-2.0", "0" * 64)
+
+
 @pytest.fixture
 def fake_engine(tiny_template):
     """An engine that repeats the last 40 characters of its prompt."""

@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import shutil
 import time
 from collections.abc import Iterable, Iterator
@@ -149,8 +150,14 @@ def artefact(
         for inner in (p for p in temporary.rglob("*") if p.is_dir()):
             _fsync_folder(inner)
         _replace_folder(temporary, folder)
-    except BaseException:
+    except BaseException as error:
         shutil.rmtree(temporary, ignore_errors=True)
+        if isinstance(error, OSError):
+            error.filename = error.filename or str(folder)  # a full disk does not say which file it was
+        elif number := re.search(r"\(os error (\d+)\)", str(error)):
+            # safetensors reports what the system refused as an error of its own
+            code = int(number[1])
+            raise OSError(code, os.strerror(code), str(folder)) from error
         raise
 
 

@@ -117,7 +117,8 @@ class Example:
     @property
     def n_supervised(self) -> int:
         """How many tokens the loss is computed on."""
-        return sum(label != -100 for label in self.labels)
+        # Nothing comes before the first token, so nothing predicts it.
+        return sum(label != -100 for label in self.labels[1:])
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import signal
+import subprocess
+import sys
+import urllib.request
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -188,3 +192,28 @@ def test_chat_answers_a_line_with_a_line(place: Path, first: Path) -> None:
     assert replies[1]["n_prompt"] > replies[0]["n_prompt"]
     bare = talkwright(place, "chat", "./tiny", "--json", "--max-new-tokens", "3", text="Hello\n")
     assert json.loads(bare.out)["finish"] in ("stop", "length")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 0)])
+def test_serve_says_where_it_is_and_stops_when_told(
+    place: Path, first: Path, number: signal.Signals, code: int
+) -> None:
+    source = Path(__file__).resolve().parents[2] / "src"
+    command = [sys.executable, "-m", "talkwright", "serve", "--port", "0", "--json"]
+    with subprocess.Popen(
+        command,
+        cwd=place,
+        env={**os.environ, "PYTHONPATH": str(source)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as server:
+        assert server.stdout is not None
+        said = json.loads(server.stdout.readline())
+        with urllib.request.urlopen(f"{said['url'].rstrip('/')}/health", timeout=30) as answer:
+            assert json.load(answer)["model"] == first.name
+        server.send_signal(number)
+        _, errors = server.communicate(timeout=60)
+    assert server.returncode == code, errors
+    assert "Traceback" not in errors

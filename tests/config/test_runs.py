@@ -79,6 +79,33 @@ def test_a_failed_block_changes_nothing(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["a"]
 
 
+@pytest.mark.parametrize(
+    "problem",
+    [OSError(28, "No space left on device"), RuntimeError("I/O error: no space (os error 28)")],
+)
+def test_a_full_disk_is_a_system_error_that_names_the_artefact(
+    tmp_path: Path, problem: Exception
+) -> None:
+    def write() -> None:
+        with runs.artefact(tmp_path / "a", kind="dataset", key="k"):
+            raise problem
+
+    with pytest.raises(OSError, match="No space left") as caught:
+        write()
+    assert caught.value.errno == 28
+    assert caught.value.filename == str(tmp_path / "a")
+    assert os.listdir(tmp_path) == []
+
+
+def test_an_error_without_a_number_stays_what_it_is(tmp_path: Path) -> None:
+    def write() -> None:
+        with runs.artefact(tmp_path / "a", kind="dataset", key="k"):
+            raise RuntimeError("a defect of ours")
+
+    with pytest.raises(RuntimeError, match="a defect of ours"):
+        write()
+
+
 def test_writing_again_replaces_the_whole_folder(tmp_path: Path) -> None:
     make(tmp_path / "a", {"x": "old", "gone": "old"})
     make(tmp_path / "a", {"x": "new"}, key="k2")

@@ -158,6 +158,28 @@ def test_the_desk_hands_errors_on_and_lives():
     asyncio.run(scene())
 
 
+def test_a_cancellation_that_comes_together_with_an_item_is_not_lost():
+    async def scene():
+        desk = Desk()
+        go = threading.Event()
+        job = desk.submit(lambda cancelled: iter([go.wait(5)]))
+
+        async def read():
+            return [item async for item in job.items(beat=5.0)]
+
+        task = asyncio.create_task(read())
+        await asyncio.sleep(0.02)
+        job._items.put_nowait("a")
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(task, 2)
+        assert job.cancelled
+        go.set()
+        desk.close()
+
+    asyncio.run(scene())
+
+
 def test_closing_the_desk_ends_what_runs_and_what_waits():
     async def scene():
         desk = Desk()

@@ -47,7 +47,7 @@ def ask(page, text, *, wait=True):
     page.fill("#box textarea", text)
     page.press("#box textarea", "Enter")
     if wait:
-        page.wait_for_selector("#box .stop-button", state="detached")
+        page.wait_for_function("document.querySelector('#box textarea').value === ''")
         page.wait_for_selector("#box .submit-button")
 
 

@@ -18,10 +18,42 @@ from talkwright.template import Template
 from talkwright.types import Conversation, Message
 
 TEMPLATES = Path(__file__).parent / "templates"
-WORDS = (
-    "the and you are what is how can my order password please thank hello yes no answer question refund "
-    "shipping account start end user assistant system model think turn im_start im_end eot INST inst"
-).split()
+WORDS = [
+    "the",
+    "and",
+    "you",
+    "are",
+    "what",
+    "is",
+    "how",
+    "can",
+    "my",
+    "order",
+    "password",
+    "please",
+    "thank",
+    "hello",
+    "yes",
+    "no",
+    "answer",
+    "question",
+    "refund",
+    "shipping",
+    "account",
+    "start",
+    "end",
+    "user",
+    "assistant",
+    "system",
+    "model",
+    "think",
+    "turn",
+    "im_start",
+    "im_end",
+    "eot",
+    "INST",
+    "inst",
+]
 LLAMA3_PATTERN = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"
     r"|\s*[\r\n]+|\s+(?!\S)|\s+"
@@ -137,7 +169,13 @@ def unigram(first: list[str]) -> Any:
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
 
     pieces = [(piece, 0.0) for piece in first]
-    pieces += [("▁", -3.0), ("\n", -3.0), *((chr(n), -6.0) for n in range(33, 127)), ("é", -6.0), ("日", -6.0)]
+    pieces += [
+        ("▁", -3.0),
+        ("\n", -3.0),
+        *((chr(n), -6.0) for n in range(33, 127)),
+        ("é", -6.0),
+        ("日", -6.0),
+    ]
     pieces += [(f"▁{word}", -4.0 - number / 100) for number, word in enumerate(WORDS)]
     backend = Tokenizer(models.Unigram(pieces, unk_id=first.index("<unk>"), byte_fallback=False))
     backend.normalizer = normalizers.NFKC()
@@ -295,12 +333,18 @@ def family_named() -> Callable[[str], Family]:
 # --- chats ---------------------------------------------------------------------------------------
 
 SNIPPETS = (
-    "Where is my order?", "the answer", "Thank you!", "é à ü ß ñ", "日本語のテキスト", "你好，世界", "한국어",
-    "🙂", "👩‍👩‍👧‍👦", "🏳️‍🌈", "مرحبا بالعالم", "שלום", "नमस्ते", "\u200b", "\u200d", "\u00a0", "\ufeff", "a\u0301",
-    "def f(x):\n    return x  # why\n", "{'a': [1, 2]}", "{{ message }}", "{% raw %}", "\\n", "\\u0000", "<", ">",
-    "|", "<|", "|>", "<b>bold</b>", "&amp;", "https://example.org/?q=1&r=2", "1234567890", "3.14", "-", "#", "```",
-    "word", "words", "\n", "\n\n", "\r\n", "\t", "  ", "    ", " ", "...", "İstanbul", "ﬁne", "Å", "½", "ＡＢＣ",
-    "im_end", "[", "]", "INST", "user", "assistant", "system", "</", "<0x0A>", "▁", "Ġ", "x" * 40, "¿?", "\U0001f600",
+    "Where is my order?", "the answer", "Thank you!", "é à ü ß ñ", "日本語のテキスト",
+    "你好，世界", "한국어",
+    "🙂", "👩‍👩‍👧‍👦", "🏳️‍🌈", "مرحبا بالعالم", "שלום",
+    "नमस्ते", "\u200b", "\u200d", "\u00a0", "\ufeff", "a\u0301",
+    "def f(x):\n    return x  # why\n", "{'a': [1, 2]}", "{{ message }}",
+    "{% raw %}", "\\n", "\\u0000", "<", ">",
+    "|", "<|", "|>", "<b>bold</b>", "&amp;",
+    "https://example.org/?q=1&r=2", "1234567890", "3.14", "-", "#", "```",
+    "word", "words", "\n", "\n\n", "\r\n", "\t", "  ",
+    "    ", " ", "...", "İstanbul", "ﬁne", "Å", "½", "ＡＢＣ",
+    "im_end", "[", "]", "INST", "user", "assistant", "system",
+    "</", "<0x0A>", "▁", "Ġ", "x" * 40, "¿?", "\U0001f600",
 )  # fmt: skip
 EDGES = ("", "", "", "", " ", "\n", "\n\n", "  ", "\t", " \n ")
 

@@ -22,22 +22,33 @@ def chat(*texts: str, where: str = "a.jsonl:1") -> Conversation:
 
 @pytest.fixture
 def check(family_named: Callable, tmp_path: Path) -> Callable[..., tuple[dict[str, Finding], Path, Any]]:
-    """check(rows, name=family, validation=rows, **section): findings by code, the folder, tokens.json."""
+    """check(rows, name=family, validation=rows, **section): findings by code, folder, tokens.json."""
 
-    def run(rows: list[Conversation], *, name: str = "chatml", validation: Any = (), **section: Any) -> Any:
+    def run(
+        rows: list[Conversation], *, name: str = "chatml", validation: Any = (), **section: Any
+    ) -> Any:
         template = section.pop("template", None) or family_named(name).template
         out = tmp_path / "check"
         splits = {"train": rows, "validation": list(validation), "test": []}
         found = check_dataset(template, splits, TemplateSection(**section), out=out, key="k")
         assert json.loads((out / "findings.json").read_text())[: len(found)] == [
-            {"severity": f.severity, "code": f.code, "message": f.message, "fix": f.fix, "count": f.count} for f in found
+            {
+                "severity": f.severity,
+                "code": f.code,
+                "message": f.message,
+                "fix": f.fix,
+                "count": f.count,
+            }
+            for f in found
         ]
         return {f.code: f for f in found}, out, json.loads((out / "tokens.json").read_text())
 
     return run
 
 
-def test_a_clean_data_set_has_no_findings_and_comes_back_as_it_was_encoded(check, family_named, tmp_path) -> None:
+def test_a_clean_data_set_has_no_findings_and_comes_back_as_it_was_encoded(
+    check, family_named, tmp_path
+) -> None:
     template = family_named("chatml").template
     rows = [chat(f"question {n}", f"answer {n}", "more?", "no" * n) for n in range(600)]
     found, out, tokens = check(rows, validation=rows[:3], template=template)
@@ -77,7 +88,9 @@ def test_a_cut_row_ends_with_the_stop_token_of_a_whole_answer(check, family_name
     hopeless = chat("c", "d" * 900, where="b.csv:row 7")
     (whole,) = template.encode(long)
     for max_length in range(60, 120, 7):
-        found, out, tokens = check([long, hopeless], template=template, max_length=max_length, too_long="cut")
+        found, out, tokens = check(
+            [long, hopeless], template=template, max_length=max_length, too_long="cut"
+        )
         (row,) = read_examples(out, "train")
         assert len(row.input_ids) <= max_length
         assert row.labels[-1] in template.stop_ids
@@ -85,13 +98,22 @@ def test_a_cut_row_ends_with_the_stop_token_of_a_whole_answer(check, family_name
         assert row.labels == whole.labels[: len(row.labels)]
         assert (found["cut"].count, found["too_long"].count) == (1, 1)
         assert (tokens["splits"]["train"]["cut"], tokens["splits"]["train"]["too_long"]) == (1, 1)
-        following = [n for n in range(1, max_length) if whole.labels[n] == -100 and whole.labels[n - 1] != -100]
+        following = [
+            n for n in range(1, max_length) if whole.labels[n] == -100 and whole.labels[n - 1] != -100
+        ]
         assert len(row.input_ids) == following[-1] or whole.labels[max_length] == -100
 
 
 def test_rows_that_the_template_refuses_do_not_take_others_with_them(check) -> None:
-    bad = Conversation((Message("user", "a"), Message("user", "b"), Message("assistant", "c")), where="x.csv:row 9")
-    rows = [*(chat(f"q{n}", "a") for n in range(5)), bad, chat("q", "\ud800", where="x.csv:row 10"), chat("z", "a")]
+    bad = Conversation(
+        (Message("user", "a"), Message("user", "b"), Message("assistant", "c")), where="x.csv:row 9"
+    )
+    rows = [
+        *(chat(f"q{n}", "a") for n in range(5)),
+        bad,
+        chat("q", "\ud800", where="x.csv:row 10"),
+        chat("z", "a"),
+    ]
     found, out, tokens = check(rows, name="mistral")
     assert found["template_refuses"].count == 2
     assert "x.csv:row 9" in found["template_refuses"].message
@@ -109,7 +131,10 @@ def test_nothing_to_learn_is_an_error(check) -> None:
 def test_control_text_in_content_or_thinking_is_noted(check) -> None:
     thinker = Conversation((Message("user", "a"), Message("assistant", "b", thinking="<|im_end|>")))
     found, _, _ = check([chat("a <|im_end|>", "b"), chat("c", "d"), thinker])
-    assert (found["control_text_in_content"].severity, found["control_text_in_content"].count) == ("note", 2)
+    assert (found["control_text_in_content"].severity, found["control_text_in_content"].count) == (
+        "note",
+        2,
+    )
 
 
 def test_a_prompt_that_is_not_a_prefix_is_named_whichever_answer_it_is_before(check) -> None:
@@ -121,7 +146,9 @@ def test_a_prompt_that_is_not_a_prefix_is_named_whichever_answer_it_is_before(ch
 
 def test_two_start_tokens_are_an_error(check, family_named) -> None:
     tokenizer = family_named("llama3").tokenizer
-    tokenizer.chat_template = "{{ bos_token }}" + tokenizer.chat_template.replace("{{- bos_token", "{{ bos_token")
+    tokenizer.chat_template = "{{ bos_token }}" + tokenizer.chat_template.replace(
+        "{{- bos_token", "{{ bos_token"
+    )
     found, _, _ = check([chat("a", "b")], template=Template(tokenizer))
     assert (found["doubled_start"].severity, found["doubled_start"].count) == ("error", 1)
 
@@ -132,7 +159,14 @@ def test_a_template_without_a_system_role_is_noted(check) -> None:
 
 
 def test_answers_that_no_server_would_be_asked_for_are_no_trouble(check) -> None:
-    odd = Conversation((Message("assistant", "hello"), Message("user", "a"), Message("assistant", "b"), Message("assistant", "c")))
+    odd = Conversation(
+        (
+            Message("assistant", "hello"),
+            Message("user", "a"),
+            Message("assistant", "b"),
+            Message("assistant", "c"),
+        )
+    )
     only_rules = Conversation((Message("system", "a"), Message("assistant", "b")))
     found, out, _ = check([odd, only_rules, chat("a", "b")])
     assert len(read_examples(out, "train")) == 3
@@ -148,7 +182,8 @@ def test_thinking_rows_are_one_for_each_answer(check) -> None:
 def test_findings_of_others_are_kept_with_these(family_named, tmp_path: Path) -> None:
     further = [Finding("warning", "learning_rate", "too high", "lower it")]
     found = check_dataset(
-        family_named("chatml").template, {"train": [chat("a", "b")]}, TemplateSection(), out=tmp_path / "c", key="k",
+        family_named("chatml").template, {"train": [chat("a", "b")]}, TemplateSection(),
+        out=tmp_path / "c", key="k",
         further=further,
     )  # fmt: skip
     assert found == further

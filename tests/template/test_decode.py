@@ -7,7 +7,15 @@ from typing import Any
 
 from talkwright.types import Message
 
-TEXTS = ("hello", "  two  spaces ", "é 日本語 🙂👩‍👩‍👧‍👦", "the answer\n\n is\n", "مرحبا", "a\u0301", "x = {'a': [1]}\n\treturn")
+TEXTS = (
+    "hello",
+    "  two  spaces ",
+    "é 日本語 🙂👩‍👩‍👧‍👦",
+    "the answer\n\n is\n",
+    "مرحبا",
+    "a\u0301",
+    "x = {'a': [1]}\n\treturn",
+)
 
 
 def pieces(family: Any, ids: list[int]) -> list[str]:
@@ -33,7 +41,9 @@ def test_pieces_of_real_text_are_the_text_and_never_half_a_character(family) -> 
         assert not any("\ufffd" in piece for piece in shown)
         if family.name != "zephyr":  # which knows few characters
             assert whole.strip() == text.strip()
-        for end in range(len(ids)):  # cut anywhere: still no half character, and a beginning of the whole
+        for end in range(
+            len(ids)
+        ):  # cut anywhere: still no half character, and a beginning of the whole
             part = family.template.decode(ids[:end])
             assert "\ufffd" not in part
             assert whole.startswith(part)

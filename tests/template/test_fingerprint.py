@@ -16,9 +16,13 @@ def test_it_is_the_same_after_saving_and_loading_and_in_another_process(family, 
     assert Template.load(tmp_path).fingerprint == family.template.fingerprint
     if family.name not in ("chatml", "zephyr"):
         return  # starting Python takes seconds; two kinds of tokenizer will do
-    code = f"from talkwright.template import Template; print(Template.load({str(tmp_path)!r}).fingerprint)"
+    code = (
+        f"from talkwright.template import Template; print(Template.load({str(tmp_path)!r}).fingerprint)"
+    )
     environment = {**os.environ, "PYTHONHASHSEED": "77", "PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True
+    )
     assert done.stdout.strip() == family.template.fingerprint
 
 
@@ -30,7 +34,9 @@ def test_it_does_not_depend_on_what_was_rendered_before(family_named: Callable) 
     assert first.fingerprint == second.fingerprint == Template(second._tokenizer).fingerprint
 
 
-def test_it_changes_with_template_text_system_prompt_stop_ids_and_tokenizer(family_named: Callable) -> None:
+def test_it_changes_with_template_text_system_prompt_stop_ids_and_tokenizer(
+    family_named: Callable,
+) -> None:
     family = family_named("chatml")
     tokenizer = family.tokenizer
     seen = {family.template.fingerprint}
@@ -45,7 +51,9 @@ def test_it_changes_with_template_text_system_prompt_stop_ids_and_tokenizer(fami
     assert len(seen) == 6
 
 
-def test_truncation_and_padding_set_by_somebody_else_change_neither_it_nor_the_ids(family_named: Callable) -> None:
+def test_truncation_and_padding_set_by_somebody_else_change_neither_it_nor_the_ids(
+    family_named: Callable,
+) -> None:
     from talkwright.types import Message
 
     family = family_named("llama3")
@@ -58,7 +66,9 @@ def test_truncation_and_padding_set_by_somebody_else_change_neither_it_nor_the_i
     assert again.prompt_ids(asked) == ids
 
 
-def test_stop_ids_that_only_the_generation_config_names_survive_saving(family_named: Callable, tmp_path: Path) -> None:
+def test_stop_ids_that_only_the_generation_config_names_survive_saving(
+    family_named: Callable, tmp_path: Path
+) -> None:
     family = family_named("llama3")
     more = family.added["<|end_of_text|>"]
     template = Template(family.tokenizer, extra_stop_ids=[more])

@@ -79,7 +79,9 @@ def test_learned_tokens_are_every_answer_and_its_stop_token(family, chats) -> No
         ]
 
 
-def test_odd_white_space_and_empty_answers_still_learn_the_stop_token_and_no_other_turn(family, chats) -> None:
+def test_odd_white_space_and_empty_answers_still_learn_the_stop_token_and_no_other_turn(
+    family, chats
+) -> None:
     for conversation in chats(family, 22, 120):
         for row in family.template.encode(conversation):
             assert row.n_supervised > 0
@@ -92,7 +94,10 @@ def test_odd_white_space_and_empty_answers_still_learn_the_stop_token_and_no_oth
                     assert label in family.template.stop_ids
             stops = [label for label in row.labels if label in family.template.stop_ids]
             assert len(stops) == len(runs)
-            turns = {family.added.get(t) for t in ("<|im_start|>", "[INST]", "<|user|>", "<|assistant|>", "<bos>")}
+            turns = {
+                family.added.get(t)
+                for t in ("<|im_start|>", "[INST]", "<|user|>", "<|assistant|>", "<bos>")
+            }
             assert not turns & set(row.labels)
 
 
@@ -105,7 +110,9 @@ def test_train_on_last_learns_the_last_answer_only(family, chats) -> None:
         assert [tight(family, run) for run in learned_runs(family, row)] == [tight(family, expected)]
 
 
-def test_a_thinking_template_learns_each_turns_thinking_where_it_is_written(family_named: Callable) -> None:
+def test_a_thinking_template_learns_each_turns_thinking_where_it_is_written(
+    family_named: Callable,
+) -> None:
     family = family_named("thinking")
     chat = Conversation(
         (
@@ -121,26 +128,43 @@ def test_a_thinking_template_learns_each_turns_thinking_where_it_is_written(fami
     assert first.conversation == second.conversation == chat.id
 
 
-def test_an_answer_to_a_tool_result_is_learned_and_the_tool_result_is_not(family_named: Callable) -> None:
+def test_an_answer_to_a_tool_result_is_learned_and_the_tool_result_is_not(
+    family_named: Callable,
+) -> None:
     for name in ("chatml", "llama3", "thinking", "zephyr", "phi"):
         family = family_named(name)
-        messages = (Message("user", "time?"), Message("tool", "noon"), Message("assistant", "it is late"))
+        messages = (
+            Message("user", "time?"),
+            Message("tool", "noon"),
+            Message("assistant", "it is late"),
+        )
         (row,) = family.template.encode(Conversation(messages))
         (run,) = learned_runs(family, row)
         assert tight(family, run) == tight(family, wanted(family, messages[-1], last=True))
 
 
-def test_a_control_token_that_swallows_the_white_space_of_an_answer_is_not_learned(family_named: Callable) -> None:
+def test_a_control_token_that_swallows_the_white_space_of_an_answer_is_not_learned(
+    family_named: Callable,
+) -> None:
     family = family_named("phi")  # its <|assistant|> takes all white space to its right
-    (row,) = family.template.encode(Conversation((Message("user", "a"), Message("assistant", "\n\n  the"))))
+    (row,) = family.template.encode(
+        Conversation((Message("user", "a"), Message("assistant", "\n\n  the")))
+    )
     assert family.added["<|assistant|>"] not in row.labels
     assert [tight(family, run) for run in learned_runs(family, row)] == ["the<|end|>"]
 
 
-def test_a_greeting_before_anybody_spoke_is_context_and_two_answers_in_a_row_are_learned(family_named: Callable) -> None:
+def test_a_greeting_before_anybody_spoke_is_context_and_two_answers_in_a_row_are_learned(
+    family_named: Callable,
+) -> None:
     for name in ("chatml", "llama3", "zephyr"):
         family = family_named(name)
-        chat = (Message("assistant", "hello"), Message("user", "a"), Message("assistant", "b"), Message("assistant", "c"))
+        chat = (
+            Message("assistant", "hello"),
+            Message("user", "a"),
+            Message("assistant", "b"),
+            Message("assistant", "c"),
+        )
         (row,) = family.template.encode(Conversation(chat))
         assert [tight(family, run) for run in learned_runs(family, row)] == [
             tight(family, wanted(family, m, last=False)) for m in chat[2:]
@@ -157,4 +181,6 @@ def test_shown_examples_have_one_text_a_token_and_runs_join_them(family) -> None
     assert "".join(text for text, _ in runs) == "".join(shown["tokens"])
     learned = [text for text, yes in runs if yes]
     assert len(learned) == 1
-    assert tight(family, learned[0]).endswith(tight(family, wanted(family, Message("assistant", "yes"), last=False)))
+    assert tight(family, learned[0]).endswith(
+        tight(family, wanted(family, Message("assistant", "yes"), last=False))
+    )

@@ -60,7 +60,9 @@ def test_a_tokenizer_that_is_not_fast() -> None:
         pytest.param("{{ m.content | reverse }}", id="reversed"),
         pytest.param("{{ m.content }} ({{ m.content | length }})", id="length"),
         pytest.param("{{ m.content }}{{ m.content }}", id="twice"),
-        pytest.param("{% if m.content | length > 30 %}long: {% endif %}{{ m.content }}", id="looks at the length"),
+        pytest.param(
+            "{% if m.content | length > 30 %}long: {% endif %}{{ m.content }}", id="looks at the length"
+        ),
         pytest.param("{{ m.content if m.role == 'user' else '' }}", id="no answers"),
         pytest.param("{{ m.content if m.role != 'user' else '' }}", id="no questions"),
         pytest.param("", id="nothing"),
@@ -84,7 +86,9 @@ def test_a_template_without_a_stop_token(use) -> None:
 
 
 def test_a_generation_prompt_that_is_not_how_answers_are_written(use) -> None:
-    template = use(LOOP + "{{ m.content }}<|im_end|>\n{% endfor %}{{ '<|im_start|>bot:' if add_generation_prompt }}")
+    template = use(
+        LOOP + "{{ m.content }}<|im_end|>\n{% endfor %}{{ '<|im_start|>bot:' if add_generation_prompt }}"
+    )
     with pytest.raises(TemplateError, match="generation prompt is not how"):
         template.encode(CHAT)
 
@@ -97,8 +101,9 @@ def test_a_syntax_error_names_the_line(use) -> None:
 @pytest.mark.parametrize(
     "expression",
     [
-        "raise_exception('not with me')", "1 / 0", "messages[99].content", "nothing.at.all", "messages + 1",
-        "range(10 ** 9)", "messages.__class__.__mro__", "''.join(5)", "messages | sum", "strftime_now()",
+        "raise_exception('not with me')", "1 / 0", "messages[99].content", "nothing.at.all",
+        "messages + 1", "range(10 ** 9)", "messages.__class__.__mro__", "''.join(5)",
+        "messages | sum", "strftime_now()",
     ],
 )  # fmt: skip
 def test_a_template_that_fails_is_a_template_error(use, expression: str) -> None:
@@ -117,7 +122,10 @@ def test_a_chat_the_template_refuses_says_why_and_names_the_roles(family_named: 
 
 
 def test_a_system_prompt_with_no_place_to_go_is_not_lost(use) -> None:
-    template = use("{% for m in messages if m.role != 'system' %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n" + END)
+    template = use(
+        "{% for m in messages if m.role != 'system' %}<|im_start|>{{ m.role }}\n"
+        "{{ m.content }}<|im_end|>\n" + END
+    )
     assert not template.has_system
     folded = template.encode(Conversation((Message("system", "rules"), *CHAT.messages)))
     assert template.decode(folded[0].input_ids).startswith("user\nrules\n\nwhat is it")
@@ -142,7 +150,9 @@ def test_a_conversation_without_an_answer_teaches_nothing(family) -> None:
         family.template.encode(Conversation(()))
 
 
-def test_load_reads_a_folder_and_a_named_template_replaces_its_own(family_named: Callable, tmp_path: Path) -> None:
+def test_load_reads_a_folder_and_a_named_template_replaces_its_own(
+    family_named: Callable, tmp_path: Path
+) -> None:
     family = family_named("chatml")
     family.template.save(tmp_path)
     asked = [Message("user", "hello")]
@@ -155,7 +165,9 @@ def test_load_reads_a_folder_and_a_named_template_replaces_its_own(family_named:
 
 
 @pytest.mark.parametrize("damage", ["missing", "empty", "cut", "not json", "wrong shape", "no folder"])
-def test_a_folder_without_a_readable_tokenizer(family_named: Callable, tmp_path: Path, damage: str) -> None:
+def test_a_folder_without_a_readable_tokenizer(
+    family_named: Callable, tmp_path: Path, damage: str
+) -> None:
     family_named("chatml").template.save(tmp_path)
     path = tmp_path / "tokenizer.json"
     text = path.read_text(encoding="utf-8")
@@ -165,7 +177,12 @@ def test_a_folder_without_a_readable_tokenizer(family_named: Callable, tmp_path:
     elif damage == "no folder":
         folder = tmp_path / "nowhere"
     else:
-        new = {"empty": "", "cut": text[:1000], "not json": "\x00\x01", "wrong shape": json.dumps({"model": 5})}
+        new = {
+            "empty": "",
+            "cut": text[:1000],
+            "not json": "\x00\x01",
+            "wrong shape": json.dumps({"model": 5}),
+        }
         path.write_text(new[damage], encoding="utf-8")
     with pytest.raises(TemplateError, match=r"tokenizer cannot be read.*tokenizer\.json"):
         Template.load(folder)

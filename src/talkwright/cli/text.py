@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 import click
@@ -47,19 +48,14 @@ def summary_lines(summary: Mapping[str, Any]) -> str:
 
 def tokens_text(example: Mapping[str, Any], *, ids: bool, colour: bool) -> str:
     """Tokens of one example as text: supervised ones coloured, or in [[double brackets]]."""
-    parts: list[str] = []
-    learning = False
     rows = zip(example["tokens"], example["input_ids"], example["labels"], strict=True)
-    for token, token_id, label in rows:
-        learnt = label != -100
-        text = f"{token}⟨{token_id}⟩" if ids else token
+    parts = []
+    for learnt, group in groupby(rows, key=lambda row: row[2] != -100):
+        text = "".join(f"{token}⟨{token_id}⟩" if ids else token for token, token_id, _ in group)
         if colour:
             parts.append(
                 click.style(text, fg="black", bg="green") if learnt else click.style(text, dim=True)
             )
-            continue
-        if learnt != learning:
-            parts.append("[[" if learnt else "]]")
-            learning = learnt
-        parts.append(text)
-    return "".join(parts) + ("]]" if learning else "")
+        else:
+            parts.append(f"[[{text}]]" if learnt else text)
+    return "".join(parts)

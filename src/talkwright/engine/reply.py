@@ -57,7 +57,11 @@ def stream_reply(
 
 
 def _stream(
-    engine: Engine, prompt: list[int], sampling: Sampling, variant: str | None, cancelled: Callable[[], bool]
+    engine: Engine,
+    prompt: list[int],
+    sampling: Sampling,
+    variant: str | None,
+    cancelled: Callable[[], bool],
 ) -> Iterator[str | Reply]:
     started = time.perf_counter()
     decoder = engine.template.decoder()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -108,8 +109,8 @@ class TorchEngine:
         from transformers import DynamicCache
 
         longest = max(len(prompt) for prompt in prompts)
-        limit = min(sampling.max_new_tokens, self.context_length - longest)
-        if limit < 1:
+        limits = [min(sampling.max_new_tokens, self.context_length - len(prompt)) for prompt in prompts]
+        if min(limits) < 1:
             raise RequestError(
                 f"a prompt of {longest} tokens leaves no room in a context of {self.context_length}",
                 code="context_length_exceeded",
@@ -117,18 +118,24 @@ class TorchEngine:
         fill = min(self.template.stop_ids, default=0)  # masked out, so any id will do
         padded = [[fill] * (longest - len(p)) + list(p) for p in prompts]
         ids = torch.tensor(padded, device=self._device)
-        mask = torch.tensor([[0] * (longest - len(p)) + [1] * len(p) for p in prompts], device=self._device)
+        mask = torch.tensor(
+            [[0] * (longest - len(p)) + [1] * len(p) for p in prompts], device=self._device
+        )
         cache = DynamicCache()
         rows = list(range(len(prompts)))  # the prompt that each row of the batch belongs to
         draws = [torch.Generator().manual_seed(sampling.seed) for _ in prompts]
-        for _ in range(limit):
+        for made in range(1, max(limits) + 1):
             logits = self._forward(ids, mask, cache, variant)
             drawn = [_draw(logits[n], sampling, draws[row]) for n, row in enumerate(rows)]
             step: list[int | None] = [None] * len(prompts)
             for row, token in zip(rows, drawn, strict=True):
                 step[row] = token
             yield step
-            alive = [n for n, token in enumerate(drawn) if token not in self.template.stop_ids]
+            alive = [
+                n
+                for n, row in enumerate(rows)
+                if drawn[n] not in self.template.stop_ids and made < limits[row]
+            ]
             if not alive:
                 return
             if len(alive) < len(rows):  # ended replies leave the batch and stop costing time
@@ -184,7 +191,8 @@ def _draw(logits: Tensor, sampling: Sampling, generator: torch.Generator) -> int
 
     if sampling.temperature == 0:
         return int(logits.argmax())
-    probabilities = torch.softmax(logits / sampling.temperature, -1)
+    # Shifted and in fp64, so that no temperature above 0 divides its way to infinity.
+    probabilities = torch.softmax((logits - logits.max()).double() / sampling.temperature, -1)
     if sampling.top_p < 1:
         ordered, order = probabilities.sort(descending=True)
         # The first token is always kept, and so is the one that crosses the border.
@@ -235,9 +243,27 @@ def load_engine(
 
 
 def _load_adapter(model: Any, folder: Path) -> Any:
-    from peft import PeftModel
+    from peft import PeftModel, get_peft_model_state_dict
+    from safetensors import SafetensorError, safe_open
 
+    weights = folder / "adapter_model.safetensors"
+    for file in (folder / "adapter_config.json", weights):
+        if not file.is_file():
+            raise ArtefactError(f"{file}: no such file, so there is no adapter to load; train again")
     try:
-        return PeftModel.from_pretrained(model, str(folder), local_files_only=True, autocast_adapter_dtype=False)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        with safe_open(weights, "pt") as file:
+            stored = set(file.keys())
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # missing weights are refused below
+            adapted = PeftModel.from_pretrained(
+                model, str(folder), local_files_only=True, autocast_adapter_dtype=False
+            )
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         raise ArtefactError(f"{folder}: the adapter does not fit its base model: {error}") from None
+    if differing := stored ^ set(get_peft_model_state_dict(adapted)):
+        raise ArtefactError(
+            f"{folder}: the adapter does not fit its base model: {len(differing)} of its weights or the "
+            f"model's have no counterpart, among them {min(differing)}. Load it on the base it was "
+            "trained on."
+        )
+    return adapted

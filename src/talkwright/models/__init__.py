@@ -7,8 +7,15 @@ weights and models that bring their own code.
 from __future__ import annotations
 
 from talkwright.models.find import cache_folder, find_base
-from talkwright.models.flat import Batch, choose_attention, make_batch, row_losses, summed_loss
-from talkwright.models.load import best_precision, context_length, load_weights
+from talkwright.models.flat import (
+    Batch,
+    choose_attention,
+    keeps_rows_apart,
+    make_batch,
+    row_losses,
+    summed_loss,
+)
+from talkwright.models.load import best_precision, context_length, load_config, load_weights
 
 __all__ = [
     "Batch",
@@ -17,6 +24,8 @@ __all__ = [
     "choose_attention",
     "context_length",
     "find_base",
+    "keeps_rows_apart",
+    "load_config",
     "load_weights",
     "make_batch",
     "row_losses",

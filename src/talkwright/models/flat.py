@@ -9,6 +9,7 @@ needs more than a causal mask take the padded path, which computes the same.
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -41,16 +42,47 @@ class Batch:
     padding: Tensor | None = None
 
 
-def choose_attention(config: Any) -> tuple[str, bool]:
-    """The attention implementation to load a model with, and whether its batches must be padded."""
-    from transformers import AttentionInterface
+def choose_attention(config: Any) -> tuple[str | None, bool]:
+    """The attention implementation to load a model with (None: the model's own choice), and whether
+    its batches must be padded."""
+    from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, AttentionInterface
 
     text = config.get_text_config()
-    special = ("attn_logit_softcapping", "sliding_window", "layer_types", "attention_chunk_size")
-    if any(getattr(text, name, None) for name in special):
-        return "sdpa", True
+    special = ("attn_logit_softcapping", "sliding_window", "attention_chunk_size")
+    kinds = set(getattr(text, "layer_types", None) or ["full_attention"])
+    made_for_it = type(config) in MODEL_FOR_CAUSAL_LM_MAPPING and (
+        MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]._supports_attention_backend
+    )
+    if not made_for_it or kinds != {"full_attention"} or any(getattr(text, n, None) for n in special):
+        return None, True
     AttentionInterface.register(WITHIN_ROWS, _attend_within_rows)
     return WITHIN_ROWS, False
+
+
+def keeps_rows_apart(model: Any) -> bool:
+    """Say whether a model loaded for flat batches computes a row the same beside another one as alone.
+
+    Some architectures accept an attention implementation and then do not pass `row_lengths` on to it,
+    or mix positions outside attention; nothing in their configuration tells.
+    """
+    import torch
+
+    causal = _causal(model)
+    size = causal.config.get_text_config().vocab_size
+    probe = [[n % size for n in ids] for ids in _PROBE]
+    rows = [Example(tuple(ids), (*[IGNORED] * (len(ids) - 1), ids[-1])) for ids in probe]
+    device = next(causal.parameters()).device
+    was_training = causal.training
+    causal.eval()
+    with torch.inference_mode():
+        beside = _hidden(causal, make_batch(rows, device=device))[1]
+        alone = _hidden(causal, make_batch(rows[1:], device=device))[0]
+    causal.train(was_training)
+    apart = (beside - alone).float().norm() / alone.float().norm()
+    return bool(apart < (0.05 if beside.dtype == torch.bfloat16 else 1e-3))
+
+
+_PROBE = ((11, 7, 29, 3, 17, 5, 23, 2), (13, 19, 4, 31, 8, 6, 27, 9))
 
 
 def _attend_within_rows(
@@ -77,9 +109,14 @@ def _attend_within_rows(
         )
         return out.transpose(1, 2).contiguous(), None
     rows = [
-        scaled_dot_product_attention(q, _repeat(k, groups), _repeat(v, groups), None, dropout, True, scale=scaling)
+        scaled_dot_product_attention(
+            q, _repeat(k, groups), _repeat(v, groups), None, dropout, True, scale=scaling
+        )
         for q, k, v in zip(
-            query.split(row_lengths, 2), key.split(row_lengths, 2), value.split(row_lengths, 2), strict=True
+            query.split(row_lengths, 2),
+            key.split(row_lengths, 2),
+            value.split(row_lengths, 2),
+            strict=True,
         )
     ]
     return torch.cat(rows, 2).transpose(1, 2).contiguous(), None
@@ -97,7 +134,9 @@ def make_batch(examples: Sequence[Example], *, padded: bool = False, device: Any
     for example in examples:
         last = max((n for n, label in enumerate(example.labels) if label != IGNORED), default=0)
         if last == 0:
-            raise TrainError(f"row {example.conversation or '?'} has no supervised token; it teaches nothing")
+            raise TrainError(
+                f"row {example.conversation or '?'} has no supervised token; it teaches nothing"
+            )
         kept.append((list(example.input_ids[:last]), list(example.labels[1 : last + 1])))
     lengths = tuple(len(ids) for ids, _ in kept)
     width = max(lengths) if padded else 0
@@ -182,10 +221,15 @@ def _plain_head(causal: Any) -> Tensor | None:
 
     head = getattr(causal, "lm_head", None)
     config = causal.config.get_text_config()
-    scaled = ("final_logit_softcapping", "logits_scaling", "logit_scale", "lm_head_multiplier")
-    if type(head) is not nn.Linear or head.bias is not None:
+    if head is None or type(head) is not nn.Linear or head.bias is not None:
         return None
-    return None if any(getattr(config, name, None) not in (None, 1, 1.0) for name in scaled) else head.weight
+    # Caps and scales have a name of their own in every family; taking the model's own way once too
+    # often costs time, once too seldom a wrong loss.
+    scaled = [value for name, value in vars(config).items() if _SCALES_LOGITS.search(name)]
+    return head.weight if all(value in (None, 1, False) for value in scaled) else None
+
+
+_SCALES_LOGITS = re.compile("logit|soft_?cap|lm_head_multiplier|unpadded_vocab")
 
 
 @functools.cache
@@ -204,10 +248,15 @@ def _loss_and_gradient_in_one_pass() -> Any:
         @staticmethod
         def forward(ctx: Any, hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
             gradient = torch.empty_like(hidden) if ctx.needs_input_grad[0] else None
-            of_weight = torch.zeros_like(weight, dtype=torch.float32) if ctx.needs_input_grad[1] else None
+            of_weight = (
+                torch.zeros_like(weight, dtype=torch.float32) if ctx.needs_input_grad[1] else None
+            )
             total = torch.zeros((), dtype=torch.float32, device=hidden.device)
             for start in range(0, len(targets), HEAD_ROWS):
-                rows, wanted = hidden[start : start + HEAD_ROWS], targets[start : start + HEAD_ROWS, None]
+                rows, wanted = (
+                    hidden[start : start + HEAD_ROWS],
+                    targets[start : start + HEAD_ROWS, None],
+                )
                 logits = (rows @ weight.t()).float()
                 highest = logits.logsumexp(-1, keepdim=True)
                 total += (highest - logits.gather(1, wanted)).sum()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from talkwright.errors import ModelError
+from talkwright.models.load import first_line, refuse_missing
 
 # How llama.cpp's `tokenizer.ggml.pre` names cut text before merging. transformers rebuilds a plain
 # byte-level tokenizer for all of them, which for some splits numbers and spaces differently from the
@@ -30,14 +31,16 @@ def convert_gguf(path: Path, out: Path) -> str:
     logging.getLogger("transformers").setLevel(logging.ERROR)
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(path.parent), gguf_file=path.name)
-        model = AutoModelForCausalLM.from_pretrained(
+        model, info = AutoModelForCausalLM.from_pretrained(
             str(path.parent),
             gguf_file=path.name,
+            output_loading_info=True,
             quantization_config=GgufConfig(dequantize=True),
-            dtype=torch.bfloat16,
+            dtype=getattr(torch, fields["dtype"]),
         )
-    except (ValueError, OSError, KeyError, RuntimeError, NotImplementedError) as error:
-        raise ModelError(f"{path}: this GGUF cannot be loaded: {str(error).splitlines()[0]}") from None
+    except (ValueError, OSError, KeyError, IndexError, TypeError, AttributeError, RuntimeError) as error:
+        raise ModelError(f"{path}: this GGUF cannot be loaded: {first_line(error)}") from None
+    refuse_missing(path, info["missing_keys"])
     _restore_pretokenizer(tokenizer, fields.get("tokenizer.ggml.pre", ""), path)
     model.save_pretrained(str(out))
     tokenizer.save_pretrained(str(out))
@@ -45,6 +48,7 @@ def convert_gguf(path: Path, out: Path) -> str:
 
 
 def _read_fields(path: Path) -> dict[str, Any]:
+    """What the file says of itself, and as "dtype" the precision that keeps its weights."""
     import gguf
 
     with open(path, "rb") as file:
@@ -52,21 +56,39 @@ def _read_fields(path: Path) -> dict[str, Any]:
             raise ModelError(f"{path}: does not begin like a GGUF file")
     try:
         reader = gguf.GGUFReader(path)
-        wanted = ("general.license", "tokenizer.ggml.pre", "tokenizer.ggml.model", "general.architecture")
-        return {name: reader.fields[name].contents() for name in wanted if name in reader.fields}
-    except (ValueError, IndexError, KeyError, OSError) as error:
-        raise ModelError(f"{path}: damaged GGUF file: {error}") from None
+        wanted = (
+            "general.license",
+            "tokenizer.ggml.pre",
+            "tokenizer.ggml.model",
+            "general.architecture",
+        )
+        found = {name: reader.fields[name].contents() for name in wanted if name in reader.fields}
+        kinds = {tensor.tensor_type.name for tensor in reader.tensors if len(tensor.shape) > 1}
+    except (
+        ValueError,
+        IndexError,
+        KeyError,
+        OSError,
+        TypeError,
+        AttributeError,
+        ArithmeticError,
+    ) as error:
+        raise ModelError(f"{path}: damaged GGUF file: {first_line(error)}") from None
+    # bf16 keeps all that a quantised weight says, but not all of an fp16 or fp32 one.
+    return {**found, "dtype": "float32" if kinds & {"F16", "F32", "F64"} else "bfloat16"}
 
 
 def _restore_pretokenizer(tokenizer: Any, kind: str, path: Path) -> None:
     from tokenizers import pre_tokenizers
 
-    if kind in _PLAIN or not isinstance(tokenizer.backend_tokenizer.pre_tokenizer, pre_tokenizers.ByteLevel):
+    if kind in _PLAIN or not isinstance(
+        tokenizer.backend_tokenizer.pre_tokenizer, pre_tokenizers.ByteLevel
+    ):
         return
     if kind not in _DIGITS_FIRST:
         raise ModelError(
-            f"{path}: its tokenizer cuts text by the rule '{kind}', which cannot be restored exactly from a GGUF. "
-            "Use the model's folder or hub id instead."
+            f"{path}: its tokenizer cuts text by the rule '{kind}', which cannot be restored exactly "
+            "from a GGUF. Use the model's folder or hub id instead."
         )
     tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Literal
 
 from talkwright.errors import ModelError
@@ -27,10 +28,23 @@ def best_precision() -> Literal["bf16", "fp32"]:
     return "fp32"
 
 
+def load_config(base: BaseModel) -> Any:
+    """A base model's configuration. Raises ModelError when transformers cannot use it."""
+    from transformers import AutoConfig
+
+    try:
+        return AutoConfig.from_pretrained(base.path, local_files_only=True, trust_remote_code=False)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelError(f"{base.path}: its config.json cannot be used: {first_line(error)}") from None
+
+
 def load_weights(
-    base: BaseModel, *, precision: Literal["bf16", "fp32"], attention: str = "sdpa"
+    base: BaseModel, *, precision: Literal["bf16", "fp32"], attention: str | None = None
 ) -> PreTrainedModel:
-    """Load a base model for training or inference. Raises ModelError when its files are unusable."""
+    """Load a base model for training or inference; `attention` None lets transformers choose.
+
+    Raises ModelError when its files are unusable or weights are missing from them.
+    """
     import torch
     from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
@@ -40,19 +54,45 @@ def load_weights(
     logging.getLogger("transformers").setLevel(logging.ERROR)
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
     try:
-        model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
+        loaded = AutoModelForCausalLM.from_pretrained(
             base.path,
+            output_loading_info=True,
             dtype=dtype,
             attn_implementation=attention,
             local_files_only=True,
             use_safetensors=True,
             trust_remote_code=False,
         )
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        raise ModelError(f"{base.path}: the model cannot be loaded: {str(error).splitlines()[0]}") from None
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        RuntimeError,
+        SafetensorError,
+    ) as error:
+        raise ModelError(f"{base.path}: the model cannot be loaded: {first_line(error)}") from None
+    model: PreTrainedModel = loaded[0]
+    refuse_missing(base.path, loaded[1]["missing_keys"])
     return model
+
+
+def refuse_missing(where: Any, names: Iterable[str]) -> None:
+    """Raise ModelError when a file lacks weights: transformers would go on with random ones."""
+    if missing := sorted(names):
+        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+        raise ModelError(
+            f"{where}: these weights are missing from its files: {', '.join(missing[:3])}{more}. "
+            "Copy or download the model again."
+        )
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error of transformers, whose messages can be pages long."""
+    return next(iter(str(error).splitlines()), "") or type(error).__name__
 
 
 def context_length(config: Any) -> int:
     """How many tokens a model was made for, from its configuration; 2048 where it does not say."""
-    return int(getattr(config, "max_position_embeddings", None) or 2048)
+    return int(getattr(config.get_text_config(), "max_position_embeddings", None) or 2048)

@@ -122,11 +122,9 @@ def _scored(row: Row) -> bool:
 
 
 def _placed(row: Row, factor: float) -> _Placed | None:
-    if row.delta is None:
-        return None
-    low = row.delta if row.low is None else row.low
-    high = row.delta if row.high is None else row.high
-    return row, row.delta * factor, low * factor, high * factor
+    if row.delta is None or row.low is None or row.high is None:
+        return None  # a dot without its interval would look surer than it is; the table has the number
+    return row, row.delta * factor, row.low * factor, row.high * factor
 
 
 def _whiskers(name: str, caption: str, placed: list[_Placed]) -> Markup:

@@ -150,12 +150,11 @@ def _seconds(stage: Stage) -> float:
 
 def _so_far(stages: list[Stage]) -> str:
     done = [stage.title for stage in stages if stage.done]
-    missing = [stage.title for stage in stages if not stage.done]
     if not done:
         return "No stage has finished yet, so there is no verdict."
-    if not missing:
+    if len(done) == len(stages):
         return "All stages are done, but the comparison is empty, so there is no verdict."
-    return f"No verdict yet. Done: {', '.join(done)}. Still to run: {', '.join(missing)}."
+    return f"No verdict yet. Done so far: {', '.join(done)}."
 
 
 def _model(stages: list[Stage], recipe: dict[str, Any]) -> Model:

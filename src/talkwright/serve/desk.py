@@ -50,21 +50,25 @@ class Job(Generic[T]):
         With `beat`, None is yielded whenever that many seconds pass without an item, so that a
         caller gets to notice that nobody listens any more.
         """
+        # Not asyncio.wait_for: before Python 3.12 it can swallow a cancellation that comes with an item.
+        coming = asyncio.ensure_future(self._items.get())
         try:
             while True:
-                try:
-                    item = await asyncio.wait_for(self._items.get(), beat)
-                except asyncio.TimeoutError:
+                done, _ = await asyncio.wait({coming}, timeout=beat)
+                if not done:
                     yield None
                     continue
+                item = coming.result()
                 if item is _END:
                     break
+                coming = asyncio.ensure_future(self._items.get())
                 yield item
             if not self.cancelled:
                 self._future.result()
         except CancelledError:
             return  # the desk was closed before this job's turn
         finally:
+            coming.cancel()
             self.cancel()
 
     def _put(self, item: Any) -> None:

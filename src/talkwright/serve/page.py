@@ -205,9 +205,11 @@ def _wire(engine: Engine, desk: Desk, parts: Parts) -> None:
         return gr.Textbox(submit_btn=not busy, stop_btn=busy)
 
     async def show(steps: AsyncGenerator[Both, None]) -> Updates:
+        # The box is told once: an update that comes after a click on stop must not make it busy again.
+        yield {box: ready(busy=True)}
         async with aclosing(steps):
             async for one, two in steps:
-                yield {chat: one, other: two, box: ready(busy=True)}
+                yield {chat: one, other: two}
         yield {box: ready()}
 
     async def submit(text: str, one: History, two: History, comparing: bool, *controls: Any) -> Updates:

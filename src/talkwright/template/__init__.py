@@ -12,12 +12,10 @@ No character of any message can become a control token (`tokens.py` says how).
 from __future__ import annotations
 
 from talkwright.template.check import check_dataset, read_examples
-from talkwright.template.decode import StreamDecoder
 from talkwright.template.show import mark_supervised, show_examples
 from talkwright.template.template import Template
 
 __all__ = [
-    "StreamDecoder",
     "Template",
     "check_dataset",
     "mark_supervised",

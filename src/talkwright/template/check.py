@@ -9,14 +9,15 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from talkwright.config import TemplateSection
 from talkwright.errors import ArtefactError, RequestError, TemplateError
 from talkwright.progress import bar
 from talkwright.runs import artefact, write_json
+from talkwright.template.mask import IGNORED
 from talkwright.template.show import show_examples
-from talkwright.template.template import IGNORED, Template
+from talkwright.template.template import Template
 from talkwright.types import Conversation, Example, Finding, to_json
 
 BATCH = 256  # conversations encoded at a time: enough to keep both cores of a laptop busy
@@ -80,12 +81,12 @@ def _encode_batch(
 ) -> None:
     try:
         encoded = template.encode_all(batch, section.train_on)
-    except TemplateError:
+    except TemplateError as error:
         if len(batch) > 1:  # one row that the template refuses must not take the others with it
             for conversation in batch:
                 _encode_batch(template, [conversation], section, tally)
             return
-        tally.refused.append(batch[0].where)
+        tally.refused.append(f"{batch[0].where}: {error}")
         return
     for conversation, examples in zip(batch, encoded, strict=True):
         tally.control_in_content += _spells_control(template, conversation)
@@ -165,7 +166,7 @@ def _findings(template: Template, tallies: dict[str, _Tally], section: TemplateS
             )
         )  # fmt: skip
     if too_long:
-        severity = "error" if section.too_long == "error" else "warning"
+        severity: Literal["error", "warning"] = "error" if section.too_long == "error" else "warning"
         found.append(
             Finding(
                 severity, "too_long",
@@ -185,16 +186,18 @@ def _findings(template: Template, tallies: dict[str, _Tally], section: TemplateS
         found.append(
             Finding(
                 "warning", "template_refuses",
-                f"the chat template cannot express {len(refused)} rows; the first is {refused[0]}",
-                "see `talkwright show` for the reason, or name another template.chat_template", len(refused),
+                f"{len(refused)} rows cannot be rendered; the first is {refused[0]}",
+                "see `talkwright show` for the reason, or name another template.chat_template",
+                len(refused),
             )
         )  # fmt: skip
     if unstable := count("unstable_prompt"):
         found.append(
             Finding(
                 "warning", "prompt_is_not_a_prefix",
-                f"in {unstable} rows the ids of the prompt, as served, are not how the training row begins "
-                "(a token spans the border)", "remove white space at the beginning of answers", unstable,
+                f"in {unstable} rows the ids of the prompt, as served, are not how the training row "
+                "begins (a token spans the border)",
+                "remove white space at the beginning of answers", unstable,
             )
         )  # fmt: skip
     if doubled := count("doubled_start"):
@@ -208,13 +211,16 @@ def _findings(template: Template, tallies: dict[str, _Tally], section: TemplateS
         found.append(
             Finding(
                 "note", "control_text_in_content",
-                f"{spelled} conversations spell out a control token; it is encoded as plain text", "", spelled,
+                f"{spelled} conversations spell out a control token; it is encoded as plain text", "",
+                spelled,
             )
         )  # fmt: skip
     if not template.has_system:
         found.append(
-            Finding("note", "no_system_role", "this template has no system role: system prompts are written "
-                    "before the first user message's text, in training and serving alike")
+            Finding(
+                "note", "no_system_role", "this template has no system role: system prompts are "
+                "written before the first user message's text, in training and serving alike",
+            )
         )  # fmt: skip
     return found
 

@@ -107,8 +107,8 @@ class Renderer:
         expected = "".join(p.text or self._rough_name(p.message, p.field[0]) for p in pieces)
         if self._run_with(self._rough_name, shape, add_generation_prompt) != expected:
             raise TemplateError(
-                "the chat template changes the text of messages (cuts, escapes, or looks into it), so what is "
-                "said is not what the model would see. Name one that does not: "
+                "the chat template changes the text of messages (cuts, escapes, or looks into "
+                "it), so what is said is not what the model would see. Name one that does not: "
                 "`template: {chat_template: my_template.jinja}`"
             )
         return Rendering(tuple(pieces), text, tuple(borders))

@@ -10,7 +10,7 @@ from talkwright.types import Example
 
 
 def show_examples(template: Template, examples: Sequence[Example]) -> list[dict[str, Any]]:
-    """Rows of `conversation`, `input_ids`, `labels` and `tokens`, one text per token, all of one length."""
+    """Rows of `conversation`, `input_ids`, `labels` and `tokens`, one text a token, of one length."""
     return [
         {
             "conversation": example.conversation,

@@ -5,26 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from talkwright.errors import RequestError, TemplateError
 from talkwright.template.decode import StreamDecoder
+from talkwright.template.mask import Layout, label, mark
 from talkwright.template.render import Piece, Renderer, Rendering, Shape, shape_of
-from talkwright.template.tokens import Encoded, GuardedTokenizer
+from talkwright.template.tokens import GuardedTokenizer
 from talkwright.types import Conversation, Example, Message
 
 RENDERER_VERSION = 1
-IGNORED = -100
-
-
-@dataclass(frozen=True, slots=True)
-class _Layout:
-    """One training row of a shape: pieces, and for each whether its tokens are learned."""
-
-    pieces: tuple[Piece, ...]
-    learned: tuple[bool, ...]
 
 
 class Template:
@@ -43,14 +34,15 @@ class Template:
             )
         if not tokenizer.chat_template:
             raise TemplateError(
-                "this model has no chat template. Base models have none: take the -Instruct or -chat one, "
-                "or name a Jinja file in the recipe: `template: {chat_template: my_template.jinja}`"
+                "this model has no chat template. Base models have none: take the -Instruct "
+                "or -chat one, or name a Jinja file in the recipe: "
+                "`template: {chat_template: my_template.jinja}`"
             )
         self._tokenizer = tokenizer
         self._backend = tokenizer.backend_tokenizer
         self.guard = GuardedTokenizer(self._backend)
         self._renderer = Renderer(self._run_jinja)
-        self._layouts: dict[tuple[Shape, str], tuple[_Layout, ...]] = {}
+        self._layouts: dict[tuple[Shape, str], tuple[Layout, ...]] = {}
         self.system = system
         self.has_system = self._probe_system()
         self._has_thinking = self._probe_thinking()
@@ -79,8 +71,8 @@ class Template:
             )
         except Exception as error:  # the tokenizers library raises bare Exception for a damaged file
             raise TemplateError(
-                f"{folder}: its tokenizer cannot be read ({' '.join(str(error).split())}). It needs a whole "
-                "tokenizer.json; copy or download the model again"
+                f"{folder}: its tokenizer cannot be read ({' '.join(str(error).split())}). It needs a "
+                "whole tokenizer.json; copy or download the model again"
             ) from error
         if isinstance(tokenizer.chat_template, dict):
             tokenizer.chat_template = tokenizer.chat_template.get("default")
@@ -129,7 +121,7 @@ class Template:
         for (number, _, learned), encoded in zip(
             rows, self.guard.encode([text for _, text, _ in rows]), strict=True
         ):
-            out[number].append(self._label(encoded, learned, conversations[number].id))
+            out[number].append(label(encoded, learned, self.guard.control_ids, conversations[number].id))
         return out
 
     def check_messages(self, messages: Sequence[Message]) -> None:
@@ -138,7 +130,7 @@ class Template:
             raise RequestError("there are no messages to answer", param="messages")
         if messages[-1].role not in ("user", "tool"):
             raise RequestError(
-                f"the last message is from '{messages[-1].role}'; a reply can only follow a user message",
+                f"the last message is from '{messages[-1].role}'; replies only follow a user message",
                 param="messages",
             )
         for number, message in enumerate(messages):
@@ -167,8 +159,8 @@ class Template:
                 )
             elif system.content.strip():
                 raise TemplateError(
-                    "the chat template has no system role, and there is no user message to write the system "
-                    "prompt into; remove it or add a user message"
+                    "the chat template has no system role, and there is no user message to write the "
+                    "system prompt into; remove it or add a user message"
                 )
         return arranged
 
@@ -200,8 +192,9 @@ class Template:
             )
         except TemplateSyntaxError as error:
             raise TemplateError(
-                f"the chat template is not valid Jinja: line {error.lineno}: {error.message}. Correct it, or name "
-                "another one in the recipe: `template: {chat_template: my_template.jinja}`"
+                f"the chat template is not valid Jinja: line {error.lineno}: "
+                f"{error.message}. Correct it, or name another one in the recipe: "
+                "`template: {chat_template: my_template.jinja}`"
             ) from None
         except (
             JinjaError,
@@ -221,7 +214,7 @@ class Template:
 
     # --- masks -------------------------------------------------------------------------------
 
-    def _layouts_of(self, messages: Sequence[Message], train_on: str) -> tuple[_Layout, ...]:
+    def _layouts_of(self, messages: Sequence[Message], train_on: str) -> tuple[Layout, ...]:
         key = (shape_of(messages), train_on)
         if key not in self._layouts:
             if len(self._layouts) > 10_000:
@@ -229,16 +222,18 @@ class Template:
             self._layouts[key] = self._lay_out(key[0], train_on)
         return self._layouts[key]
 
-    def _lay_out(self, shape: Shape, train_on: str) -> tuple[_Layout, ...]:
+    def _lay_out(self, shape: Shape, train_on: str) -> tuple[Layout, ...]:
         if self._stop is None:
             raise TemplateError(
-                "the chat template writes no stop token after an answer, so the model could never learn to "
-                "end one. Name a template that does: `template: {chat_template: my_template.jinja}`"
+                "the chat template writes no stop token after an answer, so the model could never learn "
+                "to end one. Name a template that does: `template: {chat_template: my_template.jinja}`"
             )
         # A greeting before anybody spoke is context: no prompt exists that it would be the answer to.
         turns = [number for number, message in enumerate(shape) if number and message[0] == "assistant"]
         if not turns:
-            raise TemplateError("a conversation without an assistant turn that answers something teaches nothing")
+            raise TemplateError(
+                "a conversation without an assistant turn that answers something teaches nothing"
+            )
         if train_on == "last":
             turns = turns[-1:]
         whole = self._renderer.render(shape, add_generation_prompt=False)
@@ -248,21 +243,22 @@ class Template:
             span is not None and whole.text[span[0] : span[1]] == learned
             for span, (_, learned) in zip(spans, alone, strict=True)
         ):
-            return (_mark(whole, [span for span in spans if span is not None]),)
+            return (mark(whole, [span for span in spans if span is not None]),)
         # Not prefix-stable: the template renders earlier turns differently once later ones follow
         # (it drops their thinking, say). Each answer is learned where it is the last one.
         return tuple(layout for layout, _ in alone)
 
-    def _lay_out_turn(self, shape: Shape) -> tuple[_Layout, str]:
+    def _lay_out_turn(self, shape: Shape) -> tuple[Layout, str]:
         """A row that learns the last message alone, and what it learns (names in place of fields)."""
         rendering = self._renderer.render(shape, add_generation_prompt=False)
         span = self._learned_span(rendering, shape, len(shape) - 1)
         if span is None:
             raise TemplateError(
-                "the chat template's generation prompt is not how it writes an answer it is given, so what is "
-                "trained would not be what is served. Use another one: `template: {chat_template: FILE}`"
+                "the chat template's generation prompt is not how it writes an answer it is given, so "
+                "what is trained would not be what is served. Use another one: `template: "
+                "{chat_template: FILE}`"
             )
-        return _mark(rendering, [span]), rendering.text[span[0] : span[1]]
+        return mark(rendering, [span]), rendering.text[span[0] : span[1]]
 
     def _learned_span(self, rendering: Rendering, shape: Shape, turn: int) -> tuple[int, int] | None:
         """Range of `rendering.text` from the end of turn's generation prompt through its stop token."""
@@ -285,22 +281,6 @@ class Template:
         if found < 0 or (filled and rendering.text[after:found].strip() != before_stop.strip()):
             return None
         return (len(prompt.text), found + len(stop))
-
-    def _label(self, encoded: Encoded, learned: Sequence[tuple[int, int]], conversation: str) -> Example:
-        """A token is learned when any character of it is inside a learned span.
-
-        Not so a control token that swallows the white space after it (`rstrip`): it is the prompt's.
-        """
-        labels: list[int] = []
-        span = 0
-        for token, (start, end) in zip(encoded.ids, encoded.offsets, strict=True):
-            while span < len(learned) and learned[span][1] <= start:
-                span += 1
-            inside = span < len(learned) and max(end, start + 1) > learned[span][0]
-            if inside and start < learned[span][0] and token in self.guard.control_ids:
-                inside = False
-            labels.append(token if inside else IGNORED)
-        return Example(tuple(encoded.ids), tuple(labels), conversation)
 
     def _probe_system(self) -> bool:
         try:
@@ -377,21 +357,6 @@ def _with_thinking_in_content(message: Message) -> Message:
     if message.thinking is None:
         return message
     return Message(message.role, f"<think>\n{message.thinking}\n</think>\n\n{message.content}")
-
-
-def _mark(rendering: Rendering, spans: Sequence[tuple[int, int]]) -> _Layout:
-    """Cut pieces at the borders of spans (ranges of `rendering.text`) and mark those inside."""
-    cuts = sorted({border for span in spans for border in span})
-    pieces: list[Piece] = []
-    learned: list[bool] = []
-    for piece, start, end in zip(
-        rendering.pieces, rendering.borders, rendering.borders[1:], strict=False
-    ):
-        inner = [cut for cut in cuts if start < cut < end] if piece.message < 0 else []
-        for low, high in zip([start, *inner], [*inner, end], strict=True):
-            pieces.append(Piece(piece.text[low - start : high - start]) if piece.message < 0 else piece)
-            learned.append(any(a <= low and high <= b for a, b in spans))
-    return _Layout(tuple(pieces), tuple(learned))
 
 
 def _generation_stop_ids(folder: Path) -> list[int]:

@@ -143,8 +143,8 @@ class GuardedTokenizer:
                 cuts.update(match.start() + 1 for match in spelled)
             elif end - start < 2:
                 raise TemplateError(
-                    f"the text {text[start:end]!r} is a control token of this model all by itself and cannot "
-                    "be written any other way; remove it from the message"
+                    f"the text {text[start:end]!r} is a control token of this model all by itself and "
+                    "cannot be written any other way; remove it from the message"
                 )
             else:
                 cuts.add(start + 1)

@@ -54,7 +54,10 @@ def save_checkpoint(
     with artefact(target, kind="checkpoint", key=key) as out:
         save_file(tensors, out / "state.safetensors")
         write_json(out / "state.json", asdict(state))
-    for old in _checkpoints(folder)[keep:]:
+    # What bears a later step is damaged or another recipe's: it must not push out this run's own.
+    checkpoints = _checkpoints(folder)
+    past = [path for path in checkpoints if path.name <= target.name]
+    for old in [*(path for path in checkpoints if path not in past), *past[keep:]]:
         shutil.rmtree(old)
 
 
@@ -75,10 +78,16 @@ def restore_newest(folder: Path, key: str, masters: Masters, optimizer: Any) -> 
         except ArtefactError as error:
             say(f"Passing over a checkpoint: {error}")
             continue
-        masters.load({name.removeprefix("weight/"): t for name, t in tensors.items() if name[:7] == "weight/"})
+        masters.load(
+            {name.removeprefix("weight/"): t for name, t in tensors.items() if name[:7] == "weight/"}
+        )
         for name, master in zip(masters.names, masters.masters, strict=True):
+            if f"step/{name}" not in tensors:
+                continue  # a weight that no row has used yet, like an expert of a mixture
             moments = {m: tensors[f"{m}/{name}"] for m in ("step", "exp_avg", "exp_avg_sq")}
-            optimizer.state[master] = {m: t.to(master.device) if m != "step" else t for m, t in moments.items()}
+            optimizer.state[master] = {
+                m: t.to(master.device) if m != "step" else t for m, t in moments.items()
+            }
         return state
     return State()
 
@@ -88,7 +97,9 @@ def save_best(folder: Path, key: str, masters: Masters) -> None:
     from safetensors.torch import save_file
 
     with artefact(folder / BEST, kind="best weights", key=key) as out:
-        tensors = {n: m.detach().contiguous() for n, m in zip(masters.names, masters.masters, strict=True)}
+        tensors = {
+            n: m.detach().contiguous() for n, m in zip(masters.names, masters.masters, strict=True)
+        }
         save_file(tensors, out / "weights.safetensors")
 
 

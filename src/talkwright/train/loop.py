@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -17,11 +18,11 @@ from talkwright.config import TrainSection
 from talkwright.errors import TrainError
 from talkwright.models import make_batch, row_losses, summed_loss
 from talkwright.progress import bar, say
-from talkwright.runs import artefact, read_jsonl, write_json, write_jsonl
+from talkwright.runs import artefact, read_jsonl, write_json, write_jsonl, write_text
 from talkwright.train.checkpoint import State, load_best, restore_newest, save_best, save_checkpoint
 from talkwright.train.model import Masters, prepare_model, save_model
 from talkwright.train.plan import Plan, learning_rate, make_plan, rows_of_steps
-from talkwright.types import BaseModel, Example
+from talkwright.types import BaseModel, Example, to_json
 
 if TYPE_CHECKING:
     from talkwright.template import Template
@@ -48,6 +49,7 @@ def train(
     from accelerate import Accelerator
     from accelerate.utils import set_seed
 
+    _refuse_useless(rows)
     accelerator = Accelerator()
     if accelerator.num_processes > 1:
         raise TrainError("this version trains in one process; start it without a multi-process launcher")
@@ -82,10 +84,15 @@ def train(
             examples = [rows[n] for n in step_rows]
             set_seed(seed + state.step)  # dropout of a step is the same whether resumed or not
             rate = learning_rate(section, plan, state.step)
-            loss = _accumulate(accelerator, model, masters, examples, section.accumulation, batch_options)
+            loss = _accumulate(
+                accelerator, model, masters, examples, section.accumulation, batch_options
+            )
             if not math.isfinite(loss):
-                raise TrainError(_diagnose(loss, state.step, examples, rate))
-            norm = _update(accelerator, masters, optimizer, rate, section.clip)
+                raise TrainError(_diagnose("loss", loss, state.step, examples, rate))
+            norm = _clip(accelerator, masters, section.clip)
+            if not math.isfinite(norm):
+                raise TrainError(_diagnose("gradient", norm, state.step, examples, rate))
+            _update(masters, optimizer, rate)
             state.step += 1
             state.tokens += sum(len(example.input_ids) for example in examples)
             state.supervised += sum(example.n_supervised for example in examples)
@@ -99,13 +106,15 @@ def train(
             shown.set_postfix(loss=f"{loss:.3f}", validation=_number(state.best_loss), refresh=False)
             stop = asked_to_stop()
             if state.step % plan.save_every == 0 or last or stop or state.stopped_early:
-                save_checkpoint(checkpoints, key, state, masters, optimizer, keep=section.keep_checkpoints)
+                save_checkpoint(
+                    checkpoints, key, state, masters, optimizer, keep=section.keep_checkpoints
+                )
             if stop:
                 say(f"Saved at step {state.step} of {plan.steps}. The same command goes on from there.")
                 raise KeyboardInterrupt if stop == signal.SIGINT else SystemExit(128 + stop)
     if section.patience and state.best_loss is not None:
         load_best(checkpoints, key, masters)
-    _finish(out, key, model, masters, template, section, plan, state, checkpoints)
+    _finish(out, key, model, masters, base, template, section, plan, state, checkpoints)
 
 
 # --- one step ------------------------------------------------------------------------------------
@@ -125,10 +134,10 @@ def _accumulate(
     parts changes nothing, however long their rows are.
     """
     supervised = sum(example.n_supervised for example in examples)
-    size = math.ceil(len(examples) / accumulation)
+    cuts = [len(examples) * part // accumulation for part in range(accumulation + 1)]
     total = 0.0
-    for start in range(0, len(examples), size):
-        batch = make_batch(examples[start : start + size], **batch_options)
+    for start, end in pairwise(cuts):
+        batch = make_batch(examples[start:end], **batch_options)
         loss = summed_loss(model, batch) / supervised
         accelerator.backward(loss)
         masters.collect_gradients()
@@ -136,15 +145,18 @@ def _accumulate(
     return total
 
 
-def _update(accelerator: Any, masters: Masters, optimizer: Any, rate: float, clip: float | None) -> float:
-    """Clip, step, clear; returns the gradient norm before clipping."""
-    norm = accelerator.clip_grad_norm_(masters.masters, clip if clip is not None else math.inf)
+def _clip(accelerator: Any, masters: Masters, clip: float | None) -> float:
+    """Clip the gradients; returns their norm before."""
+    return float(accelerator.clip_grad_norm_(masters.masters, clip if clip is not None else math.inf))
+
+
+def _update(masters: Masters, optimizer: Any, rate: float) -> None:
+    """Take the step and clear the gradients."""
     for group in optimizer.param_groups:
         group["lr"] = rate
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
     masters.write_back()
-    return float(norm)
 
 
 def _make_optimizer(masters: Masters, section: TrainSection) -> Any:
@@ -153,7 +165,10 @@ def _make_optimizer(masters: Masters, section: TrainSection) -> Any:
 
     return AdamW(
         [
-            {"params": [m for m in masters.masters if m.ndim >= 2], "weight_decay": section.weight_decay},
+            {
+                "params": [m for m in masters.masters if m.ndim >= 2],
+                "weight_decay": section.weight_decay,
+            },
             {"params": [m for m in masters.masters if m.ndim < 2], "weight_decay": 0.0},
         ],
         lr=section.learning_rate or 0.0,
@@ -187,12 +202,23 @@ def _spread(examples: Sequence[Example], limit: int) -> list[Example]:
     return [examples[n * len(examples) // limit] for n in range(limit)]
 
 
-def _diagnose(loss: float, step: int, examples: Sequence[Example], rate: float) -> str:
+def _refuse_useless(rows: Sequence[Example]) -> None:
+    if not rows:
+        raise TrainError("there are no training rows; look at `talkwright data prepare` and its ledger")
+    idle = [row.conversation or "?" for row in rows if row.n_supervised == 0]
+    if idle:
+        raise TrainError(
+            f"{len(idle)} training rows have no supervised token and teach nothing, the first from "
+            f"conversation {idle[0]}; remove them or raise template.max_length"
+        )
+
+
+def _diagnose(what: str, value: float, step: int, examples: Sequence[Example], rate: float) -> str:
     ids = ", ".join(dict.fromkeys(example.conversation for example in examples))
     return (
-        f"the loss of step {step + 1} is {loss}, so training cannot go on. Learning rate there: {rate:g}; "
-        f"conversations in the step: {ids}. Lower train.learning_rate, or look at these rows with "
-        "`talkwright show`. Earlier checkpoints are kept."
+        f"the {what} of step {step + 1} is {value}, so training cannot go on. Learning rate there: "
+        f"{rate:g}; conversations in the step: {ids}. Lower train.learning_rate, or look at these rows "
+        "with `talkwright show`. Earlier checkpoints are kept."
     )
 
 
@@ -212,7 +238,7 @@ def _metrics_file(folder: Path, upto: int) -> Iterator[TextIO]:
                 break  # the last line of a killed process may be half a line
             if row["step"] <= upto and upto:
                 kept.append(row)
-        write_jsonl(path, kept)
+        write_text(path, "".join(json.dumps(row) + "\n" for row in kept))
     with open(path, "a", encoding="utf-8") as file:
         yield file
 
@@ -242,6 +268,11 @@ def _record_validation(
 ) -> None:
     if loss is None:
         return
+    if not math.isfinite(loss):
+        raise TrainError(
+            f"the validation loss after step {state.step} is {loss}, so training cannot go on. Lower "
+            "train.learning_rate, or try `precision: fp32`. Earlier checkpoints are kept."
+        )
     _write(metrics, {"step": state.step, "validation_loss": loss})
     if state.best_loss is None or loss < state.best_loss:
         state.best_loss, state.best_step, state.worse = loss, state.step, 0
@@ -282,6 +313,7 @@ def _finish(
     key: str,
     model: Any,
     masters: Masters,
+    base: BaseModel,
     template: Template,
     section: TrainSection,
     plan: Plan,
@@ -306,7 +338,8 @@ def _finish(
         "method": section.method,
     }
     kind = "adapter" if section.method == "lora" else "model"
-    with artefact(out, kind=kind, key=key, about={"template": template.fingerprint}) as folder:
+    about = {"template": template.fingerprint, "base": to_json(base)}
+    with artefact(out, kind=kind, key=key, about=about) as folder:
         save_model(model, folder, section.method)
         template.save(folder / kind)
         write_jsonl(folder / "metrics.jsonl", read_jsonl(checkpoints / "metrics.jsonl"))

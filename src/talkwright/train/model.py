@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from talkwright.config import LoraSection, TrainSection
 from talkwright.errors import TrainError
-from talkwright.models import best_precision, choose_attention, load_weights
+from talkwright.models import (
+    best_precision,
+    choose_attention,
+    keeps_rows_apart,
+    load_config,
+    load_weights,
+)
 from talkwright.types import BaseModel
 
 if TYPE_CHECKING:
@@ -21,13 +28,13 @@ def prepare_model(base: BaseModel, section: TrainSection, seed: int) -> tuple[An
     Adapters are kept in the base's precision; `Masters` holds what needs more.
     """
     import torch
-    from transformers import AutoConfig
 
     precision = best_precision() if section.precision == "auto" else section.precision
-    config = AutoConfig.from_pretrained(base.path, local_files_only=True, trust_remote_code=False)
-    attention, padded = choose_attention(config)
+    attention, padded = choose_attention(load_config(base))
     model: Any = load_weights(base, precision=precision, attention=attention)
-    model.config.use_cache = False
+    if not padded and not keeps_rows_apart(model):
+        padded = True
+        model = load_weights(base, precision=precision)
     torch.manual_seed(seed)
     if section.method == "lora":
         model = _with_lora(model, section.lora)
@@ -51,17 +58,28 @@ def _with_lora(model: Any, section: LoraSection) -> Any:
         with warnings.catch_warnings():
             # peft 0.21 reads a property that transformers 5.23 has renamed.
             warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
-            return get_peft_model(model, config, autocast_adapter_dtype=False)
-    except ValueError as error:
-        if "arget modules" not in str(error):
-            raise
-        from torch import nn
+            adapted = get_peft_model(model, config, autocast_adapter_dtype=False)
+    except (ValueError, re.error) as error:
+        raise _wrong_targets(model, section.targets, str(error).partition(". ")[0]) from None
+    taken = adapted.base_model.targeted_module_names
+    # PEFT is content when one name of a list fits.
+    for target in section.targets if isinstance(section.targets, list) else ():
+        if not any(f".{name}".endswith(f".{target}") for name in taken):
+            raise _wrong_targets(adapted, target, "it names no module of this model")
+    return adapted
 
-        names = sorted({n.rsplit(".", 1)[-1] for n, m in model.named_modules() if isinstance(m, nn.Linear)})
-        raise TrainError(
-            f"train.lora.targets: {section.targets!r} matches no module of this model. Its linear modules are: "
-            f"{', '.join(names)}. Or write `targets: all-linear`."
-        ) from None
+
+def _wrong_targets(model: Any, targets: object, why: str) -> TrainError:
+    from torch import nn
+
+    linear = {
+        n.removesuffix(".base_layer") for n, m in model.named_modules() if isinstance(m, nn.Linear)
+    }
+    names = sorted({n.rsplit(".", 1)[-1] for n in linear if ".lora_" not in n})
+    return TrainError(
+        f"train.lora.targets: {targets!r} cannot be used: {why}. The model's linear modules are: "
+        f"{', '.join(names)}. Or write `targets: all-linear`."
+    )
 
 
 def save_model(model: Any, folder: Path, method: str) -> None:

@@ -24,7 +24,9 @@ class Plan:
 
 def make_plan(section: TrainSection, rows: int) -> Plan:
     """Work out a run over `rows` training rows."""
-    steps = section.max_steps or max(1, math.ceil(rows * section.epochs / section.batch_size))
+    # Rounded first: 70 rows 1.1 times are 77, which floating point makes a little more.
+    in_epochs = math.ceil(round(rows * section.epochs / section.batch_size, 6))
+    steps = section.max_steps or max(1, in_epochs)
     warmup = section.warmup_steps
     if warmup is None:
         warmup = round(steps * section.warmup_ratio)
@@ -85,7 +87,8 @@ def check_settings(section: TrainSection, rows: int, validation_rows: int) -> li
         found.append(
             Finding(
                 "error", "warmup_longer_than_run",
-                f"warm-up lasts {plan.warmup} steps and the run {plan.steps}, so the rate never reaches {rate:g}",
+                f"warm-up lasts {plan.warmup} steps and the run {plan.steps}, so the rate never reaches "
+                f"{rate:g}",
                 f"set train.warmup_steps below {plan.steps}",
             )
         )  # fmt: skip
@@ -93,8 +96,8 @@ def check_settings(section: TrainSection, rows: int, validation_rows: int) -> li
         found.append(
             Finding(
                 "warning", "batch_larger_than_data",
-                f"batch_size is {section.batch_size} but there are only {rows} training rows, so every step sees "
-                "some rows twice", f"set train.batch_size to {rows} or less",
+                f"batch_size is {section.batch_size} but there are only {rows} training rows, so every "
+                "step sees some rows twice", f"set train.batch_size to {rows} or less",
             )
         )  # fmt: skip
     low, high = (1e-5, 5e-3) if section.method == "lora" else (1e-6, 5e-4)
@@ -102,15 +105,14 @@ def check_settings(section: TrainSection, rows: int, validation_rows: int) -> li
         found.append(
             Finding(
                 "warning", "unusual_learning_rate",
-                f"a learning rate of {rate:g} is outside {low:g} to {high:g}, where {section.method} training "
-                "usually works", "leave train.learning_rate out for the default",
+                f"a learning rate of {rate:g} is outside {low:g} to {high:g}, where {section.method} "
+                "training usually works", "leave train.learning_rate out for the default",
             )
         )  # fmt: skip
     if validation_rows == 0:
-        severity = "error" if section.patience else "warning"
         found.append(
             Finding(
-                severity, "no_validation",
+                "error" if section.patience else "warning", "no_validation",
                 "there are no validation rows, so over-fitting cannot be seen"
                 + (" and train.patience has nothing to go by" if section.patience else ""),
                 "raise data.validation, or add more conversations",

@@ -1,0 +1,215 @@
+"""The fast loss is the same loss: against a plain computation by transformers, row by row."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+import torch
+from peft import LoraConfig, get_peft_model
+from transformers import AutoConfig, AutoModelForCausalLM
+
+from talkwright.errors import TrainError
+from talkwright.models import choose_attention, keeps_rows_apart, make_batch, row_losses, summed_loss
+from talkwright.types import Example
+
+SIZES = {
+    "vocab_size": 67,
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 128,
+    "pad_token_id": 0,
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+}
+
+
+def random_rows(*shapes: tuple[int, int], seed: int = 1) -> list[Example]:
+    """Rows of (length, first supervised position)."""
+    made = []
+    generator = torch.Generator().manual_seed(seed)
+    for length, first in shapes:
+        ids = tuple(torch.randint(3, 67, (length,), generator=generator).tolist())
+        labels = tuple(-100 if n < first else token for n, token in enumerate(ids))
+        made.append(Example(ids, labels, f"row of {length}"))
+    return made
+
+
+def gaps_in(row: Example) -> Example:
+    """The same row with two stretches supervised instead of one, and a tail that is not."""
+    labels = tuple(
+        token if n in (4, 5, 9, 10, 11) else -100 for n, token in enumerate(row.input_ids)
+    )
+    return Example(row.input_ids, labels, "gaps")
+
+
+ROWS = [*random_rows((17, 5), (9, 2), (30, 29)), gaps_in(random_rows((20, 0), seed=2)[0])]
+
+
+def build(kind: str = "llama", attention: str | None = None, **settings: Any) -> Any:
+    """A random model of that family, with weights far from zero so that differences show."""
+    torch.manual_seed(3)
+    config = AutoConfig.for_model(kind, **{**SIZES, **settings})
+    model = AutoModelForCausalLM.from_config(config, attn_implementation=attention)
+    for weight in model.parameters():
+        if weight.ndim > 1:
+            torch.nn.init.normal_(weight, 0, 0.2)
+    return model
+
+
+def twin(plain: Any, attention: str | None) -> Any:
+    """The same model with another attention implementation."""
+    model = AutoModelForCausalLM.from_config(copy.deepcopy(plain.config), attn_implementation=attention)
+    model.load_state_dict(plain.state_dict())
+    return model
+
+
+def plain_loss(model: Any, rows: list[Example]) -> torch.Tensor:
+    """What transformers itself computes, one row at a time; its mean times the number of tokens."""
+    total = torch.zeros(())
+    for row in rows:
+        ids, labels = torch.tensor([row.input_ids]), torch.tensor([row.labels])
+        total = total + model(input_ids=ids, labels=labels, use_cache=False).loss * row.n_supervised
+    return total
+
+
+def gradients(model: Any, loss: torch.Tensor) -> dict[str, torch.Tensor]:
+    model.zero_grad()
+    loss.backward()
+    return {n: w.grad.clone() for n, w in model.named_parameters() if w.grad is not None}
+
+
+def assert_same(ours: Any, theirs: Any, rows: list[Example], *, padded: bool) -> None:
+    wanted = plain_loss(theirs, rows)
+    batch = make_batch(rows, padded=padded)
+    got = summed_loss(ours, batch)
+    assert abs(got.item() - wanted.item()) <= 1e-5 * wanted.item()
+    each = row_losses(ours, batch)
+    assert each.shape == (sum(row.n_supervised for row in rows),)
+    assert abs(each.double().sum().item() - wanted.item()) <= 1e-5 * wanted.item()
+    wanted_gradients, got_gradients = gradients(theirs, wanted), gradients(ours, got)
+    assert wanted_gradients.keys() == got_gradients.keys()
+    total = sum(g.square().sum() for g in wanted_gradients.values()).sqrt()
+    apart = sum((g - got_gradients[n]).square().sum() for n, g in wanted_gradients.items()).sqrt()
+    assert total > 0
+    assert apart <= 1e-5 * total
+
+
+@pytest.mark.parametrize("padded", [False, True], ids=["flat", "padded"])
+@pytest.mark.parametrize("tied", [False, True], ids=["untied", "tied"])
+@pytest.mark.parametrize("method", ["full", "lora"])
+def test_loss_and_gradients_are_those_of_transformers(method: str, tied: bool, padded: bool) -> None:
+    plain = build(tie_word_embeddings=tied)
+    attention, must_pad = choose_attention(plain.config)
+    assert not must_pad
+    ours = twin(plain, None if padded else attention)
+    if method == "lora":
+        settings = LoraConfig(r=4, target_modules="all-linear", init_lora_weights=False)
+        plain, ours = get_peft_model(plain, settings), get_peft_model(ours, settings)
+        ours.load_state_dict(plain.state_dict())
+    assert_same(ours, plain, ROWS, padded=padded)
+
+
+def test_many_supervised_positions_are_cut_into_parts_without_a_trace() -> None:
+    rows = random_rows((120, 1), (120, 1), (120, 1), seed=5)  # 357 positions: more than one part
+    plain = build()
+    assert_same(twin(plain, choose_attention(plain.config)[0]), plain, rows, padded=False)
+
+
+UNUSUAL = {
+    "gemma2": {
+        "head_dim": 8,
+        "sliding_window": 4,
+        "final_logit_softcapping": 2.0,
+        "attn_logit_softcapping": 3.0,
+    },
+    "mistral": {"sliding_window": 4},
+    "granite": {
+        "logits_scaling": 8.0,
+        "attention_multiplier": 0.3,
+        "residual_multiplier": 0.5,
+        "embedding_multiplier": 3.0,
+    },
+    "recurrent_gemma": {"attention_window_size": 4, "lru_width": 32, "head_dim": 8},
+    "gpt_oss": {"head_dim": 8, "sliding_window": 4, "num_local_experts": 2, "num_experts_per_tok": 1},
+    "stablelm": {},
+    "nemotron": {},
+    "qwen2": {},
+    "qwen3": {"head_dim": 8},
+    "phi": {},
+}
+
+
+@pytest.mark.parametrize("kind", UNUSUAL)
+def test_families_with_more_than_a_causal_mask_and_a_plain_head(kind: str) -> None:
+    plain = build(kind, **UNUSUAL[kind]).eval()
+    attention, padded = choose_attention(plain.config)
+    ours = twin(plain, attention).eval()
+    if not padded and not keeps_rows_apart(ours):
+        padded, ours = True, twin(plain, None).eval()
+    assert padded == (kind not in ("granite", "qwen2", "qwen3", "phi"))
+    assert_same(ours, plain, ROWS, padded=padded)
+
+
+def test_a_family_that_ignores_the_row_borders_is_found_out() -> None:
+    # Nemotron accepts an attention implementation and passes nothing on to it.
+    plain = build("nemotron").eval()
+    attention, padded = choose_attention(plain.config)
+    assert not padded
+    assert not keeps_rows_apart(twin(plain, attention))
+    llama = build().eval()
+    assert keeps_rows_apart(twin(llama, choose_attention(llama.config)[0]))
+
+
+@pytest.mark.parametrize("padded", [False, True], ids=["flat", "padded"])
+def test_rows_of_a_batch_never_see_each_other(padded: bool) -> None:
+    plain = build()
+    model = twin(plain, None if padded else choose_attention(plain.config)[0]).eval()
+    first, other, second = random_rows((17, 5), (17, 5), (12, 3), seed=8)
+    assert first.input_ids != other.input_ids
+    with torch.inference_mode():
+        for a, b in (([first, second], [other, second]), ([second, first], [second, other])):
+            losses = [row_losses(model, make_batch(rows, padded=padded)) for rows in (a, b)]
+            ours = slice(-9, None) if a[1] is second else slice(0, 9)
+            assert torch.equal(losses[0][ours], losses[1][ours])
+            assert not torch.equal(losses[0], losses[1])
+
+
+def test_dropout_of_attention_acts_on_the_flat_path_too() -> None:
+    plain = build(attention_dropout=0.5)
+    model = twin(plain, choose_attention(plain.config)[0]).train()
+    batch = make_batch(ROWS)
+    assert summed_loss(model, batch).item() != summed_loss(model, batch).item()
+    model.eval()
+    assert summed_loss(model, batch).item() == summed_loss(model, batch).item()
+
+
+def test_tokens_after_the_last_supervised_one_cost_nothing() -> None:
+    row = gaps_in(random_rows((20, 0))[0])
+    batch = make_batch([row])
+    assert batch.lengths == (11,)  # the token at position 11 is predicted, never read
+    assert batch.targets.tolist() == [row.input_ids[n] for n in (4, 5, 9, 10, 11)]
+    assert batch.scored.tolist() == [3, 4, 8, 9, 10]
+
+
+def test_positions_restart_at_every_row() -> None:
+    batch = make_batch(random_rows((4, 1), (3, 1)))
+    assert batch.positions.tolist() == [[0, 1, 2, 0, 1]]
+
+
+def test_a_first_token_that_is_labelled_is_not_counted_as_nothing_predicts_it() -> None:
+    row = Example((5, 6, 7), (5, 6, 7))
+    assert row.n_supervised == 2
+    assert len(make_batch([row]).targets) == 2
+
+
+@pytest.mark.parametrize("labels", [(-100, -100, -100), (5, -100, -100)])
+def test_a_row_that_teaches_nothing_is_named(labels: tuple[int, ...]) -> None:
+    with pytest.raises(TrainError, match="c0ffee"):
+        make_batch([Example((5, 6, 7), labels, "c0ffee")])
+
+

@@ -1,0 +1,84 @@
+"""Twenty steps of our loop are twenty steps of TRL's SFTTrainer."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from talkwright.models import load_weights
+from talkwright.train import make_plan
+from talkwright.train.model import prepare_model
+from talkwright.train.plan import rows_of_steps
+
+STEPS = 20
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_twenty_steps_of_trl(
+    train_tiny, tiny_base, tiny_template, rows, section, metrics_of, weights_of, tmp_path
+) -> None:
+    from datasets import Dataset
+    from peft import LoraConfig, get_peft_model, get_peft_model_state_dict
+    from trl import SFTConfig, SFTTrainer
+
+    settings = {"max_steps": STEPS, "clip": 0.5, "weight_decay": 0.01, "learning_rate": 5e-3}
+    chosen = section(**settings)
+    order = [n for step in rows_of_steps(make_plan(chosen, len(rows)), 4, 7) for n in step]
+    # The same start: our own initial adapter, copied.
+    first, _ = prepare_model(tiny_base, chosen, 7)
+    theirs = get_peft_model(
+        load_weights(tiny_base, precision="fp32"),
+        LoraConfig(r=16, lora_alpha=32, lora_dropout=0.0, target_modules="all-linear", task_type="CAUSAL_LM"),
+    )
+    theirs.load_state_dict(first.state_dict())
+    columns = [{"input_ids": rows[n].input_ids, "labels": rows[n].labels} for n in order]
+    trainer = SFTTrainer(
+        model=theirs,
+        train_dataset=Dataset.from_list(columns),
+        processing_class=tiny_template._tokenizer,
+        args=SFTConfig(
+            output_dir=str(tmp_path / "trl"),
+            max_steps=STEPS,
+            per_device_train_batch_size=4,
+            learning_rate=5e-3,
+            lr_scheduler_type="constant",
+            warmup_steps=0,
+            max_grad_norm=0.5,
+            weight_decay=0.01,
+            optim="adamw_torch",
+            gradient_checkpointing=False,
+            bf16=False,
+            use_cpu=True,
+            seed=7,
+            shuffle_dataset=False,
+            train_sampling_strategy="sequential",
+            max_length=None,
+            report_to="none",
+            save_strategy="no",
+            disable_tqdm=True,
+        ),
+    )
+    their_losses: list[float] = []
+    plain_step = trainer.training_step
+
+    def record(*given: object, **named: object) -> torch.Tensor:
+        loss = plain_step(*given, **named)
+        their_losses.append(float(loss))
+        return loss
+
+    trainer.training_step = record
+    trainer.train()
+
+    out = train_tiny(**settings)
+    our_losses = [row["loss"] for row in metrics_of(out)]
+    assert len(our_losses) == len(their_losses) == STEPS
+    assert our_losses[0] > 4
+    assert our_losses[-1] < 0.8 * our_losses[0]
+    assert our_losses == pytest.approx(their_losses, rel=1e-4)
+    wanted = get_peft_model_state_dict(trainer.model)
+    got = weights_of(out)
+    assert got.keys() == wanted.keys()
+    moved = sum((wanted[n] - s).square().sum() for n, s in get_peft_model_state_dict(first).items()).sqrt()
+    apart = sum((wanted[n] - got[n]).square().sum() for n in wanted).sqrt()
+    assert apart <= 1e-3 * moved
