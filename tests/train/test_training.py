@@ -1,0 +1,397 @@
+"""What training does: learns, decays, clips, stops early, saves; and what it refuses."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from talkwright.engine import load_engine
+from talkwright.errors import ModelError, TrainError
+from talkwright.models import summed_loss
+from talkwright.runs import manifest, read_json, verify
+from talkwright.train import loop
+from talkwright.train.model import Masters, prepare_model
+from talkwright.types import BaseModel, Conversation, Example, Message, Sampling
+
+
+def norm(tensors: dict[str, torch.Tensor]) -> float:
+    return float(sum(t.float().square().sum() for t in tensors.values()) ** 0.5)
+
+
+def losses(metrics: list[dict[str, float]]) -> list[float]:
+    return [row["loss"] for row in metrics if "loss" in row]
+
+
+def test_it_learns_a_fact_by_heart(train_tiny, tiny_base, tiny_template, metrics_of) -> None:
+    fact = Conversation((Message("user", "How long?"), Message("assistant", "Eleven days.")))
+    rows = tiny_template.encode(fact)
+    out = train_tiny(rows=rows, max_steps=60, batch_size=1, learning_rate=5e-3, schedule="cosine")
+    assert losses(metrics_of(out))[0] > 3
+    assert losses(metrics_of(out))[-1] < 0.05
+    engine = load_engine(tiny_base, tiny_template, name="run", tuned=out / "adapter", precision="fp32")
+    prompt = tiny_template.prompt_ids(fact.messages[:1])
+    (tuned,) = engine.generate([prompt], Sampling(max_new_tokens=40))
+    assert tiny_template.decode(tuned.ids) == "Eleven days."
+    assert tuned.finish == "stop"
+    (bare,) = engine.generate([prompt], Sampling(max_new_tokens=40), variant="base")
+    assert bare.ids != tuned.ids
+
+
+def test_the_artefact_is_whole_and_says_how_it_went(train_tiny, tiny_template, rows, metrics_of) -> None:
+    out = train_tiny(max_steps=5, validation=rows[:3], eval_every=2, key="the key")
+    found = manifest(out, "adapter")
+    assert found["key"] == "the key"
+    assert found["about"] == {"template": tiny_template.fingerprint}
+    verify(out)
+    summary = read_json(out / "summary.json")
+    assert (summary["steps"], summary["planned_steps"], summary["rows"]) == (5, 5, 10)
+    assert (summary["epochs"], summary["method"], summary["precision"]) == (2.0, "lora", "float32")
+    assert (summary["kept"], summary["stopped_early"]) == ("last", False)
+    steps = [row for row in metrics_of(out) if "loss" in row]
+    assert [row["step"] for row in steps] == [1, 2, 3, 4, 5]
+    seen = 2 * sum(len(row.input_ids) for row in rows)
+    assert steps[-1]["tokens"] == summary["tokens"] == seen
+    assert steps[-1]["supervised"] == summary["supervised_tokens"] == 2 * sum(r.n_supervised for r in rows)
+    assert read_json(out / "template.json")["fingerprint"] == tiny_template.fingerprint
+    assert {p.name for p in out.rglob("*.bin")} == set()
+    assert not (out / "adapter" / "README.md").exists()
+    assert not (out.parent / "checkpoints").exists()
+
+
+def test_the_loss_it_reports_is_the_mean_over_the_steps_tokens(
+    train_tiny, tiny_base, rows, section, metrics_of
+) -> None:
+    out = train_tiny(rows=rows[:4], max_steps=1)
+    model, _ = prepare_model(tiny_base, section(), 7)
+    plain = sum(
+        model(input_ids=torch.tensor([r.input_ids]), labels=torch.tensor([r.labels])).loss * r.n_supervised
+        for r in rows[:4]
+    )
+    tokens = sum(row.n_supervised for row in rows[:4])
+    assert losses(metrics_of(out)) == pytest.approx([float(plain.detach()) / tokens], rel=1e-5)
+
+
+def test_epochs_and_max_steps(train_tiny, metrics_of) -> None:
+    assert len(metrics_of(train_tiny("a", max_steps=None, epochs=1.0))) == 3
+    assert len(metrics_of(train_tiny("b", max_steps=None, epochs=0.2))) == 1
+    assert len(metrics_of(train_tiny("c", max_steps=2, epochs=9.0))) == 2
+
+
+def test_weight_decay_acts_on_matrices_only(tiny_base, section, train_tiny, weights_of) -> None:
+    tame, decayed = (
+        weights_of(train_tiny(f"{decay}", method="full", max_steps=1, weight_decay=decay, learning_rate=1e-2))
+        for decay in (0.0, 5.0)
+    )
+    for name, weight in tame.items():
+        if weight.ndim < 2:
+            assert torch.equal(weight, decayed[name]), name
+        else:
+            assert norm({name: decayed[name]}) < norm({name: weight}), name
+    groups = loop._make_optimizer(Masters(prepare_model(tiny_base, section(method="full"), 7)[0]), section())
+    assert {m.ndim for m in groups.param_groups[0]["params"]} == {2}
+    assert {m.ndim for m in groups.param_groups[1]["params"]} == {1}
+
+
+def test_gradients_are_clipped(tiny_base, section, rows) -> None:
+    from accelerate import Accelerator
+
+    model, _ = prepare_model(tiny_base, section(), 7)
+    masters = Masters(model)
+    for clip, expected in ((0.5, 0.5), (None, None), (1e9, None)):
+        loop._accumulate(Accelerator(), model, masters, rows[:4], 1, {"padded": False, "device": "cpu"})
+        before = norm({str(n): m.grad for n, m in enumerate(masters.masters)})
+        assert loop._clip(Accelerator(), masters, clip) == pytest.approx(before, rel=1e-5)
+        after = norm({str(n): m.grad for n, m in enumerate(masters.masters)})
+        assert after == pytest.approx(expected or before, rel=1e-4)
+        for master in masters.masters:
+            master.grad = None
+
+
+def test_clip_of_the_recipe_is_heeded(train_tiny, weights_of) -> None:
+    # AdamW forgets a gradient's size but for the epsilon, so the clip has to be down there to show.
+    start, tight, none = (
+        weights_of(train_tiny(name, max_steps=1, **how))
+        for name, how in (
+            ("start", {"learning_rate": 1e-30}),
+            ("tight", {"clip": 1e-9}),
+            ("none", {"clip": None}),
+        )
+    )
+    moved = [norm({n: w - start[n] for n, w in weights.items()}) for weights in (tight, none)]
+    assert moved[0] < 0.5 * moved[1]
+
+
+def test_bf16_learns_and_its_small_updates_are_not_lost(train_tiny, weights_of, metrics_of) -> None:
+    out = train_tiny("fast", precision="bf16", max_steps=20)
+    assert read_json(out / "summary.json")["precision"] == "bfloat16"
+    assert {w.dtype for w in weights_of(out).values()} == {torch.bfloat16}
+    assert losses(metrics_of(out))[-1] < 0.9 * losses(metrics_of(out))[0]
+
+
+def test_masters_sum_up_what_bf16_would_round_away() -> None:
+    model = torch.nn.Linear(1, 1, bias=False).bfloat16()
+    with torch.no_grad():
+        model.weight.fill_(1.0)
+    masters = Masters(model)
+    optimizer = torch.optim.SGD(masters.masters, lr=1.0)
+    for _ in range(8):
+        (model.weight.sum() * -0.001).backward()  # bf16 has nothing between 1 and 1.0078
+        masters.collect_gradients()
+        assert model.weight.grad is None
+        optimizer.step()
+        optimizer.zero_grad()
+        masters.write_back()
+    assert model.weight.item() == 1.0078125
+    assert masters.masters[0].item() == pytest.approx(1.008, abs=1e-5)
+
+
+def test_bf16_of_the_recipe_and_fp32_differ_by_rounding_only(train_tiny, metrics_of) -> None:
+    exact = losses(metrics_of(train_tiny("exact", precision="fp32")))
+    rounded = losses(metrics_of(train_tiny("rounded", precision="bf16")))
+    assert exact != rounded
+    assert rounded == pytest.approx(exact, rel=0.05)
+
+
+def scripted_validation(monkeypatch: pytest.MonkeyPatch, *values: float) -> list[dict[str, torch.Tensor]]:
+    """Make validations give these losses in turn; returns the adapters they were measured on."""
+    weights: list[dict[str, torch.Tensor]] = []
+    wanted = iter(values)
+
+    def measured(model, *_args, **_how) -> float:
+        from peft import get_peft_model_state_dict
+
+        weights.append({n: w.clone() for n, w in get_peft_model_state_dict(model).items()})
+        return next(wanted)
+
+    monkeypatch.setattr(loop, "mean_loss", measured)
+    return weights
+
+
+def test_early_stopping_keeps_the_best_weights(
+    train_tiny, rows, weights_of, metrics_of, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured = scripted_validation(monkeypatch, 5.0, 4.0, 3.0, 3.5, 3.0, 1.0)
+    out = train_tiny(validation=rows[:2], max_steps=50, eval_every=2, patience=2)
+    summary = read_json(out / "summary.json")
+    assert (summary["steps"], summary["stopped_early"], summary["kept"]) == (8, True, "best")
+    assert (summary["best_step"], summary["best_validation_loss"]) == (4, 3.0)  # an equal loss is no better
+    kept = weights_of(out)
+    assert all(torch.equal(kept[name], weight) for name, weight in measured[2].items())
+    assert [row["step"] for row in metrics_of(out) if "validation_loss" in row] == [0, 2, 4, 6, 8]
+
+
+def test_without_patience_the_last_weights_are_kept(
+    train_tiny, rows, weights_of, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured = scripted_validation(monkeypatch, 5.0, 1.0, 3.0)
+    out = train_tiny(validation=rows[:2], max_steps=4, eval_every=2)
+    assert read_json(out / "summary.json")["best_step"] == 2
+    kept = weights_of(out)
+    assert all(torch.equal(kept[name], weight) for name, weight in measured[2].items())
+
+
+def test_early_stopping_survives_a_stop_between_its_decision_and_its_end(
+    train_tiny, rows, weights_of, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish = loop._finish
+
+    def dying(*_args) -> None:
+        raise KeyboardInterrupt
+
+    measured = scripted_validation(monkeypatch, 5.0, 6.0)
+    monkeypatch.setattr(loop, "_finish", dying)
+    settings = {"validation": rows[:2], "max_steps": 50, "eval_every": 2, "patience": 1}
+    with pytest.raises(KeyboardInterrupt):
+        train_tiny(**settings)
+    monkeypatch.setattr(loop, "_finish", finish)
+    out = train_tiny(**settings)
+    assert read_json(out / "summary.json")["steps"] == 2
+    kept = weights_of(out)
+    assert all(torch.equal(kept[name], weight) for name, weight in measured[0].items())
+
+
+def test_validation_is_measured_when_due_on_rows_spread_over_the_split(
+    train_tiny, rows, metrics_of, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    plain = loop.mean_loss
+    monkeypatch.setattr(
+        loop, "mean_loss", lambda model, these, **how: asked.append(these) or plain(model, these, **how)
+    )
+    out = train_tiny(validation=rows, max_steps=5, eval_every=2, eval_rows=3)
+    assert [row["step"] for row in metrics_of(out) if "validation_loss" in row] == [0, 2, 4, 5]
+    assert asked == [[rows[0], rows[3], rows[6]]] * 4
+
+
+def test_validation_loss_is_the_mean_over_all_tokens(
+    tiny_base, section, rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, padded = prepare_model(tiny_base, section(lora={"dropout": 0.5}), 7)
+    monkeypatch.setattr(loop, "SCORING_TOKENS", 150)  # several batches
+    found = loop.mean_loss(model, rows, padded=padded, device="cpu")
+    assert model.training
+    model.eval()
+    with torch.no_grad():
+        plain = [model(torch.tensor([r.input_ids]), labels=torch.tensor([r.labels])).loss for r in rows]
+    counts = [row.n_supervised for row in rows]
+    assert found == pytest.approx(
+        sum(float(loss) * n for loss, n in zip(plain, counts, strict=True)) / sum(counts), rel=1e-5
+    )
+
+
+def test_measuring_validation_changes_nothing_that_is_learnt(train_tiny, rows, weights_of) -> None:
+    with_it = weights_of(train_tiny("a", validation=rows[:3], eval_every=1, lora={"dropout": 0.3}))
+    without = weights_of(train_tiny("b", lora={"dropout": 0.3}))
+    assert all(torch.equal(with_it[name], weight) for name, weight in without.items())
+
+
+def test_recompute_gives_the_same_losses(
+    train_tiny, metrics_of, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from transformers.models.llama.modeling_llama import LlamaMLP
+
+    passes = []
+    forward = LlamaMLP.forward
+    monkeypatch.setattr(LlamaMLP, "forward", lambda self, x: passes.append(1) or forward(self, x))
+    counts, found = [], []
+    for recompute in (False, True):
+        passes.clear()
+        found.append(
+            losses(metrics_of(train_tiny(f"{recompute}", recompute=recompute, lora={"dropout": 0.2})))
+        )
+        counts.append(len(passes))
+    assert found[1] == pytest.approx(found[0], rel=1e-6)
+    assert counts[1] - counts[0] == 4 * 2  # every step runs both layers once more
+
+
+def test_full_training_moves_every_weight_and_reloads(
+    train_tiny, tiny_base, tiny_template, rows, weights_of
+) -> None:
+    from safetensors.torch import load_file
+    from transformers import AutoModelForCausalLM
+
+    out = train_tiny(method="full", max_steps=6, learning_rate=1e-3)
+    manifest(out, "model")
+    before = load_file(f"{tiny_base.path}/model.safetensors")
+    after = weights_of(out)
+    assert before.keys() == after.keys()
+    assert not any(torch.equal(before[name], after[name]) for name in before)
+    config = json.loads((out / "model" / "config.json").read_text())
+    assert config.get("use_cache", True)  # or whoever loads it elsewhere generates slowly
+    engine = load_engine(
+        tiny_base, tiny_template, name="run", tuned=out / "model", method="full", precision="fp32"
+    )
+    plain = AutoModelForCausalLM.from_pretrained(out / "model", dtype=torch.float32).eval()
+    with torch.no_grad():
+        ids = torch.tensor([rows[0].input_ids])
+        expected = plain(ids, labels=torch.tensor([rows[0].labels])).loss * rows[0].n_supervised
+    ((tuned, count),) = engine.nll(rows[:1])
+    assert count == rows[0].n_supervised
+    assert tuned == pytest.approx(float(expected), rel=1e-5)
+    ((bare, _),) = engine.nll(rows[:1], variant="base")
+    assert bare > tuned
+
+
+def test_the_trained_adapter_is_what_the_engine_answers_with(
+    train_tiny, tiny_base, tiny_template, rows, metrics_of
+) -> None:
+    out = train_tiny(validation=rows, eval_every=4)
+    engine = load_engine(tiny_base, tiny_template, name="run", tuned=out / "adapter", precision="fp32")
+    for variant, row in (("base", 0), ("tuned", -1)):
+        found = engine.nll(rows, variant=variant)
+        mean = sum(nll for nll, _ in found) / sum(count for _, count in found)
+        measured = [row["validation_loss"] for row in metrics_of(out) if "validation_loss" in row]
+        assert mean == pytest.approx(measured[row], rel=1e-5)
+
+
+def test_lora_settings_are_heeded(train_tiny, weights_of) -> None:
+    out = train_tiny("a", max_steps=1, lora={"rank": 3, "alpha": 1.5, "targets": ["q_proj", "v_proj"]})
+    config = json.loads((out / "adapter" / "adapter_config.json").read_text())
+    assert (config["r"], config["lora_alpha"], sorted(config["target_modules"])) == (
+        3,
+        1.5,
+        ["q_proj", "v_proj"],
+    )
+    names = weights_of(out)
+    assert {name.split(".")[-3] for name in names} == {"q_proj", "v_proj"}
+    assert {min(weight.shape) for weight in names.values()} == {3}
+    everything = weights_of(train_tiny("b", max_steps=1))
+    assert {name.split(".")[-3] for name in everything} == {
+        *("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+    }
+
+
+@pytest.mark.parametrize("targets", ["q_projj", ["q_projj"], ["q_proj", "v_projj"], ["norm"], "(", []])
+def test_targets_that_fit_nothing_are_refused_with_the_names_there_are(train_tiny, targets) -> None:
+    with pytest.raises(TrainError, match=r"lora\.targets.*down_proj.*q_proj.*all-linear"):
+        train_tiny(lora={"targets": targets})
+
+
+def test_seeds_give_other_adapters(train_tiny, weights_of) -> None:
+    a, b, c = (weights_of(train_tiny(n, seed=s, max_steps=1)) for n, s in (("a", 7), ("b", 7), ("c", 8)))
+    assert all(torch.equal(a[n], b[n]) for n in a)
+    assert not any(torch.equal(a[n], c[n]) for n in a)
+
+
+def poison(monkeypatch: pytest.MonkeyPatch, step: int, *, gradient: bool) -> None:
+    """Make the loss, or only its gradient, not a number from that step on."""
+    made = []
+
+    def poisoned(model, batch):
+        made.append(1)
+        loss = summed_loss(model, batch)
+        if len(made) < step:
+            return loss
+        return loss + (loss - loss.detach()) * math.inf if gradient else loss * math.nan
+
+    monkeypatch.setattr(loop, "summed_loss", poisoned)
+
+
+@pytest.mark.parametrize("gradient", [False, True], ids=["loss", "gradient"])
+def test_a_loss_that_is_not_finite_ends_training_and_keeps_the_checkpoints(
+    gradient, train_tiny, rows, tmp_path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poison(monkeypatch, 4, gradient=gradient)
+    with pytest.raises(TrainError, match=r"of step 4 is (nan|inf).*learning_rate") as caught:
+        train_tiny("bad", save_every=1, max_steps=6)
+    step = [row.conversation for row in rows if row.conversation in str(caught.value)]
+    assert 3 <= len(step) <= 4  # the rows of that step, and no others
+    checkpoints = tmp_path / "bad" / "checkpoints"
+    assert sorted(p.name for p in checkpoints.glob("step-*")) == ["step-000002", "step-000003"]
+    assert not (tmp_path / "bad" / "train").exists()
+
+
+def test_a_validation_loss_that_is_not_finite_ends_training(
+    train_tiny, rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scripted_validation(monkeypatch, 3.0, math.nan)
+    with pytest.raises(TrainError, match=r"validation loss after step 2 is nan"):
+        train_tiny(validation=rows[:2], max_steps=4, eval_every=2)
+
+
+def test_no_rows_and_rows_that_teach_nothing_are_refused_at_once(train_tiny, rows) -> None:
+    with pytest.raises(TrainError, match="no training rows"):
+        train_tiny(rows=[])
+    idle = replace(rows[3], labels=(-100,) * len(rows[3].labels), conversation="c0ffee")
+    with pytest.raises(TrainError, match="1 training rows .* c0ffee"):
+        train_tiny(rows=[*rows, idle], max_steps=1)
+
+
+def test_a_base_model_that_cannot_be_read_is_a_model_error(train_tiny, tmp_path, tiny_template, section) -> None:
+    broken = BaseModel("broken", str(tmp_path), "here", "unknown", "")
+    (tmp_path / "config.json").write_text('{"model_type": "no-such-thing"}')
+    with pytest.raises(ModelError, match="no-such-thing"):
+        loop.train(
+            broken,
+            tiny_template,
+            [Example((1, 2), (-100, 2))],
+            [],
+            section(),
+            seed=1,
+            out=tmp_path / "out",
+            key="k",
+        )
