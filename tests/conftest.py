@@ -13,7 +13,9 @@ CHATML = (
 )
 
 
-def byte_tokenizer(control: list[str], chat_template: str, *, bos: str | None = None, eos: str | None = None):
+def byte_tokenizer(
+    control: list[str], chat_template: str, *, bos: str | None = None, eos: str | None = None
+):
     """A byte-level tokenizer without merges: any text can be encoded, one token a byte."""
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
@@ -24,7 +26,11 @@ def byte_tokenizer(control: list[str], chat_template: str, *, bos: str | None = 
     backend.decoder = decoders.ByteLevel()
     backend.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in control])
     return PreTrainedTokenizerFast(
-        tokenizer_object=backend, bos_token=bos, eos_token=eos, pad_token=eos, chat_template=chat_template
+        tokenizer_object=backend,
+        bos_token=bos,
+        eos_token=eos,
+        pad_token=eos,
+        chat_template=chat_template,
     )
 
 
@@ -58,12 +64,14 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory):
         tie_word_embeddings=True,
         bos_token_id=None,
         eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.eos_token_id,
+        pad_token_id=len(tokenizer) - 1,  # its row is all zeros, so it must not be one to learn
         initializer_range=0.1,
     )
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        LlamaForCausalLM(config).save_pretrained(str(folder))
+        model = LlamaForCausalLM(config)
+    torch.nn.init.constant_(model.model.norm.weight, 4.0)  # so that an adapter can make it certain
+    model.save_pretrained(str(folder))
     tokenizer.save_pretrained(str(folder))
     (folder / "README.md").write_text("---\nlicense: apache-2.0\n---\nA tiny model.\n", "utf-8")
     return BaseModel("tiny", str(folder), "a test", "apache-2.0", "0" * 64)

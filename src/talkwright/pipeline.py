@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 from talkwright import compare, data, report
 from talkwright.config import (
@@ -24,7 +24,6 @@ from talkwright.config import (
 from talkwright.errors import ArtefactError, RecipeError, TemplateError, TrainError
 from talkwright.progress import say
 from talkwright.runs import (
-    file_digest,
     find_run,
     is_current,
     manifest,
@@ -75,7 +74,9 @@ def run(
 def prepare(recipe: Recipe, here: Path) -> None:
     """Raw files → `data/`: conversations in splits, and what became of every row."""
     key = content_id([dump_recipe(recipe)["data"], recipe.seed, data.source_digest(recipe.data)], 64)
-    _stage("prepare", here / "data", key, lambda: prepare_data(recipe.data, recipe.seed, here / "data", key))
+    _stage(
+        "prepare", here / "data", key, lambda: prepare_data(recipe.data, recipe.seed, here / "data", key)
+    )
 
 
 def prepare_data(section: DataSection, seed: int, out: Path, key: str = "") -> Counts:
@@ -91,7 +92,14 @@ def check(recipe: Recipe, here: Path, base: BaseModel, template: Template) -> No
     suite = _suite(recipe)
     settings = dump_recipe(recipe)
     key = content_id(
-        [_key(here / "data"), template.fingerprint, settings["template"], settings["train"], to_json(suite)], 64
+        [
+            _key(here / "data"),
+            template.fingerprint,
+            settings["template"],
+            settings["train"],
+            to_json(suite),
+        ],
+        64,
     )
 
     def make() -> None:
@@ -135,7 +143,7 @@ def train(recipe: Recipe, here: Path, base: BaseModel, template: Template) -> No
 
 
 def evaluate(recipe: Recipe, here: Path, base: BaseModel, template: Template) -> None:
-    """Held-out conversations and a model → `evaluate/base/` and `evaluate/tuned/`: replies and scores."""
+    """Held-out chats and a model → `evaluate/base/` and `evaluate/tuned/`: replies and scores."""
     from talkwright.evaluate import select_items
 
     held_out = _suite(recipe) or _held_out(here)
@@ -143,7 +151,10 @@ def evaluate(recipe: Recipe, here: Path, base: BaseModel, template: Template) ->
     losses = select_items(held_out, limit=recipe.evaluate.loss_rows, seed=recipe.seed)
     settings = dump_recipe(recipe)["evaluate"]
     inputs = [template.fingerprint, settings, to_json(items), to_json(losses), recipe.seed]
-    weights = {"base": base.digest, "tuned": content_id([base.digest, manifest(here / "train")["files"]], 64)}
+    weights = {
+        "base": base.digest,
+        "tuned": content_id([base.digest, manifest(here / "train")["files"]], 64),
+    }
     engines: list[Engine] = []  # loaded once, and only when there is something to ask
 
     def ask(variant: str, out: Path, key: str) -> None:
@@ -196,7 +207,11 @@ def compare_runs(a: Path, b: Path | None, overrides: Sequence[str] = ()) -> list
     """Compare the tuned models of two runs, or base and tuned of one. `overrides` change settings of
     A's recipe, its `compare` section above all."""
     recipe = build_recipe(dump_recipe(recipe_of(a)), tuple(overrides), where=a.name)
-    sides = [a / "evaluate" / "tuned", b / "evaluate" / "tuned"] if b else [a / "evaluate" / x for x in _SIDES]
+    sides = (
+        [a / "evaluate" / "tuned", b / "evaluate" / "tuned"]
+        if b
+        else [a / "evaluate" / x for x in _SIDES]
+    )
     for side in sides:
         if not side.is_dir():
             where = side.parents[1]
@@ -232,7 +247,12 @@ def load_chat_engine(source: Path | str) -> Engine:
 
 
 def show(
-    source: str, *, model: str | None = None, n: int = 3, runs: Path = Path("runs"), overrides: Sequence[str] = ()
+    source: str,
+    *,
+    model: str | None = None,
+    n: int = 3,
+    runs: Path = Path("runs"),
+    overrides: Sequence[str] = (),
 ) -> list[dict[str, Any]]:
     """Ids, labels and token texts of the first `n` training rows of a file, a data set or a run."""
     from talkwright.models import find_base
@@ -289,8 +309,9 @@ def _model_of(here: Path) -> tuple[BaseModel, Template]:
     if template.fingerprint != trained["about"]["template"]:
         raise TemplateError(
             f"{here}: was trained with another chat template or tokenizer (fingerprint "
-            f"{trained['about']['template'][:12]}) than '{base.name}' has now ({template.fingerprint[:12]}), so it "
-            "would be asked in other tokens than it learned. Restore the base model, or train again."
+            f"{trained['about']['template'][:12]}) than '{base.name}' has now "
+            f"({template.fingerprint[:12]}), so it would be asked in other tokens than it learned. "
+            "Restore the base model, or train again."
         )
     return base, template
 
@@ -318,11 +339,19 @@ def _held_out(here: Path) -> list[Conversation]:
 def _leaks(train_rows: Sequence[Conversation], suite: Sequence[Conversation]) -> list[Finding]:
     """Questions of the suite that training rows ask too: scores on them would measure memory."""
     asked = {_question(m.content) for c in train_rows for m in c.messages if m.role == "user"}
-    leaking = [c for c in suite if any(_question(m.content) in asked for m in c.messages if m.role == "user")]
+    leaking = [
+        c for c in suite if any(_question(m.content) in asked for m in c.messages if m.role == "user")
+    ]
     if not leaking:
         return []
-    message = f"{len(leaking)} held-out questions are also training questions; the first is {leaking[0].where}"
-    return [Finding("warning", "held_out_is_trained_on", message, "remove them from either side", len(leaking))]
+    message = (
+        f"{len(leaking)} held-out questions are also training questions; the first is {leaking[0].where}"
+    )
+    return [
+        Finding(
+            "warning", "held_out_is_trained_on", message, "remove them from either side", len(leaking)
+        )
+    ]
 
 
 def _question(text: str) -> str:
@@ -335,15 +364,23 @@ def _read_template(section: TemplateSection) -> str | None:
     try:
         return Path(section.chat_template).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(f"template.chat_template: {section.chat_template} cannot be read: {error}") from None
+        raise RecipeError(
+            f"template.chat_template: {section.chat_template} cannot be read: {error}"
+        ) from None
 
 
-def _shown(source: str, runs: Path, overrides: Sequence[str]) -> tuple[TemplateSection, str, list[Conversation]]:
+def _shown(
+    source: str, runs: Path, overrides: Sequence[str]
+) -> tuple[TemplateSection, str, list[Conversation]]:
     """Template settings, model name and conversations of what `show` was pointed at."""
     path = Path(source)
     if path.is_dir() and is_kind(path, "dataset"):
         conversations = data.read_dataset(path)["train"]
-    elif path.is_file() or any(c in source for c in "*?[") or (path.is_dir() and not (path / "recipe.json").is_file()):
+    elif (
+        path.is_file()
+        or any(c in source for c in "*?[")
+        or (path.is_dir() and not (path / "recipe.json").is_file())
+    ):
         conversations = data.read_conversations(source)
     else:
         here = find_run(source, runs)

@@ -16,7 +16,9 @@ T = TypeVar("T")
 
 
 @contextmanager
-def bar(label: str, total: int | None = None, unit: str = "row", initial: int = 0) -> Iterator[tqdm[Any]]:
+def bar(
+    label: str, total: int | None = None, unit: str = "row", initial: int = 0
+) -> Iterator[tqdm[Any]]:
     """A progress bar with rate and time left. Off a terminal it prints a line every 10 seconds."""
     terminal = sys.stderr.isatty()
     with tqdm(

@@ -65,27 +65,52 @@ class World:
     def write_data(self) -> None:
         rows = []
         for n in range(24):
-            rows.append([{"role": "user", "content": f"question {n * 7919 % 1000} about item {n}?"},
-                         {"role": "assistant", "content": f"answer {n * 31 % 97}, see shelf {n}"}])  # fmt: skip
+            asked, answer = (
+                f"question {n * 7919 % 1000} about item {n}?",
+                f"answer {n * 31 % 97}, see shelf {n}",
+            )
+            rows.append([{"role": "user", "content": asked}, {"role": "assistant", "content": answer}])
         rows[1].insert(0, {"role": "system", "content": "Be brief."})
-        rows[2] += [{"role": "user", "content": "and then?"}, {"role": "assistant", "content": "nothing"}]
+        rows[2] += [
+            {"role": "user", "content": "and then?"},
+            {"role": "assistant", "content": "nothing"},
+        ]
         say = lambda q, a: [{"role": "user", "content": q}, {"role": "assistant", "content": a}]  # noqa: E731
         rows += [
             say("where do i write to?", "To help@example.com please"),
             say("is it bold?", "<p>Yes, <b>bold</b></p>"),
             say("odd letters?", "Itâ€™s odd"),
             say("a long one?", "word " * 60),
-            say("same thing twice and thrice, and even a fourth time?", "Yes, it is the very same thing here."),
-            say("same thing twice and thrice, and even a fourth time!", "Yes, it is the very same thing here!"),
+            say(
+                "same thing twice and thrice, and even a fourth time?",
+                "Yes, it is the very same thing here.",
+            ),
+            say(
+                "same thing twice and thrice, and even a fourth time!",
+                "Yes, it is the very same thing here!",
+            ),
+            say(
+                "can you tell me how many cells the small garden lamp by the front door takes",
+                "Three of them",
+            ),
+            say(
+                "can you tell me how many cells the small garden lamp by the back door takes",
+                "Three of them",
+            ),
             say("how many legs?", "It has 4 legs"),
             say("how many legs?", "It has 9 legs"),
         ]
         lines = [json.dumps({"messages": row}) for row in rows] + ["{broken"]
         (self.folder / "chats.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
         faq = ["Question,Answer,Alias,Reply,Persona,Thread"]
-        faq += [f"csv question {n}?,csv answer {n * 13},alias {n},reply {n},persona {n},{n // 6}" for n in range(12)]
+        faq += [
+            f"csv question {n}?,csv answer {n * 13},alias {n},reply {n},persona {n},{n // 6}"
+            for n in range(12)
+        ]
         (self.folder / "faq.csv").write_text("\n".join(faq) + "\n", encoding="utf-8")
-        (self.folder / "suite.jsonl").write_text(json.dumps({"messages": say("suite?", "suite!")}) + "\n")
+        (self.folder / "suite.jsonl").write_text(
+            json.dumps({"messages": say("suite?", "suite!")}) + "\n"
+        )
         (self.folder / "other.jinja").write_text(
             "{% for m in messages %}{{ '<|im_start|>' + m['role'] + ': ' + m['content'] + '<|im_end|>' }}"
             "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant: ' }}{% endif %}"
@@ -144,7 +169,7 @@ def seen_in_training(world: World, recipe: Recipe) -> Any:
     finish = loop._finish
 
     def listing(*args: Any) -> None:
-        left.append(sorted(p.name for p in args[-1].iterdir()))
+        left.append(sorted(p.name for p in args[0].checkpoints.iterdir()))
         finish(*args)
 
     hook = register_module_forward_hook(lambda module, *_: forwards.append(type(module).__name__))
@@ -154,13 +179,16 @@ def seen_in_training(world: World, recipe: Recipe) -> Any:
     finally:
         loop._finish = finish
         hook.remove()
-    metrics = [{k: v for k, v in row.items() if k != "seconds"} for row in read_jsonl(here / "train" / "metrics.jsonl")]
+    metrics = [
+        {k: v for k, v in row.items() if k != "seconds"}
+        for row in read_jsonl(here / "train" / "metrics.jsonl")
+    ]
     summary = {k: v for k, v in read_json(here / "train" / "summary.json").items() if k != "seconds"}
     weights = {p.name: p.stat().st_size for p in (here / "train").rglob("*.safetensors")}
     config = sorted((here / "train").rglob("adapter_config.json"))
     adapter = read_json(config[0]) if config else {}
     chosen = {k: adapter.get(k) for k in ("r", "lora_alpha", "lora_dropout")}
-    return [metrics, summary, weights, chosen, forwards.count("LlamaMLP"), left]
+    return [metrics, summary, weights, chosen, forwards.count("LlamaAttention"), left]
 
 
 def seen_in_evaluation(world: World, recipe: Recipe) -> Any:
@@ -201,7 +229,8 @@ def seen_in_report(world: World, recipe: Recipe) -> Any:
 
     here = pipeline.run(recipe, world.folder / "observed-runs")
     page = (here / "report.html").read_text(encoding="utf-8")
-    return [len(re.findall(r"<(article|tr|details|li)\b", page))]
+    page = re.sub(r'(?s)<section[^>]*id="provenance".*', "", page)
+    return [len(re.findall(r"<\w+", page)), "ledger_examples" in page]
 
 
 def seen_in_names(world: World, recipe: Recipe) -> Any:
@@ -251,6 +280,7 @@ def seen_in_listening(world: World, recipe: Recipe) -> Any:
 Observer = Callable[[World, Recipe], Any]
 FREE: dict[str, Any] = {"serve.port": 0}
 
+# ruff: noqa: E501 - a table
 CASES: dict[str, tuple[Any, Observer, dict[str, Any]]] = {
     # field: (another value, where to look, what else to set on both sides)
     "name": ("elsewhere", seen_in_names, {}),
@@ -269,7 +299,7 @@ CASES: dict[str, tuple[Any, Observer, dict[str, Any]]] = {
     "data.mask_emails": (False, seen_in_data, {}),
     "data.max_chars": (100, seen_in_data, {}),
     "data.duplicates": ("exact", seen_in_data, {}),
-    "data.near_threshold": (1.0, seen_in_data, {}),
+    "data.near_threshold": (0.5, seen_in_data, {}),
     "data.contradictions": ("drop", seen_in_data, {}),
     "data.validation": (0.4, seen_in_data, {}),
     "data.test": (0.4, seen_in_data, {}),

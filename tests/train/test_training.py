@@ -29,7 +29,7 @@ def losses(metrics: list[dict[str, float]]) -> list[float]:
 def test_it_learns_a_fact_by_heart(train_tiny, tiny_base, tiny_template, metrics_of) -> None:
     fact = Conversation((Message("user", "How long?"), Message("assistant", "Eleven days.")))
     rows = tiny_template.encode(fact)
-    out = train_tiny(rows=rows, max_steps=60, batch_size=1, learning_rate=5e-3, schedule="cosine")
+    out = train_tiny(rows=rows, max_steps=60, batch_size=1, learning_rate=2e-2, schedule="cosine")
     assert losses(metrics_of(out))[0] > 3
     assert losses(metrics_of(out))[-1] < 0.05
     engine = load_engine(tiny_base, tiny_template, name="run", tuned=out / "adapter", precision="fp32")
@@ -45,7 +45,8 @@ def test_the_artefact_is_whole_and_says_how_it_went(train_tiny, tiny_template, r
     out = train_tiny(max_steps=5, validation=rows[:3], eval_every=2, key="the key")
     found = manifest(out, "adapter")
     assert found["key"] == "the key"
-    assert found["about"] == {"template": tiny_template.fingerprint}
+    assert found["about"]["template"] == tiny_template.fingerprint
+    assert found["about"]["base"]["name"] == "tiny"
     verify(out)
     summary = read_json(out / "summary.json")
     assert (summary["steps"], summary["planned_steps"], summary["rows"]) == (5, 5, 10)

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -30,6 +31,24 @@ if TYPE_CHECKING:
 SCORING_TOKENS = 4096  # tokens of validation rows per forward pass
 
 
+@dataclass(frozen=True, slots=True)
+class _Session:
+    """What stays the same through a run; `State` is what changes."""
+
+    accelerator: Any
+    model: Any
+    masters: Masters
+    optimizer: Any
+    section: TrainSection
+    plan: Plan
+    rows: Sequence[Example]
+    validation: Sequence[Example]
+    layout: dict[str, Any]
+    seed: int
+    checkpoints: Path
+    key: str
+
+
 def train(
     base: BaseModel,
     template: Template,
@@ -46,6 +65,49 @@ def train(
     Checkpoints live in a folder `checkpoints` beside `out` until the artefact is finished. Ctrl-C and
     SIGTERM save one first. Raises TrainError when training cannot go on.
     """
+    session = _open_session(base, rows, validation, section, seed, out.parent / "checkpoints", key)
+    plan, checkpoints, masters = session.plan, session.checkpoints, session.masters
+    state = restore_newest(checkpoints, key, masters, session.optimizer)
+    if state.step:
+        say(f"Going on from step {state.step} of {plan.steps}.")
+    with (
+        _metrics_file(checkpoints, upto=state.step) as metrics,
+        bar("train", plan.steps, "step", initial=state.step) as shown,
+        _stop_between_steps() as asked_to_stop,
+    ):
+        if state.step == 0:
+            _validate(session, state, metrics)
+        for numbers in rows_of_steps(plan, section.batch_size, seed, first=state.step):
+            if state.stopped_early:
+                break
+            loss = _take_step(session, state, [rows[n] for n in numbers], metrics)
+            last = state.step == plan.steps
+            if state.step % plan.eval_every == 0 or last:
+                _validate(session, state, metrics)
+            best = "-" if state.best_loss is None else f"{state.best_loss:.3f}"
+            shown.set_postfix(loss=f"{loss:.3f}", validation=best, refresh=False)
+            shown.update(1)
+            stop = asked_to_stop()
+            if state.step % plan.save_every == 0 or last or stop or state.stopped_early:
+                keep = section.keep_checkpoints
+                save_checkpoint(checkpoints, key, state, masters, session.optimizer, keep=keep)
+            if stop:
+                say(f"Saved at step {state.step} of {plan.steps}. The same command goes on from there.")
+                raise KeyboardInterrupt if stop == signal.SIGINT else SystemExit(128 + stop)
+    if section.patience and state.best_loss is not None:
+        load_best(checkpoints, key, masters)
+    _finish(session, state, base, template, out)
+
+
+def _open_session(
+    base: BaseModel,
+    rows: Sequence[Example],
+    validation: Sequence[Example],
+    section: TrainSection,
+    seed: int,
+    checkpoints: Path,
+    key: str,
+) -> _Session:
     from accelerate import Accelerator
     from accelerate.utils import set_seed
 
@@ -57,106 +119,110 @@ def train(
     model, padded = prepare_model(base, section, seed)
     model = accelerator.prepare(model)
     masters = Masters(model)
-    optimizer = _make_optimizer(masters, section)
-    plan = make_plan(section, len(rows))
-    validation = _spread(validation, section.eval_rows)
-    checkpoints = out.parent / "checkpoints"
     checkpoints.mkdir(parents=True, exist_ok=True)
-    state = restore_newest(checkpoints, key, masters, optimizer)
-    if state.step:
-        say(f"Going on from step {state.step} of {plan.steps}.")
-    batch_options = {"padded": padded, "device": accelerator.device}
-
-    def validate() -> float | None:
-        return mean_loss(model, validation, **batch_options) if validation else None
-
-    with (
-        _metrics_file(checkpoints, upto=state.step) as metrics,
-        bar("train", plan.steps, "step", initial=state.step) as shown,
-        _stop_between_steps() as asked_to_stop,
-    ):
-        if state.step == 0:
-            _record_validation(metrics, state, validate(), checkpoints, key, masters)
-        for step_rows in rows_of_steps(plan, section.batch_size, seed, first=state.step):
-            if state.stopped_early:
-                break
-            started = time.perf_counter()
-            examples = [rows[n] for n in step_rows]
-            set_seed(seed + state.step)  # dropout of a step is the same whether resumed or not
-            rate = learning_rate(section, plan, state.step)
-            loss = _accumulate(
-                accelerator, model, masters, examples, section.accumulation, batch_options
-            )
-            if not math.isfinite(loss):
-                raise TrainError(_diagnose("loss", loss, state.step, examples, rate))
-            norm = _clip(accelerator, masters, section.clip)
-            if not math.isfinite(norm):
-                raise TrainError(_diagnose("gradient", norm, state.step, examples, rate))
-            _update(masters, optimizer, rate)
-            state.step += 1
-            state.tokens += sum(len(example.input_ids) for example in examples)
-            state.supervised += sum(example.n_supervised for example in examples)
-            state.seconds += time.perf_counter() - started
-            _record_step(metrics, state, loss, rate, norm)
-            shown.update(1)
-            last = state.step == plan.steps
-            if state.step % plan.eval_every == 0 or last:
-                _record_validation(metrics, state, validate(), checkpoints, key, masters)
-                state.stopped_early = bool(section.patience and state.worse >= section.patience)
-            shown.set_postfix(loss=f"{loss:.3f}", validation=_number(state.best_loss), refresh=False)
-            stop = asked_to_stop()
-            if state.step % plan.save_every == 0 or last or stop or state.stopped_early:
-                save_checkpoint(
-                    checkpoints, key, state, masters, optimizer, keep=section.keep_checkpoints
-                )
-            if stop:
-                say(f"Saved at step {state.step} of {plan.steps}. The same command goes on from there.")
-                raise KeyboardInterrupt if stop == signal.SIGINT else SystemExit(128 + stop)
-    if section.patience and state.best_loss is not None:
-        load_best(checkpoints, key, masters)
-    _finish(out, key, model, masters, base, template, section, plan, state, checkpoints)
+    return _Session(
+        accelerator=accelerator,
+        model=model,
+        masters=masters,
+        optimizer=_make_optimizer(masters, section),
+        section=section,
+        plan=make_plan(section, len(rows)),
+        rows=rows,
+        validation=_spread(validation, section.eval_rows),
+        layout={"padded": padded, "device": accelerator.device},
+        seed=seed,
+        checkpoints=checkpoints,
+        key=key,
+    )
 
 
 # --- one step ------------------------------------------------------------------------------------
 
 
-def _accumulate(
-    accelerator: Any,
-    model: Any,
-    masters: Masters,
-    examples: Sequence[Example],
-    accumulation: int,
-    batch_options: dict[str, Any],
-) -> float:
+def _take_step(session: _Session, state: State, examples: Sequence[Example], metrics: TextIO) -> float:
+    """Forward, backward, update; returns the step's loss."""
+    from accelerate.utils import set_seed
+
+    started = time.perf_counter()
+    set_seed(session.seed + state.step)  # dropout of a step is the same whether resumed or not
+    rate = learning_rate(session.section, session.plan, state.step)
+    loss = _accumulate(session, examples)
+    if not math.isfinite(loss):
+        raise TrainError(_diagnose("loss", loss, state.step, examples, rate))
+    norm = _clip(session)
+    if not math.isfinite(norm):
+        raise TrainError(_diagnose("gradient", norm, state.step, examples, rate))
+    _update(session, rate)
+    state.step += 1
+    state.tokens += sum(len(example.input_ids) for example in examples)
+    state.supervised += sum(example.n_supervised for example in examples)
+    state.seconds += time.perf_counter() - started
+    _write(
+        metrics,
+        {
+            "step": state.step,
+            "loss": loss,
+            "learning_rate": rate,
+            "gradient_norm": norm,
+            "tokens": state.tokens,
+            "supervised": state.supervised,
+            "seconds": round(state.seconds, 3),
+        },
+    )
+    return loss
+
+
+def _accumulate(session: _Session, examples: Sequence[Example]) -> float:
     """Gradient of the mean loss over the step's supervised tokens; returns that mean, in nats.
 
     Each part's loss is summed and divided by the count of the *whole* step, so splitting a step into
     parts changes nothing, however long their rows are.
     """
     supervised = sum(example.n_supervised for example in examples)
-    cuts = [len(examples) * part // accumulation for part in range(accumulation + 1)]
+    parts = session.section.accumulation
+    cuts = [len(examples) * part // parts for part in range(parts + 1)]
     total = 0.0
     for start, end in pairwise(cuts):
-        batch = make_batch(examples[start:end], **batch_options)
-        loss = summed_loss(model, batch) / supervised
-        accelerator.backward(loss)
-        masters.collect_gradients()
+        batch = make_batch(examples[start:end], **session.layout)
+        loss = summed_loss(session.model, batch) / supervised
+        session.accelerator.backward(loss)
+        session.masters.collect_gradients()
         total += float(loss.detach())
     return total
 
 
-def _clip(accelerator: Any, masters: Masters, clip: float | None) -> float:
+def _clip(session: _Session) -> float:
     """Clip the gradients; returns their norm before."""
-    return float(accelerator.clip_grad_norm_(masters.masters, clip if clip is not None else math.inf))
+    clip = session.section.clip if session.section.clip is not None else math.inf
+    return float(session.accelerator.clip_grad_norm_(session.masters.masters, clip))
 
 
-def _update(masters: Masters, optimizer: Any, rate: float) -> None:
+def _update(session: _Session, rate: float) -> None:
     """Take the step and clear the gradients."""
-    for group in optimizer.param_groups:
+    for group in session.optimizer.param_groups:
         group["lr"] = rate
-    optimizer.step()
-    optimizer.zero_grad(set_to_none=True)
-    masters.write_back()
+    session.optimizer.step()
+    session.optimizer.zero_grad(set_to_none=True)
+    session.masters.write_back()
+
+
+def _validate(session: _Session, state: State, metrics: TextIO) -> None:
+    """Measure and record the validation loss; keep the weights when it is the best so far."""
+    if not session.validation:
+        return
+    loss = mean_loss(session.model, session.validation, **session.layout)
+    if not math.isfinite(loss):
+        raise TrainError(
+            f"the validation loss after step {state.step} is {loss}, so training cannot go on. Lower "
+            "train.learning_rate, or try `precision: fp32`. Earlier checkpoints are kept."
+        )
+    _write(metrics, {"step": state.step, "validation_loss": loss})
+    if state.best_loss is None or loss < state.best_loss:
+        state.best_loss, state.best_step, state.worse = loss, state.step, 0
+        save_best(session.checkpoints, session.key, session.masters)
+    else:
+        state.worse += 1
+    state.stopped_early = bool(session.section.patience and state.worse >= session.section.patience)
 
 
 def _make_optimizer(masters: Masters, section: TrainSection) -> Any:
@@ -248,43 +314,6 @@ def _write(metrics: TextIO, row: dict[str, Any]) -> None:
     metrics.flush()
 
 
-def _record_step(metrics: TextIO, state: State, loss: float, rate: float, norm: float) -> None:
-    _write(
-        metrics,
-        {
-            "step": state.step,
-            "loss": loss,
-            "learning_rate": rate,
-            "gradient_norm": norm,
-            "tokens": state.tokens,
-            "supervised": state.supervised,
-            "seconds": round(state.seconds, 3),
-        },
-    )
-
-
-def _record_validation(
-    metrics: TextIO, state: State, loss: float | None, folder: Path, key: str, masters: Masters
-) -> None:
-    if loss is None:
-        return
-    if not math.isfinite(loss):
-        raise TrainError(
-            f"the validation loss after step {state.step} is {loss}, so training cannot go on. Lower "
-            "train.learning_rate, or try `precision: fp32`. Earlier checkpoints are kept."
-        )
-    _write(metrics, {"step": state.step, "validation_loss": loss})
-    if state.best_loss is None or loss < state.best_loss:
-        state.best_loss, state.best_step, state.worse = loss, state.step, 0
-        save_best(folder, key, masters)
-    else:
-        state.worse += 1
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
-
-
 @contextmanager
 def _stop_between_steps() -> Iterator[Any]:
     """Turn the first Ctrl-C or SIGTERM into a question asked between steps; the second one is heeded
@@ -308,24 +337,14 @@ def _stop_between_steps() -> Iterator[Any]:
             signal.signal(number, handler)
 
 
-def _finish(
-    out: Path,
-    key: str,
-    model: Any,
-    masters: Masters,
-    base: BaseModel,
-    template: Template,
-    section: TrainSection,
-    plan: Plan,
-    state: State,
-    checkpoints: Path,
-) -> None:
+def _finish(session: _Session, state: State, base: BaseModel, template: Template, out: Path) -> None:
     """Write the artefact, then let the checkpoints go."""
+    section, weights = session.section, session.masters.weights
     summary = {
         "steps": state.step,
-        "planned_steps": plan.steps,
-        "rows": plan.rows,
-        "epochs": round(state.step * section.batch_size / plan.rows, 3),
+        "planned_steps": session.plan.steps,
+        "rows": session.plan.rows,
+        "epochs": round(state.step * section.batch_size / session.plan.rows, 3),
         "tokens": state.tokens,
         "supervised_tokens": state.supervised,
         "seconds": round(state.seconds, 3),
@@ -333,16 +352,16 @@ def _finish(
         "best_step": state.best_step,
         "stopped_early": state.stopped_early,
         "kept": "best" if section.patience and state.best_loss is not None else "last",
-        "trainable": sum(weight.numel() for weight in masters.weights),
-        "precision": str(masters.weights[0].dtype).removeprefix("torch."),
+        "trainable": sum(weight.numel() for weight in weights),
+        "precision": str(weights[0].dtype).removeprefix("torch."),
         "method": section.method,
     }
     kind = "adapter" if section.method == "lora" else "model"
     about = {"template": template.fingerprint, "base": to_json(base)}
-    with artefact(out, kind=kind, key=key, about=about) as folder:
-        save_model(model, folder, section.method)
+    with artefact(out, kind=kind, key=session.key, about=about) as folder:
+        save_model(session.model, folder, section.method)
         template.save(folder / kind)
-        write_jsonl(folder / "metrics.jsonl", read_jsonl(checkpoints / "metrics.jsonl"))
+        write_jsonl(folder / "metrics.jsonl", read_jsonl(session.checkpoints / "metrics.jsonl"))
         write_json(folder / "summary.json", summary)
         write_json(folder / "template.json", template.describe())
-    shutil.rmtree(checkpoints, ignore_errors=True)
+    shutil.rmtree(session.checkpoints, ignore_errors=True)

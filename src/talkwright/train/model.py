@@ -39,7 +39,12 @@ def prepare_model(base: BaseModel, section: TrainSection, seed: int) -> tuple[An
     if section.method == "lora":
         model = _with_lora(model, section.lora)
     if section.recompute:
-        model.gradient_checkpointing_enable({"use_reentrant": False})
+        # Renamed in transformers 5.23; the older name is all there is before.
+        enable = (
+            getattr(model, "activation_checkpointing_enable", None)
+            or model.gradient_checkpointing_enable
+        )
+        enable({"use_reentrant": False})
     model.train()
     return model, padded
 
