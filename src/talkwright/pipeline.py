@@ -10,6 +10,7 @@ never call each other; they meet here. A stage whose inputs are unchanged is not
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -171,7 +172,7 @@ def evaluate(recipe: Recipe, here: Path, base: BaseModel, template: Template) ->
     for variant in ("base", "tuned"):
         out = here / "evaluate" / variant
         key = content_id([weights[variant], *inputs], 64)
-        _stage(f"evaluate {variant}", out, key, lambda v=variant, o=out, k=key: ask(v, o, k))
+        _stage(f"evaluate {variant}", out, key, partial(ask, variant, out, key))
 
 
 def compare_base_and_tuned(recipe: Recipe, here: Path) -> list[Comparison]:

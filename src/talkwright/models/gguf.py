@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from talkwright.errors import ModelError
-from talkwright.models.load import first_line, refuse_missing
+from talkwright.models.load import first_line, load_errors, refuse_missing
 
 # How llama.cpp's `tokenizer.ggml.pre` names cut text before merging. transformers rebuilds a plain
 # byte-level tokenizer for all of them, which for some splits numbers and spaces differently from the
@@ -38,7 +38,7 @@ def convert_gguf(path: Path, out: Path) -> str:
             quantization_config=GgufConfig(dequantize=True),
             dtype=getattr(torch, fields["dtype"]),
         )
-    except (ValueError, OSError, KeyError, IndexError, TypeError, AttributeError, RuntimeError) as error:
+    except load_errors() as error:
         raise ModelError(f"{path}: this GGUF cannot be loaded: {first_line(error)}") from None
     refuse_missing(path, info["missing_keys"])
     _restore_pretokenizer(tokenizer, fields.get("tokenizer.ggml.pre", ""), path)
@@ -64,15 +64,7 @@ def _read_fields(path: Path) -> dict[str, Any]:
         )
         found = {name: reader.fields[name].contents() for name in wanted if name in reader.fields}
         kinds = {tensor.tensor_type.name for tensor in reader.tensors if len(tensor.shape) > 1}
-    except (
-        ValueError,
-        IndexError,
-        KeyError,
-        OSError,
-        TypeError,
-        AttributeError,
-        ArithmeticError,
-    ) as error:
+    except load_errors() as error:
         raise ModelError(f"{path}: damaged GGUF file: {first_line(error)}") from None
     # bf16 keeps all that a quantised weight says, but not all of an fp16 or fp32 one.
     return {**found, "dtype": "float32" if kinds & {"F16", "F32", "F64"} else "bfloat16"}

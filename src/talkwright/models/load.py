@@ -34,7 +34,7 @@ def load_config(base: BaseModel) -> Any:
 
     try:
         return AutoConfig.from_pretrained(base.path, local_files_only=True, trust_remote_code=False)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except load_errors() as error:
         raise ModelError(f"{base.path}: its config.json cannot be used: {first_line(error)}") from None
 
 
@@ -46,7 +46,6 @@ def load_weights(
     Raises ModelError when its files are unusable or weights are missing from them.
     """
     import torch
-    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
     from transformers.utils.logging import disable_progress_bar
 
@@ -63,15 +62,7 @@ def load_weights(
             use_safetensors=True,
             trust_remote_code=False,
         )
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        RuntimeError,
-        SafetensorError,
-    ) as error:
+    except load_errors() as error:
         raise ModelError(f"{base.path}: the model cannot be loaded: {first_line(error)}") from None
     model: PreTrainedModel = loaded[0]
     refuse_missing(base.path, loaded[1]["missing_keys"])
@@ -86,6 +77,15 @@ def refuse_missing(where: Any, names: Iterable[str]) -> None:
             f"{where}: these weights are missing from its files: {', '.join(missing[:3])}{more}. "
             "Copy or download the model again."
         )
+
+
+def load_errors() -> tuple[type[Exception], ...]:
+    """What transformers raises for files that it can make no model of."""
+    from huggingface_hub.errors import StrictDataclassError
+    from safetensors import SafetensorError
+
+    plain = (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RuntimeError)
+    return (*plain, ImportError, SafetensorError, StrictDataclassError)
 
 
 def first_line(error: BaseException) -> str:
