@@ -114,13 +114,19 @@ def _fsync_folder(folder: Path) -> None:
 
 @contextmanager
 def artefact(
-    folder: Path, *, kind: str, key: str, about: dict[str, Any] | None = None
+    folder: Path,
+    *,
+    kind: str,
+    key: str,
+    about: dict[str, Any] | None = None,
+    since: float | None = None,
 ) -> Iterator[Path]:
     """Write an artefact folder as a whole.
 
     Yields a temporary folder to fill. When the block ends well, every file is flushed to disk,
     `manifest.json` is written last and the folder takes its final name, replacing an older one. When
-    it raises, nothing changes. `about` is stored in the manifest and may be filled inside the block.
+    it raises, nothing changes. `about` is stored in the manifest and may be filled inside the block;
+    `since` is when work on it began (seconds of `time.time()`), if that was before.
     """
     folder = Path(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -129,7 +135,7 @@ def artefact(
         shutil.rmtree(leftover, ignore_errors=True)
     temporary = folder.parent / f"{PARTIAL}{folder.name}-{os.getpid()}"
     about = {} if about is None else about
-    started = time.time()
+    started = time.time() if since is None else since
     temporary.mkdir()
     try:
         yield temporary
@@ -140,7 +146,7 @@ def artefact(
         manifest = {
             "kind": kind,
             "key": key,
-            "made": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
+            "made": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "seconds": round(time.time() - started, 3),
             "talkwright": __version__,
             "about": about,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -30,6 +31,7 @@ def prepare(section: DataSection, *, seed: int, out: Path, key: str = "") -> Cou
     The same files, section and seed give the same bytes (manifest aside). Raises DataError when a
     source cannot be read or nothing is left to learn from; then nothing is written.
     """
+    since = time.time()
     ledger = Ledger()
     formats = _read_sources(section, ledger)
     _require_rows(ledger, ", ".join(source.path for source in section.sources))
@@ -51,14 +53,15 @@ def prepare(section: DataSection, *, seed: int, out: Path, key: str = "") -> Cou
     total = Counts(**{**asdict(total), "splits": {name: total.splits.get(name, 0) for name in SPLITS}})
     if total.kept != sum(total.splits.values()):
         raise AssertionError(f"{total.kept} rows were kept but {total.splits} were split")
-    with artefact(Path(out), kind="dataset", key=key, about={"seed": seed, **to_json(total)}) as folder:
+    about = {"seed": seed, **to_json(total)}
+    with artefact(Path(out), kind="dataset", key=key, about=about, since=since) as folder:
         for name in SPLITS:
             rows = (c for at, c in ledger.conversations.items() if where[at] == name)
             write_jsonl(folder / f"{name}.jsonl", map(to_json, rows))
         write_jsonl(folder / "ledger.jsonl", map(to_json, ledger.rows))
         sources = _per_source(section, ledger, formats)
-        about = {**to_json(total), "sources": sources, "leakage": {**leakage, "notes": notes}}
-        write_json(folder / "counts.json", about)
+        report = {**to_json(total), "sources": sources, "leakage": {**leakage, "notes": notes}}
+        write_json(folder / "counts.json", report)
     return total
 
 

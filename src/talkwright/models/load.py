@@ -85,7 +85,7 @@ def load_errors() -> tuple[type[Exception], ...]:
     from safetensors import SafetensorError
 
     plain = (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RuntimeError)
-    return (*plain, ImportError, SafetensorError, StrictDataclassError)
+    return (*plain, AssertionError, ImportError, SafetensorError, StrictDataclassError)
 
 
 def first_line(error: BaseException) -> str:

@@ -6,6 +6,7 @@ The check stage encodes the whole data set once and stores it; training reads wh
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,6 +51,7 @@ def check_dataset(
     `further` are findings of others (the recipe's settings) to keep with these. Findings of severity
     "error" are for the caller to stop at; the artefact is written all the same, for reading.
     """
+    since = time.time()
     tallies: dict[str, _Tally] = {}
     total = sum(len(conversations) for conversations in splits.values())
     with bar("check", total, "row") as shown:
@@ -60,7 +62,7 @@ def check_dataset(
                 _encode_batch(template, batch, section, tallies[split])
                 shown.update(len(batch))
     findings = [*_findings(template, tallies, section), *further]
-    with artefact(out, kind="check", key=key) as folder:
+    with artefact(out, kind="check", key=key, since=since) as folder:
         write_json(folder / "findings.json", to_json(findings))
         write_json(
             folder / "tokens.json",

@@ -358,7 +358,9 @@ def _finish(session: _Session, state: State, base: BaseModel, template: Template
     }
     kind = "adapter" if section.method == "lora" else "model"
     about = {"template": template.fingerprint, "base": to_json(base)}
-    with artefact(out, kind=kind, key=session.key, about=about) as folder:
+    with artefact(
+        out, kind=kind, key=session.key, about=about, since=time.time() - state.seconds
+    ) as folder:
         save_model(session.model, folder, section.method)
         template.save(folder / kind)
         write_jsonl(folder / "metrics.jsonl", read_jsonl(session.checkpoints / "metrics.jsonl"))
