@@ -155,7 +155,10 @@ def out_of_order(request: BaseHTTPRequestHandler) -> None:
     send(request, 503, b"", "text/plain")
 
 
-@pytest.mark.parametrize("answer", [never, drop_by_drop, only_the_start_page, out_of_order])
+@pytest.mark.parametrize(
+    "answer",
+    [never, pytest.param(drop_by_drop, marks=pytest.mark.slow), only_the_start_page, out_of_order],
+)
 def test_a_hub_that_does_not_answer_is_given_up_in_five_seconds(ask, server, answer) -> None:
     found = ask("owner/tiny", HF_ENDPOINT=server(answer))
     assert "no model hub answers" in found["error"]

@@ -41,9 +41,7 @@ def random_rows(*shapes: tuple[int, int], seed: int = 1) -> list[Example]:
 
 def gaps_in(row: Example) -> Example:
     """The same row with two stretches supervised instead of one, and a tail that is not."""
-    labels = tuple(
-        token if n in (4, 5, 9, 10, 11) else -100 for n, token in enumerate(row.input_ids)
-    )
+    labels = tuple(token if n in (4, 5, 9, 10, 11) else -100 for n, token in enumerate(row.input_ids))
     return Example(row.input_ids, labels, "gaps")
 
 
@@ -211,5 +209,3 @@ def test_a_first_token_that_is_labelled_is_not_counted_as_nothing_predicts_it() 
 def test_a_row_that_teaches_nothing_is_named(labels: tuple[int, ...]) -> None:
     with pytest.raises(TrainError, match="c0ffee"):
         make_batch([Example((5, 6, 7), labels, "c0ffee")])
-
-

@@ -11,7 +11,8 @@ import pytest
 
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> Iterator[None]:
-    """Sums in one order, here and in the processes that tests start; tiny tensors gain nothing from more."""
+    """Sums in one order, here and in the processes that tests start; tiny tensors gain nothing from "
+    "more."""
     import torch
 
     before = torch.get_num_threads()
@@ -27,7 +28,10 @@ def rows(tiny_template):
 
     conversations = []
     for n in range(10):
-        messages = [Message("user", f"Q{n}" + "?" * (n % 4)), Message("assistant", "yes " * (n % 3 + 1) + str(n))]
+        messages = [
+            Message("user", f"Q{n}" + "?" * (n % 4)),
+            Message("assistant", "yes " * (n % 3 + 1) + str(n)),
+        ]
         conversations.append(Conversation(tuple(messages * (2 if n in (4, 7) else 1))))
     return [example for each in tiny_template.encode_all(conversations) for example in each]
 

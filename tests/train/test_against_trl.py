@@ -31,7 +31,9 @@ def test_twenty_steps_of_trl(
     first, _ = prepare_model(tiny_base, chosen, 7)
     theirs = get_peft_model(
         load_weights(tiny_base, precision="fp32"),
-        LoraConfig(r=16, lora_alpha=32, lora_dropout=0.0, target_modules="all-linear", task_type="CAUSAL_LM"),
+        LoraConfig(
+            r=16, lora_alpha=32, lora_dropout=0.0, target_modules="all-linear", task_type="CAUSAL_LM"
+        ),
     )
     theirs.load_state_dict(first.state_dict())
     columns = [{"input_ids": rows[n].input_ids, "labels": rows[n].labels} for n in order]
@@ -81,6 +83,8 @@ def test_twenty_steps_of_trl(
     wanted = get_peft_model_state_dict(trainer.model)
     got = weights_of(out)
     assert got.keys() == wanted.keys()
-    moved = sum((wanted[n] - s).square().sum() for n, s in get_peft_model_state_dict(first).items()).sqrt()
+    moved = sum(
+        (wanted[n] - s).square().sum() for n, s in get_peft_model_state_dict(first).items()
+    ).sqrt()
     apart = sum((wanted[n] - got[n]).square().sum() for n in wanted).sqrt()
     assert apart <= 1e-3 * moved

@@ -13,7 +13,14 @@ from talkwright.train.plan import learning_rate, rows_of_steps
 
 @pytest.mark.parametrize(
     ("rows", "epochs", "batch", "steps"),
-    [(80, 3.0, 8, 30), (81, 3.0, 8, 31), (10, 0.5, 4, 2), (10, 0.01, 4, 1), (70, 1.1, 1, 77), (3, 1.0, 8, 1)],
+    [
+        (80, 3.0, 8, 30),
+        (81, 3.0, 8, 31),
+        (10, 0.5, 4, 2),
+        (10, 0.01, 4, 1),
+        (70, 1.1, 1, 77),
+        (3, 1.0, 8, 1),
+    ],
 )
 def test_epochs_become_steps(section, rows: int, epochs: float, batch: int, steps: int) -> None:
     assert make_plan(section(max_steps=None, epochs=epochs, batch_size=batch), rows).steps == steps
@@ -24,9 +31,13 @@ def test_max_steps_overrides_epochs(section) -> None:
     assert make_plan(section(max_steps=500, epochs=1.0), 80).steps == 500
 
 
-@pytest.mark.parametrize(("steps", "ratio", "warmup"), [(20, 0.05, 1), (100, 0.05, 5), (10, 0.0, 0), (7, 0.3, 2)])
+@pytest.mark.parametrize(
+    ("steps", "ratio", "warmup"), [(20, 0.05, 1), (100, 0.05, 5), (10, 0.0, 0), (7, 0.3, 2)]
+)
 def test_warm_up_as_a_share(section, steps: int, ratio: float, warmup: int) -> None:
-    assert make_plan(section(max_steps=steps, warmup_ratio=ratio, warmup_steps=None), 80).warmup == warmup
+    assert (
+        make_plan(section(max_steps=steps, warmup_ratio=ratio, warmup_steps=None), 80).warmup == warmup
+    )
 
 
 def test_warm_up_steps_override_the_share(section) -> None:
@@ -97,7 +108,9 @@ def test_going_on_gives_the_same_rows_as_never_stopping(first: int) -> None:
 
 
 def findings(section, *, rows: int = 80, validation: int = 8, **settings: object) -> dict[str, str]:
-    found = check_settings(section(**{"max_steps": 20, "learning_rate": None, **settings}), rows, validation)
+    found = check_settings(
+        section(**{"max_steps": 20, "learning_rate": None, **settings}), rows, validation
+    )
     assert all(each.message and each.fix for each in found)
     return {each.code: each.severity for each in found}
 

@@ -20,15 +20,15 @@ class Stopped(Exception):
 @pytest.fixture
 def stop_after(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Make training die right after recording that many steps; 0 lets it live."""
-    record = loop._record_step
+    write = loop._write
 
     def arrange(steps: int) -> None:
-        def dying(metrics: Any, state: Any, *rest: Any) -> None:
-            record(metrics, state, *rest)
-            if state.step == steps:
+        def dying(metrics: Any, row: dict[str, Any]) -> None:
+            write(metrics, row)
+            if row["step"] == steps and "loss" in row:
                 raise Stopped
 
-        monkeypatch.setattr(loop, "_record_step", dying)
+        monkeypatch.setattr(loop, "_write", dying)
 
     return arrange
 
@@ -70,24 +70,35 @@ def test_dropout_differs_from_step_to_step_and_from_seed_to_seed(train_tiny, wei
     assert not same(dropped, weights_of(train_tiny("d", lora={"dropout": 0.5}, seed=8)))
 
 
-@pytest.mark.parametrize("accumulation", [2, 3, 4])
-def test_a_step_in_parts_is_the_same_step(accumulation, train_tiny, weights_of, metrics_of) -> None:
-    settings = {"max_steps": 6, "learning_rate": 1e-3}
-    whole, parts = train_tiny("whole", **settings), train_tiny("parts", **settings, accumulation=accumulation)
+# An adapter begins with gradients near zero, whose rounding AdamW blows up to the size of a step.
+@pytest.mark.parametrize(("method", "tolerance"), [("full", 1e-6), ("lora", 1e-4)])
+@pytest.mark.parametrize("accumulation", [2, 3])
+def test_a_step_in_parts_is_the_same_step(
+    accumulation, method, tolerance, train_tiny, weights_of, metrics_of
+) -> None:
+    settings = {"max_steps": 6, "learning_rate": 1e-3, "method": method}
+    whole, parts = (
+        train_tiny("whole", **settings),
+        train_tiny("parts", **settings, accumulation=accumulation),
+    )
     for a, b in zip(metrics_of(whole), metrics_of(parts), strict=True):
         assert b == pytest.approx(a, rel=1e-5)
     wanted, got = weights_of(whole), weights_of(parts)
     apart = sum((wanted[n] - got[n]).square().sum() for n in wanted).sqrt()
-    assert apart <= 1e-6 * sum(w.square().sum() for w in wanted.values()).sqrt()
+    assert apart <= tolerance * sum(w.square().sum() for w in wanted.values()).sqrt()
 
 
-@pytest.mark.parametrize(("accumulation", "sizes"), [(1, [4]), (2, [2, 2]), (3, [1, 1, 2]), (4, [1] * 4)])
+@pytest.mark.parametrize(
+    ("accumulation", "sizes"), [(1, [4]), (2, [2, 2]), (3, [1, 1, 2]), (4, [1] * 4)]
+)
 def test_accumulation_is_the_number_of_forward_passes(
     accumulation, sizes, train_tiny, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = []
     plain = loop.make_batch
-    monkeypatch.setattr(loop, "make_batch", lambda rows, **how: seen.append(len(rows)) or plain(rows, **how))
+    monkeypatch.setattr(
+        loop, "make_batch", lambda rows, **how: seen.append(len(rows)) or plain(rows, **how)
+    )
     train_tiny(max_steps=1, accumulation=accumulation)
     assert seen == sizes
 
@@ -153,7 +164,9 @@ def test_a_checkpoint_of_another_key_is_not_used(
     assert same(weights_of(train_tiny("whole", **RUN, seed=8)), weights_of(other))
 
 
-def test_later_checkpoints_of_another_key_do_not_push_out_ones_own(cut_run, train_tiny, stop_after) -> None:
+def test_later_checkpoints_of_another_key_do_not_push_out_ones_own(
+    cut_run, train_tiny, stop_after
+) -> None:
     stop_after(3)
     with pytest.raises(Stopped):
         train_tiny("cut", **RUN, key="another")

@@ -21,6 +21,7 @@ from talkwright.models import (
     load_weights,
     make_batch,
     row_losses,
+    without_peft_noise,
 )
 from talkwright.template import Template
 from talkwright.types import BaseModel, Example, Finish, Generated, Sampling
@@ -253,7 +254,7 @@ def _load_adapter(model: Any, folder: Path) -> Any:
     try:
         with safe_open(weights, "pt") as file:
             stored = set(file.keys())
-        with warnings.catch_warnings():
+        with without_peft_noise():
             warnings.simplefilter("ignore", UserWarning)  # missing weights are refused below
             adapted = PeftModel.from_pretrained(
                 model, str(folder), local_files_only=True, autocast_adapter_dtype=False

@@ -15,7 +15,13 @@ from talkwright.models.flat import (
     row_losses,
     summed_loss,
 )
-from talkwright.models.load import best_precision, context_length, load_config, load_weights
+from talkwright.models.load import (
+    best_precision,
+    context_length,
+    load_config,
+    load_weights,
+    without_peft_noise,
+)
 
 __all__ = [
     "Batch",
@@ -30,4 +36,5 @@ __all__ = [
     "make_batch",
     "row_losses",
     "summed_loss",
+    "without_peft_noise",
 ]

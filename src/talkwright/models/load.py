@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 from talkwright.errors import ModelError
@@ -91,6 +93,14 @@ def load_errors() -> tuple[type[Exception], ...]:
 def first_line(error: BaseException) -> str:
     """The first line of an error of transformers, whose messages can be pages long."""
     return next(iter(str(error).splitlines()), "") or type(error).__name__
+
+
+@contextmanager
+def without_peft_noise() -> Iterator[None]:
+    """Hold back a warning about peft 0.21's own code: it reads a name that transformers 5.23 changed."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
+        yield
 
 
 def context_length(config: Any) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from talkwright.models import (
     keeps_rows_apart,
     load_config,
     load_weights,
+    without_peft_noise,
 )
 from talkwright.types import BaseModel
 
@@ -60,9 +60,7 @@ def _with_lora(model: Any, section: LoraSection) -> Any:
         task_type="CAUSAL_LM",
     )
     try:
-        with warnings.catch_warnings():
-            # peft 0.21 reads a property that transformers 5.23 has renamed.
-            warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
+        with without_peft_noise():
             adapted = get_peft_model(model, config, autocast_adapter_dtype=False)
     except (ValueError, re.error) as error:
         raise _wrong_targets(model, section.targets, str(error).partition(". ")[0]) from None
