@@ -86,10 +86,10 @@ def test_a_header_with_flipped_bits_never_ends_in_a_traceback(write_gguf) -> Non
     path, _ = write_gguf()
     content = path.read_bytes()
     refused = 0
-    for place in range(4, 600, 13):
+    for place in range(4, 600, 29):
         path.write_bytes(content[:place] + bytes([content[place] ^ 0x91]) + content[place + 1 :])
         try:
             find_base(str(path))  # a flipped letter of a name is no damage
         except ModelError:
             refused += 1
-    assert refused > 20
+    assert refused > 10
