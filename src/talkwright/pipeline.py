@@ -26,6 +26,7 @@ from talkwright.errors import ArtefactError, RecipeError, TemplateError, TrainEr
 from talkwright.progress import say
 from talkwright.runs import (
     find_run,
+    holding,
     is_current,
     manifest,
     open_run,
@@ -51,21 +52,22 @@ def run(
     """
     here = open_run(recipe, runs, recipe_text)
     say(f"Run {here}")
-    prepare(recipe, here)
-    if until == "prepare":
-        return here
-    base, template = find_model(recipe)
-    check(recipe, here, base, template)
-    if until == "check":
-        return here
-    train(recipe, here, base, template)
-    if until == "train":
-        return here
-    evaluate(recipe, here, base, template)
-    if until == "evaluate":
-        return here
-    compare_base_and_tuned(recipe, here)
-    report.write_report(here)
+    with holding(here):
+        prepare(recipe, here)
+        if until == "prepare":
+            return here
+        base, template = find_model(recipe)
+        check(recipe, here, base, template)
+        if until == "check":
+            return here
+        train(recipe, here, base, template)
+        if until == "train":
+            return here
+        evaluate(recipe, here, base, template)
+        if until == "evaluate":
+            return here
+        compare_base_and_tuned(recipe, here)
+        report.write_report(here)
     return here
 
 
@@ -198,9 +200,10 @@ def evaluate_run(here: Path, recipe: Recipe | None = None) -> Path:
     """
     recipe = recipe or recipe_of(here)
     base, template = _model_of(here)
-    evaluate(recipe, here, base, template)
-    compare_base_and_tuned(recipe, here)
-    report.write_report(here)
+    with holding(here):
+        evaluate(recipe, here, base, template)
+        compare_base_and_tuned(recipe, here)
+        report.write_report(here)
     return here
 
 
@@ -304,6 +307,11 @@ def _model_of(here: Path) -> tuple[BaseModel, Template]:
     recipe = recipe_of(here)
     trained = manifest(here / "train")
     base = find_base(recipe.model.name, recipe.model.revision)
+    if base.digest != trained["about"]["base"]["digest"]:
+        raise ArtefactError(
+            f"{here}: was trained on another '{base.name}' than is here now ({base.path}): the SHA-256 of its "
+            "files differs, so the adapter would not do what it learned. Restore the base model, or train again."
+        )
     # The template's text as it was then: the recipe's file may have changed since.
     text = read_json(here / "train" / "template.json")["chat_template"]
     template = Template.load(base.path, chat_template=text, system=recipe.template.system)

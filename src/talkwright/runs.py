@@ -132,7 +132,8 @@ def artefact(
     folder.parent.mkdir(parents=True, exist_ok=True)
     _recover(folder)
     for leftover in folder.parent.glob(f"{PARTIAL}{folder.name}-*"):
-        shutil.rmtree(leftover, ignore_errors=True)
+        if not _is_alive(leftover.name.rsplit("-", 1)[1]):
+            shutil.rmtree(leftover, ignore_errors=True)
     temporary = folder.parent / f"{PARTIAL}{folder.name}-{os.getpid()}"
     about = {} if about is None else about
     started = time.time() if since is None else since
@@ -165,6 +166,21 @@ def artefact(
             code = int(number[1])
             raise OSError(code, os.strerror(code), str(folder)) from error
         raise
+
+
+def _is_alive(process: str) -> bool:
+    """Say whether the process of that number, not this one, still runs."""
+    if not process.isdigit() or int(process) == os.getpid():
+        return False
+    if os.name == "nt":  # there, signal 0 is not a question
+        return True
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True  # it runs, and is somebody else's
+    return True
 
 
 def _fsync_file(path: Path) -> None:
@@ -241,6 +257,27 @@ def open_run(recipe: Recipe, folder: Path, recipe_text: str | None = None) -> Pa
         write_json(run / "environment.json", environment())
         write_json(run / "recipe.json", resolved)
     return run
+
+
+@contextmanager
+def holding(run: Path) -> Iterator[None]:
+    """Keep other processes from working on the same run meanwhile.
+
+    Raises ArtefactError when one already does. The lock goes with the process, however it ends.
+    """
+    if os.name == "nt":  # no flock there
+        yield
+        return
+    import fcntl
+
+    with open(run / ".lock", "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ArtefactError(
+                f"{run}: another process is working on this run; wait for it, or stop it first"
+            ) from None
+        yield
 
 
 def find_run(name: str | Path, folder: Path = Path("runs")) -> Path:

