@@ -309,8 +309,9 @@ def _model_of(here: Path) -> tuple[BaseModel, Template]:
     base = find_base(recipe.model.name, recipe.model.revision)
     if base.digest != trained["about"]["base"]["digest"]:
         raise ArtefactError(
-            f"{here}: was trained on another '{base.name}' than is here now ({base.path}): the SHA-256 of its "
-            "files differs, so the adapter would not do what it learned. Restore the base model, or train again."
+            f"{here}: was trained on another '{base.name}' than is here now ({base.path}): the SHA-256 "
+            "of its files differs, so the adapter would not do what it learned. Restore the base model, "
+            "or train again."
         )
     # The template's text as it was then: the recipe's file may have changed since.
     text = read_json(here / "train" / "template.json")["chat_template"]
