@@ -17,6 +17,7 @@ from talkwright.data.duplicates import find_contradictions, find_duplicates
 from talkwright.data.files import find_files
 from talkwright.data.formats import Draft, read_row
 from talkwright.data.ledger import Ledger, counts
+from talkwright.data.masks import Protected, protect, protect_raw
 from talkwright.data.split import SPLITS, measure_leakage, split_rows
 from talkwright.errors import ArtefactError, DataError
 from talkwright.progress import track
@@ -144,20 +145,27 @@ def _enter(
 ) -> list[str]:
     """Enter one row into the ledger; gives the format it was read as, if it could be."""
     if row.problem is not None:
-        ledger.add_dropped(name, row.where, row.raw, row.problem)
+        ledger.add_dropped(name, row.where, protect_raw(row.raw, section), row.problem)
         return []
     draft: Draft | str = read_row(row.value, source.format, source.columns)
     if isinstance(draft, str):
-        ledger.add_dropped(name, row.where, row.raw, draft, row.repairs)
+        ledger.add_dropped(name, row.where, protect_raw(row.raw, section), draft, row.repairs)
         return []
     cleaned = clean(draft.messages, section)
     repairs = row.repairs + draft.repairs
     if isinstance(cleaned, str):
-        ledger.add_dropped(name, row.where, row.raw, cleaned, repairs)
+        ledger.add_dropped(name, row.where, protect_raw(row.raw, section), cleaned, repairs)
+        return [draft.format]
+    messages, more = cleaned
+    safe = Protected(messages, draft.facts, draft.group, row.raw)
+    if section:
+        safe = protect(messages, section, facts=draft.facts, group=draft.group, raw=row.raw)
+    if safe.drop:
+        ledger.add_dropped(name, row.where, safe.before, "pii", repairs + more)
     else:
-        messages, more = cleaned
-        conversation = Conversation(messages, name, row.where, draft.group, draft.facts)
-        ledger.add_kept(conversation, row.raw, repairs + more, draft.marks)
+        conversation = Conversation(safe.messages, name, row.where, safe.group, safe.facts)
+        marks = draft.marks + safe.marks
+        ledger.add_kept(conversation, safe.before, repairs + more + safe.repairs, marks)
     return [draft.format]
 
 
@@ -193,6 +201,7 @@ REASONS = {
     "no_user_turn": "nobody asks anything",
     "no_assistant_turn": "nobody answers",
     "too_long": "more characters than data.max_chars",
+    "pii": "private data in it, and data.pii is drop",
     "duplicate": "the same as an earlier row",
     "near_duplicate": "almost the same as an earlier row",
     "contradiction": "another row answers the same question differently",
