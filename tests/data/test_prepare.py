@@ -135,8 +135,8 @@ def test_the_same_input_gives_the_same_bytes_in_another_process(tmp_path: Path) 
         )  # fmt: skip
         assert done.stdout.strip() == "[]"
     names = sorted(path.name for path in (tmp_path / "one").iterdir())
-    assert names == ["counts.json", "ledger.jsonl", "manifest.json", "test.jsonl", "train.jsonl",
-                     "validation.jsonl"]  # fmt: skip
+    assert names == ["counts.json", "doctor.json", "ledger.jsonl", "manifest.json", "test.jsonl",
+                     "train.jsonl", "validation.jsonl"]  # fmt: skip
     for name in names:
         if name != "manifest.json":
             assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()

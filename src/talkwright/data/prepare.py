@@ -13,7 +13,9 @@ from typing import Any
 from talkwright.config import Columns, DataSection, SourceSection
 from talkwright.data.clean import clean
 from talkwright.data.containers import Row, read_rows
-from talkwright.data.duplicates import find_contradictions, find_duplicates
+from talkwright.data.contradictions import find_contradictions
+from talkwright.data.doctor import diagnose, report
+from talkwright.data.duplicates import find_duplicates
 from talkwright.data.files import find_files
 from talkwright.data.formats import Draft, read_row
 from talkwright.data.ledger import Ledger, counts
@@ -52,6 +54,7 @@ def prepare(section: DataSection, *, seed: int, out: Path, key: str = "") -> Cou
     total = Counts(**{**asdict(total), "splits": {name: total.splits.get(name, 0) for name in SPLITS}})
     if total.kept != sum(total.splits.values()):
         raise AssertionError(f"{total.kept} rows were kept but {total.splits} were split")
+    findings = _findings(section, ledger)
     with artefact(Path(out), kind="dataset", key=key, about={"seed": seed, **to_json(total)}) as folder:
         for name in SPLITS:
             rows = (c for at, c in ledger.conversations.items() if where[at] == name)
@@ -60,7 +63,32 @@ def prepare(section: DataSection, *, seed: int, out: Path, key: str = "") -> Cou
         sources = _per_source(section, ledger, formats)
         about = {**to_json(total), "sources": sources, "leakage": {**leakage, "notes": notes}}
         write_json(folder / "counts.json", about)
+        write_json(folder / "doctor.json", findings)
     return total
+
+
+def examine(section: DataSection) -> dict[str, Any]:
+    """Read and clean sources as `prepare` does, and say what is wrong with them; writes nothing.
+
+    Gives what doctor.json holds. Raises DataError as `prepare` does.
+    """
+    ledger = Ledger()
+    _read_sources(section, ledger)
+    _require_rows(ledger, ", ".join(source.path for source in section.sources))
+    _drop_duplicates(section, ledger)
+    return _findings(section, ledger)
+
+
+def _findings(section: DataSection, ledger: Ledger) -> dict[str, Any]:
+    conversations = list(ledger.conversations.values())
+    masked = section.pii in ("mask", "drop")
+    return report(diagnose(conversations, ledger.rows, masked=masked), len(conversations))
+
+
+def examine_dataset(folder: Path) -> dict[str, Any]:
+    """Say what is wrong with a prepared data set. Raises ArtefactError as `read_dataset` does."""
+    conversations = [c for rows in read_dataset(folder).values() for c in rows]
+    return report(diagnose(conversations), len(conversations))
 
 
 def read_dataset(folder: Path) -> dict[str, list[Conversation]]:
