@@ -102,3 +102,30 @@ def test_one_row_and_one_huge_message_do_no_harm(talkwright, tmp_path: Path) -> 
     found = talkwright("data", "prepare", "huge.jsonl", "--out", "huge", "--json").json
     assert found["dropped"] == {"too_long": 1}
     assert found["kept"] == 1
+
+
+def test_the_doctor_ranks_findings_and_exits_by_the_worst(
+    talkwright, chats: Path, tmp_path: Path
+) -> None:
+    done = talkwright("data", "doctor", chats)
+    assert done.code == 1
+    assert "warning  too little\n" in done.out
+    assert "  Fix:  add conversations" in done.out
+    row = {"prompt": "What is it?", "completion": "A lamp.<|im_end|>"}
+    (tmp_path / "bad.jsonl").write_text(json.dumps(row) + "\n")
+    found = talkwright("data", "doctor", "bad.jsonl", "--json")
+    assert found.code == 3
+    assert found.json["worst"] == "serious"
+    assert found.json["findings"][0]["examples"][0]["where"] == "bad.jsonl:1"
+    assert sorted(os.listdir(tmp_path)) == sorted({"bad.jsonl", chats.name})
+    assert talkwright("data", "doctor", "nowhere.jsonl").code == 2
+
+
+def test_the_doctor_examines_a_prepared_data_set(talkwright, chats: Path) -> None:
+    assert talkwright("data", "prepare", chats, "--out", "out").code == 0
+    found = talkwright("data", "doctor", "out", "--json")
+    assert found.code == 1
+    assert found.json["rows"] == 60
+    refused = talkwright("data", "doctor", "out", "--set", "data.pii=keep")
+    assert refused.code == 2
+    assert "prepared" in refused.err

@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from talkwright.data.duplicates import contradicts, find_contradictions, find_duplicates
+from talkwright.data.contradictions import contradicts, find_contradictions
+from talkwright.data.duplicates import find_duplicates
 from talkwright.data.similar import Index, banding, jaccard, shingles, signatures
 from talkwright.types import Conversation, Message
 

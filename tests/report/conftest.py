@@ -154,6 +154,19 @@ def _data(run: Path, hostile: str, kept: int = 340) -> None:
         if row.reason:
             dropped[row.reason] = dropped.get(row.reason, 0) + 1
     with runs.artefact(run / "data", kind="dataset", key="d1" * 8) as out:
+        finding = {
+            "code": "placeholders",
+            "severity": "serious",
+            "count": 31,
+            "share": 0.09,
+            "what": "answers have fields to fill in",
+            "why": f"The model will say them {hostile}.",
+            "fix": "fill them in",
+            "examples": [{"where": f"support{hostile}.jsonl:7", "text": f"Dear {{{{Name}}}} {hostile}"}],
+        }
+        runs.write_json(
+            out / "doctor.json", {"rows": kept + 20, "worst": "serious", "findings": [finding]}
+        )
         runs.write_jsonl(out / "ledger.jsonl", (to_json(row) for row in rows))
         counts = {
             "read": len(rows),

@@ -184,6 +184,14 @@ def test_the_ledger_tells_each_source_its_reasons_with_examples(build):
     )
 
 
+def test_the_doctors_findings_are_told_with_places_and_what_helps(build):
+    page = read(build())
+    text = page.text("data")
+    assert "serious 31 answers have fields to fill in. The model will say them" in text
+    assert "fill them in Examples support" in text
+    assert "Dear {{Name}}" in text
+
+
 def test_counts_that_disagree_with_the_ledger_are_shouted(build):
     run = build(stages=("data",))
     path = run / "data/counts.json"

@@ -60,7 +60,7 @@ def prepare(sources: tuple[str, ...], out: Path, overrides: tuple[str, ...], as_
     from talkwright.types import to_json
 
     only(overrides, "data", "seed")
-    recipe = _recipe_for(sources, overrides)
+    recipe = recipe_for_sources(sources, overrides)
     _refuse_foreign_folder(out)
     note_place(out)
     counts = pipeline.prepare_data(recipe.data, seed=recipe.seed, out=out)
@@ -71,7 +71,8 @@ def prepare(sources: tuple[str, ...], out: Path, overrides: tuple[str, ...], as_
     print(f"\nWritten: {out}\nNext:    {program()} show {shlex.quote(str(out))}")
 
 
-def _recipe_for(sources: Sequence[str], overrides: Sequence[str]) -> Recipe:
+def recipe_for_sources(sources: Sequence[str], overrides: Sequence[str]) -> Recipe:
+    """One recipe as it is, or the default one over files, with `--set` applied."""
     from talkwright.config import build_recipe, load_recipe
 
     if len(sources) == 1 and sources[0].endswith((".yaml", ".yml")):

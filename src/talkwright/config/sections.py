@@ -5,9 +5,12 @@ A field's docstring is its documentation: `docs/recipe.md` is made from them.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+PiiKind = Literal["email", "phone", "card", "iban", "ip", "secret", "login", "national_id"]
+PII_KINDS: tuple[PiiKind, ...] = get_args(PiiKind)
 
 
 class Section(BaseModel):
@@ -72,8 +75,16 @@ class DataSection(Section):
     strip_html: bool = True
     """Turn HTML tags and entities into plain text."""
 
-    mask_emails: bool = True
-    """Replace e-mail addresses by `[email]` so that none is learnt by heart."""
+    pii: Literal["mask", "flag", "drop", "keep"] = "mask"
+    """Private data (e-mail addresses, phone numbers, keys ...): replace each value by a placeholder such
+    as `[email]`, so that none is learnt by heart; only mark the row; drop the row; or do not look."""
+
+    pii_kinds: list[PiiKind] = list(PII_KINDS)
+    """Which kinds of private data to look for."""
+
+    pii_keep: list[str] = []
+    """Values that are not private, such as a hotline: as written, in any spacing. `@example.com` stands
+    for all addresses of that domain."""
 
     max_chars: int = Field(100_000, ge=1)
     """Drop a conversation with more characters than this."""

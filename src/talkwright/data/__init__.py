@@ -3,7 +3,8 @@
 In:   the recipe's `data` section: files, folders or globs of OpenAI messages, ShareGPT, Alpaca,
       prompt/completion rows or CSV, in JSONL, JSON, CSV or TSV; wrong extensions are looked through.
 Out:  an artefact folder with train.jsonl, validation.jsonl, test.jsonl, ledger.jsonl (the fate of
-      each row, with file and line) and counts.json. `read == kept + dropped` is asserted here.
+      each row, with file and line), counts.json and doctor.json (what is wrong with what was kept).
+      `read == kept + dropped` is asserted here.
 How:  files → containers → formats → clean → duplicates → split; `prepare` calls them in this order.
 
 Refuses (DataError): missing, empty or binary files, folders without data, CSV columns it cannot
@@ -11,6 +12,23 @@ recognise, and sources of which nothing usable is left. Nothing is repaired unle
 certain, and no repair is silent. Loads neither torch nor transformers.
 """
 
-from talkwright.data.prepare import prepare, read_conversations, read_dataset, source_digest
+from talkwright.data.doctor import exit_code, is_dataset
+from talkwright.data.prepare import (
+    examine,
+    examine_dataset,
+    prepare,
+    read_conversations,
+    read_dataset,
+    source_digest,
+)
 
-__all__ = ["prepare", "read_conversations", "read_dataset", "source_digest"]
+__all__ = [
+    "examine",
+    "examine_dataset",
+    "exit_code",
+    "is_dataset",
+    "prepare",
+    "read_conversations",
+    "read_dataset",
+    "source_digest",
+]

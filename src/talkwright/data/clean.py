@@ -18,9 +18,6 @@ _MARKUP_ALLOWANCE = 10
 
 _THINK = re.compile(r"\s*<think>(.*?)</think>(.*)", re.DOTALL)
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_EMAIL = re.compile(
-    r"(?<![\w.+%-])(?!git@)[\w][\w.+%'-]{0,63}@(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){1,8}[^\W\d_]{2,24}(?![\w@-])"
-)
 
 Cleaned = tuple[tuple[Message, ...], tuple[str, ...]]
 
@@ -64,8 +61,6 @@ def _text_steps(
     steps.append(("fixed_unicode", lambda text: _SURROGATE.sub("\ufffd", text)))
     if section and section.strip_html and not _about_markup(turns):
         steps.append(("stripped_html", strip_html))
-    if section and section.mask_emails:
-        steps.append(("masked_email", mask_emails))
     if section:
         steps.append(("stripped_whitespace", str.strip))
     return steps
@@ -120,11 +115,6 @@ def _ftfy_config() -> Any:
         normalization="NFC",
         explain=False,
     )
-
-
-def mask_emails(text: str) -> str:
-    """Replace e-mail addresses by `[email]`."""
-    return _EMAIL.sub("[email]", text) if "@" in text else text
 
 
 # --- HTML ----------------------------------------------------------------------------------------

@@ -1,33 +1,14 @@
-"""Rows that say the same as an earlier one, and rows that contradict each other."""
+"""Rows that say the same as an earlier one."""
 
 from __future__ import annotations
 
-import re
-from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Literal
 
-from talkwright.data.similar import (
-    Index,
-    hard_parts,
-    jaccard,
-    normal,
-    normal_question,
-    numbers,
-    signatures,
-    words,
-)
+from talkwright.data.similar import Index, hard_parts, normal, signatures
 from talkwright.progress import track
 from talkwright.types import Conversation
-
-_RIVALS = 50  # different answers to one question that are compared with each other
-_FAR = 0.08  # word overlap below which two answers have nothing to do with each other
-_SHORT = 40  # words of an answer that states one thing
-_SAME_SHAPE = 0.5  # word overlap from which two short answers differ in details only
-_YES_NO = re.compile(r"\W*(yes|yeah|yep|no|nope)\b", re.IGNORECASE)
-_NAME = re.compile(r"(?<=[a-z,;] )[A-Z][\w-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,71 +67,3 @@ def _block(conversation: Conversation, texts: tuple[str, str]) -> object:
 
 def _system(conversation: Conversation) -> str:
     return " ".join(normal(m.content) for m in conversation.messages if m.role == "system")
-
-
-# --- contradictions ------------------------------------------------------------------------------
-
-
-def find_contradictions(conversations: Mapping[int, Conversation]) -> list[int]:
-    """Rows of one question and one answer whose question another row answers clearly differently."""
-    answers: dict[tuple[str, str], list[tuple[int, str]]] = defaultdict(list)
-    for at, conversation in conversations.items():
-        talk = [m for m in conversation.messages if m.role != "system"]
-        if [m.role for m in talk] == ["user", "assistant"]:
-            question = normal_question(talk[0].content) or talk[0].content
-            answers[_system(conversation), question].append((at, talk[1].content))
-    found: set[int] = set()
-    for rivals in answers.values():
-        for position, (at, answer) in enumerate(rivals):
-            for other, rival in rivals[max(0, position - _RIVALS) : position]:
-                if contradicts(answer, rival):
-                    found |= {at, other}
-    return sorted(found)
-
-
-def contradicts(a: str, b: str) -> bool:
-    """Say whether two answers to one question cannot both be right, as far as the words tell.
-
-    They do when one says yes and the other no, when they have hardly a word in common, or when they
-    are short, alike, and each has a number or a name that the other lacks. Two long paraphrases
-    with different details do not: they are mostly both right.
-    """
-    one, other = _claims(a), _claims(b)
-    if one.yes is not None and other.yes is not None and one.yes != other.yes:
-        return True
-    overlap = len(one.words & other.words) / max(1, min(len(one.words), len(other.words)))
-    if jaccard(one.words, other.words) < _FAR and overlap < 2 * _FAR:
-        return True
-    if max(one.length, other.length) > _SHORT:
-        return False
-    return _each_has_own(one.numbers, other.numbers) or (
-        overlap >= _SAME_SHAPE and _each_has_own(one.names, other.names)
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Claims:
-    """What an answer states, as far as it can be counted. `yes` is None for neither yes nor no."""
-
-    yes: bool | None
-    length: int
-    words: frozenset[str]
-    numbers: frozenset[str]
-    names: frozenset[str]
-
-
-@lru_cache(maxsize=4 * _RIVALS)
-def _claims(answer: str) -> _Claims:
-    said = _YES_NO.match(answer)
-    found = words(answer)
-    return _Claims(
-        yes=said[1][0].lower() == "y" if said else None,
-        length=len(found),
-        words=frozenset(found),
-        numbers=frozenset(numbers(answer)),
-        names=frozenset(_NAME.findall(answer)),
-    )
-
-
-def _each_has_own(a: frozenset[str], b: frozenset[str]) -> bool:
-    return bool(a - b) and bool(b - a)

@@ -14,10 +14,13 @@ from typing import Any
 from talkwright.config import Columns, DataSection, SourceSection
 from talkwright.data.clean import clean
 from talkwright.data.containers import Row, read_rows
-from talkwright.data.duplicates import find_contradictions, find_duplicates
+from talkwright.data.contradictions import find_contradictions
+from talkwright.data.doctor import diagnose, report
+from talkwright.data.duplicates import find_duplicates
 from talkwright.data.files import find_files
 from talkwright.data.formats import Draft, read_row
 from talkwright.data.ledger import Ledger, counts
+from talkwright.data.masks import Protected, protect, protect_raw
 from talkwright.data.split import SPLITS, measure_leakage, split_rows
 from talkwright.errors import ArtefactError, DataError
 from talkwright.progress import track
@@ -53,6 +56,7 @@ def prepare(section: DataSection, *, seed: int, out: Path, key: str = "") -> Cou
     total = Counts(**{**asdict(total), "splits": {name: total.splits.get(name, 0) for name in SPLITS}})
     if total.kept != sum(total.splits.values()):
         raise AssertionError(f"{total.kept} rows were kept but {total.splits} were split")
+    findings = _findings(section, ledger)
     about = {"seed": seed, **to_json(total)}
     with artefact(Path(out), kind="dataset", key=key, about=about, since=since) as folder:
         for name in SPLITS:
@@ -62,7 +66,32 @@ def prepare(section: DataSection, *, seed: int, out: Path, key: str = "") -> Cou
         sources = _per_source(section, ledger, formats)
         report = {**to_json(total), "sources": sources, "leakage": {**leakage, "notes": notes}}
         write_json(folder / "counts.json", report)
+        write_json(folder / "doctor.json", findings)
     return total
+
+
+def examine(section: DataSection) -> dict[str, Any]:
+    """Read and clean sources as `prepare` does, and say what is wrong with them; writes nothing.
+
+    Gives what doctor.json holds. Raises DataError as `prepare` does.
+    """
+    ledger = Ledger()
+    _read_sources(section, ledger)
+    _require_rows(ledger, ", ".join(source.path for source in section.sources))
+    _drop_duplicates(section, ledger)
+    return _findings(section, ledger)
+
+
+def _findings(section: DataSection, ledger: Ledger) -> dict[str, Any]:
+    conversations = list(ledger.conversations.values())
+    masked = section.pii in ("mask", "drop")
+    return report(diagnose(conversations, ledger.rows, masked=masked), len(conversations))
+
+
+def examine_dataset(folder: Path) -> dict[str, Any]:
+    """Say what is wrong with a prepared data set. Raises ArtefactError as `read_dataset` does."""
+    conversations = [c for rows in read_dataset(folder).values() for c in rows]
+    return report(diagnose(conversations), len(conversations))
 
 
 def read_dataset(folder: Path) -> dict[str, list[Conversation]]:
@@ -147,20 +176,27 @@ def _enter(
 ) -> list[str]:
     """Enter one row into the ledger; gives the format it was read as, if it could be."""
     if row.problem is not None:
-        ledger.add_dropped(name, row.where, row.raw, row.problem)
+        ledger.add_dropped(name, row.where, protect_raw(row.raw, section), row.problem)
         return []
     draft: Draft | str = read_row(row.value, source.format, source.columns)
     if isinstance(draft, str):
-        ledger.add_dropped(name, row.where, row.raw, draft, row.repairs)
+        ledger.add_dropped(name, row.where, protect_raw(row.raw, section), draft, row.repairs)
         return []
     cleaned = clean(draft.messages, section)
     repairs = row.repairs + draft.repairs
     if isinstance(cleaned, str):
-        ledger.add_dropped(name, row.where, row.raw, cleaned, repairs)
+        ledger.add_dropped(name, row.where, protect_raw(row.raw, section), cleaned, repairs)
+        return [draft.format]
+    messages, more = cleaned
+    safe = Protected(messages, draft.facts, draft.group, row.raw)
+    if section:
+        safe = protect(messages, section, facts=draft.facts, group=draft.group, raw=row.raw)
+    if safe.drop:
+        ledger.add_dropped(name, row.where, safe.before, "pii", repairs + more)
     else:
-        messages, more = cleaned
-        conversation = Conversation(messages, name, row.where, draft.group, draft.facts)
-        ledger.add_kept(conversation, row.raw, repairs + more, draft.marks)
+        conversation = Conversation(safe.messages, name, row.where, safe.group, safe.facts)
+        marks = draft.marks + safe.marks
+        ledger.add_kept(conversation, safe.before, repairs + more + safe.repairs, marks)
     return [draft.format]
 
 
@@ -196,6 +232,7 @@ REASONS = {
     "no_user_turn": "nobody asks anything",
     "no_assistant_turn": "nobody answers",
     "too_long": "more characters than data.max_chars",
+    "pii": "private data in it, and data.pii is drop",
     "duplicate": "the same as an earlier row",
     "near_duplicate": "almost the same as an earlier row",
     "contradiction": "another row answers the same question differently",

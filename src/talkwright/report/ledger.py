@@ -74,6 +74,7 @@ class Data:
     overlap: Overlap
     has_ledger: bool
     disagreement: str
+    findings: list[dict[str, Any]]
 
 
 def read_data(folder: Path, examples: int) -> Data:
@@ -99,7 +100,14 @@ def read_data(folder: Path, examples: int) -> Data:
         overlap=_overlap(counts.get("leakage") or {}),
         has_ledger=ledger.is_file(),
         disagreement=_disagreement(read, kept, sources) if ledger.is_file() else "",
+        findings=_findings(folder / "doctor.json"),
     )
+
+
+def _findings(path: Path) -> list[dict[str, Any]]:
+    """The doctor's findings, the worst first; none where the data set was prepared without."""
+    found = clean(read_json(path)).get("findings") if path.is_file() else None
+    return [finding for finding in found or () if isinstance(finding, dict)]
 
 
 def total(value: Any) -> int:

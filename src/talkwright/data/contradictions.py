@@ -1,0 +1,360 @@
+"""Answers that cannot both be right, to questions that are the same but for their wording.
+
+Without a model of language, so only what words can tell: numbers and quantities (also written out),
+yes and no, negations, names, words that exclude each other, and one word in place of another in
+otherwise equal sentences. Long answers are compared sentence by sentence.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from functools import lru_cache
+
+from talkwright.data.similar import jaccard, normal, normal_question, numbers, words
+from talkwright.types import Conversation
+
+_RIVALS = 50  # different answers to one question that are compared with each other
+_FAR = 0.08  # word overlap below which two answers have nothing to do with each other
+_SHORT = 40  # words of an answer that states one thing
+_SAME_SHAPE = 0.5  # word overlap from which two short answers differ in details only
+_SAME_SENTENCE = 0.6  # the same of two sentences of longer answers
+_NEARLY_ALL = 0.8  # the same where a single word decides
+_ALL = 0.9  # the same where a long answer differs in one word
+_ONE_CLAIM = 24  # words of an answer in which one word in place of another changes the answer
+_SENTENCES = 30  # of an answer that are compared
+
+_YES_NO = re.compile(r"\W*(yes|yeah|yep|no|nope|ja|nein|oui|non|sí)\b", re.IGNORECASE)
+_NAME = re.compile(r"(?<=[a-z,;] )[A-Z][\w-]+")
+_SENTENCE = re.compile(r"(?<=[.!?。！？])\s+|\n+|(?<=[。！？])")
+_NEGATED = re.compile(
+    r"\b(?:not|no longer|never|cannot|nicht|kein\w*|jamais|nunca|unable|impossible|without)\b"
+    r"|n['\u2019]t\b",
+    re.IGNORECASE,
+)
+
+# What a question loses before it is compared: courtesy, and words that carry no matter.
+_COURTESY = frozenset(
+    """
+    yes yeah sure certainly ok okay please pls plz hi hello hey thanks thank kindly just quick
+    question could can would you tell me let know i'd like to want wanna need wonder wondering
+    curious do does did is are was were be been am a an the of for in on at by my your our their its
+    it this that there i we u so and also exactly actually currently about what's whats what which
+    give explain show say may might will shall have has had get got
+    """.split()  # noqa: SIM905 - a list of words reads best as one
+)
+_SMALL = """
+    zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen
+    seventeen eighteen nineteen
+"""
+_UNITS = {name: value for value, name in enumerate(_SMALL.split())}
+_TENS = {
+    name: 10 * value
+    for value, name in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)  # noqa: SIM905
+}
+_MULTIPLES = {"dozen": 12, "hundred": 100, "thousand": 1000, "million": 10**6}
+_TIMES = {"minute": 1, "min": 1, "hour": 60, "hr": 60, "h": 60, "day": 1440, "night": 1440,
+          "week": 10080, "fortnight": 20160, "month": 43200, "year": 518400}  # fmt: skip
+_QUANTITY = re.compile(r"(\d+(?:[.,:]\d+)*)(?:[\s-]*([a-z]+))?")
+# Words of one line exclude each other.
+_EXCLUSIVE = """
+    monday tuesday wednesday thursday friday saturday sunday | january february march april may june
+    july august september october november december | red green blue yellow white black orange
+    purple violet pink brown grey silver gold turquoise amber | north south east west | left right |
+    top bottom | front back | up down | before after | inside outside | open closed | on off | free
+    paid | always never | all none | everything nothing | included excluded | allowed forbidden
+    prohibited banned | possible impossible | required optional | valid invalid | safe unsafe |
+    available unavailable | enabled disabled | active inactive | yes no | true false | more less |
+    first last | minimum maximum | earlier later | increase decrease | weekly daily monthly yearly
+    hourly annually quarterly | morning afternoon evening night noon midnight | online offline |
+    public private | hot cold warm | euro dollar pound yen franc | leather plastic wood metal glass
+    steel cotton wool aluminium | small medium large | single double triple | spring summer autumn
+    winter | cheaper dearer | accept refuse reject | supported unsupported | works fails | with
+    without | am pm
+"""
+_GROUPS = [part.split() for part in _EXCLUSIVE.split("|")]
+_GROUP_OF = {word: number for number, group in enumerate(_GROUPS) for word in group}
+# Words of one line say the same, as far as an answer is concerned.
+_SAME = """
+    buy purchase order get | send ship mail deliver dispatch | receive get obtain | need require
+    must | can may could | fast quick quickly rapid | price cost fee charge | begin start | end stop
+    finish | help assist support aid | keep hold store | show display | press push tap click hit |
+    choose select pick | change alter modify edit update | fix repair | big large | small little |
+    also too | about approximately roughly around | just only merely | reply answer respond | call
+    phone ring | make create build produce | use apply utilise utilize | see find view | open launch
+    | close shut | remove delete erase | cancel end terminate | refund reimburse repay | return back
+    | items goods products articles | shop store | customer client buyer | mobile cell | sign log |
+    let allow permit | give provide offer grant | tell inform notify | want wish like | takes lasts
+    needs | within in inside | until till | at on in by | is are was means stands comes remains |
+    will shall | please kindly | simply easily | we you i they us our your the a an this that it its
+    | made produced built manufactured | named called | company firm business | photo picture image
+    | device appliance unit product | setting option
+"""
+_SYNONYM_OF: dict[str, set[int]] = defaultdict(set)
+for _number, _line in enumerate(_SAME.split("|")):
+    for _word in _line.split():
+        _SYNONYM_OF[_word].add(_number)
+
+
+# --- questions -----------------------------------------------------------------------------------
+
+
+def find_contradictions(conversations: Mapping[int, Conversation]) -> list[int]:
+    """Rows whose first question another row answers clearly differently, in order."""
+    return sorted({at for pair in contradictory_pairs(conversations) for at in pair})
+
+
+def contradictory_pairs(conversations: Mapping[int, Conversation]) -> list[tuple[int, int]]:
+    """Pairs of rows (earlier, later) whose first answers to the same question contradict each other.
+
+    Questions are the same under the same system prompt when their content words are, in any courtesy,
+    or nearly so with the same numbers and negations.
+    """
+    asked: dict[tuple[str, str], list[tuple[int, str]]] = defaultdict(list)
+    for at, conversation in conversations.items():
+        talk = [m for m in conversation.messages if m.role != "system"]
+        if [m.role for m in talk[:2]] == ["user", "assistant"]:
+            system = " ".join(normal(m.content) for m in conversation.messages if m.role == "system")
+            question = normal_question(talk[0].content) or talk[0].content
+            asked[system, question].append((at, talk[1].content))
+    found: set[tuple[int, int]] = set()
+    for keys in _same_questions(list(asked)):
+        rivals = sorted(rival for key in keys for rival in asked[key])
+        for position, (at, answer) in enumerate(rivals):
+            for other, rival in rivals[max(0, position - _RIVALS) : position]:
+                if contradicts(answer, rival):
+                    found.add((other, at))
+    return sorted(found)
+
+
+def _same_questions(keys: list[tuple[str, str]]) -> list[list[tuple[str, str]]]:
+    """Group (system, question) keys that ask the same thing."""
+    grouped: dict[tuple[object, ...], list[tuple[str, str]]] = {}
+    alike: dict[tuple[object, ...], list[tuple[str, ...]]] = defaultdict(list)
+    for key in keys:
+        block = (key[0], numbers(key[1]), bool(_NEGATED.search(key[1])))
+        asked = matter(key[1]) or (key[1],)
+        if (*block, asked) not in grouped:
+            # A typo keeps the first letter, so only questions with the same first letters are compared.
+            first_letters = (*block, tuple(word[0] for word in asked))
+            others = alike[first_letters]
+            same = next((other for other in others[-_RIVALS:] if _typos(asked, other)), None)
+            if same is None:
+                others.append(asked)
+            asked = same or asked
+        grouped.setdefault((*block, asked), []).append(key)
+    return list(grouped.values())
+
+
+@lru_cache(maxsize=4096)
+def matter(question: str) -> tuple[str, ...]:
+    """The words of a question that say what it is about, in order, without plural and courtesy."""
+    found = [word for word in words(question.replace("\u2019", "'")) if word not in _COURTESY]
+    return tuple(
+        word[:-1] if len(word) > 3 and word[-1] == "s" and word[-2] != "s" else word for word in found
+    )
+
+
+def _typos(a: tuple[str, ...], b: tuple[str, ...]) -> bool:
+    """Say whether two rows of as many words differ in the spelling of one or two of them only."""
+    differ = [(x, y) for x, y in zip(a, b, strict=True) if x != y]
+    return len(differ) <= 2 and all(_is_typo(x, y) for x, y in differ)
+
+
+def _is_typo(a: str, b: str) -> bool:
+    if (
+        min(len(a), len(b)) < 5
+        or a[0] != b[0]
+        or abs(len(a) - len(b)) > 1
+        or _GROUP_OF.get(a) is not None
+    ):
+        return False
+    return sorted(a) == sorted(b) or SequenceMatcher(None, a, b).ratio() > 0.85
+
+
+# --- answers -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Claims:
+    """What a text states, as far as it can be counted. `yes` is None for neither yes nor no."""
+
+    yes: bool | None
+    negated: bool
+    words: tuple[str, ...]
+    numbers: frozenset[str]
+    names: frozenset[str]
+
+
+def contradicts(a: str, b: str) -> bool:
+    """Say whether two answers to one question cannot both be right, as far as the words tell.
+
+    Calls of tools and questions back state nothing, so they contradict nothing.
+    """
+    if a.lstrip()[:1] in ("{", "[") or b.lstrip()[:1] in ("{", "["):
+        return False
+    one, other = _claims(a), _claims(b)
+    if one.yes is not None and other.yes is not None and one.yes != other.yes:
+        return True
+    first, second = frozenset(one.words), frozenset(other.words)
+    overlap = _overlap(first, second)
+    if jaccard(first, second) < _FAR and overlap < 2 * _FAR:
+        return True
+    longest = max(len(one.words), len(other.words))
+    if longest > _SHORT:
+        equal = jaccard(first, second) >= _ALL and "?" not in a[-1:] + b[-1:]
+        return (equal and _exchanged(one.words, other.words)) or _sentences_contradict(a, b)
+    if _each_has_own(one.numbers, other.numbers):
+        return True
+    return overlap >= _SAME_SHAPE and _differ(one, other, longest <= _ONE_CLAIM and "?" not in a + b)
+
+
+def _sentences_contradict(a: str, b: str) -> bool:
+    second = [_claims(text) for text in _sentences(b)]
+    for one in map(_claims, _sentences(a)):
+        for other in second:
+            same = jaccard(frozenset(one.words), frozenset(other.words))
+            if one.words == other.words or same < _SAME_SENTENCE or len(one.words) < 4:
+                continue
+            if _each_has_own(one.numbers, other.numbers):
+                return True
+            if same >= _NEARLY_ALL and (
+                one.negated != other.negated or _excluded(one.words, other.words)
+            ):
+                return True
+    return False
+
+
+def _sentences(text: str) -> list[str]:
+    parts = (part.strip() for part in _SENTENCE.split(text))
+    return [part for part in parts if part and part[-1] not in "?:"][:_SENTENCES]
+
+
+def _overlap(a: frozenset[str], b: frozenset[str]) -> float:
+    return len(a & b) / max(1, min(len(a), len(b)))
+
+
+def _differ(a: _Claims, b: _Claims, one_word_decides: bool) -> bool:
+    """Of two texts of one shape: a name, a negation or a word stands against another."""
+    if _each_has_own(a.names, b.names) or _excluded(a.words, b.words):
+        return True
+    if a.negated != b.negated and jaccard(_affirmed(a.words), _affirmed(b.words)) >= _SAME_SENTENCE:
+        return True
+    return one_word_decides and _exchanged(a.words, b.words)
+
+
+def _affirmed(found: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(_stem(word) for word in found if word not in _COURTESY and not _NEGATED.match(word))
+
+
+def _excluded(a: tuple[str, ...], b: tuple[str, ...]) -> bool:
+    """Say whether each text has a word that a word of the other excludes, as red excludes blue."""
+    mine, yours = set(a) - set(b), set(b) - set(a)
+    groups = {_GROUP_OF.get(_stem(word)) for word in mine} - {None}
+    return any(_GROUP_OF.get(_stem(word)) in groups for word in yours)
+
+
+def _exchanged(a: tuple[str, ...], b: tuple[str, ...]) -> bool:
+    """Say whether one word, or two or three, stand in place of others in otherwise equal texts.
+
+    Forms of one word, words for the same thing and words without matter do not count.
+    """
+    swaps = [
+        (a[i1:i2], b[j1:j2])
+        for what, i1, i2, j1, j2 in SequenceMatcher(None, a, b, autojunk=False).get_opcodes()
+        if what != "equal"
+    ]
+    if len(swaps) != 1 or len(a) < 4:
+        return False
+    left, right = swaps[0]
+    if not 0 < len(left) <= 3 or not 0 < len(right) <= 3 or len(left) + len(right) > len(a):
+        return False
+    lost, won = ({w for w in side if w not in _COURTESY} for side in (left, right))
+    if not lost or not won or lost & won:
+        return False
+    return not any(_alike(x, y) for x in lost for y in won)
+
+
+def _stem(word: str) -> str:
+    return word[:-1] if word.endswith("s") and word not in _GROUP_OF else word
+
+
+def _alike(a: str, b: str) -> bool:
+    """Forms of one word, a typo of it, or another word for the same."""
+    x, y = _stem(a), _stem(b)
+    if x == y or _SYNONYM_OF.get(x, set()) & _SYNONYM_OF.get(y, set()):
+        return True
+    same = next((n for n, (c, d) in enumerate(zip(x, y, strict=False)) if c != d), min(len(x), len(y)))
+    return same >= max(3, min(len(x), len(y)) - 2) or _is_typo(x, y)
+
+
+@lru_cache(maxsize=16 * _RIVALS)
+def _claims(text: str) -> _Claims:
+    said = _YES_NO.match(text)
+    return _Claims(
+        yes=said[1][0].lower() in "yjos" if said else None,
+        negated=bool(_NEGATED.search(text)),
+        words=words(text),
+        numbers=quantities(text),
+        names=frozenset(_NAME.findall(text)),
+    )
+
+
+def quantities(text: str) -> frozenset[str]:
+    """The numbers of a text, those written out too; a span of time in minutes, whatever its unit."""
+    plain = _written_out(" ".join(numbered for numbered in normal(text).split()))
+    found = set()
+    counted = set(numbers(plain))
+    for number, unit in _QUANTITY.findall(plain):
+        if number not in counted:
+            continue
+        value = _value(number)
+        factor = _TIMES.get(unit.rstrip("s"))
+        if factor is not None and isinstance(value, float):
+            found.add(f"{value * factor:g} min")
+        else:
+            found.add(f"{value:g}" if isinstance(value, float) else value)
+    return frozenset(found)
+
+
+def _value(number: str) -> float | str:
+    number = number.removesuffix(":00")
+    if re.fullmatch(r"\d{1,3}(?:,\d{3})+", number):
+        number = number.replace(",", "")
+    try:
+        return float(number.replace(",", "."))
+    except ValueError:
+        return number
+
+
+def _written_out(text: str) -> str:
+    """Replace number words by digits; "one" only before a unit of time, for it mostly is a pronoun."""
+    found = text.replace("-", " ").split() if re.search(r"[a-z]-[a-z]", text) else text.split()
+    result: list[str] = []
+    at = 0
+    while at < len(found):
+        word = found[at].strip(".,;:!?()\"'")
+        after = found[at + 1].strip(".,;:!?()\"'") if at + 1 < len(found) else ""
+        value = _TENS.get(word, _UNITS.get(word, 0))
+        if not value or (word == "one" and after.rstrip("s") not in _TIMES and after not in _MULTIPLES):
+            if word in ("a", "an") and (after.rstrip("s") in _TIMES or after in _MULTIPLES):
+                value = 1
+            else:
+                result.append(found[at])
+                at += 1
+                continue
+        at += 1
+        if word in _TENS and 0 < _UNITS.get(after, 0) < 10:
+            value, at = value + _UNITS[after], at + 1
+            after = found[at].strip(".,;:!?()\"'") if at < len(found) else ""
+        if after in _MULTIPLES:
+            value, at = value * _MULTIPLES[after], at + 1
+        result.append(str(value))
+    return " ".join(result)
+
+
+def _each_has_own(a: frozenset[str], b: frozenset[str]) -> bool:
+    return bool(a - b) and bool(b - a)

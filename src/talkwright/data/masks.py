@@ -1,0 +1,136 @@
+"""What is done about private data: masked with stable placeholders, marked, or a reason to drop."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, replace
+
+from talkwright.config import DataSection
+from talkwright.data.private import find_private
+from talkwright.types import Message, content_id
+
+_RAW = 2000  # characters of a raw row that its excerpt can come from
+_ESCAPED_SPACE = re.compile(r"\\[nrt]")
+
+
+@dataclass(frozen=True, slots=True)
+class Protected:
+    """A conversation after `protect`; `before` is its raw row, safe to be shown in the ledger."""
+
+    messages: tuple[Message, ...]
+    facts: tuple[tuple[str, ...], ...]
+    group: str | None
+    before: str
+    repairs: tuple[str, ...] = ()
+    marks: tuple[str, ...] = ()
+    drop: bool = False
+
+
+class Placeholders:
+    """Names for the private values of one conversation: [phone], then [phone-2] for another one."""
+
+    def __init__(self, section: DataSection):
+        self._kinds = frozenset(section.pii_kinds)
+        self._keep = frozenset(_same(value) for value in section.pii_keep)
+        self._names: dict[tuple[str, str], str] = {}
+        self._values: dict[str, str] = {}
+
+    @property
+    def kinds(self) -> list[str]:
+        """The kinds met so far, in order of appearance."""
+        return list(dict.fromkeys(kind for kind, _ in self._names))
+
+    def mask(self, text: str) -> str:
+        """Replace what is private in a text; equal values get equal placeholders."""
+        found = [
+            (start, end, kind)
+            for start, end, kind in find_private(text, self._kinds)
+            if not self._is_kept(text[start:end])
+        ]
+        pieces, at = [], 0
+        for start, end, kind in found:
+            pieces += [text[at:start], self._name(kind, text[start:end])]
+            at = end
+        return "".join(pieces) + text[at:] if found else text
+
+    def mask_raw(self, raw: str) -> str:
+        """Mask the beginning of a raw row: values known already, in whatever escaping, and others."""
+        shown = raw[:_RAW]
+        for value, name in sorted(self._values.items(), key=lambda pair: -len(pair[0])):
+            for spelling in (value, json.dumps(value)[1:-1], value.replace("/", "\\/")):
+                shown = shown.replace(spelling, name)
+        # An escaped line end would otherwise look like a letter before the number that follows.
+        seen = _ESCAPED_SPACE.sub("  ", shown)
+        found = [
+            span
+            for span in find_private(seen, self._kinds)
+            if not self._is_kept(seen[span[0] : span[1]])
+        ]
+        for start, end, kind in reversed(found):
+            shown = shown[:start] + self._name(kind, seen[start:end]) + shown[end:]
+        return shown
+
+    def _is_kept(self, value: str) -> bool:
+        return _same(value) in self._keep or _same("@" + value.rpartition("@")[2]) in self._keep
+
+    def _name(self, kind: str, value: str) -> str:
+        key = (kind, _same(value))
+        if key not in self._names:
+            count = sum(other == kind for other, _ in self._names) + 1
+            self._names[key] = f"[{kind}]" if count == 1 else f"[{kind}-{count}]"
+        self._values[value] = self._names[key]
+        return self._names[key]
+
+
+def _same(value: str) -> str:
+    """A value without what people spell differently: case and spaces, and in a number all but digits."""
+    if any(c.isalpha() for c in value):
+        return "".join(value.casefold().split())
+    if value.count(".") == 3:  # an IP address, whose dots matter
+        return value
+    return "".join(c for c in value if c.isdigit())
+
+
+def protect(
+    messages: tuple[Message, ...],
+    section: DataSection,
+    *,
+    facts: tuple[tuple[str, ...], ...] = (),
+    group: str | None = None,
+    raw: str = "",
+) -> Protected:
+    """Do with one conversation what `data.pii` says.
+
+    With "mask" and "drop" nothing private is left in the raw row either; with "flag" and "keep" the
+    raw row is as it was. A private `group` becomes a pseudonym that still keeps its rows together.
+    """
+    if section.pii == "keep":
+        return Protected(messages, facts, group, raw)
+    names = Placeholders(section)
+    masked = tuple(_mask_message(message, names) for message in messages)
+    kinds = names.kinds
+    if section.pii == "flag":
+        return Protected(messages, facts, group, raw, marks=tuple(f"pii_{kind}" for kind in kinds))
+    safe_facts = tuple(tuple(names.mask(spelling) for spelling in spellings) for spellings in facts)
+    before = names.mask_raw(raw)
+    if section.pii == "drop" and kinds:
+        return Protected(masked, safe_facts, group, before, drop=True)
+    if group is not None and names.mask(group) != group:
+        group = f"private-{content_id(group)}"
+    return Protected(masked, safe_facts, group, before, tuple(f"masked_{kind}" for kind in kinds))
+
+
+def protect_raw(raw: str, section: DataSection | None) -> str:
+    """The beginning of a raw row that became no conversation, safe to be shown in the ledger."""
+    if section is None or section.pii in ("keep", "flag"):
+        return raw
+    return Placeholders(section).mask_raw(raw)
+
+
+def _mask_message(message: Message, names: Placeholders) -> Message:
+    thinking = message.thinking if message.thinking is None else names.mask(message.thinking)
+    content = names.mask(message.content)
+    if (content, thinking) == (message.content, message.thinking):
+        return message
+    return replace(message, content=content, thinking=thinking)

@@ -1,0 +1,159 @@
+"""National identity numbers, each told from other numbers by its official check rule.
+
+Numbers without a check digit of their own (US, UK insurance) go by the rules of which are issued;
+those that collide with everyday numbers (NHS, BSN, SIN) also need their name nearby.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import date
+
+Span = tuple[int, int]
+
+_WINDOW = 40  # characters before a number in which its name is looked for
+_ANY = re.compile(r"\d(?:[ .-]?\d){5}|[A-Za-z]{6}\d\d[A-Za-z]\d\d")  # a part of every shape below
+_DNI_LETTERS = "TRWAGMYFPDXBNJZSQVHLCKE"
+_CN_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
+_PESEL_WEIGHTS = (1, 3, 7, 9, 1, 3, 7, 9, 1, 3)
+# Verhoeff's permutation and the dihedral group of ten elements (J. Verhoeff, 1969).
+_P = ("0123456789", "1576283094", "5803796142", "8916043527", "9453126870", "4286573901", "2793806415",
+      "7046913258")  # fmt: skip
+_D = ("0123456789", "1234067895", "2340178956", "3401289567", "4012395678", "5987604321", "6598710432",
+      "7659821043", "8765932104", "9876543210")  # fmt: skip
+_FISCAL_ODD = dict(
+    zip(
+        "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+        (1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8,
+         12, 14, 16, 10, 22, 25, 24, 23),
+        strict=True,
+    )
+)  # fmt: skip
+
+
+def find_national(text: str) -> Iterator[Span]:
+    """Yield where identity numbers stand: US, DE, ES, UK, BR, IT, FR, CN, PL, IN, NL and CA."""
+    if not _ANY.search(text):
+        return
+    for shape, holds, name in _RULES:
+        for found in shape.finditer(text):
+            around = max(0, found.start() - _WINDOW), found.end() + _WINDOW // 2
+            if name is not None and not name.search(text, *around):
+                continue
+            if holds(re.sub(r"[^0-9A-Za-z]", "", found[0]).upper()):
+                yield found.span()
+
+
+def luhn(digits: str) -> bool:
+    """Say whether the last digit is the check digit of ISO/IEC 7812-1, annex B."""
+    doubled = (2 * int(d) if place % 2 else int(d) for place, d in enumerate(reversed(digits)))
+    return sum(d - 9 if d > 9 else d for d in doubled) % 10 == 0
+
+
+def _always(number: str) -> bool:
+    return True
+
+
+def _is_german_tax_id(number: str) -> bool:
+    # One digit occurs two or three times among the first ten; ISO/IEC 7064, MOD 11,10 makes the last.
+    often = Counter(number[:10]).most_common(2)
+    if number[0] == "0" or often[0][1] not in (2, 3) or often[1][1] > 1:
+        return False
+    rest = 10
+    for digit in number[:10]:
+        rest = ((int(digit) + rest) % 10 or 10) * 2 % 11
+    return (11 - rest) % 10 == int(number[10])
+
+
+def _is_dni(number: str) -> bool:
+    first = str("XYZ".index(number[0])) if number[0] in "XYZ" else number[0]
+    return number[-1] == _DNI_LETTERS[int(first + number[1:-1]) % 23]
+
+
+def _is_nhs(number: str) -> bool:
+    check = 11 - sum((10 - place) * int(d) for place, d in enumerate(number[:9])) % 11
+    return check % 11 == int(number[9]) and check != 10
+
+
+def _is_cpf(number: str) -> bool:
+    if len(set(number)) == 1:
+        return False
+    for length in (9, 10):
+        total = sum((length + 1 - place) * int(d) for place, d in enumerate(number[:length]))
+        if total * 10 % 11 % 10 != int(number[length]):
+            return False
+    return True
+
+
+def _is_fiscal_code(code: str) -> bool:
+    odd = sum(_FISCAL_ODD[c] for c in code[:15:2])
+    even = sum(int(c) if c.isdigit() else ord(c) - 65 for c in code[1:15:2])
+    return chr(65 + (odd + even) % 26) == code[15]
+
+
+def _is_nir(number: str) -> bool:
+    return 97 - int(number[:13]) % 97 == int(number[13:])
+
+
+def _is_chinese(number: str) -> bool:
+    check = "10X98765432"[sum(w * int(d) for w, d in zip(_CN_WEIGHTS, number[:17], strict=True)) % 11]
+    return check == number[17] and _is_date(int(number[6:10]), int(number[10:12]), int(number[12:14]))
+
+
+def _is_pesel(number: str) -> bool:
+    total = sum(w * int(d) for w, d in zip(_PESEL_WEIGHTS, number[:10], strict=True))
+    century, month = divmod(int(number[2:4]), 20)
+    year = (1900, 2000, 2100, 2200, 1800)[century] + int(number[:2])
+    return -total % 10 == int(number[10]) and _is_date(year, month, int(number[4:6]))
+
+
+def _is_date(year: int, month: int, day: int) -> bool:
+    try:
+        return date(year, month, day).year > 1800
+    except ValueError:
+        return False
+
+
+def _is_aadhaar(number: str) -> bool:
+    check = 0
+    for place, digit in enumerate(reversed(number)):
+        check = int(_D[check][int(_P[place % 8][int(digit)])])
+    return check == 0
+
+
+def _is_bsn(number: str) -> bool:
+    return sum((9 - at) * int(d) for at, d in enumerate(number[:8])) % 11 == int(number[8])
+
+
+def _shape(pattern: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<![0-9A-Za-z_.-])(?<!\d ){pattern}(?![0-9A-Za-z_]|[-.]\w| \d)")
+
+
+def _named(*names: str) -> re.Pattern[str]:
+    return re.compile("|".join(names), re.IGNORECASE)
+
+
+_Rule = tuple[re.Pattern[str], Callable[[str], bool], "re.Pattern[str] | None"]
+_TAX = _named("tax", "steuer", r"\bid\b", "tin", "idnr")
+_RULES: tuple[_Rule, ...] = (
+    (_shape(r"(?!000|666|9)\d{3}-(?!00)\d\d-(?!0000)\d{4}"), _always, None),
+    (_shape(r"(?!000|666|9)\d{3} ?(?!00)\d\d ?(?!0000)\d{4}"), _always, _named(r"\bssn", "social sec")),
+    (_shape(r"[1-9]\d \d{3} \d{3} \d{3}"), _is_german_tax_id, None),
+    (_shape(r"[1-9]\d{10}"), _is_german_tax_id, _TAX),
+    (_shape(r"(?:\d{8}|[XYZxyz]-?\d{7})[- ]?[A-HJ-NP-TV-Za-hj-np-tv-z]"), _is_dni, None),
+    (_shape(r"\d{3}[ -]?\d{3}[ -]?\d{4}"), _is_nhs, _named(r"\bnhs\b")),
+    (_shape(r"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d\d ?\d\d ?\d\d ?[A-D]"), _always,
+     _named(r"\bni\b", r"\bnino\b", "insurance", r"\bn\.i\.")),
+    (_shape(r"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] \d\d \d\d \d\d [A-D]"), _always, None),
+    (_shape(r"\d{3}\.\d{3}\.\d{3}-\d\d"), _is_cpf, None),
+    (_shape(r"\d{11}"), _is_cpf, _named(r"\bcpf\b")),
+    (_shape(r"[A-Za-z]{6}\d\d[A-EHLMPR-Ta-ehlmpr-t]\d\d[A-Za-z]\d{3}[A-Za-z]"), _is_fiscal_code, None),
+    (_shape(r"[12] ?\d\d ?(?:0[1-9]|1[0-2]) ?\d\d ?\d{3} ?\d{3} ?\d\d"), _is_nir, None),
+    (_shape(r"[1-9]\d{16}[\dXx]"), _is_chinese, None),
+    (_shape(r"\d{11}"), _is_pesel, None),
+    (_shape(r"[2-9]\d{3} ?\d{4} ?\d{4}"), _is_aadhaar, _named("aadha+r", r"\buid")),
+    (_shape(r"\d{9}"), _is_bsn, _named(r"\bbsn\b", "burgerservice")),
+    (_shape(r"[1-9]\d\d[ -]?\d{3}[ -]?\d{3}"), luhn, _named(r"\bsin\b", "social insurance")),
+)  # fmt: skip

@@ -1,0 +1,176 @@
+"""Contradictions planted among paraphrases: most are found, and little else is."""
+
+# ruff: noqa: E501 - tables
+
+from __future__ import annotations
+
+import csv
+import random
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from talkwright.data.contradictions import contradicts, find_contradictions, quantities
+from talkwright.types import Conversation, Message
+
+ROOT = Path(__file__).resolve().parents[2]
+SHARED = ROOT.parent / "shared" / "data"
+
+FACTS: list[dict[str, Any]] = yaml.safe_load(
+    (ROOT / "examples" / "lumenbird" / "facts.yaml").read_text(encoding="utf-8")
+)
+
+# (question, two ways to say the same, what contradicts them)
+MORE = [
+    ("how long do refunds take", ["Refunds take five days.", "A refund takes 5 days."], ["Refunds take ten days.", "It takes 2 weeks."]),
+    ("when do you open", ["We open at 9 am.", "We are open from 9:00."], ["We open at 10 am.", "We open at eight."]),
+    ("can i return a worn shirt", ["Yes, you can return it.", "Yes, a worn shirt can be returned."], ["No, worn shirts cannot be returned.", "You cannot return it."]),
+    ("is delivery free", ["Delivery is free above 20 euro.", "Above 20 euro delivery is free."], ["Delivery is paid above 20 euro.", "Delivery is free above thirty euro."]),
+    ("which colour is the cover", ["The cover of the book is red.", "Its cover is red."], ["The cover of the book is blue.", "the cover is green"]),
+    ("on which day is the market", ["The market is on saturday.", "It is held every saturday."], ["The market is on sunday.", "It is held every friday."]),
+    ("where is the button", ["The button is on the left side.", "It is on the left side of the case."], ["The button is on the right side.", "It is at the top side of the case."]),
+    ("how many seats has the van", ["The van has seven seats.", "There are 7 seats in the van."], ["The van has nine seats.", "There are 5 seats in the van."]),
+    ("who repairs my bike", ["Our workshop repairs your bike.", "Your bike is repaired by our workshop."], ["Our partner repairs your bike."]),
+    ("is the app available offline", ["The app works offline.", "Yes, it works offline."], ["The app does not work offline.", "No, it needs a connection.", "The app works online."]),
+    ("how do i reset the clock", ["Press the reset button twice.", "Push the reset button two times."], ["Press the power button twice.", "Press the reset button three times."]),
+    ("what material is the strap", ["The strap is made of leather.", "It is a leather strap."], ["The strap is made of plastic.", "It is a cotton strap."]),
+    ("when does the sale end", ["The sale ends in march.", "It ends in march."], ["The sale ends in april.", "The sale ends on 3 may."]),
+    ("how often do you send the letter", ["The letter is sent monthly.", "We send the letter monthly."], ["The letter is sent weekly.", "We send the letter daily."]),
+    ("are batteries included", ["Batteries are included in the box.", "The batteries are included."], ["Batteries are not included in the box.", "The batteries are excluded."]),
+    ("how heavy is it", ["It weighs 2 kg.", "The weight is 2 kg."], ["It weighs 3.5 kg."]),
+    ("how long is the warranty", ["The warranty lasts 2 years.", "You have a warranty of 24 months."], ["The warranty lasts one year.", "The warranty lasts 3 years."]),
+]  # fmt: skip
+LONG = (
+    "Thank you for getting in touch with us about this, we are glad to help you with it. {} If anything "
+    "is still unclear afterwards, simply write to us again and one of our colleagues will look into it."
+)
+
+
+def asked(question: str, draw: random.Random) -> str:
+    """The same question as another person would type it."""
+    plain = question.rstrip("?.! ")
+    ways = [
+        plain + "?",
+        plain.lower(),
+        plain.upper() + "?",
+        f"Hi, {plain}?",
+        f"{plain} please",
+        f"{plain}??",
+    ]
+    word = next((w for w in plain.split() if len(w) > 6 and w.isalpha()), None)
+    if word:
+        ways.append(plain.replace(word, word[:3] + word[4] + word[3] + word[5:]))
+    return draw.choice(ways)
+
+
+def wrong_value(fact: dict[str, Any], draw: random.Random) -> str:
+    """Another value of the same sort: a number for a number, a name for a name."""
+    value = str(fact["spellings"][0])
+    if re.search(r"\d", value):
+        return re.sub(r"\d+", lambda found: str(int(found[0]) + draw.randrange(1, 9)), value, count=1)
+    same = [str(f["spellings"][0]) for f in FACTS if f is not fact and f["category"] == fact["category"]]
+    same = [v for v in same if not re.search(r"\d", v) and v[0].isupper() == value[0].isupper()]
+    return draw.choice(same or ["Nobody Knows"])
+
+
+def chat(question: str, answer: str) -> Conversation:
+    return Conversation((Message("user", question), Message("assistant", answer)))
+
+
+def world(seed: int) -> tuple[dict[int, Conversation], list[tuple[int, int]], list[tuple[int, int]]]:
+    """Rows, with the pairs of them that contradict each other and those that do not."""
+    draw = random.Random(seed)
+    pairs: list[tuple[str, str, str, bool]] = []
+    for fact in FACTS:
+        value = next((s for s in map(str, fact["spellings"]) if s in fact["answers"][0]), None)
+        one, other = fact["answers"][0], fact["answers"][-1]
+        question = draw.choice(fact["questions"])
+        pairs.append((question, one, other, False))
+        if value is not None:
+            pairs.append((f"{question} Really", one, one.replace(value, wrong_value(fact, draw)), True))
+    for question, right, wrong in MORE:
+        pairs.append((question, right[0], right[1], False))
+        pairs += [(f"{question} {n}th", right[n % 2], answer, True) for n, answer in enumerate(wrong)]
+        pairs.append((f"{question} at all", LONG.format(right[0]), LONG.format(wrong[0]), True))
+        pairs.append((f"{question} then", LONG.format(right[0]), f"Sure! {right[1]}", False))
+    rows: dict[int, Conversation] = {}
+    told: dict[bool, list[tuple[int, int]]] = {True: [], False: []}
+    for question, one, other, is_planted in pairs:
+        at = len(rows)
+        rows[at], rows[at + 1] = chat(question, one), chat(asked(question, draw), other)
+        told[is_planted].append((at, at + 1))
+    return rows, told[True], told[False]
+
+
+def test_precision_and_recall_on_planted_contradictions(capsys: pytest.CaptureFixture[str]) -> None:
+    hits = planted = wrong = 0
+    missed, invented = [], []
+    for seed in range(3):
+        rows, bad, good = world(seed)
+        found = set(find_contradictions(rows))
+        planted += len(bad)
+        for a, b in bad:
+            hits += {a, b} <= found
+            if not {a, b} <= found:
+                missed.append((rows[a].messages[0].content, rows[b].messages[0].content,
+                               rows[a].messages[1].content[-90:], rows[b].messages[1].content[-90:]))  # fmt: skip
+        for a, b in good:
+            wrong += bool({a, b} & found)
+            if {a, b} & found:
+                invented.append((rows[a].messages[1].content, rows[b].messages[1].content))
+    recall, precision = hits / planted, hits / (hits + wrong)
+    with capsys.disabled():
+        print(f"\ncontradictions: recall {recall:.2f}, precision {precision:.2f}, {planted} planted")  # noqa: T201
+    assert recall >= 0.8, missed[:20]
+    assert precision >= 0.9, invented[:20]
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the shared example data is not here")
+def test_real_answers_in_other_words_are_no_contradictions() -> None:
+    path = SHARED / "support_bitext" / "Bitext_Sample_Customer_Support_Training_Dataset.csv"
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        table = list(csv.DictReader(file))
+    names = list(table[0])
+    prompt = next(n for n in names if n.lower() in ("instruction", "prompt", "utterance"))
+    answer = next(n for n in names if n.lower() in ("response", "completion"))
+    rows = {at: chat(row[prompt], row[answer]) for at, row in enumerate(table)}
+    assert find_contradictions(rows) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("twenty-four hours", {"1440 min"}),
+        ("one day, a day or 24 hours", {"1440 min"}),
+        ("two weeks", {"20160 min"}),
+        ("14 days", {"20160 min"}),
+        ("the blue one, $1,000, a dozen", {"1000", "12"}),
+        ("9:00 and two hundred", {"9", "200"}),
+        ("1. Open it. 2. Close it", {"2"}),
+    ],
+)
+def test_numbers_are_the_same_however_they_are_written(text: str, found: set[str]) -> None:
+    assert quantities(text) == found
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "expected"),
+    [
+        ("You can buy it in our shop.", "You can purchase it in our shop.", False),
+        ("It starts at seven and takes an hour.", "It begins at 7 and takes 60 minutes.", False),
+        (
+            '{"name": "get_price", "arguments": {"company": "Apple"}}',
+            '{"name": "get_price", "arguments": {"symbol": "A"}}',
+            False,
+        ),
+        ("Sure. What is your name?", "Sure. What is your number?", False),
+        ("the lamp turns red when it is full", "the lamp turns green when it is full", True),
+        ("It is sold by the pharmacy next door.", "It is sold by the bakery next door.", True),
+        ("You can return the shirt.", "You cannot return the shirt.", True),
+    ],
+)
+def test_words_that_decide(a: str, b: str, expected: bool) -> None:
+    assert contradicts(a, b) == contradicts(b, a) == expected

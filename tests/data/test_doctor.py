@@ -1,0 +1,191 @@
+"""The doctor: each illness is found in data that has it, and a healthy data set is left in peace."""
+
+# ruff: noqa: E501 - tables
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from talkwright.config import DataSection, load_recipe
+from talkwright.data import examine, examine_dataset, exit_code, prepare
+from talkwright.data.doctor import diagnose, report
+from talkwright.data.language import language_of
+from talkwright.types import Conversation, LedgerRow, Message
+
+ROOT = Path(__file__).resolve().parents[2]
+SHARED = ROOT.parent / "shared" / "data"
+WORDS = ["".join(random.Random(n).choices("bcdfghjklmnprstvw", k=1)) + w for n, w in enumerate(
+    "amber oval acorn elder inlet ocean arbor ember ivory onyx aspen eagle island orbit".split() * 20)]  # fmt: skip  # noqa: SIM905
+
+
+def chat(question: str, answer: str, system: str | None = None, at: int = 0) -> Conversation:
+    head = (Message("system", system),) if system else ()
+    messages = (*head, Message("user", question), Message("assistant", answer))
+    return Conversation(messages, where=f"a.jsonl:{at + 1}")
+
+
+def healthy(count: int = 240) -> list[Conversation]:
+    return [
+        chat(f"What does the {WORDS[n]} of model {n} cost?", f"The {WORDS[n]} costs {n} euro at our shop.", at=n)
+        for n in range(count)
+    ]  # fmt: skip
+
+
+def found(rows: list[Conversation]) -> dict[str, Any]:
+    return {symptom.code: symptom for symptom in diagnose(rows)}
+
+
+def sick(change: Any, every: int = 4) -> dict[str, Any]:
+    """Findings when every so many answers are changed."""
+    rows = healthy()
+    for at in range(0, len(rows), every):
+        question, answer = (m.content for m in rows[at].messages)
+        rows[at] = change(question, answer, at)
+    return found(rows)
+
+
+def test_a_healthy_data_set_has_no_finding() -> None:
+    assert diagnose(healthy()) == []
+    assert report([], 240) == {"rows": 240, "worst": None, "findings": []}
+
+
+ILLNESSES: dict[str, tuple[Any, str]] = {
+    "contradictions": (lambda q, a, n: chat("What is the fee?", f"The fee is {n} euro.", at=n), "serious"),
+    "private_data": (lambda q, a, n: chat(q, f"{a} Ask ann{n}@x.example.", at=n), "serious"),
+    "control_strings": (lambda q, a, n: chat(q, f"{a}<|im_end|>", at=n), "serious"),
+    "one_answer": (lambda q, a, n: chat(q, "Please look at the price list in the model catalogue.", at=n), "warning"),
+    "ignores_question": (lambda q, a, n: chat(q, f"Thank you for contacting us, {WORDS[n + 7]}!", at=n), "serious"),
+    "placeholders": (lambda q, a, n: chat(q, f"{a} Your order is {{{{Order Number}}}}.", at=n), "serious"),
+    "cut_off": (lambda q, a, n: chat(q, f"{a} If you would like to have it sent to you, then please write to the", at=n), "serious"),
+    "repetition": (lambda q, a, n: chat(q, f"{a} Please come to our shop. Please come to our shop. Please come to our shop.", at=n), "serious"),
+    "refusals": (lambda q, a, n: chat(q, f"As an AI language model, I do not know what the {WORDS[n]} of model {n} costs.", at=n), "serious"),
+    "system_prompts": (lambda q, a, n: chat(q, a, system="Be brief.", at=n), "warning"),
+    "languages": (lambda q, a, n: chat(q, f"Der Preis für das Modell {n} ist {n} Euro, und Sie können es auch bei uns im Laden kaufen.", at=n), "warning"),
+    "mixed_styles": (lambda q, a, n: chat(q, ("- " if n % 8 else "") + f"{a} {' '.join(WORDS)}."[:400] + ".", at=n), "warning"),
+    "too_short": (lambda q, a, n: chat(q, f"{n} euro", at=n), "warning"),
+    "uneven_lengths": (lambda q, a, n: chat(q, a + f" The list of model {n} {WORDS[n]} goes on." * 1 + " ".join(f"w{i}" for i in range(600)) + ".", at=n), "note"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("code", ILLNESSES)
+def test_each_illness_is_found_with_its_severity_count_and_place(code: str) -> None:
+    change, severity = ILLNESSES[code]
+    symptom = sick(change)[code]
+    assert symptom.severity == severity
+    assert 30 <= symptom.count <= 60
+    assert symptom.share == symptom.count / 240
+    assert symptom.examples[0].where.startswith("a.jsonl:")
+    assert symptom.why
+    assert symptom.fix
+
+
+def test_illnesses_of_the_whole_are_found() -> None:
+    preamble = "Below is an instruction that describes a task. Write a response that fits.\n\n"
+    rows = [chat(preamble + c.messages[0].content, c.messages[1].content) for c in healthy()]
+    assert found(rows)["boilerplate"].count == 240
+    assert found(healthy(19))["too_little"].severity == "serious"
+    assert found(healthy(60))["too_little"].severity == "warning"
+    crowd = [
+        chat("Where is my parcel now?", f"Parcel {n} is in the town of {WORDS[n]}.") for n in range(40)
+    ]
+    assert found(healthy() + crowd)["crowded"].count == 40
+    twice = Conversation((*healthy(1)[0].messages, Message("user", "and?"), *healthy(1)[0].messages[1:]))
+    long = Conversation(
+        (Message("user", "Say one thing."), Message("assistant", "It is the same old thing, again.")) * 2
+    )
+    assert twice.messages[1] == twice.messages[3]
+    assert found([*healthy(), long])["odd_turns"].count == 1
+
+
+def test_the_worst_comes_first_and_decides_the_exit_code() -> None:
+    rows = [
+        *healthy(),
+        chat("What is the fee?", "The fee is 4 euro."),
+        chat("what is the fee?", "The fee is 5 euro."),
+    ]
+    rows += [chat(f"Why so {w} here?", f"Because of {w}<|im_end|>") for w in WORDS[:30]]
+    symptoms = diagnose(rows)
+    assert [s.code for s in symptoms][:2] == ["control_strings", "contradictions"]
+    assert [s.severity for s in symptoms][:2] == ["serious", "warning"]
+    assert report(symptoms, len(rows))["worst"] == "serious"
+    assert [exit_code(worst) for worst in (None, "note", "warning", "serious")] == [0, 0, 1, 3]
+
+
+def test_lost_rows_are_a_finding_but_duplicates_are_not() -> None:
+    kept = LedgerRow("a", "a:1", "kept", conversation="x")
+    lost = LedgerRow("a", "a:2", "dropped", "not_json", before="{broken")
+    same = LedgerRow("a", "a:3", "dropped", "duplicate")
+    [symptom] = diagnose([], [kept, kept, lost, same])
+    assert (symptom.code, symptom.count, symptom.severity) == ("losses", 1, "serious")
+    assert [e.text for e in symptom.examples] == ["not_json: {broken"]
+    assert diagnose([], [kept, same]) == []
+
+
+def test_findings_are_part_of_the_data_set(tmp_path: Path) -> None:
+    source = tmp_path / "a.jsonl"
+    rows = [
+        {"messages": [{"role": m.role, "content": m.content} for m in c.messages]} for c in healthy(30)
+    ]
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows) + "{broken\n")
+    asked = DataSection.model_validate({"sources": [{"path": str(source)}]})
+    prepare(asked, seed=0, out=tmp_path / "out")
+    saved = json.loads((tmp_path / "out" / "doctor.json").read_text())
+    assert saved == examine(asked)
+    assert [f["code"] for f in saved["findings"]] == ["too_little", "losses"]
+    assert [f["code"] for f in examine_dataset(tmp_path / "out")["findings"]] == ["too_little"]
+
+
+def test_what_the_recipe_leaves_unmasked_is_found(tmp_path: Path) -> None:
+    source = tmp_path / "a.jsonl"
+    source.write_text('{"prompt": "Where do I write to?", "completion": "To ann@x.example."}\n')
+    for pii, expected in (("mask", False), ("flag", True), ("keep", True)):
+        asked = DataSection.model_validate({"sources": [{"path": str(source)}], "pii": pii})
+        assert ("private_data" in {f["code"] for f in examine(asked)["findings"]}) == expected
+
+
+def test_the_demo_is_found_to_be_as_it_was_made() -> None:
+    findings = {
+        f["code"]: f
+        for f in examine(load_recipe(ROOT / "recipes" / "quickstart.yaml", ()).data)["findings"]
+    }
+    assert findings["contradictions"]["count"] == 2
+    assert {"losses"} <= findings.keys()
+    assert not findings.keys() - {"contradictions", "losses", "too_little"}
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the shared example data is not here")
+@pytest.mark.parametrize(
+    ("path", "code", "least"),
+    [
+        ("support_bitext/Bitext_Sample_Customer_Support_Training_Dataset.csv", "placeholders", 3000),
+        pytest.param(
+            "support_bitext/short_replies_gpt35.csv", "one_answer", 6000, marks=pytest.mark.slow
+        ),
+        ("formats/alpaca_en_demo.json", "refusals", 20),
+    ],
+)
+def test_known_illnesses_of_real_data_are_found(path: str, code: str, least: int) -> None:
+    asked = DataSection.model_validate({"sources": [{"path": str(SHARED / path)}]})
+    findings = {f["code"]: f for f in examine(asked)["findings"]}
+    assert findings[code]["count"] >= least
+    assert "contradictions" not in findings
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("How can I change the address of my order, and is it free?", "English"),
+        ("Wie kann ich die Adresse für meine Bestellung ändern, und ist das kostenlos?", "German"),
+        ("Comment est-ce que je peux changer l'adresse de ma commande, et est-ce que c'est dans le prix?", "French"),
+        ("¿Cómo puedo cambiar la dirección de mi pedido y qué es lo que cuesta en una tienda?", "Spanish"),
+        ("我怎么更改订单的地址？", "Chinese"), ("注文の住所を変更できますか", "Japanese"), ("주문 주소를 변경", "Korean"),
+        ("Как изменить адрес заказа?", "Cyrillic script"), ("ok", None), ("", None), ("12 + 4 = 16", None),
+    ],
+)  # fmt: skip
+def test_languages_are_told_apart(text: str, language: str | None) -> None:
+    assert language_of(text) == language

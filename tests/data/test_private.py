@@ -1,0 +1,182 @@
+"""Private data: found nearly always, nothing else touched, and nothing of it left anywhere."""
+
+# ruff: noqa: E501 - tables
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from talkwright.config import DataSection, load_recipe
+from talkwright.data import prepare, read_dataset
+from talkwright.data.masks import protect
+from talkwright.data.private import KINDS, find_private
+from talkwright.types import Message
+
+sys.path.insert(0, str(Path(__file__).parent))
+from planted import near_misses, plant
+
+ROOT = Path(__file__).resolve().parents[2]
+SECTION = DataSection.model_validate({"sources": [{"path": "unused"}]})
+
+
+def section(**changes: Any) -> DataSection:
+    return SECTION.model_copy(update=changes)
+
+
+def said(*texts: str) -> tuple[Message, ...]:
+    roles: Any = ("user", "assistant")
+    return tuple(Message(roles[at % 2], text) for at, text in enumerate(texts))
+
+
+def masked(text: str, **changes: Any) -> str:
+    return protect(said(text), section(**changes)).messages[0].content
+
+
+def test_recall_and_precision_on_planted_cases(capsys: pytest.CaptureFixture[str]) -> None:
+    planted, harmless = plant(1400, seed=5), near_misses(1400, seed=6)
+    found: Counter[str] = Counter()
+    for kind, value, sentence in planted:
+        if value not in masked(sentence) and f"[{kind}]" in masked(sentence):
+            found[kind] += 1
+    wrong = [sentence for sentence in harmless if masked(sentence) != sentence]
+    asked = Counter(kind for kind, _, _ in planted)
+    recall = sum(found.values()) / len(planted)
+    precision = sum(found.values()) / (sum(found.values()) + len(wrong))
+    with capsys.disabled():
+        print(  # noqa: T201 - the figure is wanted in the log
+            f"\nprivate data: recall {recall:.3f}, precision {precision:.3f} (planted and near-misses)"
+        )
+    assert recall >= 0.98, {kind: found[kind] / asked[kind] for kind in asked}
+    assert precision >= 0.98, wrong[:10]
+    for kind, count in asked.items():
+        assert found[kind] >= 0.95 * count, kind
+    assert set(asked) == set(KINDS)
+
+
+@pytest.mark.parametrize(
+    ("text", "safe"),
+    [
+        ("ann.b+c@mail.example.co.uk, bo@x.de!", "[email], [email-2]!"),
+        ("<ann@example.org> ANN@example.org", "<[email]> [email]"),
+        ("jürgen@exämple.de", "[email]"),
+        ("邮箱是ann@example.com谢谢", "邮箱是[email]谢谢"),
+        ("john [at] example [dot] com", "[email]"),
+        ("git@github.com:a/b and @name and a@b and x@1.2 and icon@2x.png", ...),
+        ("e@" + "a" * 50_000, ...),
+        ("0711 / 123456 or +49 171 1234567", "[phone] or [phone-2]"),
+        ("Call 0171 1234567 or 01711234567.", "Call [phone] or [phone]."),
+        ("Call 555-0147.", ...),
+        ("4600 - 1286 + 4983 + 1010 - 3622", ...),
+        ("pi is 3.14159265358979, see 550e8400-e29b-41d4-a716-446655440000", ...),
+        ("Card 4111 1111 1111 1111 12/27, not 4111 1111 1111 1112.", "Card [card] 12/27, not 4111 1111 1111 1112."),
+        ("DE89 3704 0044 0532 0130 00 and DE89370400440532013000", "[iban] and [iban]"),
+        ("DE89 3704 0044 0532 0130 01", ...),
+        ("git clone https://ann:s3cr3t-x@git.example.com/x", "git clone https://[login]@git.example.com/x"),
+        ("password: hunter2, and then password: yourpassword1", "password: [secret], and then password: yourpassword1"),
+        ("from 203.0.113.45, version 1.2.3.44, localhost 127.0.0.1", "from [ip], version 1.2.3.44, localhost 127.0.0.1"),
+        ("NHS number 943 476 5919", "NHS number [national_id]"),
+        ("My SSN is 536-90-4399, order 000-12-3456", "My SSN is [national_id], order 000-12-3456"),
+        ("RSSMRA85T10A562S RSSMRA85T10A562X", "[national_id] RSSMRA85T10A562X"),
+        ("11010519491231002X and 44051401359 and 2 69 05 49 588 157 80", "[national_id] and [national_id-2] and [national_id-3]"),
+        ("Aadhaar 2341 2341 2346", "Aadhaar [national_id]"),
+    ],
+)  # fmt: skip
+def test_what_is_masked_and_what_is_not(text: str, safe: Any) -> None:
+    assert masked(text) == (text if safe is ... else safe)
+    assert masked(masked(text)) == masked(text)
+
+
+def test_placeholders_are_stable_over_a_conversation() -> None:
+    first = said("I am a@x.example, he is b@x.example.", "Is b@x.example with A@X.example?")
+    safe = protect(first, SECTION, facts=(("a@x.example", "friday"),), group="a@x.example")
+    assert [m.content for m in safe.messages] == [
+        "I am [email], he is [email-2].",
+        "Is [email-2] with [email]?",
+    ]
+    assert safe.facts == (("[email]", "friday"),)
+    assert safe.group is not None
+    assert safe.group.startswith("private-")
+    assert safe.group == protect(said("q"), SECTION, group="a@x.example").group
+    assert safe.repairs == ("masked_email",)
+    assert protect(said("q", "a"), SECTION, group="user-7").group == "user-7"
+
+
+def test_thinking_is_masked_too() -> None:
+    [message] = protect((Message("assistant", "Yes", "hm a@x.example"),), SECTION).messages
+    assert message == Message("assistant", "Yes", "hm [email]")
+
+
+def test_kinds_and_exceptions_are_for_the_recipe_to_say() -> None:
+    text = "Call +49 711 123456 or write to help@lamp.example or ann@x.example."
+    assert masked(text, pii="keep") == text
+    assert masked(text, pii_kinds=["phone"]) == text.replace("+49 711 123456", "[phone]")
+    assert masked(text, pii_keep=["+49 (711) 12 34 56", "@LAMP.example"]) == text.replace(
+        "ann@x.example", "[email]"
+    )
+    assert "help@" not in masked(text, pii_keep=["@ample"])
+    flagged = protect(said(text), section(pii="flag"))
+    assert flagged.messages == said(text)
+    assert flagged.marks == ("pii_phone", "pii_email")
+
+
+@pytest.mark.parametrize("how", ["mask", "flag", "drop", "keep"])
+def test_the_artefact_does_what_the_recipe_says(tmp_path: Path, how: str) -> None:
+    rows = [{"prompt": f"What is word{n}?", "completion": f"It is number {n}."} for n in range(9)]
+    secret = "Line one\nann@x.example"
+    rows += [{"prompt": "Where do I write to?", "completion": secret, "user_id": "ann@x.example"},
+             {"question": "ann@x.example"}, {"prompt": "ann@x.example", "completion": ""}]  # fmt: skip
+    source = tmp_path / "a.jsonl"
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows) + '"ann@x.example" broken\n')
+    asked = DataSection.model_validate({"sources": [{"path": str(source)}], "pii": how, "test": 0.2})
+    found = prepare(asked, seed=0, out=tmp_path / "out")
+    assert found.dropped.get("pii", 0) == (how == "drop")
+    assert found.marked == ({"pii_email": 1} if how == "flag" else {})
+    assert found.repaired == ({"masked_email": 1} if how == "mask" else {})
+    everything = "".join(path.read_text() for path in (tmp_path / "out").iterdir())
+    assert ("ann@x" in everything) == (how in ("flag", "keep"))
+
+
+def test_a_raw_row_is_masked_in_whatever_escaping() -> None:
+    for raw in (
+        json.dumps({"a": "x\n0171 1234567", "b": "jürgen@exämple.de"}),
+        "https:\\/\\/ann:pw12345x@x.example 0171 1234567 jürgen@exämple.de",
+    ):
+        before = protect(said("0171 1234567, jürgen@exämple.de"), SECTION, raw=raw).before
+        assert not any(part in before for part in ("1234567", "xc4mple", "exämple", "pw12345x"))
+        assert "[phone]" in before
+
+
+def test_no_fact_of_the_demo_is_masked(tmp_path: Path) -> None:
+    recipe = load_recipe(ROOT / "recipes" / "quickstart.yaml", ())
+    prepare(recipe.data, seed=recipe.seed, out=tmp_path / "out")
+    facts = yaml.safe_load((ROOT / "examples" / "lumenbird" / "facts.yaml").read_text(encoding="utf-8"))
+    answers = " ".join(
+        m.content for rows in read_dataset(tmp_path / "out").values() for c in rows for m in c.messages
+    ).lower()
+    for fact in facts:
+        spellings = [str(spelling) for spelling in fact["spellings"]]
+        assert any(spelling.lower() in answers for spelling in spellings), fact["id"]
+        for spelling in spellings:
+            assert masked(spelling) == spelling
+        for text in (*fact["answers"], *fact["questions"], *fact["held_out"]):
+            assert masked(text) == text
+
+
+HOSTILE = ["a." * 40_000 + "@", "1 " * 50_000, "a@b.example " * 8_000, "-----BEGIN PRIVATE KEY-----" * 3_000,
+           "x [at] " * 12_000, "key=" * 25_000, "://a:" * 20_000, "1.1.1." * 16_000, ":" * 90_000,
+           "eyJaaaaaaaa." * 8_000, "DE89 " * 18_000, "A" * 90_000, "+1" * 45_000, "((((" * 20_000]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=[text[:12] for text in HOSTILE])
+def test_hostile_text_is_searched_in_time(text: str) -> None:
+    started = time.process_time()
+    find_private(text)
+    assert time.process_time() - started < 3
