@@ -89,12 +89,15 @@ def _parquet_rows(path: Path, name: str, data: bytes, columns: Columns) -> Itera
 
 def _kind(content: str, suffix: str, columns: Columns) -> str:
     start = content.lstrip()
-    lines = [line for line in start.split("\n", _LOOK_AHEAD)[:_LOOK_AHEAD] if line.strip()]
+    lines = [line.lstrip("\ufeff \t") for line in start.split("\n", _LOOK_AHEAD)[:_LOOK_AHEAD]]
+    lines = [line for line in lines if line.strip()]
     if _is_container(lines[0]):
         if len(start.rstrip()) > len(lines[0].rstrip()):
             return "jsonl"
         return "jsonl" if suffix in _JSONL and reads_as_row(json.loads(lines[0])) else "json"
-    a_row_a_line = any(line[0] in "[{" and _is_container(line) for line in lines)
+    a_row_a_line = any(
+        line[0] in "[{" and (_is_container(line) or _starts_with_row(line)) for line in lines
+    )
     if suffix in (".csv", ".tsv") and _known_delimiters(lines[0], columns):
         return "csv"
     if start[0] in "[{":
@@ -123,6 +126,14 @@ def _is_container(line: str) -> bool:
     return True
 
 
+def _starts_with_row(line: str) -> bool:
+    # Several rows on a line, or a row with something behind it.
+    try:
+        return line[0] == "{" and reads_as_row(json.JSONDecoder().raw_decode(line)[0])
+    except (ValueError, RecursionError):
+        return False
+
+
 def _starts_with_json(text: str) -> bool:
     try:
         json.JSONDecoder().raw_decode(text)
@@ -139,7 +150,8 @@ def _jsonl_rows(text: Text, name: str) -> Iterator[Row]:
     lines = text.content.split("\n")
     skip = 0
     for number, line in enumerate(lines, 1):
-        if number <= skip or not (line := line.strip()):
+        line = line.strip().strip("\ufeff").strip()
+        if number <= skip or not line:
             continue
         where = f"{name}:{number}"
         readings = read_line(line)

@@ -26,11 +26,14 @@ _PYTHON_ESCAPES = {
     **{key: text for key, text in _JSON_ESCAPES.items() if key != "/"},
     "'": "'", "a": "\a", "v": "\v", "\n": "",
 }  # fmt: skip
-_JSON_NAMES: dict[str, Any] = {"null": None, "true": True, "false": False, "NaN": float("nan")}
+_JSON_NAMES: dict[str, Any] = {
+    "null": None, "true": True, "false": False, "NaN": float("nan"), "Infinity": float("inf"),
+    "-Infinity": float("-inf"),
+}  # fmt: skip
 _PYTHON_NAMES: dict[str, Any] = {
     "None": None, "True": True, "False": False, "np.True_": True, "np.False_": False,
     "nan": float("nan"), "inf": float("inf"), "-inf": float("-inf"), "-nan": float("nan"),
-    "Infinity": float("inf"), "-Infinity": float("-inf"), "NaT": None,
+    "NaT": None,
 }  # fmt: skip
 # Calls that a printed array is made of; what is inside the brackets is the value.
 _ARRAYS = frozenset(("array", "np.array", "numpy.array", "list", "tuple"))
@@ -234,6 +237,9 @@ class _Reader:
         if found["c"] in known:
             self.escaped = self.escaped or (not self.python and found["c"] != '"')
             return known[found["c"]]
+        if found["c"] == "'":
+            self.slips["fixed_escape"] = None
+            return "'"
         if self.python or found["c"] is None:
             raise ValueError(f"an escape that nobody writes: {found[0]}")
         self.kept_backslash = True

@@ -3,11 +3,13 @@
 A repair is made only where one reading is left, and each has a name for the ledger:
 
     removed_trailing_comma  a comma before a closing bracket, or after the row
+    removed_bracket         closing brackets after the row that nothing opened
     added_comma             no comma between two objects, or before a key
     python_literal          printed by Python: single quotes, None, True, (tuples)
     quoted_key              keys without quotes
     fixed_quotes            quotes inside text not escaped, or typographic quotes around text
     halved_backslashes      every backslash of the row was doubled
+    fixed_escape            an apostrophe was escaped, which JSON does not do
     escaped_backslash       every backslash of the row stands for itself (C:\\Users)
     unescaped_controls      raw tabs or other control characters inside quotes
     unwrapped_string        the row was JSON inside a JSON string
@@ -80,13 +82,16 @@ def _several(line: str) -> list[Reading] | None:
             break
         readings.append(Reading(value, line[at:end], None, ("split_line",)))
         at = _BETWEEN.match(line, end).end()  # type: ignore[union-attr]
-        if at < rest and line[at] not in "{[":
+        if not line[at:].strip("}] \t,;"):
+            ends = "removed_bracket" if line[at:] else "removed_trailing_comma"
+            if len(readings) == 1:
+                return [Reading(value, line, None, (ends,))]
+            break
+        if line[at] not in "{[":
             return None
     if not readings:
         return None
-    if at >= rest and len(readings) == 1:
-        return [Reading(readings[0].value, line, None, ("removed_trailing_comma",))]
-    if at < rest:
+    if line[at:].strip("}] \t,;"):
         last = _first_that_fits(line[at:])
         readings.append(Reading(last.value, last.raw, last.problem, ("split_line", *last.repairs)))
     return readings
