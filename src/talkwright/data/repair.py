@@ -184,25 +184,29 @@ def _rewrite(line: str, quotes: str) -> str:
     doubtful = re.compile(rf"{space}(?:[:}}\]]|,{space}(?:{one}|[{{\[]))")
     pieces: list[str] = []
     text: list[str] = []
-    at, inside, is_key = 0, False, False
+    at, unescaped, inside, is_key = 0, 0, False, False
     for found in stop.finditer(line):
         before, at = line[at : found.start()], found.end()
         if not inside:
             if found[0][0] == "\\":
                 raise _Doubtful
             pieces.append(before)
-            inside, text, is_key = True, [], before.rstrip()[-1:] in ("{", ",")
+            inside, text, unescaped = True, [], 0
+            is_key = before.rstrip()[-1:] in ("{", ",")
             continue
         text.append(before)
         if found[0][0] == "\\":
             text.append(_unescaped(found[0], quotes))
         elif (key_end if is_key else value_end).match(line, at):
+            if quotes == '"' and unescaped % 2:  # people's quotation marks come in pairs
+                raise _Doubtful
             pieces.append(json.dumps("".join(text)))
             inside = False
         elif doubtful.match(line, at):
             raise _Doubtful
         else:
             text.append(found[0])
+            unescaped += 1
     if inside:
         raise _Doubtful
     return "".join([*pieces, line[at:]])
