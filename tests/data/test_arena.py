@@ -17,7 +17,10 @@ from talkwright.data.turns import Draft, as_list
 from talkwright.errors import DataError
 from talkwright.types import Message
 
-WON = [{"role": "user", "content": "It's “so”?"}, {"role": "assistant", "content": 'I\'d say "yes"\n\\n'}]
+WON = [
+    {"role": "user", "content": "It's “so”?"},
+    {"role": "assistant", "content": 'I\'d say "yes"\n\\n'},
+]
 LOST = [{"role": "user", "content": "It's “so”?"}, {"role": "assistant", "content": "no"}]
 MORE = [{"role": "user", "content": "and?"}, {"role": "assistant", "content": "then"}]
 BATTLE = {
@@ -136,9 +139,13 @@ def test_the_three_real_files_say_the_same(shared: Path, tmp_path: Path) -> None
         drafts[name] = [draft.messages if isinstance(draft, Draft) else draft for draft in found]
     first, *others = said.values()
     assert sum(len(turns or []) for pair in first for turns in pair) == 216
-    assert all(isinstance(turn["content"], str) for pair in first for turns in pair for turn in turns or [])
+    assert all(
+        isinstance(turn["content"], str) for pair in first for turns in pair for turn in turns or []
+    )
     assert others == [first, first]
-    assert len({json.dumps(found, default=lambda m: [m.role, m.content]) for found in drafts.values()}) == 1
+    assert (
+        len({json.dumps(found, default=lambda m: [m.role, m.content]) for found in drafts.values()}) == 1
+    )
     for name in said:
         section = DataSection.model_validate({"sources": [{"path": str(folder / name)}]})
         counts = prepare(section, seed=0, out=tmp_path / name)

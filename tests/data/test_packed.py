@@ -131,9 +131,14 @@ def test_parquet_rows_nested_and_plain(tmp_path: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    messages = [{"role": "user", "content": "Where is the key?"}, {"role": "assistant", "content": "Under the mat."}]
+    messages = [
+        {"role": "user", "content": "Where is the key?"},
+        {"role": "assistant", "content": "Under the mat."},
+    ]
     path = tmp_path / "a.parquet"
-    pq.write_table(pa.Table.from_pylist([{"messages": messages, "id": 1}, {"messages": None, "id": 2}]), path)
+    pq.write_table(
+        pa.Table.from_pylist([{"messages": messages, "id": 1}, {"messages": None, "id": 2}]), path
+    )
     assert [c.messages for c in read_conversations(path)] == [ASKED]
     assert [row.where for row in read_rows(path, "a.parquet", Columns())] == [
         "a.parquet:row 1", "a.parquet:row 2"]  # fmt: skip
@@ -151,7 +156,9 @@ ANY = st.binary(max_size=60)
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.sampled_from(["gzip", "zip", "parquet", "plain"]), ANY, st.integers(0, 400), st.integers(0, 255))
+@given(
+    st.sampled_from(["gzip", "zip", "parquet", "plain"]), ANY, st.integers(0, 400), st.integers(0, 255)
+)
 def test_any_packed_bytes_are_rows_or_a_sentence(
     tmp_path: Path, kind: str, content: bytes, at: int, byte: int
 ) -> None:

@@ -353,9 +353,7 @@ def test_real_files_are_read_without_any_option(
 
 
 @needs_shared
-@pytest.mark.parametrize(
-    "name", ["c4_demo.jsonl", "dataset_info.json"]
-)
+@pytest.mark.parametrize("name", ["c4_demo.jsonl", "dataset_info.json"])
 def test_real_files_of_other_kinds_are_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(DataError, match="nothing to learn from"):
         prepare(section(SHARED / "formats" / name), seed=0, out=tmp_path / "out")

@@ -93,7 +93,10 @@ def cut(row: dict[str, Any], rng: random.Random) -> str:
 
 def lose_one(row: dict[str, Any], rng: random.Random) -> str:
     text = dumped(row)
-    places = [m.start() for m in re.finditer(r'[{}\[\]:,"]', outside(text, str, lambda s: f'"{"x" * (len(s) - 2)}"'))]
+    places = [
+        m.start()
+        for m in re.finditer(r'[{}\[\]:,"]', outside(text, str, lambda s: f'"{"x" * (len(s) - 2)}"'))
+    ]
     at = rng.choice(places)
     return text[:at] + text[at + 1 :]
 
@@ -211,7 +214,9 @@ def compare(
 
 
 @pytest.mark.parametrize("name", CERTAIN)
-def test_certain_damage_is_undone_exactly(corpus: list[dict[str, Any]], name: str, tmp_path: Path) -> None:
+def test_certain_damage_is_undone_exactly(
+    corpus: list[dict[str, Any]], name: str, tmp_path: Path
+) -> None:
     exact, silent, dropped = compare(corpus, CERTAIN[name], tmp_path / "a.jsonl")
     assert silent == []
     assert exact >= 0.99 * len(corpus), (exact, dropped)
@@ -219,7 +224,9 @@ def test_certain_damage_is_undone_exactly(corpus: list[dict[str, Any]], name: st
 
 
 @pytest.mark.parametrize("name", DOUBTFUL)
-def test_doubtful_damage_is_never_silent(corpus: list[dict[str, Any]], name: str, tmp_path: Path) -> None:
+def test_doubtful_damage_is_never_silent(
+    corpus: list[dict[str, Any]], name: str, tmp_path: Path
+) -> None:
     exact, silent, dropped = compare(corpus, DOUBTFUL[name], tmp_path / "a.jsonl")
     assert silent == []
     assert dropped["lost"] == 0

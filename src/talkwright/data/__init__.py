@@ -1,16 +1,26 @@
 """Raw files to a clean, split data set in which every input row is accounted for.
 
-In:   the recipe's `data` section: files, folders or globs of OpenAI messages, ShareGPT, Alpaca,
-      prompt/completion rows or CSV, in JSONL, JSON, CSV or TSV; wrong extensions are looked through.
+In:   the recipe's `data` section: files, folders or globs of conversations in any usual shape (see
+      docs/1-data.md), in JSONL, JSON, CSV, TSV or Parquet, plain or packed; wrong extensions are
+      looked through, and rows whose JSON is broken are repaired where only one reading is left.
 Out:  an artefact folder with train.jsonl, validation.jsonl, test.jsonl, ledger.jsonl (the fate of
       each row, with file and line) and counts.json. `read == kept + dropped` is asserted here.
 How:  files → containers → formats → clean → duplicates → split; `prepare` calls them in this order.
+      `export_dataset` writes the result in the shapes that other programs read.
 
 Refuses (DataError): missing, empty or binary files, folders without data, CSV columns it cannot
 recognise, and sources of which nothing usable is left. Nothing is repaired unless the repair is
 certain, and no repair is silent. Loads neither torch nor transformers.
 """
 
+from talkwright.data.export import EXPORT_FORMATS, export_dataset
 from talkwright.data.prepare import prepare, read_conversations, read_dataset, source_digest
 
-__all__ = ["prepare", "read_conversations", "read_dataset", "source_digest"]
+__all__ = [
+    "EXPORT_FORMATS",
+    "export_dataset",
+    "prepare",
+    "read_conversations",
+    "read_dataset",
+    "source_digest",
+]
