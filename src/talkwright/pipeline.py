@@ -87,6 +87,11 @@ def prepare_data(section: DataSection, seed: int, out: Path, key: str = "") -> C
     return data.prepare(section, seed=seed, out=out, key=key)
 
 
+def export_data(out: Path, format: str, file: Path) -> list[tuple[Path, int, int]]:
+    """Write a prepared data set for another program: (file, rows written, rows left out) each."""
+    return data.export_dataset(data.read_dataset(out), format, file)
+
+
 def check(recipe: Recipe, here: Path, base: BaseModel, template: Template) -> None:
     """Conversations → `check/`: token ids and labels of every row. Stops at findings that are errors."""
     from talkwright.template import check_dataset

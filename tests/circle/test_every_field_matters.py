@@ -108,6 +108,16 @@ class World:
             for n in range(12)
         ]
         (self.folder / "faq.csv").write_text("\n".join(faq) + "\n", encoding="utf-8")
+        battles = []
+        for n in range(24):
+            talk = say(f"battle question {n * 7919 % 1000}?", f"battle answer {n * 31 % 97} of {n}")
+            battles.append({
+                "model_a": f"m{n % 2}", "model_b": "m9", "winner": "tie" if n % 5 == 0 else "model_a",
+                "conversation_a": talk * (1 + n % 3 // 2), "conversation_b": say("x?", "y"),
+                "language": ["English", "German"][n % 2], "tstamp": 1.7e9 + n * 86_400,
+                "toxic_chat_tag": {"flagged": n == 7},
+            })  # fmt: skip
+        (self.folder / "battles.jsonl").write_text("".join(json.dumps(row) + "\n" for row in battles))
         (self.folder / "suite.jsonl").write_text(
             json.dumps({"messages": say("suite?", "suite!")}) + "\n"
         )
@@ -281,6 +291,7 @@ Observer = Callable[[World, Recipe], Any]
 FREE: dict[str, Any] = {"serve.port": 0}
 
 # ruff: noqa: E501 - a table
+BATTLES = {"data.sources.path": "battles.jsonl"}
 CASES: dict[str, tuple[Any, Observer, dict[str, Any]]] = {
     # field: (another value, where to look, what else to set on both sides)
     "name": ("elsewhere", seen_in_names, {}),
@@ -293,6 +304,14 @@ CASES: dict[str, tuple[Any, Observer, dict[str, Any]]] = {
     "data.sources.columns.completion": ("Reply", seen_in_data, {"data.sources.columns.prompt": "Question"}),
     "data.sources.columns.system": ("Persona", seen_in_data, {}),
     "data.sources.columns.group": ("Thread", seen_in_data, {}),
+    "data.sources.arena.ties": ("first", seen_in_data, BATTLES),
+    "data.sources.arena.languages": (["German"], seen_in_data, BATTLES),
+    "data.sources.arena.models": (["m1"], seen_in_data, BATTLES),
+    "data.sources.arena.min_turns": (2, seen_in_data, BATTLES),
+    "data.sources.arena.max_turns": (1, seen_in_data, BATTLES),
+    "data.sources.arena.flagged": ("drop", seen_in_data, BATTLES),
+    "data.sources.arena.since": ("2023-11-20", seen_in_data, BATTLES),
+    "data.sources.arena.until": ("2023-11-20", seen_in_data, BATTLES),
     "data.sources.max_rows": (3, seen_in_data, {}),
     "data.fix_unicode": (False, seen_in_data, {}),
     "data.strip_html": (False, seen_in_data, {}),

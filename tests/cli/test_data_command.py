@@ -129,3 +129,24 @@ def test_the_doctor_examines_a_prepared_data_set(talkwright, chats: Path) -> Non
     refused = talkwright("data", "doctor", "out", "--set", "data.pii=keep")
     assert refused.code == 2
     assert "prepared" in refused.err
+
+
+def test_export_writes_files_for_other_programs(talkwright, chats: Path) -> None:
+    from talkwright.cli.look import prepare
+    from talkwright.data import EXPORT_FORMATS
+
+    option = next(parameter for parameter in prepare.params if parameter.name == "exports")
+    assert tuple(option.type.types[0].choices) == EXPORT_FORMATS
+    done = talkwright(
+        "data", "prepare", chats, "--out", "out", "--json", "--export", "sharegpt", "s-{split}.jsonl",
+        "--export", "alpaca", "a.json",
+    ).json  # fmt: skip
+    files = {found["file"]: found["rows"] for found in done["exports"]}
+    assert files == {**{f"s-{split}.jsonl": n for split, n in done["splits"].items()},
+                     "a.json": done["splits"]["train"]}  # fmt: skip
+    assert len(json.loads(Path("a.json").read_text())) == files["a.json"]
+    told = talkwright("data", "prepare", chats, "--out", "out", "--export", "messages", "m.jsonl")
+    assert "Exported: m.jsonl" in told.out
+    bad = talkwright("data", "prepare", chats, "--out", "out", "--export", "messages", "m.xlsx")
+    assert bad.code == 2
+    assert ".jsonl or .json" in bad.err

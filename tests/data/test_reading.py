@@ -137,7 +137,7 @@ def test_facts_and_groups_are_kept_and_bad_facts_are_marked() -> None:
         (None, "not_an_object"),
         ([1, 2], "not_an_object"),
         ({}, "unknown_format"),
-        ({"text": "only text"}, "unknown_format"),
+        ({"text": "only text"}, "raw_text"),
         ({"messages": [{"role": "wizard", "content": "x"}]}, "bad_role"),
         ({"messages": [{"role": None, "content": "x"}]}, "bad_role"),
         ({"messages": ["x"]}, "not_a_message"),
@@ -149,7 +149,6 @@ def test_facts_and_groups_are_kept_and_bad_facts_are_marked() -> None:
         ({"prompt": {"a": 1}, "completion": "x"}, "not_text"),
         ({"prompt": "x", "completion": True}, "not_text"),
         ({"prompt": "x", "completion": float("nan")}, "not_text"),
-        ({"prompt": "x", "chosen": "a", "rejected": "b"}, "preference_pair"),
         ({"messages": MESSAGES, "label": False}, "labelled_bad"),
     ],
 )
@@ -263,13 +262,13 @@ def test_broken_rows_are_rows_with_a_problem(tmp_path: Path) -> None:
         tmp_path / "a.jsonl", f'{{"prompt": \n{json.dumps(PAIR)},\n{"[" * 100_000}\n{{"a": 1}} x\n'
     )
     rows = list(read_rows(path, "a", Columns()))
-    assert [row.problem for row in rows] == ["not_json", None, "not_json", "not_json"]
+    assert [row.problem for row in rows] == ["truncated", None, "not_json", "not_json"]
     assert rows[1].repairs == ("removed_trailing_comma",)
 
 
 def test_a_json_array_that_is_cut_off_gives_the_rows_before_the_cut(tmp_path: Path) -> None:
     text = json.dumps([PAIR, PAIR, PAIR])
-    for cut, problems in ((-20, [None, None, "not_json"]), (-1, [None, None, None, "not_json"])):
+    for cut, problems in ((-20, [None, None, "truncated"]), (-1, [None, None, None, "not_json"])):
         rows = list(read_rows(write(tmp_path / "a.json", text[:cut]), "a", Columns()))
         assert [row.problem for row in rows] == problems
 
@@ -349,7 +348,7 @@ def test_folders_and_globs_read_every_data_file_in_order(tmp_path: Path) -> None
         (lambda p: write(p / "a.json", "[]"), "no rows"),
         (lambda p: write(p / "a.jsonl", "one\ntwo\n"),
          "2 × not_json (the line is not valid JSON), e.g. a.jsonl:1: one"),
-        (lambda p: jsonl(p / "a.jsonl", {"text": "x"}), "unknown_format"),
+        (lambda p: jsonl(p / "a.jsonl", {"text": "x"}), "raw_text"),
         (lambda p: jsonl(p / "a.jsonl", {"messages": MESSAGES[:1]}), "(nobody answers)"),
     ],
 )  # fmt: skip

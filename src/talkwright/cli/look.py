@@ -43,14 +43,34 @@ def data() -> None:
     required=True,
     help="Folder to write the data set to; an older data set there is replaced.",
 )
+@click.option(
+    "--export",
+    "exports",
+    type=(
+        click.Choice(["sharegpt", "messages", "alpaca", "prompt_completion"]),
+        click.Path(path_type=Path),
+    ),
+    multiple=True,
+    metavar="FORMAT FILE",
+    help="Also write what was kept for another program, as sharegpt, messages, alpaca or "
+    "prompt_completion. FILE ends in .jsonl or .json; with {split} in its name it is one file per "
+    "split, else the training split alone. Can be repeated.",
+)
 @with_set
 @with_json
-def prepare(sources: tuple[str, ...], out: Path, overrides: tuple[str, ...], as_json: bool) -> None:
+def prepare(
+    sources: tuple[str, ...],
+    out: Path,
+    exports: tuple[tuple[str, Path], ...],
+    overrides: tuple[str, ...],
+    as_json: bool,
+) -> None:
     """Read, repair, clean, deduplicate and split conversations.
 
-    SOURCES are files, folders or globs: JSONL, JSON or CSV in the shape of OpenAI messages,
-    ShareGPT, Alpaca or prompt/completion. One recipe (.yaml) stands for the sources and data
-    settings in it. Every row that was read is accounted for in OUT/ledger.jsonl.
+    SOURCES are files, folders or globs: JSONL, JSON, CSV or Parquet, plain or packed, in any usual
+    shape: messages, ShareGPT, Alpaca, Arena battles, preferences, trees and more. One recipe (.yaml)
+    stands for the sources and data settings in it. Every row that was read is accounted for in
+    OUT/ledger.jsonl.
 
     \b
     Example: talkwright data prepare chats.jsonl faq.csv --out prepared --set data.test=0.2
@@ -64,10 +84,14 @@ def prepare(sources: tuple[str, ...], out: Path, overrides: tuple[str, ...], as_
     _refuse_foreign_folder(out)
     note_place(out)
     counts = pipeline.prepare_data(recipe.data, seed=recipe.seed, out=out)
+    written = [done for format, file in exports for done in pipeline.export_data(out, format, file)]
     if as_json:
-        print_json({**to_json(counts), "out": str(out)})
+        files = [{"file": str(file), "rows": rows, "left_out": left} for file, rows, left in written]
+        print_json({**to_json(counts), "out": str(out), **({"exports": files} if exports else {})})
         return
     print(counts_lines(counts))
+    for file, rows, left in written:
+        print(f"Exported: {file}: {rows} rows" + (f", {left} left out" if left else ""))
     print(f"\nWritten: {out}\nNext:    {program()} show {shlex.quote(str(out))}")
 
 

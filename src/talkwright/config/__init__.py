@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from talkwright.config.read import build_recipe, dump_recipe, load_recipe, parse_yaml
 from talkwright.config.sections import (
+    ArenaSection,
     Columns,
     CompareSection,
     DataSection,
@@ -25,6 +26,7 @@ from talkwright.config.sections import (
 )
 
 __all__ = [
+    "ArenaSection",
     "Columns",
     "CompareSection",
     "DataSection",

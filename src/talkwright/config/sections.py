@@ -47,17 +47,51 @@ class Columns(Section):
     """Column whose equal values must stay in one split (a user or thread id)."""
 
 
+class ArenaSection(Section):
+    """Which Chatbot Arena battles to learn from: the winner's side of each, by default of all."""
+
+    ties: Literal["drop", "first"] = "drop"
+    """A tie: learn from neither side, or from the first. When both were bad, from neither."""
+
+    languages: list[str] | None = None
+    """Only battles in these languages, as the file calls them (`English`)."""
+
+    models: list[str] | None = None
+    """Only answers of these models."""
+
+    min_turns: int = Field(1, ge=1)
+    """Only conversations in which the user speaks at least this often."""
+
+    max_turns: int | None = Field(None, ge=1)
+    """Only conversations in which the user speaks at most this often."""
+
+    flagged: Literal["keep", "drop"] = "keep"
+    """Battles that the file's moderation or toxicity columns flag."""
+
+    since: str | None = Field(None, pattern=r"^\d{4}-\d{2}-\d{2}$")
+    """Only battles of this day (`YYYY-MM-DD`, UTC) or later."""
+
+    until: str | None = Field(None, pattern=r"^\d{4}-\d{2}-\d{2}$")
+    """Only battles of this day or earlier."""
+
+
 class SourceSection(Section):
     """One input file, folder or glob."""
 
     path: str = Field(min_length=1)
     """File, folder or glob, relative to the recipe."""
 
-    format: Literal["auto", "messages", "sharegpt", "alpaca", "prompt_completion"] = "auto"
+    format: Literal[
+        "auto", "messages", "sharegpt", "alpaca", "prompt_completion", "preference", "arena", "tree",
+        "chatgpt", "summary", "translation", "transcript",
+    ] = "auto"  # fmt: skip
     """Shape of a row. `auto` looks at the rows; a CSV's columns decide in the same way."""
 
     columns: Columns = Columns()
     """Column names of a CSV file, where they are not recognised."""
+
+    arena: ArenaSection = ArenaSection()
+    """Which Chatbot Arena battles to learn from."""
 
     max_rows: int | None = Field(None, ge=1)
     """Read at most this many rows of this source; the rest is not read at all."""

@@ -1,11 +1,13 @@
 """Raw files to a clean, split data set in which every input row is accounted for.
 
-In:   the recipe's `data` section: files, folders or globs of OpenAI messages, ShareGPT, Alpaca,
-      prompt/completion rows or CSV, in JSONL, JSON, CSV or TSV; wrong extensions are looked through.
+In:   the recipe's `data` section: files, folders or globs of conversations in any usual shape (see
+      docs/1-data.md), in JSONL, JSON, CSV, TSV or Parquet, plain or packed; wrong extensions are
+      looked through, and rows whose JSON is broken are repaired where only one reading is left.
 Out:  an artefact folder with train.jsonl, validation.jsonl, test.jsonl, ledger.jsonl (the fate of
       each row, with file and line), counts.json and doctor.json (what is wrong with what was kept).
       `read == kept + dropped` is asserted here.
 How:  files → containers → formats → clean → duplicates → split; `prepare` calls them in this order.
+      `export_dataset` writes the result in the shapes that other programs read.
 
 Refuses (DataError): missing, empty or binary files, folders without data, CSV columns it cannot
 recognise, and sources of which nothing usable is left. Nothing is repaired unless the repair is
@@ -13,6 +15,7 @@ certain, and no repair is silent. Loads neither torch nor transformers.
 """
 
 from talkwright.data.doctor import exit_code, is_dataset
+from talkwright.data.export import EXPORT_FORMATS, export_dataset
 from talkwright.data.prepare import (
     examine,
     examine_dataset,
@@ -23,9 +26,11 @@ from talkwright.data.prepare import (
 )
 
 __all__ = [
+    "EXPORT_FORMATS",
     "examine",
     "examine_dataset",
     "exit_code",
+    "export_dataset",
     "is_dataset",
     "prepare",
     "read_conversations",

@@ -6,20 +6,35 @@ import csv
 import difflib
 import io
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from talkwright.config import Columns
-from talkwright.data.files import Text, read_text
-from talkwright.data.formats import is_message_list, reads_as_row, recognises_columns
+from talkwright.data.files import PLAIN_SUFFIXES, Text, decode, inner_suffix, read_bytes
+from talkwright.data.formats import (
+    is_battle_without_conversations,
+    read_row,
+    reads_as_row,
+    recognises_columns,
+)
+from talkwright.data.literals import CutOffError, parse_loose
+from talkwright.data.packed import GZIP, ZIP, unpack
+from talkwright.data.parquet import MAGIC, parquet_rows
+from talkwright.data.repair import load, read_line
+from talkwright.data.turns import is_message_list
 from talkwright.errors import DataError
 
 _DELIMITERS = ",;\t|"
 _JSONL = (".jsonl", ".ndjson")
 _LOOK_AHEAD = 50  # lines looked at to tell JSONL from other things
+_MOST_JOINED = 1000  # lines that one torn row may lie on
 _RAW = 600  # characters of a row carried along for its excerpt
+_NEXT_OBJECT = re.compile(r"(?<=[,}\]\s])\{")
+_MOST_BROKEN = 20  # rows from which the rest of the file is read for the sake of one row
+_MOST_TRIES = 2000  # places at which a row may start again after a broken one
 _CSV_FIELD_LIMIT = 2**31 - 1  # the largest value a C long holds on every platform
 
 
@@ -35,12 +50,27 @@ class Row:
 
 
 def read_rows(path: Path, name: str, columns: Columns) -> Iterator[Row]:
-    """Yield the rows of one file; `name` starts their places.
+    """Yield the rows of one file, or of the files packed in it; `name` starts their places.
 
     Raises DataError for a file that is no text, and for CSV columns that cannot be told.
     """
-    text = read_text(path)
-    kind = _kind(text.content, path.suffix.lower(), columns)
+    data = read_bytes(path)
+    if not data.startswith((GZIP, ZIP)):
+        yield from _rows(path, name, data, columns)
+        return
+    for inner, content in unpack(path, data, PLAIN_SUFFIXES):
+        if inner:
+            yield from _rows(path / inner, f"{name}/{inner}", content, columns)
+        else:
+            yield from _rows(path, name, content, columns)
+
+
+def _rows(path: Path, name: str, data: bytes, columns: Columns) -> Iterator[Row]:
+    if data.startswith(MAGIC):
+        yield from _parquet_rows(path, name, data, columns)
+        return
+    text = decode(path, data)
+    kind = _kind(text.content, inner_suffix(path.name), columns)
     if kind == "jsonl":
         yield from _jsonl_rows(text, name)
     elif kind == "json":
@@ -49,18 +79,29 @@ def read_rows(path: Path, name: str, columns: Columns) -> Iterator[Row]:
         yield from _csv_rows(text, name, path, columns)
 
 
+def _parquet_rows(path: Path, name: str, data: bytes, columns: Columns) -> Iterator[Row]:
+    for number, value in enumerate(parquet_rows(path, data), 1):
+        if number == 1:
+            _require_columns(list(value), columns, path)
+        shown = {key: str(item)[:_RAW] for key, item in value.items() if item is not None}
+        yield Row(f"{name}:row {number}", value, json.dumps(shown, ensure_ascii=False)[:_RAW])
+
+
 def _kind(content: str, suffix: str, columns: Columns) -> str:
     start = content.lstrip()
-    lines = [line for line in start.split("\n", _LOOK_AHEAD)[:_LOOK_AHEAD] if line.strip()]
+    lines = [line.lstrip("\ufeff \t") for line in start.split("\n", _LOOK_AHEAD)[:_LOOK_AHEAD]]
+    lines = [line for line in lines if line.strip()]
     if _is_container(lines[0]):
         if len(start.rstrip()) > len(lines[0].rstrip()):
             return "jsonl"
         return "jsonl" if suffix in _JSONL and reads_as_row(json.loads(lines[0])) else "json"
-    a_row_a_line = any(line[0] in "[{" and _is_container(line) for line in lines)
+    a_row_a_line = any(
+        line[0] in "[{" and (_is_container(line) or _starts_with_row(line)) for line in lines
+    )
     if suffix in (".csv", ".tsv") and _known_delimiters(lines[0], columns):
         return "csv"
     if start[0] in "[{":
-        if _load(start)[1] is None or (start[0] == "[" and not a_row_a_line):
+        if load(start)[1] is None or (start[0] == "[" and not a_row_a_line):
             return "json"
         return "jsonl" if a_row_a_line or not _starts_with_json(start) else "json"
     if a_row_a_line:
@@ -85,6 +126,14 @@ def _is_container(line: str) -> bool:
     return True
 
 
+def _starts_with_row(line: str) -> bool:
+    # Several rows on a line, or a row with something behind it.
+    try:
+        return line[0] == "{" and reads_as_row(json.JSONDecoder().raw_decode(line)[0])
+    except (ValueError, RecursionError):
+        return False
+
+
 def _starts_with_json(text: str) -> bool:
     try:
         json.JSONDecoder().raw_decode(text)
@@ -98,23 +147,50 @@ def _starts_with_json(text: str) -> bool:
 
 def _jsonl_rows(text: Text, name: str) -> Iterator[Row]:
     # Only \n ends a row: U+2028 and its kind are allowed inside JSON strings.
-    for number, line in enumerate(text.content.split("\n"), 1):
-        line = line.strip()
-        if not line:
+    lines = text.content.split("\n")
+    skip = 0
+    for number, line in enumerate(lines, 1):
+        line = line.strip().strip("\ufeff").strip()
+        if number <= skip or not line:
             continue
-        where, repairs = f"{name}:{number}", _decoding(text, number, number)
-        value, problem = _load(line)
-        if problem and line.endswith(",") and line[0] in "[{":
-            value, problem = _load(line[:-1])
-            repairs += () if problem else ("removed_trailing_comma",)
-        yield Row(where, value, line[:_RAW], problem, repairs)
+        where = f"{name}:{number}"
+        readings = read_line(line)
+        if len(readings) == 1 and readings[0].problem is not None:
+            joined = _joined(lines, number)
+            if joined is not None:
+                value, skip = joined
+                repairs = (*_decoding(text, number, skip), "joined_lines")
+                yield Row(where, value, line[:_RAW], None, repairs)
+                continue
+        for part, reading in enumerate(readings, 1):
+            place = where if len(readings) == 1 else f"{where} (part {part})"
+            repairs = (*_decoding(text, number, number), *reading.repairs)
+            problem = reading.problem
+            if problem is None and "repaired_truncated" in repairs:
+                problem = None if _is_usable(reading.value) else "truncated"
+            yield Row(place, reading.value, reading.raw[:_RAW], problem, repairs)
 
 
-def _load(text: str) -> tuple[Any, str | None]:
+def _joined(lines: list[str], number: int) -> tuple[Any, int] | None:
+    """Read a row that raw line ends inside its texts tore apart: its value, and its last line."""
+    if lines[number - 1].lstrip()[:1] not in ("{", "["):
+        return None
+    last = number
+    while last < len(lines) and last - number < _MOST_JOINED:
+        if lines[last].lstrip()[:1] in ("{", "["):
+            break
+        last += 1
+    if last == number:
+        return None
     try:
-        return json.loads(text), None
-    except (ValueError, RecursionError):  # RecursionError: thousands of nested brackets
-        return None, "not_json"
+        return json.loads("\n".join(lines[number - 1 : last]), strict=False), last
+    except (ValueError, RecursionError):
+        return None
+
+
+def _is_usable(value: Any) -> bool:
+    draft = read_row(value, "auto", Columns())
+    return not isinstance(draft, str) and any(turn.role == "assistant" for turn in draft.messages)
 
 
 def _decoding(text: Text, first: int, last: int) -> tuple[str, ...]:
@@ -130,7 +206,7 @@ def _json_rows(text: Text, name: str) -> Iterator[Row]:
     everything = _decoding(text, 1, len(content))
     if content[start] == "[":
         if _first_is_message(content, start + 1):
-            value, problem = _load(content)
+            value, problem = load(content)
             if problem is None and is_message_list(value):
                 yield Row(
                     f"{name}:row 1 (line 1)", value, content[start : start + _RAW], None, everything
@@ -138,7 +214,7 @@ def _json_rows(text: Text, name: str) -> Iterator[Row]:
                 return
         yield from _scan(text, name, start + 1, closing=True)
         return
-    value, problem = _load(content)
+    value, problem = load(content)
     if problem is None and isinstance(value, dict) and not reads_as_row(value):
         lists = [key for key, inner in value.items() if isinstance(inner, list)]
         if len(lists) == 1:
@@ -161,7 +237,7 @@ def _first_is_message(content: str, at: int) -> bool:
 def _scan(text: Text, name: str, at: int, closing: bool) -> Iterator[Row]:
     # Value by value, so that a file cut off in the middle still gives the rows before the cut.
     content, decoder = text.content, json.JSONDecoder()
-    number, line, counted = 0, 1, 0
+    number, line, counted, broken = 0, 1, 0, 0
     while True:
         while at < len(content) and content[at] in " \t\r\n,":
             at += 1
@@ -178,11 +254,54 @@ def _scan(text: Text, name: str, at: int, closing: bool) -> Iterator[Row]:
         try:
             value, end = decoder.raw_decode(content, at)
         except (ValueError, RecursionError):
-            yield Row(where, None, content[at : at + _RAW], "not_json")
-            return
+            value, end, problem, repairs = _mended(content, at, broken < _MOST_BROKEN)
+            broken += problem is not None
+            last = line + content.count("\n", at, end)
+            repairs = (*_decoding(text, line, last), *repairs)
+            yield Row(where, value, content[at : min(end, at + _RAW)], problem, repairs)
+            if end >= len(content):
+                return
+            at = end
+            continue
         last = line + content.count("\n", at, end)
         yield Row(where, value, content[at : min(end, at + _RAW)], None, _decoding(text, line, last))
         at = end
+
+
+def _mended(content: str, at: int, far: bool) -> tuple[Any, int, str | None, tuple[str, ...]]:
+    """Read a broken value of a JSON file: value, end (the next sound row), problem, repairs."""
+    problem = "not_json"
+    for python in (False, True) if far else ():
+        try:
+            value, end, repairs = parse_loose(content, at, python=python)
+        except CutOffError:
+            problem = problem if python else "truncated"
+            continue
+        except ValueError:
+            continue
+        if isinstance(value, (dict, list)):
+            return value, end, None, repairs
+    start = _next_sound(content, at)
+    if start is None:
+        return None, len(content), problem, ()
+    readings = read_line(content[at:start].rstrip(", \t\r\n"))
+    first = readings[0]
+    if len(readings) > 1:
+        return None, start, "not_json", ()
+    return first.value, start, first.problem, first.repairs
+
+
+def _next_sound(content: str, at: int) -> int | None:
+    decoder = json.JSONDecoder()
+    for tries, found in enumerate(_NEXT_OBJECT.finditer(content, at + 1), 1):
+        try:
+            if reads_as_row(decoder.raw_decode(content, found.start())[0]):
+                return found.start()
+        except (ValueError, RecursionError):
+            pass
+        if tries == _MOST_TRIES:
+            break
+    return None
 
 
 # --- CSV -----------------------------------------------------------------------------------------
@@ -260,6 +379,11 @@ def _require_columns(header: list[str], columns: Columns, path: Path) -> None:
                 f"{path}: the recipe takes `{key}` from a column '{wanted}', which is not there.{hint} "
                 f"Columns found: {shown}."
             )
+    if is_battle_without_conversations(header) and not (columns.prompt or columns.completion):
+        raise DataError(
+            f"{path}: Chatbot Arena votes without the conversations. Columns found: {shown}. Use the "
+            "file that has conversation_a and conversation_b."
+        )
     if recognises_columns(header, columns):
         return
     prompt, completion = (name[:60] for name in names[:2]) if len(names) > 1 else ("NAME", "NAME")

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from talkwright.errors import DataError
 
-SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv")
+PLAIN_SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
+SUFFIXES = (*PLAIN_SUFFIXES, ".zip")
 
 _BOMS = (
     (b"\xef\xbb\xbf", "utf-8"),
@@ -20,17 +21,16 @@ _BOMS = (
     (b"\xfe\xff", "utf-16-be"),
 )
 _MAGIC = (
-    (b"\x1f\x8b", "compressed with gzip", "Unpack it first."),
-    (b"PK\x03\x04", "a zip archive or an Excel workbook", "Unpack it, or save the sheet as CSV."),
+    (b"\x1f\x8b", "compressed with gzip once more", "Unpack it first."),
+    (b"PK\x03\x04", "an archive inside an archive", "Unpack it first."),
     (b"\xd0\xcf\x11\xe0", "an old Office document", "Save it as CSV."),
-    (b"PAR1", "a Parquet file", "Convert it to JSONL first."),
     (b"\x28\xb5\x2f\xfd", "compressed with zstd", "Unpack it first."),
     (b"BZh", "compressed with bzip2", "Unpack it first."),
     (b"\xfd7zXZ", "compressed with xz", "Unpack it first."),
     (b"%PDF", "a PDF document", "Export the conversations as JSONL or CSV."),
     (b"SQLite format 3", "an SQLite database", "Export the table as CSV."),
 )
-_WHAT_IS_READ = "JSONL, JSON, CSV and TSV text files are read."
+_WHAT_IS_READ = "JSONL, JSON, CSV, TSV and Parquet are read, also packed with gzip or zip."
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,17 @@ class Text:
         return at < len(self.odd_lines) and self.odd_lines[at] <= last
 
 
+def inner_suffix(name: str) -> str:
+    """The extension in lower case, under `.gz`: ".jsonl" for "chats.jsonl.gz"."""
+    path = Path(name)
+    return (Path(path.stem) if path.suffix.lower() == ".gz" else path).suffix.lower()
+
+
+def is_data_name(name: str) -> bool:
+    """Say whether a file in a folder is taken for data, by its name."""
+    return inner_suffix(name) in SUFFIXES
+
+
 def find_files(path: str | Path) -> list[tuple[Path, str]]:
     """List the files of a file, folder or glob as (path, name for the ledger), sorted by name.
 
@@ -59,7 +70,7 @@ def find_files(path: str | Path) -> list[tuple[Path, str]]:
             found = [
                 file
                 for file in path.iterdir()
-                if file.suffix.lower() in SUFFIXES and not file.name.startswith(".") and file.is_file()
+                if is_data_name(file.name) and not file.name.startswith(".") and file.is_file()
             ]
             if found:
                 return sorted(((file, file.name) for file in found), key=lambda pair: pair[1])
@@ -99,22 +110,29 @@ def _missing(path: Path) -> str:
     close = difflib.get_close_matches(path.name, names, n=3, cutoff=0.6)
     if close:
         return f"{path}: no such file. Did you mean {' or '.join(repr(name) for name in close)}?"
-    data = [name for name in names if Path(name).suffix.lower() in SUFFIXES][:5]
+    data = [name for name in names if is_data_name(name)][:5]
     return f"{path}: no such file. " + (
         f"Data files in that folder: {', '.join(data)}." if data else "That folder has no data files."
     )
 
 
-def read_text(path: Path) -> Text:
-    """Read and decode a file: UTF-8, UTF-16 or UTF-32 by byte order mark, else cp1252 line by line.
-
-    Raises DataError for a file that is empty, binary or not permitted.
-    """
+def read_bytes(path: Path) -> bytes:
+    """The bytes of a file. Raises DataError for one that is empty or not permitted."""
     try:
         data = path.read_bytes()
     except OSError as error:
         why = "no permission" if isinstance(error, PermissionError) else (error.strerror or str(error))
         raise DataError(f"{path}: cannot be read: {why}.") from None
+    if not data.strip():
+        raise DataError(f"{path}: the file is empty.")
+    return data
+
+
+def decode(path: Path, data: bytes) -> Text:
+    """Decode a file: UTF-8, UTF-16 or UTF-32 by byte order mark, else cp1252 line by line.
+
+    Raises DataError, which names `path`, for bytes that are empty or no text.
+    """
     if not data.strip():
         raise DataError(f"{path}: the file is empty.")
     for magic, what, advice in _MAGIC:

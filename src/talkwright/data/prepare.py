@@ -18,10 +18,11 @@ from talkwright.data.contradictions import find_contradictions
 from talkwright.data.doctor import diagnose, report
 from talkwright.data.duplicates import find_duplicates
 from talkwright.data.files import find_files
-from talkwright.data.formats import Draft, read_row
+from talkwright.data.formats import read_row
 from talkwright.data.ledger import Ledger, counts
 from talkwright.data.masks import Protected, protect, protect_raw
 from talkwright.data.split import SPLITS, measure_leakage, split_rows
+from talkwright.data.turns import Draft
 from talkwright.errors import ArtefactError, DataError
 from talkwright.progress import track
 from talkwright.runs import artefact, file_digest, manifest, read_jsonl, write_json, write_jsonl
@@ -178,7 +179,7 @@ def _enter(
     if row.problem is not None:
         ledger.add_dropped(name, row.where, protect_raw(row.raw, section), row.problem)
         return []
-    draft: Draft | str = read_row(row.value, source.format, source.columns)
+    draft: Draft | str = read_row(row.value, source.format, source.columns, source.arena)
     if isinstance(draft, str):
         ledger.add_dropped(name, row.where, protect_raw(row.raw, section), draft, row.repairs)
         return []
@@ -224,7 +225,20 @@ REASONS = {
     "not_a_message": "a turn has no role or no text",
     "bad_role": "a turn's role is unknown",
     "not_text": "images, sound or other content that is not text",
-    "preference_pair": "a chosen and a rejected answer; these cannot be learnt from yet",
+    "truncated": "the row is cut off in the middle of a text",
+    "broken_cell": "the cell that should hold a conversation cannot be read",
+    "raw_text": "running text without turns: there is no question and no answer to learn",
+    "tree_message": "one message of a tree; use the file in which a row is a whole tree",
+    "broken_tree": "the messages of the tree run in a circle",
+    "arena_tie": "an Arena battle without a winner; `arena: {ties: first}` learns from the first side",
+    "arena_both_bad": "an Arena battle in which both answers were bad",
+    "arena_no_winner": "an Arena battle without a vote",
+    "arena_no_conversations": "Arena votes without the conversations; those are in another file",
+    "arena_language": "not among the languages that data.sources.arena asks for",
+    "arena_model": "not among the models that data.sources.arena asks for",
+    "arena_turns": "fewer or more turns than data.sources.arena asks for",
+    "arena_flagged": "flagged by the file's moderation or toxicity columns",
+    "arena_date": "outside the days that data.sources.arena asks for, or without a date",
     "labelled_bad": "labelled as a bad answer",
     "too_many_cells": "more cells than the header has columns; quote cells with the delimiter in them",
     "broken_quotes": "a quote is not closed, or not doubled inside a quoted cell",

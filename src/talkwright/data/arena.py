@@ -1,0 +1,165 @@
+"""Chatbot Arena battles: two models answered, and somebody said which did better.
+
+What is learnt is the winner's conversation, with all its turns. A tie has no winner: it is dropped,
+or its first side is learnt with `ties: first`. When both were bad, nothing is learnt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, datetime, timezone
+from typing import Any
+
+from talkwright.config import ArenaSection, Columns
+from talkwright.data.turns import (
+    Draft,
+    Row,
+    Unfit,
+    as_list,
+    as_value,
+    draft,
+    field_of,
+    message,
+    system_of,
+    text_of,
+)
+from talkwright.types import Message
+
+_WINNERS = {
+    "modela": "a", "a": "a", "modelb": "b", "b": "b", "tie": "tie", "ties": "tie",
+    "tie(bothbad)": "both_bad", "bothbad": "both_bad", "tiebothbad": "both_bad",
+}  # fmt: skip
+_DATES = ("tstamp", "timestamp", "date", "createdat")
+
+
+def is_battle(keys: Iterable[str]) -> bool:
+    """Say whether these (plain) column names are those of a battle with its vote."""
+    keys = set(keys)
+    return {"modela", "modelb"} <= keys and bool(keys & {"winner", "winnermodela"})
+
+
+def has_conversations(keys: Iterable[str]) -> bool:
+    """Say whether a battle's columns hold what was said."""
+    keys = set(keys)
+    return {"conversationa", "conversationb"} <= keys or {"prompt", "responsea", "responseb"} <= keys
+
+
+def read_battle(value: Row, keys: Row, columns: Columns, options: ArenaSection) -> Draft:
+    """Read the conversation of the side that won. Raises Unfit with the reason where none did."""
+    if not is_battle(keys):
+        raise Unfit("unknown_format")
+    if not has_conversations(keys):
+        raise Unfit("arena_no_conversations")
+    won = _winner(value, keys)
+    if won == "both_bad":
+        raise Unfit("arena_both_bad")
+    if won == "tie" and options.ties == "drop":
+        raise Unfit("arena_tie")
+    side = "b" if won == "b" else "a"
+    repairs: list[str] = []
+    messages = _said(value, keys, side, repairs)
+    system = system_of(value, keys, columns)
+    if system and not any(turn.role == "system" for turn in messages):
+        messages.insert(0, Message("system", system))
+    marks = _filter(value, keys, value.get(keys[f"model{side}"]), messages, options)
+    if won == "tie":
+        marks.append("arena_tie_learnt")
+    return draft(value, keys, columns, messages, "arena", repairs, marks)
+
+
+def _winner(value: Row, keys: Row) -> str:
+    if "winner" in keys:
+        said = str(value[keys["winner"]]).lower()
+        found = _WINNERS.get("".join(mark for mark in said if mark not in " _-"))
+    else:
+        names = (("winnermodela", "a"), ("winnermodelb", "b"), ("winnertie", "tie"))
+        found = next(
+            (won for name, won in names if str(field_of(value, keys, name)) in ("1", "True")), None
+        )
+    if found is None:
+        raise Unfit("arena_no_winner")
+    return found
+
+
+def _said(value: Row, keys: Row, side: str, repairs: list[str]) -> list[Message]:
+    if f"conversation{side}" in keys:
+        turns = as_list(value[keys[f"conversation{side}"]])
+        if turns is None:
+            raise Unfit("broken_cell")
+        return [message(turn, repairs) for turn in turns]
+    asked, answers = (_texts(value[keys[name]]) for name in ("prompt", f"response{side}"))
+    if len(asked) != len(answers):
+        raise Unfit("broken_cell")
+    messages: list[Message] = []
+    for question, answer in zip(asked, answers, strict=True):
+        messages.append(Message("user", text_of(question, repairs)))
+        messages.append(Message("assistant", text_of(answer, repairs)))
+    return messages
+
+
+def _texts(value: Any) -> list[Any]:
+    found = as_list(value)
+    return [value] if found is None else found
+
+
+# --- filters -------------------------------------------------------------------------------------
+
+
+def _filter(
+    value: Row, keys: Row, model: Any, messages: list[Message], options: ArenaSection
+) -> list[str]:
+    """Raise Unfit for what the recipe leaves out; gives marks for what could not be looked at."""
+    language = str(field_of(value, keys, "language") or "unknown").lower()
+    if options.languages is not None and language not in map(str.lower, options.languages):
+        raise Unfit("arena_language")
+    if options.models is not None and str(model) not in options.models:
+        raise Unfit("arena_model")
+    turns = sum(turn.role == "user" for turn in messages)
+    if turns < options.min_turns or (options.max_turns is not None and turns > options.max_turns):
+        raise Unfit("arena_turns")
+    _filter_date(value, keys, options)
+    if options.flagged == "keep":
+        return []
+    judged = [
+        as_value(value[key]) for name, key in keys.items() if "moderation" in name or "toxic" in name
+    ]
+    if any(_is_flagged(verdict) for verdict in judged):
+        raise Unfit("arena_flagged")
+    return [] if judged else ["unmoderated"]
+
+
+def _is_flagged(verdict: Any) -> bool:
+    if isinstance(verdict, dict):
+        if "flagged" in verdict:
+            return _is_true(verdict["flagged"])
+        return any(_is_flagged(inner) for inner in verdict.values())
+    if isinstance(verdict, list):
+        return any(_is_flagged(inner) for inner in verdict)
+    return _is_true(verdict)
+
+
+def _is_true(value: Any) -> bool:
+    return value is True or (isinstance(value, str) and value.strip().lower() == "true")
+
+
+def _filter_date(value: Row, keys: Row, options: ArenaSection) -> None:
+    if options.since is None and options.until is None:
+        return
+    raw = next((value[keys[name]] for name in _DATES if name in keys), None)
+    day = _day(raw)
+    if day is None or (options.since and day < options.since) or (options.until and day > options.until):
+        raise Unfit("arena_date")
+
+
+def _day(raw: Any) -> str | None:
+    """The day of a Unix time or of an ISO date, as YYYY-MM-DD (UTC)."""
+    if isinstance(raw, datetime):
+        return raw.date().isoformat()
+    try:
+        return datetime.fromtimestamp(float(raw), timezone.utc).date().isoformat()
+    except (TypeError, ValueError, OverflowError, OSError):
+        pass
+    try:
+        return date.fromisoformat(str(raw)[:10]).isoformat()
+    except ValueError:
+        return None

@@ -1,0 +1,115 @@
+"""Gzip and zip files: what is in them, within limits that no honest file of conversations reaches.
+
+Nothing is written to disk, and no archive inside an archive is opened.
+"""
+
+from __future__ import annotations
+
+import io
+import stat
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from talkwright.errors import DataError
+
+GZIP, ZIP = b"\x1f\x8b", b"PK\x03\x04"
+
+_MOST_FILES = 1000
+_MOST_BYTES = 2**30  # of everything that one packed file holds
+_MOST_TIMES = 200  # as large as the packed file; text of conversations packs to a tenth, seldom less
+_ALWAYS_ALLOWED = 2**24  # bytes; small files may pack better than that
+_PIECE = 2**18
+
+
+def unpack(path: Path, data: bytes, suffixes: tuple[str, ...]) -> Iterator[tuple[str, bytes]]:
+    """Yield (name, bytes) of each data file packed in `data`; a name of "" for gzip, which has one.
+
+    Raises DataError for damaged, encrypted or suspicious archives and for such as hold no data.
+    """
+    if data.startswith(GZIP):
+        yield "", _gunzip(path, data)
+    else:
+        yield from _unzip(path, data, suffixes)
+
+
+def _limit(packed: int) -> int:
+    return min(_MOST_BYTES, max(_ALWAYS_ALLOWED, packed * _MOST_TIMES))
+
+
+def _bomb(path: Path, limit: int) -> DataError:
+    return DataError(
+        f"{path}: it unpacks to more than {limit // 2**20} MiB, which no honest file of this size does. "
+        "Unpack it yourself if you trust it."
+    )
+
+
+def _gunzip(path: Path, data: bytes) -> bytes:
+    limit = _limit(len(data))
+    pieces: list[bytes] = []
+    size = 0
+    try:
+        while data.startswith(GZIP):  # members may follow each other
+            unpacker = zlib.decompressobj(wbits=31)
+            while data and not unpacker.eof:
+                pieces.append(unpacker.decompress(data, _PIECE))
+                data = unpacker.unconsumed_tail
+                size += len(pieces[-1])
+                if size > limit:
+                    raise _bomb(path, limit)
+            if not unpacker.eof:
+                raise DataError(f"{path}: compressed with gzip, but cut off. Copy it again.")
+            data = unpacker.unused_data
+    except zlib.error:
+        raise DataError(f"{path}: compressed with gzip, but damaged. Copy it again.") from None
+    return b"".join(pieces)
+
+
+def _unzip(path: Path, data: bytes, suffixes: tuple[str, ...]) -> Iterator[tuple[str, bytes]]:
+    try:
+        archive = zipfile.ZipFile(io.BytesIO(data))
+        members = archive.infolist()
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError):
+        raise DataError(f"{path}: a damaged zip archive or Excel workbook. Copy it again.") from None
+    if any(member.filename == "[Content_Types].xml" for member in members):
+        raise DataError(f"{path}: this is an Excel workbook or another Office document. Save it as CSV.")
+    if len(members) > _MOST_FILES:
+        raise DataError(f"{path}: {len(members)} files in one archive; at most {_MOST_FILES} are read.")
+    for member in members:
+        _refuse_suspicious(path, member)
+    wanted = [member for member in members if _is_data(member, suffixes)]
+    if not wanted:
+        raise DataError(f"{path}: no data file ({', '.join(suffixes)}) in this archive.")
+    left = limit = _limit(len(data))
+    for member in sorted(wanted, key=lambda member: member.filename):
+        content = _extract(path, archive, member, left)
+        if content is None:
+            raise _bomb(path, limit)
+        left -= len(content)
+        yield member.filename, content
+
+
+def _refuse_suspicious(path: Path, member: zipfile.ZipInfo) -> None:
+    name = PurePosixPath(member.filename.replace("\\", "/"))
+    if ".." in name.parts or name.is_absolute() or ":" in name.parts[:1]:
+        raise DataError(f"{path}: the archive has a file named {member.filename!r}, outside itself.")
+    if stat.S_ISLNK(member.external_attr >> 16):
+        raise DataError(f"{path}: {member.filename!r} in the archive is a link, not a file.")
+
+
+def _is_data(member: zipfile.ZipInfo, suffixes: tuple[str, ...]) -> bool:
+    name = PurePosixPath(member.filename)
+    hidden = any(part.startswith((".", "__MACOSX")) for part in name.parts)
+    return not member.is_dir() and not hidden and name.suffix.lower() in suffixes
+
+
+def _extract(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo, most: int) -> bytes | None:
+    if member.flag_bits & 1:
+        raise DataError(f"{path}: {member.filename!r} in the archive is encrypted. Unpack it first.")
+    try:
+        with archive.open(member) as file:
+            content = file.read(most + 1)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, ValueError):
+        raise DataError(f"{path}: {member.filename!r} in the archive is damaged.") from None
+    return content if len(content) <= most else None

@@ -1,0 +1,225 @@
+"""Rows of a JSONL file that are not JSON: what they certainly mean, or that it cannot be told.
+
+A repair is made only where one reading is left, and each has a name for the ledger:
+
+    removed_trailing_comma  a comma before a closing bracket, or after the row
+    removed_bracket         closing brackets after the row that nothing opened
+    added_comma             no comma between two objects, or before a key
+    python_literal          printed by Python: single quotes, None, True, (tuples)
+    quoted_key              keys without quotes
+    fixed_quotes            quotes inside text not escaped, or typographic quotes around text
+    halved_backslashes      every backslash of the row was doubled
+    fixed_escape            an apostrophe was escaped, which JSON does not do
+    escaped_backslash       every backslash of the row stands for itself (C:\\Users)
+    unescaped_controls      raw tabs or other control characters inside quotes
+    unwrapped_string        the row was JSON inside a JSON string
+    split_line              several rows on one line
+    repaired_truncated      cut off between two complete messages or columns; brackets were closed
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from talkwright.data.literals import CutOffError, parse_loose
+
+_BETWEEN = re.compile(r"[\s,;]*")
+_RUNS = re.compile(r"\\+")
+_QUOTES = {'"': '"', "'": "'", "“": "“”„‟", "”": "“”„‟", "„": "“”„‟", "‘": "‘’‚‛", "’": "‘’‚‛"}
+_FIRST_QUOTE = re.compile(r"[\[\s]*\{\s*([\"'“”„‘’])")
+_ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "/": "/", "\\": "\\"}
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One value found in a line: the value, or the reason why there is none; and the repairs made."""
+
+    value: Any
+    raw: str
+    problem: str | None = None
+    repairs: tuple[str, ...] = ()
+
+
+def read_line(line: str) -> list[Reading]:
+    """Read a line that should hold one JSON value; a list with more than one where it holds more."""
+    value, problem = load(line)
+    if problem is None:
+        return [_unwrapped(value, line)] if isinstance(value, str) else [Reading(value, line)]
+    if line[:1] not in ("{", "["):
+        return [Reading(None, line, "not_json")]
+    found = _several(line)
+    if found is not None:
+        return found
+    return [_first_that_fits(line)]
+
+
+def load(text: str) -> tuple[Any, str | None]:
+    """Strict JSON: the value and None, or None and the drop reason."""
+    try:
+        return json.loads(text), None
+    except (ValueError, RecursionError):  # RecursionError: thousands of nested brackets
+        return None, "not_json"
+
+
+def _unwrapped(text: str, line: str) -> Reading:
+    value, problem = load(text)
+    if problem is None and isinstance(value, (dict, list)):
+        return Reading(value, line, None, ("unwrapped_string",))
+    return Reading(text, line)
+
+
+def _several(line: str) -> list[Reading] | None:
+    """Read a line of objects one after the other; None unless there are two or only a comma is amiss."""
+    readings: list[Reading] = []
+    decoder, at, rest = json.JSONDecoder(), 0, len(line)
+    while at < rest:
+        try:
+            value, end = decoder.raw_decode(line, at)
+        except (ValueError, RecursionError):
+            break
+        readings.append(Reading(value, line[at:end], None, ("split_line",)))
+        at = _BETWEEN.match(line, end).end()  # type: ignore[union-attr]
+        if not line[at:].strip("}] \t,;"):
+            ends = "removed_bracket" if line[at:] else "removed_trailing_comma"
+            if len(readings) == 1:
+                return [Reading(value, line, None, (ends,))]
+            break
+        if line[at] not in "{[":
+            return None
+    if not readings:
+        return None
+    if line[at:].strip("}] \t,;"):
+        last = _first_that_fits(line[at:])
+        readings.append(Reading(last.value, last.raw, last.problem, ("split_line", *last.repairs)))
+    return readings
+
+
+def _first_that_fits(line: str) -> Reading:
+    value, repairs = _controls(line)
+    if repairs is None:
+        value, repairs = _halved(line)
+    cut = False
+    for python in (False, True):
+        if repairs is None:
+            value, repairs, was_cut = _loose(line, python)
+            cut = cut or (was_cut and not python)
+    if repairs is None:
+        value, repairs = _requoted(line)
+    if repairs is None and cut:
+        for python in (False, True):
+            if repairs is None:
+                value, repairs, _ = _loose(line, python, close=True)
+        if repairs is None and line.rstrip()[-1:] not in ("}", "]"):
+            return Reading(None, line, "truncated")
+    if repairs is None or not isinstance(value, (dict, list)):
+        return Reading(None, line, "not_json")
+    return Reading(value, line, None, repairs)
+
+
+def _controls(line: str) -> tuple[Any, tuple[str, ...] | None]:
+    try:
+        return json.loads(line, strict=False), ("unescaped_controls",)
+    except (ValueError, RecursionError):
+        return None, None
+
+
+def _halved(line: str) -> tuple[Any, tuple[str, ...] | None]:
+    # A row of doubled backslashes has no run of odd length; one that is JSON once halved was doubled.
+    if '\\\\"' not in line or any(len(run[0]) % 2 for run in _RUNS.finditer(line)):
+        return None, None
+    value, problem = load(line.replace("\\\\", "\\"))
+    return (None, None) if problem else (value, ("halved_backslashes",))
+
+
+def _loose(line: str, python: bool, close: bool = False) -> tuple[Any, tuple[str, ...] | None, bool]:
+    try:
+        value, end, repairs = parse_loose(line, 0, python=python, close=close)
+    except CutOffError:
+        return None, None, True
+    except ValueError:
+        return None, None, False
+    rest = line[end:].strip()
+    if rest.strip(",;"):
+        return None, None, False
+    return value, (*repairs, "removed_trailing_comma") if rest else repairs, False
+
+
+# --- quotes --------------------------------------------------------------------------------------
+
+
+class _Doubtful(ValueError):
+    """Where a text ends cannot be told."""
+
+
+def _requoted(line: str) -> tuple[Any, tuple[str, ...] | None]:
+    """Read a row whose texts hold unescaped quotes, or stand in typographic ones.
+
+    A quote ends a text where a key with its colon follows, or nothing but closing brackets. Where
+    another quote looks like structure as well, nothing is certain and nothing is repaired.
+    """
+    first = _FIRST_QUOTE.match(line)
+    if first is None:
+        return None, None
+    try:
+        plain = _rewrite(line, _QUOTES[first[1]])
+    except _Doubtful:
+        return None, None
+    value, problem = load(plain)
+    if problem is None:
+        return value, ("fixed_quotes",)
+    # Naively swapped quotes leave Python's names behind.
+    value, repairs, _ = _loose(plain, python=True)
+    return (None, None) if repairs is None else (value, ("fixed_quotes",))
+
+
+def _rewrite(line: str, quotes: str) -> str:
+    one, space = f"[{quotes}]", r"\s{0,20}"  # bounded: a run of spaces must not take quadratic time
+    stop = re.compile(rf"\\u[0-9a-fA-F]{{4}}|\\.|{one}", re.DOTALL)
+    key_end = re.compile(rf"{space}:")
+    key = rf"(?:[\[{{]{space}){{0,3}}{one}[\w .$-]{{1,40}}{one}{space}:"
+    value_end = re.compile(rf"(?:{space}[}}\]]){{0,8}}{space}(?:[,;]?{space}\Z|,{space}{key})")
+    doubtful = re.compile(rf"{space}(?:[:}}\]]|,{space}(?:{one}|[{{\[]))")
+    pieces: list[str] = []
+    text: list[str] = []
+    at, unescaped, inside, is_key = 0, 0, False, False
+    for found in stop.finditer(line):
+        before, at = line[at : found.start()], found.end()
+        if not inside:
+            if found[0][0] == "\\":
+                raise _Doubtful
+            pieces.append(before)
+            inside, text, unescaped = True, [], 0
+            is_key = before.rstrip()[-1:] in ("{", ",")
+            continue
+        text.append(before)
+        if found[0][0] == "\\":
+            text.append(_unescaped(found[0], quotes))
+        elif (key_end if is_key else value_end).match(line, at):
+            if quotes == '"' and unescaped % 2:  # people's quotation marks come in pairs
+                raise _Doubtful
+            pieces.append(json.dumps("".join(text)))
+            inside = False
+        elif doubtful.match(line, at):
+            raise _Doubtful
+        else:
+            text.append(found[0])
+            unescaped += 1
+    if inside:
+        raise _Doubtful
+    return "".join([*pieces, line[at:]])
+
+
+def _unescaped(escape: str, quotes: str) -> str:
+    if len(escape) > 2:
+        return chr(int(escape[2:], 16))
+    mark = escape[1]
+    if mark in _ESCAPED:
+        return _ESCAPED[mark]
+    if mark in "“”„‟":  # it was escaped, so it was a plain quote before they were all replaced
+        return '"'
+    if mark in quotes or mark in "\"'":
+        return mark
+    raise _Doubtful

@@ -1,0 +1,266 @@
+"""What rows of every format are made of: turns with a role and a text, and what comes with them."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from talkwright.config import Columns
+from talkwright.data.literals import parse_literal
+from talkwright.types import Message, Role
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a row says, before any cleaning."""
+
+    messages: tuple[Message, ...]
+    format: str
+    group: str | None = None
+    facts: tuple[tuple[str, ...], ...] = ()
+    repairs: tuple[str, ...] = ()
+    marks: tuple[str, ...] = ()
+
+
+class Unfit(Exception):
+    """A row cannot be read; the text is its drop reason. Never leaves `read_row`."""
+
+
+_ROLE_NAMES: dict[Role, str] = {
+    "system": "system developer",
+    "user": "user human customer client enduser visitor prompter",
+    "assistant": "assistant gpt chatgpt gpt4 bing bard claude bot chatbot model ai agent "
+    "functioncall toolcall",
+    "tool": "tool function observation functionresponse toolresponse toolresult ipython",
+}
+_ROLES: dict[str, Role] = {name: role for role, names in _ROLE_NAMES.items() for name in names.split()}
+
+LISTS = (
+    "messages",
+    "conversations",
+    "conversation",
+    "dialogue",
+    "dialog",
+    "turns",
+    "chat",
+    "chatmessages",
+)
+_ROLE_KEYS = ("role", "from", "speaker", "author", "sender")
+_TEXT_KEYS = ("content", "value", "text", "message")
+_THINKING_KEYS = ("reasoning_content", "reasoning", "thinking")
+# The widest first: whoever keeps a user together keeps the user's threads together.
+_GROUP_NAMES = """
+    group groupid userid customerid threadid conversationid sessionid chatid dialogueid dialogid
+    messagetreeid
+"""
+_ESCAPE_IN_TEXT = re.compile(r"\\(?:n|r|t|\"|u[0-9a-fA-F]{4})")
+_SYSTEMS = ("system", "systemprompt", "systemmessage")
+
+
+def is_message_list(value: Any) -> bool:
+    """Say whether `value` is a bare list of messages."""
+    return isinstance(value, list) and bool(value) and all(is_message(item) for item in value)
+
+
+def is_message(item: Any) -> bool:
+    """Say whether `item` is a turn with a role and a text."""
+    if not isinstance(item, dict):
+        return False
+    openai = "role" in item and ("content" in item or "tool_calls" in item)
+    return openai or ("from" in item and "value" in item)
+
+
+def plain(key: Any) -> str:
+    """A column's name without case, spaces, hyphens and underscores."""
+    return re.sub(r"[\s_-]+", "", str(key)).lower()
+
+
+def field_of(value: Row, keys: Row, name: str) -> Any:
+    """What the column with this plain name holds; None where there is no such column."""
+    key = keys.get(name)
+    return None if key is None else value.get(key)
+
+
+def as_value(value: Any) -> Any:
+    """What a cell holds: JSON, or a list or dict as Python or NumPy print it; other text stays text."""
+    if not isinstance(value, str) or value.lstrip()[:1] not in ("[", "{", "a"):
+        return value
+    start = value.lstrip()
+    if start[0] == "a" and not start.startswith("array("):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        pass
+    try:
+        return parse_literal(value)
+    except ValueError:
+        return value
+
+
+def as_list(value: Any) -> list[Any] | None:
+    """The list that a value is, or that a cell holds; None for anything else."""
+    value = as_value(value)
+    return value if isinstance(value, list) else None
+
+
+def message(turn: Any, repairs: list[str]) -> Message:
+    """Read one turn. Raises Unfit."""
+    if not isinstance(turn, dict):
+        raise Unfit("not_a_message")
+    role_key = next((key for key in _ROLE_KEYS if key in turn), None)
+    text_key = next((key for key in _TEXT_KEYS if key in turn), None)
+    if role_key is None or (text_key is None and not turn.get("tool_calls")):
+        raise Unfit("not_a_message")
+    name = turn[role_key]
+    if isinstance(name, dict):  # {"author": {"role": ...}}
+        name = name.get("role")
+    role = _ROLES.get(plain(name)) if isinstance(name, str) else None
+    if role is None:
+        raise Unfit("bad_role")
+    content, thinking = _content(turn.get(text_key) if text_key else None, repairs)
+    for key in _THINKING_KEYS:
+        if isinstance(turn.get(key), str) and turn[key].strip():
+            thinking = thinking or turn[key]
+    calls = turn.get("tool_calls")
+    if isinstance(calls, list) and calls:
+        content = "\n".join(filter(None, [content, *(_call(call) for call in calls)]))
+        repairs.append("tool_call_as_text")
+    return Message(role, content, thinking if role == "assistant" else None)
+
+
+def _content(value: Any, repairs: list[str]) -> tuple[str, str | None]:
+    """Text and thinking of a message's content: a string, or a list of typed parts."""
+    if isinstance(value, dict):
+        value = value.get("parts", [value])
+    if not isinstance(value, list):
+        return text_of(value, repairs), None
+    said, thought = [], []
+    for part in value:
+        if isinstance(part, str):
+            said.append(part)
+            continue
+        if not isinstance(part, dict):
+            raise Unfit("not_text")
+        kind = part.get("type", "text")
+        body = next(
+            (part[key] for key in ("text", "value", "content", "reasoning") if key in part), None
+        )
+        if not isinstance(body, str):
+            raise Unfit("not_text")
+        if kind in ("reasoning", "thinking"):
+            thought.append(body)
+        elif kind in ("text", "input_text", "output_text", "tool_call", "tool_result"):
+            said.append(body)
+            if kind == "tool_call":
+                repairs.append("tool_call_as_text")
+        else:
+            raise Unfit("not_text")
+    return "\n".join(said), "\n".join(thought) or None
+
+
+def _call(call: Any) -> str:
+    function = call.get("function", call) if isinstance(call, dict) else None
+    if not isinstance(function, dict) or not isinstance(function.get("name"), str):
+        raise Unfit("not_text")
+    arguments = function.get("arguments")
+    if isinstance(arguments, str):
+        try:
+            arguments = json.loads(arguments)
+        except (ValueError, RecursionError):
+            raise Unfit("not_text") from None
+    return json.dumps({"name": function["name"], "arguments": arguments}, ensure_ascii=False)
+
+
+def text_of(value: Any, repairs: list[str]) -> str:
+    """Text as it is, and numbers as text. Raises Unfit for anything else."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise Unfit("not_text")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise Unfit("not_text")
+    repairs.append("number_to_text")
+    try:
+        return str(value)
+    except ValueError:  # more digits than Python converts
+        raise Unfit("not_text") from None
+
+
+def draft(
+    value: Row,
+    keys: Row,
+    columns: Columns,
+    messages: list[Message],
+    shape: str,
+    repairs: list[str],
+    marks: Sequence[str] = (),
+) -> Draft:
+    """Put together what a row says, with the facts and the group that come with it."""
+    facts = _facts(value.get("facts"))
+    found = [*marks]
+    if facts is None:
+        found.append("ignored_facts")
+    if any(field_of(value, keys, name) for name in ("tools", "functions")):
+        found.append("ignored_tools")
+    if any("\\" in turn.content and _looks_doubled(turn.content) for turn in messages):
+        found.append("literal_escapes")
+    names = tuple(dict.fromkeys(repairs))
+    group = group_of(value, keys, columns)
+    return Draft(tuple(messages), shape, group, facts or (), names, tuple(dict.fromkeys(found)))
+
+
+def _looks_doubled(text: str) -> bool:
+    # Perhaps line ends whose backslash was doubled, perhaps talk about code: it cannot be told.
+    return "\n" not in text.strip() and _ESCAPE_IN_TEXT.search(text) is not None
+
+
+def system_of(value: Row, keys: Row, columns: Columns) -> str | None:
+    """The system prompt in a column of its own, if there is one."""
+    names = [columns.system] if columns.system else [keys[name] for name in _SYSTEMS if name in keys]
+    found = next((value[name] for name in names if name in value), None)
+    return found if isinstance(found, str) and found.strip() else None
+
+
+def group_of(value: Row, keys: Row, columns: Columns) -> str | None:
+    """What ties the row to others: a user's or a thread's id."""
+    names = (
+        [columns.group]
+        if columns.group
+        else [keys[name] for name in _GROUP_NAMES.split() if name in keys]
+    )
+    for name in names:
+        found = value.get(name)
+        if isinstance(found, (str, int)) and not isinstance(found, bool):
+            try:
+                text = str(found).strip()
+            except ValueError:  # more digits than Python converts
+                continue
+            if text:
+                return text[:200]
+    return None
+
+
+def _facts(value: Any) -> tuple[tuple[str, ...], ...] | None:
+    """Facts as lists of spellings; a plain string is a fact of one spelling. None: not understood."""
+    if value is None or value == "":
+        return ()
+    found = as_list(value)
+    if found is None:
+        return None
+    facts = tuple((fact,) if isinstance(fact, str) else _spellings(fact) for fact in found)
+    return None if any(not fact or not all(fact) for fact in facts) else facts
+
+
+def _spellings(fact: Any) -> tuple[str, ...]:
+    if isinstance(fact, list) and all(isinstance(spelling, str) for spelling in fact):
+        return tuple(fact)
+    return ()

@@ -1,0 +1,187 @@
+"""Gzip, zip and Parquet: read like the files in them, and refused when they are not what they seem."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import tracemalloc
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from talkwright.config import Columns
+from talkwright.data import read_conversations
+from talkwright.data.containers import read_rows
+from talkwright.errors import DataError
+from talkwright.types import Message
+
+PAIR = {"prompt": "Where is the key?", "completion": "Under the mat."}
+LINE = (json.dumps(PAIR) + "\n").encode()
+ASKED = (Message("user", "Where is the key?"), Message("assistant", "Under the mat."))
+
+
+def zipped(**files: bytes) -> bytes:
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return held.getvalue()
+
+
+def places(path: Path) -> list[str]:
+    return [conversation.where for conversation in read_conversations(path)]
+
+
+@pytest.mark.parametrize("name", ["a.jsonl.gz", "a.gz", "a.jsonl"])
+def test_gzip_is_looked_through(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(LINE) + gzip.compress(LINE))
+    assert [c.messages for c in read_conversations(path)] == [ASKED, ASKED]
+    assert places(path) == [f"{name}:1", f"{name}:2"]
+    path.write_bytes(gzip.compress(b"prompt,completion\nq,a\n"))
+    assert places(path) == [f"{name}:row 1 (line 2)"]
+
+
+def test_a_folder_takes_packed_files_for_data(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(LINE))
+    (tmp_path / "b.zip").write_bytes(zipped(**{"c.jsonl": LINE}))
+    (tmp_path / "notes.txt.gz").write_bytes(gzip.compress(b"x"))
+    assert places(tmp_path) == ["a.jsonl.gz:1", "b.zip/c.jsonl:1"]
+
+
+def test_zip_gives_every_data_file_in_order(tmp_path: Path) -> None:
+    path = tmp_path / "export.zip"
+    files = {"b/two.csv": b"prompt,completion\nq,a\n", "a.jsonl": LINE, "chat.html": b"<p>x</p>",
+             "__MACOSX/._a.jsonl": b"\0\1", ".hidden.json": b"x"}  # fmt: skip
+    path.write_bytes(zipped(**files))
+    assert places(path) == ["export.zip/a.jsonl:1", "export.zip/b/two.csv:row 1 (line 2)"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (gzip.compress(LINE)[:-12], "cut off"),
+        (b"\x1f\x8b" + b"\0" * 40, "damaged"),
+        (gzip.compress(gzip.compress(LINE)), "gzip once more"),
+        (gzip.compress(b""), "the file is empty"),
+        (gzip.compress(zipped(**{"a.jsonl": LINE})), "an archive inside an archive"),
+        (zipped(**{"a.json": zipped(**{"a.jsonl": LINE})}), "an archive inside an archive"),
+        (zipped(**{"a.txt": b"x"}), "no data file"),
+        (zipped(**{"../a.jsonl": LINE}), "outside itself"),
+        (zipped(**{"/a.jsonl": LINE}), "outside itself"),
+        (zipped(**{"b\\..\\..\\a.jsonl": LINE}), "outside itself"),
+        (zipped(**{"[Content_Types].xml": b"x", "a.json": LINE}), "Excel workbook"),
+        (zipped(**{f"{n}.jsonl": b"" for n in range(1001)}), "1001 files"),
+        (zipped(**{"a.jsonl": LINE * 99})[:-30], "damaged zip"),
+        (b"PAR1" + b"\0" * 50 + b"PAR1", "Parquet file cannot be read"),
+        (b"PAR1", "Parquet file cannot be read"),
+    ],
+)  # fmt: skip
+def test_what_is_damaged_or_suspicious_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "a.jsonl.gz"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        read_conversations(path)
+
+
+def test_links_and_encrypted_files_in_a_zip_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        link = zipfile.ZipInfo("a.jsonl")
+        link.external_attr = 0o120777 << 16
+        archive.writestr(link, "/etc/passwd")
+    with pytest.raises(DataError, match="is a link"):
+        read_conversations(path)
+    content = bytearray(zipped(**{"a.jsonl": LINE}))
+    content[content.rindex(b"PK\x01\x02") + 8] |= 1
+    path.write_bytes(bytes(content))
+    with pytest.raises(DataError, match="is encrypted"):
+        read_conversations(path)
+
+
+@pytest.mark.parametrize("kind", ["gzip", "zip", "zip that lies"])
+def test_bombs_are_refused_before_they_fill_the_memory(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "bomb.zip"
+    if kind == "gzip":
+        packer = zlib.compressobj(9, wbits=31)
+        zeros = b" " * 2**20
+        path.write_bytes(b"".join(packer.compress(zeros) for _ in range(300)) + packer.flush())
+    else:
+        content = bytearray(zipped(**{"a.jsonl": b" " * 2**27}))
+        if kind == "zip that lies":
+            at = content.rindex(b"PK\x01\x02") + 24
+            content[at : at + 4] = (100).to_bytes(4, "little")
+        path.write_bytes(content)
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataError, match=r"unpacks to more than|damaged|empty"):
+            read_conversations(path)
+        assert tracemalloc.get_traced_memory()[1] < 2**27
+    finally:
+        tracemalloc.stop()
+
+
+def test_parquet_rows_nested_and_plain(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    messages = [
+        {"role": "user", "content": "Where is the key?"},
+        {"role": "assistant", "content": "Under the mat."},
+    ]
+    path = tmp_path / "a.parquet"
+    pq.write_table(
+        pa.Table.from_pylist([{"messages": messages, "id": 1}, {"messages": None, "id": 2}]), path
+    )
+    assert [c.messages for c in read_conversations(path)] == [ASKED]
+    assert [row.where for row in read_rows(path, "a.parquet", Columns())] == [
+        "a.parquet:row 1", "a.parquet:row 2"]  # fmt: skip
+    pq.write_table(pa.Table.from_pylist([PAIR] * 1200), path)
+    assert len(read_conversations(path)) == 1200
+    packed = tmp_path / "b.parquet.gz"
+    packed.write_bytes(gzip.compress(path.read_bytes()))
+    assert len(read_conversations(packed)) == 1200
+    pq.write_table(pa.Table.from_pylist([{"x": 1, "y": b"\0"}]), path)
+    with pytest.raises(DataError, match="Columns found: x, y"):
+        read_conversations(path)
+
+
+ANY = st.binary(max_size=60)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.sampled_from(["gzip", "zip", "parquet", "plain"]), ANY, st.integers(0, 400), st.integers(0, 255)
+)
+def test_any_packed_bytes_are_rows_or_a_sentence(
+    tmp_path: Path, kind: str, content: bytes, at: int, byte: int
+) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    made: Any
+    if kind == "gzip":
+        made = bytearray(gzip.compress(LINE + content))
+    elif kind == "zip":
+        made = bytearray(zipped(**{"a.jsonl": LINE + content}))
+    elif kind == "parquet":
+        held = io.BytesIO()
+        pq.write_table(pa.Table.from_pylist([PAIR, {"prompt": repr(content), "completion": "x"}]), held)
+        made = bytearray(held.getvalue())
+    else:
+        made = bytearray(LINE + content)
+    made[at % len(made)] = byte
+    path = tmp_path / "a"
+    path.write_bytes(bytes(made))
+    try:
+        rows = list(read_rows(path, "a", Columns()))
+    except DataError as error:
+        assert "a: " in str(error) or "a/" in str(error)
+        return
+    assert rows
