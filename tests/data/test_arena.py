@@ -72,7 +72,7 @@ def test_ties_and_missing_votes_have_rules() -> None:
         ({"since": "2024-08-05"}, {"tstamp": None}, "arena_date"),
         ({"flagged": "drop"}, {"openai_moderation": {"categories": {"hate": False}, "flagged": True}},
          "arena_flagged"),
-        ({"flagged": "drop"}, {"toxic_chat_tag": "{'roberta-large': {'flagged': True, 'probability': 0.9}}"},
+        ({"flagged": "drop"}, {"toxic_chat_tag": "{'roberta': {'flagged': True}}"},
          "arena_flagged"),
         ({"flagged": "drop"}, {"toxic_chat_tag": {"t5": {"flagged": False}}}, None),
         ({}, {"openai_moderation": {"flagged": True}}, None),
@@ -91,7 +91,8 @@ def test_what_could_not_be_moderated_is_marked() -> None:
 
 def test_prompts_and_responses_in_columns_of_their_own() -> None:
     row = {"model_a": "x", "model_b": "y", "prompt": '["a?", "b?"]', "response_a": '["1", "2"]',
-           "response_b": '["3", null]', "winner_model_a": "1", "winner_model_b": "0", "winner_tie": "0"}  # fmt: skip
+           "response_b": '["3", null]', "winner_model_a": "1", "winner_model_b": "0",
+           "winner_tie": "0"}  # fmt: skip
     assert learnt(row) == ["a?", "1", "b?", "2"]
     assert read({**row, "response_a": '["1"]'}) == "broken_cell"
 
@@ -101,7 +102,7 @@ def test_votes_without_conversations_say_so(tmp_path: Path) -> None:
     assert read(votes) == "arena_no_conversations"
     path = tmp_path / "votes.csv"
     path.write_text("model_a,model_b,winner\nx,y,model_a\n")
-    with pytest.raises(DataError, match="without the conversations.*conversation_a"):
+    with pytest.raises(DataError, match=r"without the conversations.*conversation_a"):
         list(read_rows(path, "votes.csv", Columns()))
 
 

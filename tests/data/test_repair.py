@@ -16,16 +16,16 @@ from talkwright.config import Columns
 from talkwright.data.containers import read_rows
 from talkwright.data.formats import read_row
 from talkwright.data.prepare import REASONS
-from talkwright.data.repair import read_line
 from talkwright.types import Message
 
 # --- 2,000 good rows -----------------------------------------------------------------------------
 
-WORDS = """
+SAID = """
     the order isn't here, don't worry; it's "late" (again) rock 'n' roll the dogs' bowl O'Brien's key
     größe naïve 漢字 😀 “quoted” ‘single’ it’s 100% a/b C++ x_y {{Order Number}} [1] {a} <b> # $5 e.g.
     "yes" "no", he said: 'fine' ok. Really? Well...
-""".split()
+"""
+WORDS = SAID.split()
 PIECES = ["\n", "\n\n- ", "\t", "```\nprint('x')\n```", 'He said "go" and left.', "l'été d'hier"]
 
 
@@ -108,6 +108,13 @@ def cp1252(row: dict[str, Any], rng: random.Random) -> str:
         return dumped(row)
 
 
+def all_brackets_lost(row: dict[str, Any], rng: random.Random) -> str:
+    if "prompt" in row:
+        return dumped(row)[:-1]
+    ordered = {key: row[key] for key in sorted(row, key=lambda key: key[0] in "mc")}
+    return dumped(ordered).rstrip("]}")
+
+
 CERTAIN: dict[str, Damage] = {
     "trailing comma in objects": lambda r, g: outside(dumped(r), lambda s: s.replace("}", ",}")),
     "trailing comma in lists": lambda r, g: outside(dumped(r), lambda s: s.replace("]", ", ]")),
@@ -117,7 +124,8 @@ CERTAIN: dict[str, Damage] = {
     "no comma between columns": lambda r, g: outside(dumped(r), lambda s: re.sub(r"^, $", " ", s)),
     "printed by Python": lambda r, g: repr(r),
     "printed by Python, on ASCII": lambda r, g: ascii(r),
-    "printed tuples": lambda r, g: repr({k: tuple(v) if isinstance(v, list) else v for k, v in r.items()}),
+    "printed tuples": lambda r, g: repr(
+        {k: tuple(v) if isinstance(v, list) else v for k, v in r.items()}),
     "Python's names": lambda r, g: dumped({"n": 1, **r}).replace('"n": 1', '"n": None, "t": True'),
     "NaN": lambda r, g: dumped({**r, "score": float("nan"), "big": float("inf")}),
     "typographic double quotes": swap("“", "”"),
@@ -140,8 +148,7 @@ CERTAIN: dict[str, Damage] = {
     "escaped apostrophes": lambda r, g: dumped(r).replace("'", "\\'"),
     "all as escapes": lambda r, g: json.dumps(r),
     "the last bracket lost": lambda r, g: dumped(r)[:-1],
-    "all last brackets lost": lambda r, g: dumped({k: r[k] for k in sorted(r, key=lambda k: k[0] in "mc")}
-                                                  ).rstrip("]}") if "prompt" not in r else dumped(r)[:-1],
+    "all last brackets lost": all_brackets_lost,
     "lines in cp1252": cp1252,
     "two damages": lambda r, g: outside(repr(r), str, str) + ",",
 }  # fmt: skip
