@@ -275,7 +275,7 @@ class EvaluateSection(Section):
     loss_rows: int = Field(200, ge=1)
     """Compute the held-out loss on at most this many conversations."""
 
-    max_new_tokens: int = Field(96, ge=1)
+    max_new_tokens: int = Field(256, ge=1)
     """Longest reply in tokens."""
 
     temperature: float = Field(0.0, ge=0, le=2)
