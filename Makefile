@@ -11,7 +11,7 @@ INSTALL = $(BIN)/python -m pip install --disable-pip-version-check -c constraint
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup dev demo test slow check docs format clean
+.PHONY: help setup dev model demo test slow check docs format clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|' 2>/dev/null \
@@ -24,7 +24,11 @@ dev: $(VENV)/.installed-dev  ## the same, with what tests and checks need
 demo: $(VENV)/.installed  ## train, evaluate and report on the example data
 	$(BIN)/talkwright run recipes/quickstart.yaml
 
+model: $(VENV)/.installed  ## fetch the small base model that the demo and some tests use
+	$(BIN)/python -c 'from talkwright.models import find_base; print(find_base("smollm2-135m").origin)'
+
 test: $(VENV)/.installed-dev  ## the fast tests
+	@$(MAKE) --no-print-directory model || echo "the tests of the real base model will be skipped" >&2
 	$(BIN)/python -m pytest -m "not slow"
 
 slow: $(VENV)/.installed-dev  ## the slow tests
