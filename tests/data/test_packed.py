@@ -73,6 +73,7 @@ def test_zip_gives_every_data_file_in_order(tmp_path: Path) -> None:
         (gzip.compress(zipped(**{"a.jsonl": LINE})), "an archive inside an archive"),
         (zipped(**{"a.json": zipped(**{"a.jsonl": LINE})}), "an archive inside an archive"),
         (zipped(**{"a.txt": b"x"}), "no data file"),
+        (zipped(**{"a.jsonl": LINE}).replace(b"a.jsonl", b"\0.jsonl"), "no data file"),
         (zipped(**{"../a.jsonl": LINE}), "outside itself"),
         (zipped(**{"/a.jsonl": LINE}), "outside itself"),
         (zipped(**{"b\\..\\..\\a.jsonl": LINE}), "outside itself"),

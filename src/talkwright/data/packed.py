@@ -101,7 +101,8 @@ def _refuse_suspicious(path: Path, member: zipfile.ZipInfo) -> None:
 def _is_data(member: zipfile.ZipInfo, suffixes: tuple[str, ...]) -> bool:
     name = PurePosixPath(member.filename)
     hidden = any(part.startswith((".", "__MACOSX")) for part in name.parts)
-    return not member.is_dir() and not hidden and name.suffix.lower() in suffixes
+    folder = member.filename.endswith("/")  # is_dir() fails on an empty name
+    return not folder and not hidden and name.suffix.lower() in suffixes
 
 
 def _extract(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo, most: int) -> bytes | None:
