@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,13 @@ def fake_engine(tiny_template):
     from talkwright.engine import FakeEngine
 
     return FakeEngine(tiny_template, lambda prompt: f"You said: {prompt[-40:].strip()}")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _interruptible() -> None:
+    """A shell that starts tests in the background has them ignore Ctrl-C, and what they start inherits
+    that; the tests that interrupt a process would wait in vain."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

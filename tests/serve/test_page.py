@@ -87,7 +87,7 @@ def test_an_answer_streams_and_can_be_stopped_and_asked_for_again(page, server, 
     assert len(answers(page)[-1]) < 700
     before = len(server.engine.cancelled_at)
     page.click("#box .stop-button")
-    wait_until(lambda: len(server.engine.cancelled_at) > before)
+    wait_until(lambda: len(server.engine.cancelled_at) > before, 40)
     page.wait_for_selector("#box .submit-button")
     stopped = answers(page)[-1]
     assert stopped.startswith("word")
@@ -109,7 +109,7 @@ def test_closing_the_page_frees_the_engine(browser, server, wait_until, monkeypa
     ask(leaving, "long", wait=False)
     wait_until(lambda: server.engine.running)
     leaving.close()
-    wait_until(lambda: len(server.engine.cancelled_at) > before)
+    wait_until(lambda: len(server.engine.cancelled_at) > before, 40)
 
 
 @pytest.mark.parametrize(("width", "height"), [(1280, 900), (390, 844)])
