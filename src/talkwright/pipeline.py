@@ -22,7 +22,7 @@ from talkwright.config import (
     build_recipe,
     dump_recipe,
 )
-from talkwright.errors import ArtefactError, RecipeError, TemplateError, TrainError
+from talkwright.errors import ArtefactError, DataError, RecipeError, TemplateError, TrainError
 from talkwright.progress import say
 from talkwright.runs import (
     find_run,
@@ -60,6 +60,8 @@ def run(
         check(recipe, here, base, template)
         if until == "check":
             return here
+        if until != "train":
+            _require_held_out(recipe, here)
         train(recipe, here, base, template)
         if until == "train":
             return here
@@ -294,8 +296,13 @@ def find_model(recipe: Recipe) -> tuple[BaseModel, Template]:
 
 def _stage(name: str, folder: Path, key: str, make: Callable[[], Any]) -> None:
     if is_current(folder, key):
-        say(f"{name}: reused, nothing it depends on has changed")
-        return
+        try:
+            verify(folder)
+        except ArtefactError as error:
+            say(f"{name}: made again, for {error}")
+        else:
+            say(f"{name}: reused, nothing it depends on has changed")
+            return
     say(f"{name} ...")
     make()
 
@@ -343,6 +350,16 @@ def _load_engine(here: Path, base: BaseModel, template: Template) -> Engine:
 def _suite(recipe: Recipe) -> list[Conversation]:
     """The recipe's own held-out conversations; none when it names no suite."""
     return data.read_conversations(recipe.evaluate.suite) if recipe.evaluate.suite else []
+
+
+def _require_held_out(recipe: Recipe, here: Path) -> None:
+    """Say before the training, not after it, that there is nothing to evaluate on."""
+    if not (_suite(recipe) or _held_out(here)):
+        raise DataError(
+            "no conversation is held out, so nothing could be evaluated: give more data, raise "
+            "data.test or data.validation, or name a file as evaluate.suite. To train all the same: "
+            "`talkwright train`."
+        )
 
 
 def _held_out(here: Path) -> list[Conversation]:

@@ -251,7 +251,11 @@ def open_run(recipe: Recipe, folder: Path, recipe_text: str | None = None) -> Pa
     resolved = dump_recipe(recipe)
     run = Path(folder) / f"{recipe.name}-{content_id(resolved, 8)}"
     run.mkdir(parents=True, exist_ok=True)
-    if not (run / "recipe.json").is_file():
+    try:
+        known = read_json(run / "recipe.json")
+    except ArtefactError:
+        known = None  # not there yet, or damaged
+    if known != resolved:
         if recipe_text is not None:
             write_text(run / "recipe.yaml", recipe_text)
         write_json(run / "environment.json", environment())
@@ -289,7 +293,9 @@ def find_run(name: str | Path, folder: Path = Path("runs")) -> Path:
         raise ArtefactError(f"{path}: this folder is not a run (it has no recipe.json)")
     runs = list_runs(folder)
     if str(name) == "latest" and runs:
-        return max(runs, key=lambda run: (run / "recipe.json").stat().st_mtime)
+        # A run that got no further than a mistake must not hide the last one that was trained.
+        trained = [run for run in runs if (run / "train" / MANIFEST).is_file()]
+        return max(trained or runs, key=_newest)
     found = [run for run in runs if run.name == str(name)] or [
         run for run in runs if run.name.startswith(str(name))
     ]
@@ -300,6 +306,11 @@ def find_run(name: str | Path, folder: Path = Path("runs")) -> Path:
     raise ArtefactError(f"'{name}' {problem}. Runs in {folder}: {known}.")
 
 
+def _newest(run: Path) -> float:
+    marks = (run / "train" / MANIFEST, run / "recipe.json")
+    return next(mark.stat().st_mtime for mark in marks if mark.is_file())
+
+
 def list_runs(folder: Path = Path("runs")) -> list[Path]:
     """All run folders below `folder`, by name."""
     return sorted(path.parent for path in Path(folder).glob("*/recipe.json"))
@@ -307,7 +318,16 @@ def list_runs(folder: Path = Path("runs")) -> list[Path]:
 
 def recipe_of(run: Path) -> Recipe:
     """The resolved recipe a run was made with."""
-    return Recipe.model_validate(read_json(Path(run) / "recipe.json"))
+    path = Path(run) / "recipe.json"
+    try:
+        return Recipe.model_validate(read_json(path))
+    except ValueError as error:
+        if isinstance(error, ArtefactError):
+            raise
+        raise ArtefactError(
+            f"{path}: not a recipe of this version ({__version__}): {str(error).splitlines()[0]}. Run "
+            "its recipe again, or use the version that made it."
+        ) from None
 
 
 def environment() -> dict[str, Any]:

@@ -220,3 +220,46 @@ def test_two_processes_do_not_work_on_one_run(trained) -> None:
 
     with holding(trained), pytest.raises(ArtefactError, match="another process"):
         pipeline.run(recipe_of(trained), trained.parent)
+
+
+def test_a_damaged_stage_is_made_again_and_said_so(trained, capfd) -> None:
+    from talkwright.runs import recipe_of
+
+    path = trained / "check" / "train.safetensors"
+    kept = path.read_bytes()
+    path.write_bytes(kept[:-9] + bytes([kept[-9] ^ 1]) + kept[-8:])
+    pipeline.run(recipe_of(trained), trained.parent)
+    said = capfd.readouterr().err
+    assert "check: made again" in said
+    assert "train: reused" in said
+    assert path.read_bytes() == kept
+
+
+def test_a_recipe_of_another_version_is_named_and_then_mended(trained) -> None:
+    from talkwright.runs import open_run, recipe_of
+
+    recipe = recipe_of(trained)
+    (trained / "recipe.json").write_text("{}")
+    with pytest.raises(ArtefactError, match="recipe"):
+        recipe_of(trained)
+    assert open_run(recipe, trained.parent) == trained
+    assert recipe_of(trained) == recipe
+
+
+def test_nothing_held_out_is_said_before_training(tiny_base, tmp_path) -> None:
+    from talkwright.errors import DataError
+
+    data = {"sources": [str(write_chats(tmp_path))], "validation": 0, "test": 0}
+    recipe = build_recipe({"model": tiny_base.path, "data": data}, folder=tmp_path)
+    with pytest.raises(DataError, match="held out"):
+        pipeline.run(recipe, tmp_path / "runs")
+    assert not list((tmp_path / "runs").glob("*/train"))
+
+
+def test_the_latest_run_is_the_last_one_that_was_trained(trained, tmp_path) -> None:
+    from talkwright.runs import find_run, open_run, recipe_of
+
+    recipe = recipe_of(trained)
+    failed = open_run(recipe.model_copy(update={"name": "failed"}), trained.parent)
+    assert find_run("latest", trained.parent) == trained
+    assert find_run("failed", trained.parent) == failed

@@ -78,7 +78,7 @@ def test_the_summary_says_the_verdict_the_model_and_the_licence_first(build):
     assert "SmolLM2-135M-Instruct" in top
     assert "Apache-2.0" in top
     assert "UTC" in top
-    assert "10 metrics: 8 better, 0 worse, 1 no evidence, 1 not judged" in top
+    assert "11 metrics: 8 better, 0 worse, 1 no evidence, 1 changed, 1 not judged" in top
     order = [attrs["id"] for attrs in page.all_of("section")]
     assert order == SECTIONS
 

@@ -35,9 +35,31 @@ def _explain_one(problem: Any) -> str:
     return f"{key}: {message}, but it is {kind_of(found)}"
 
 
+ELSEWHERE = {
+    "lr": "learning_rate",
+    "lora_r": "rank",
+    "r": "rank",
+    "lora_alpha": "alpha",
+    "lora_dropout": "dropout",
+    "target_modules": "targets",
+    "num_train_epochs": "epochs",
+    "gradient_accumulation_steps": "accumulation",
+    "per_device_train_batch_size": "batch_size",
+    "max_grad_norm": "clip",
+    "lr_scheduler_type": "schedule",
+    "max_seq_length": "max_length",
+    "gradient_checkpointing": "recompute",
+    "early_stopping_patience": "patience",
+}
+"""What other tools call the same setting."""
+
+
 def _suggest(location: list[Any]) -> str:
     section = _section_at(location[:-1])
     names = list(section.model_fields) if section else []
+    usual = ELSEWHERE.get(str(location[-1]).lower())
+    if usual in names:
+        return f"Did you mean '{usual}'?"
     close = difflib.get_close_matches(str(location[-1]), names, n=1, cutoff=0.6)
     if close:
         return f"Did you mean '{close[0]}'?"

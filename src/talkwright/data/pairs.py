@@ -31,6 +31,13 @@ _PAIRS = (
     ("input", "output"),
     ("user", "assistant"),
     ("human", "assistant"),
+    ("human", "gpt"),
+    ("human", "bot"),
+    ("user", "bot"),
+    ("customer", "agent"),
+    ("customer", "support"),
+    ("q", "a"),
+    ("text", "reply"),
 )
 PROMPT_NAMES = (
     "prompt", "instruction", "question", "query", "input", "userprompt", "usermessage", "userinput",
@@ -39,6 +46,7 @@ PROMPT_NAMES = (
 _COMPLETION_NAMES = """
     completion response answer output reply assistantmessage assistantresponse assistantreply
     botmessage botresponse agentmessage agentresponse agentreply modelresponse target
+    supportresponse supportreply
 """
 # Data sets of questions about a text. Elsewhere "context" is a label, which nobody should learn.
 _ABOUT_A_TEXT = {

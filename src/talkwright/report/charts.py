@@ -102,7 +102,13 @@ def differences(rows: Sequence[Row]) -> list[tuple[str, Markup]]:
     scores = [
         _placed(row, 100.0 if row.metric.scale == "share" else 1.0) for row in rows if _scored(row)
     ]
-    relative = [_placed(row, 100.0 / abs(row.a)) for row in rows if not _scored(row) and row.a]
+    # Not perplexity: it is the loss once more, and the interval of its difference, taken as a share of
+    # the base's value, can pass -100 %, which no ratio does.
+    relative = [
+        _placed(row, 100.0 / abs(row.a))
+        for row in rows
+        if not _scored(row) and row.a and row.name != "perplexity"
+    ]
     charts = []
     for name, caption, found in (
         ("points", "Scores out of 100: tuned − base, in points", scores),

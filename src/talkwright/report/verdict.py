@@ -27,7 +27,7 @@ METRICS: dict[str, Metric] = {
     ),
     "loss": Metric(
         "Held-out loss",
-        "Surprise per token at answers never trained on, in nats; lower is better.",
+        "Surprise per token at the held-out answers, in nats; lower is better.",
         "nats",
         "lower",
     ),
@@ -220,12 +220,12 @@ def _inside(title: str) -> str:
 
 def tally(rows: Sequence[Row]) -> str:
     """How many metrics got better, worse, or give no evidence."""
-    badges = [
-        row.badge for row in rows if row.metric.good != "neutral" or row.tone in ("better", "worse")
-    ]
+    badges = [row.badge for row in rows]
     parts = [f"{badges.count(badge)} {badge}" for badge in ("better", "worse", "no evidence")]
     parts += [
-        f"{badges.count(badge)} {badge}" for badge in ("not judged", "not scored") if badge in badges
+        f"{badges.count(badge)} {badge}"
+        for badge in ("changed", "not judged", "not scored")
+        if badge in badges
     ]
     return f"{len(badges)} metrics: {', '.join(parts)}"
 
