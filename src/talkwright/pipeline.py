@@ -267,17 +267,23 @@ def show(
 ) -> list[dict[str, Any]]:
     """Ids, labels and token texts of the first `n` training rows of a file, a data set or a run."""
     from talkwright.models import find_base
-    from talkwright.template import Template, show_examples
+    from talkwright.template import Template, fit_length, show_examples
 
     section, name, conversations = _shown(source, runs, overrides)
     base = find_base(model or name)
     template = Template.load(base.path, chat_template=_read_template(section), system=section.system)
     examples = [
-        example
+        fit_length(example, section)
         for conversation in conversations[: max(n, 1)]
         for example in template.encode(conversation, section.train_on)
     ]
-    return show_examples(template, examples[:n])
+    trained = [example for example in examples if example is not None]
+    if examples and not trained:
+        raise TemplateError(
+            f"{source}: its first rows are all longer than {section.max_length} tokens and would not be "
+            "trained on. To see them: --set template.max_length=100000, or template.too_long=cut."
+        )
+    return show_examples(template, trained[:n])
 
 
 # --- what the stages need ------------------------------------------------------------------------

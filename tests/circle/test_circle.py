@@ -263,3 +263,10 @@ def test_the_latest_run_is_the_last_one_that_was_trained(trained, tmp_path) -> N
     failed = open_run(recipe.model_copy(update={"name": "failed"}), trained.parent)
     assert find_run("latest", trained.parent) == trained
     assert find_run("failed", trained.parent) == failed
+
+
+def test_show_shows_rows_as_they_are_trained_on(trained) -> None:
+    rows = pipeline.show(str(trained), n=1)
+    assert len(rows[0]["input_ids"]) > 20
+    with pytest.raises(TemplateError, match="longer than 20"):
+        pipeline.show(str(trained), n=1, overrides=["template.max_length=20"])

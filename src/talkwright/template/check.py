@@ -93,17 +93,24 @@ def _encode_batch(
     for conversation, examples in zip(batch, encoded, strict=True):
         tally.control_in_content += _spells_control(template, conversation)
         for example in examples:
-            if len(example.input_ids) > section.max_length:
-                shorter = _cut(example, section.max_length) if section.too_long == "cut" else None
-                (tally.too_long if shorter is None else tally.cut).append(conversation.where)
-                if shorter is None:
-                    continue
-                example = shorter
+            fitting = fit_length(example, section)
+            if fitting is not example:
+                (tally.too_long if fitting is None else tally.cut).append(conversation.where)
+            if fitting is None:
+                continue
+            example = fitting
             tally.unstable_prompt += not _starts_with_prompt(template, conversation, example)
             tally.doubled_start += (
                 template.bos_id is not None and example.input_ids[:2] == (template.bos_id,) * 2
             )
             tally.rows.append(example)
+
+
+def fit_length(example: Example, section: TemplateSection) -> Example | None:
+    """The row as it is trained on: itself, a shorter one, or None when it is too long to be used."""
+    if len(example.input_ids) <= section.max_length:
+        return example
+    return _cut(example, section.max_length) if section.too_long == "cut" else None
 
 
 def _cut(example: Example, max_length: int) -> Example | None:
