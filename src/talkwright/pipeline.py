@@ -412,7 +412,7 @@ def _shown(
 ) -> tuple[TemplateSection, str, list[Conversation]]:
     """Template settings, model name and conversations of what `show` was pointed at."""
     path = Path(source)
-    if path.is_dir() and is_kind(path, "dataset"):
+    if data.is_dataset(path):
         conversations = data.read_dataset(path)["train"]
     elif (
         path.is_file()
@@ -426,12 +426,3 @@ def _shown(
         return recipe.template, recipe.model.name, data.read_dataset(here / "data")["train"]
     bare = build_recipe({"name": "show", "data": "none"}, tuple(overrides), where="show")
     return bare.template, bare.model.name, conversations
-
-
-def is_kind(folder: Path, kind: str) -> bool:
-    """Say whether a folder is a finished artefact of that kind."""
-    try:
-        manifest(folder, kind)
-    except ArtefactError:
-        return False
-    return True
