@@ -11,9 +11,9 @@ import pytest
 
 from talkwright.config import ArenaSection, Columns, DataSection
 from talkwright.data import prepare
-from talkwright.data.containers import read_rows
-from talkwright.data.formats import read_row
-from talkwright.data.turns import Draft, as_list
+from talkwright.data.reading.containers import read_rows
+from talkwright.data.reading.formats import read_row
+from talkwright.data.reading.turns import Draft, as_list
 from talkwright.errors import DataError
 from talkwright.types import Message
 

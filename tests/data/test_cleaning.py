@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from talkwright.config import DataSection
-from talkwright.data.clean import clean, fix_unicode, strip_html
+from talkwright.data.cleaning.clean import clean, fix_unicode, strip_html
 from talkwright.types import Message
 
 SECTION = DataSection.model_validate({"sources": [{"path": "unused"}]})

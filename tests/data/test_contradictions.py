@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from talkwright.data.contradictions import contradicts, find_contradictions, quantities
+from talkwright.data.similarity.contradictions import contradicts, find_contradictions, quantities
 from talkwright.types import Conversation, Message
 
 ROOT = Path(__file__).resolve().parents[2]

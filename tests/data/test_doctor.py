@@ -13,8 +13,8 @@ import pytest
 
 from talkwright.config import DataSection, load_recipe
 from talkwright.data import examine, examine_dataset, exit_code, prepare
-from talkwright.data.doctor import diagnose, report
-from talkwright.data.language import language_of
+from talkwright.data.cleaning.language import language_of
+from talkwright.data.doctor.diagnose import diagnose, report
 from talkwright.types import Conversation, LedgerRow, Message
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -7,9 +7,9 @@ import time
 
 import pytest
 
-from talkwright.data.contradictions import contradicts, find_contradictions
-from talkwright.data.duplicates import find_duplicates
-from talkwright.data.similar import Index, banding, jaccard, shingles, signatures
+from talkwright.data.similarity.contradictions import contradicts, find_contradictions
+from talkwright.data.similarity.duplicates import find_duplicates
+from talkwright.data.similarity.similar import Index, banding, jaccard, shingles, signatures
 from talkwright.types import Conversation, Message
 
 LONG = (

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from talkwright.config import Columns, DataSection
 from talkwright.data import EXPORT_FORMATS, export_dataset, prepare, read_conversations, read_dataset
-from talkwright.data.clean import clean
+from talkwright.data.cleaning.clean import clean
 from talkwright.data.export import export_row
-from talkwright.data.formats import read_row
+from talkwright.data.reading.formats import read_row
 from talkwright.errors import DataError
 from talkwright.types import Conversation, Message
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from talkwright.config import Columns
 from talkwright.data import read_conversations
-from talkwright.data.containers import read_rows
+from talkwright.data.reading.containers import read_rows
 from talkwright.errors import DataError
 from talkwright.types import Message
 

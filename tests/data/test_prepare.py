@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 
 from talkwright.config import DataSection, SourceSection
 from talkwright.data import prepare, read_conversations, read_dataset, source_digest
-from talkwright.data.duplicates import find_duplicates
 from talkwright.data.ledger import Ledger, counts, excerpt
 from talkwright.data.prepare import REASONS
+from talkwright.data.similarity.duplicates import find_duplicates
 from talkwright.errors import ArtefactError, DataError
 from talkwright.runs import verify
 from talkwright.types import Counts, LedgerRow

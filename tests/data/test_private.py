@@ -16,8 +16,8 @@ import yaml
 
 from talkwright.config import DataSection, load_recipe
 from talkwright.data import prepare, read_dataset
-from talkwright.data.masks import protect
-from talkwright.data.private import KINDS, find_private
+from talkwright.data.cleaning.masks import protect
+from talkwright.data.cleaning.private import KINDS, find_private
 from talkwright.types import Message
 
 sys.path.insert(0, str(Path(__file__).parent))

@@ -12,8 +12,8 @@ import pytest
 
 from talkwright.config import Columns
 from talkwright.data import read_conversations
-from talkwright.data.containers import read_rows
-from talkwright.data.formats import read_row
+from talkwright.data.reading.containers import read_rows
+from talkwright.data.reading.formats import read_row
 from talkwright.errors import DataError
 from talkwright.types import Conversation, Message
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from talkwright.data.split import SPLITS, measure_leakage, question_of, split_rows
+from talkwright.data.similarity.split import SPLITS, measure_leakage, question_of, split_rows
 from talkwright.types import Conversation, Message
 
 

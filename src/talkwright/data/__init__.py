@@ -14,7 +14,7 @@ recognise, and sources of which nothing usable is left. Nothing is repaired unle
 certain, and no repair is silent. Loads neither torch nor transformers.
 """
 
-from talkwright.data.doctor import exit_code, is_dataset
+from talkwright.data.doctor.diagnose import exit_code, is_dataset
 from talkwright.data.export import EXPORT_FORMATS, export_dataset
 from talkwright.data.prepare import (
     examine,

@@ -12,17 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from talkwright.config import Columns, DataSection, SourceSection
-from talkwright.data.clean import clean
-from talkwright.data.containers import Row, read_rows
-from talkwright.data.contradictions import find_contradictions
-from talkwright.data.doctor import diagnose, report
-from talkwright.data.duplicates import find_duplicates
-from talkwright.data.files import find_files
-from talkwright.data.formats import read_row
+from talkwright.data.cleaning.clean import clean
+from talkwright.data.cleaning.masks import Protected, protect, protect_raw
+from talkwright.data.doctor.diagnose import diagnose, report
 from talkwright.data.ledger import Ledger, counts
-from talkwright.data.masks import Protected, protect, protect_raw
-from talkwright.data.split import SPLITS, measure_leakage, split_rows
-from talkwright.data.turns import Draft
+from talkwright.data.reading.containers import Row, read_rows
+from talkwright.data.reading.files import find_files
+from talkwright.data.reading.formats import read_row
+from talkwright.data.reading.turns import Draft
+from talkwright.data.similarity.contradictions import find_contradictions
+from talkwright.data.similarity.duplicates import find_duplicates
+from talkwright.data.similarity.split import SPLITS, measure_leakage, split_rows
 from talkwright.errors import ArtefactError, DataError
 from talkwright.progress import track
 from talkwright.runs import artefact, file_digest, manifest, read_jsonl, write_json, write_jsonl

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from talkwright.data.similar import words
+from talkwright.data.similarity.similar import words
 
 _SCRIPTS = (
     ("Japanese", "[\u3040-\u30ff]"),

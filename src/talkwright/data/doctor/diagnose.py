@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from talkwright.data import patterns, symptoms
-from talkwright.data.symptoms import Example, Rows, Symptom
+from talkwright.data.doctor import patterns, symptoms
+from talkwright.data.doctor.symptoms import Example, Rows, Symptom
 from talkwright.types import Conversation, LedgerRow, to_json
 
 # The most harmful first.

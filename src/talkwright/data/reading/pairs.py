@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from talkwright.config import Columns
-from talkwright.data.turns import (
+from talkwright.data.reading.turns import (
     Draft,
     Row,
     Unfit,

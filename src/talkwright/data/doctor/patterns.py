@@ -6,10 +6,8 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 
-from talkwright.data.contradictions import contradictory_pairs, matter
-from talkwright.data.language import language_of
-from talkwright.data.similar import normal
-from talkwright.data.symptoms import (
+from talkwright.data.cleaning.language import language_of
+from talkwright.data.doctor.symptoms import (
     EXAMPLES,
     Example,
     Rows,
@@ -19,6 +17,8 @@ from talkwright.data.symptoms import (
     questions_of,
     symptom,
 )
+from talkwright.data.similarity.contradictions import contradictory_pairs, matter
+from talkwright.data.similarity.similar import normal
 
 _LONG = 200  # characters from which an answer has a layout
 

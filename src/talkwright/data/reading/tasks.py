@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from talkwright.config import Columns
-from talkwright.data.turns import Draft, Row, Unfit, as_value, draft, field_of, text_of
+from talkwright.data.reading.turns import Draft, Row, Unfit, as_value, draft, field_of, text_of
 from talkwright.types import Message
 
 _SUMMARIES = (

@@ -13,18 +13,18 @@ from pathlib import Path
 from typing import Any
 
 from talkwright.config import Columns
-from talkwright.data.files import PLAIN_SUFFIXES, Text, decode, inner_suffix, read_bytes
-from talkwright.data.formats import (
+from talkwright.data.reading.files import PLAIN_SUFFIXES, Text, decode, inner_suffix, read_bytes
+from talkwright.data.reading.formats import (
     is_battle_without_conversations,
     read_row,
     reads_as_row,
     recognises_columns,
 )
-from talkwright.data.literals import CutOffError, parse_loose
-from talkwright.data.packed import GZIP, ZIP, unpack
-from talkwright.data.parquet import MAGIC, parquet_rows
-from talkwright.data.repair import load, read_line
-from talkwright.data.turns import is_message_list
+from talkwright.data.reading.literals import CutOffError, parse_loose
+from talkwright.data.reading.packed import GZIP, ZIP, unpack
+from talkwright.data.reading.parquet import MAGIC, parquet_rows
+from talkwright.data.reading.repair import load, read_line
+from talkwright.data.reading.turns import is_message_list
 from talkwright.errors import DataError
 
 _DELIMITERS = ",;\t|"

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, replace
 
 from talkwright.config import DataSection
-from talkwright.data.private import find_private
+from talkwright.data.cleaning.private import find_private
 from talkwright.types import Message, content_id
 
 _RAW = 2000  # characters of a raw row that its excerpt can come from

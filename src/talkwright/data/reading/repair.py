@@ -24,7 +24,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from talkwright.data.literals import CutOffError, parse_loose
+from talkwright.data.reading.literals import CutOffError, parse_loose
 
 _BETWEEN = re.compile(r"[\s,;]*")
 _RUNS = re.compile(r"\\+")

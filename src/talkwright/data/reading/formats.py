@@ -10,12 +10,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from talkwright.config import ArenaSection, Columns
-from talkwright.data.arena import has_conversations, is_battle, read_battle
-from talkwright.data.pairs import pair_keys, read_pair
-from talkwright.data.preferences import is_preference, read_preference, read_transcript
-from talkwright.data.tasks import read_summary, read_translation, task_of
-from talkwright.data.trees import is_export, is_tree, is_tree_message, read_export, read_tree
-from talkwright.data.turns import (
+from talkwright.data.reading.arena import has_conversations, is_battle, read_battle
+from talkwright.data.reading.pairs import pair_keys, read_pair
+from talkwright.data.reading.preferences import is_preference, read_preference, read_transcript
+from talkwright.data.reading.tasks import read_summary, read_translation, task_of
+from talkwright.data.reading.trees import is_export, is_tree, is_tree_message, read_export, read_tree
+from talkwright.data.reading.turns import (
     LISTS,
     Draft,
     Row,

@@ -11,7 +11,7 @@ from datetime import date, datetime, timezone
 from typing import Any
 
 from talkwright.config import ArenaSection, Columns
-from talkwright.data.turns import (
+from talkwright.data.reading.turns import (
     Draft,
     Row,
     Unfit,

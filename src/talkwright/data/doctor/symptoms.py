@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from talkwright.data.private import find_private
-from talkwright.data.similar import normal, words
+from talkwright.data.cleaning.private import find_private
+from talkwright.data.similarity.similar import normal, words
 from talkwright.types import Conversation
 
 Severity = Literal["serious", "warning", "note"]

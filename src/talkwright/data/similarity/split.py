@@ -13,7 +13,14 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from talkwright.data.similar import Index, hard_parts, normal_question, signatures, union_find, words
+from talkwright.data.similarity.similar import (
+    Index,
+    hard_parts,
+    normal_question,
+    signatures,
+    union_find,
+    words,
+)
 from talkwright.types import Conversation
 
 SPLITS = ("train", "validation", "test")

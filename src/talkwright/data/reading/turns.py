@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from talkwright.config import Columns
-from talkwright.data.literals import parse_literal
+from talkwright.data.reading.literals import parse_literal
 from talkwright.types import Message, Role
 
 Row = dict[str, Any]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from talkwright.data.similar import Index, hard_parts, normal, signatures
+from talkwright.data.similarity.similar import Index, hard_parts, normal, signatures
 from talkwright.progress import track
 from talkwright.types import Conversation
 

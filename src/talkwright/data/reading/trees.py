@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from talkwright.config import Columns
-from talkwright.data.turns import Draft, Row, Unfit, draft, message
+from talkwright.data.reading.turns import Draft, Row, Unfit, draft, message
 from talkwright.types import Message
 
 _SHOWN = ("text", "multimodal_text", "code", "execution_output", "tether_quote", "system_error")

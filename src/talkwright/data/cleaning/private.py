@@ -12,7 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 
-from talkwright.data.national import Span, find_national, luhn
+from talkwright.data.cleaning.national import Span, find_national, luhn
 
 _WINDOW = 40  # characters before a number in which a word may say what it is
 

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from talkwright.config import Columns
-from talkwright.data.pairs import PROMPT_NAMES, history_of, side
-from talkwright.data.turns import (
+from talkwright.data.reading.pairs import PROMPT_NAMES, history_of, side
+from talkwright.data.reading.turns import (
     LISTS,
     Draft,
     Row,

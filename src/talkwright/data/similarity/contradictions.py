@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import lru_cache
 
-from talkwright.data.similar import jaccard, normal, normal_question, numbers, words
+from talkwright.data.similarity.similar import jaccard, normal, normal_question, numbers, words
 from talkwright.types import Conversation
 
 _RIVALS = 50  # different answers to one question that are compared with each other

@@ -1,0 +1,1 @@
+"""Which rows say the same, contradict each other, or belong in one split."""
