@@ -133,8 +133,6 @@ CERTAIN: dict[str, Damage] = {
     "low typographic quotes": swap("„", "“"),
     "typographic single quotes": swap("‘", "’"),
     "single quotes": swap("'", "'"),
-    "escaped single quotes": lambda r, g: outside(
-        dumped(r), str, lambda s: "'" + s[1:-1].replace("'", "\\'") + "'"),
     "raw tabs": lambda r, g: dumped(r).replace("\\t", "\t"),
     "raw line ends": lambda r, g: dumped(r).replace("\\n", "\n"),
     "doubled backslashes": lambda r, g: dumped({**r, "note": '"'}).replace("\\", "\\\\"),
@@ -160,6 +158,8 @@ DOUBTFUL: dict[str, Damage] = {
     "a bracket too many": lambda r, g: dumped(r) + "}",
     "backslashes of Windows": lambda r, g: dumped({**r, "path": "X"}).replace('"X"', r'"C:\new\User"'),
     "naively swapped quotes": lambda r, g: dumped(r).replace('"', "'"),
+    "escaped single quotes": lambda r, g: outside(
+        dumped(r), str, lambda s: "'" + s[1:-1].replace("'", "\\'") + "'"),
     "words behind": lambda r, g: dumped(r) + " # checked",
     "colons lost": lambda r, g: outside(dumped(r), lambda s: s.replace(":", "")),
     "doubled twice": lambda r, g: dumped(r).replace("\\", "\\\\"),
@@ -238,6 +238,33 @@ def test_doubtful_damage_is_never_silent(
     assert silent == []
     assert dropped["lost"] == 0
     assert exact + sum(dropped.values()) == len(corpus)
+
+
+@pytest.mark.parametrize("name", ["naively swapped quotes", "escaped single quotes"])
+def test_marks_that_may_be_quotation_marks_or_apostrophes_are_never_guessed(
+    corpus: list[dict[str, Any]], name: str, tmp_path: Path
+) -> None:
+    exact, _, dropped = compare(corpus, DOUBTFUL[name], tmp_path / "a.jsonl")
+    assert dropped["different, and marked"] == 0
+    assert exact >= len(corpus) // 4
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (r"{'prompt': 'Don't say \'no\'', 'completion': 'It's ok'}", 'Don\'t say "no"'),
+        (r"{'prompt': 'Don\'t say \'no\'', 'completion': 'It is'}", "Don't say 'no'"),
+        (r"{'prompt': 'Say \'no\'', 'completion': 'It is'}", None),
+        (r"{'prompt': 'Don\'t say \'no\'', 'completion': 'It's ok'}", None),
+        (r"""{'prompt': 'Say \'no\'', 'completion': "It's ok"}""", "Say 'no'"),
+        (r"{'prompt': 'Look in C:\\', 'completion': 'It is'}", "Look in C:\\"),
+    ],
+)
+def test_escaped_apostrophes(tmp_path: Path, line: str, said: str | None) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(line + "\n", "utf-8")
+    (row,) = read_rows(path, "a", Columns())
+    assert (row.value["prompt"] if row.problem is None else None) == said
 
 
 def test_real_rows_survive_the_same_damage(shared: Path, tmp_path: Path) -> None:

@@ -15,15 +15,17 @@ from typing import Any
 
 from talkwright.data.reading.files import Text
 from talkwright.data.reading.formats import reads_as_row
-from talkwright.data.reading.literals import CutOffError, parse_loose
+from talkwright.data.reading.literals import CutOffError, has_doubtful_quotes, parse_loose
 from talkwright.data.reading.repair import load, read_line
 from talkwright.data.reading.rows import RAW, Row, decoding
 from talkwright.data.reading.turns import is_message_list
 from talkwright.errors import DataError
 
-_NEXT_OBJECT = re.compile(r"(?<=[,}\]\s])\{")
+_NEXT_START = re.compile(r"(?<=[,}\]\n])[ \t\r]*([{\[])")
+_SEPARATORS = re.compile(r"[ \t\r\n,]*")
 _MOST_BROKEN = 20  # rows from which the rest of the file is read for the sake of one row
-_MOST_TRIES = 2000  # places at which a row may start again after a broken one
+_EFFORT = 2**26  # characters read in vain in search of sound rows, beyond those that are found
+_MOST_SHAPES = 100
 _LARGEST_VALUE = 2**25  # characters; of a large file, a value that does not end by then is broken
 _STEP = 2**20  # characters that are dropped at a time
 
@@ -61,6 +63,19 @@ class _Window:
             self.content = self.content[self.at :]
             self.at = self._counted = 0
 
+    def skip(self, search: _Search) -> bool:
+        """Go on to the next sound row in what is still to come; False where there is none."""
+        while True:
+            # The last of what was looked at may be the beginning of a row.
+            self.at = max(self.at, len(self.content) - _STEP)
+            self.drop()
+            if not self.grow():
+                return False
+            found = search.next_sound(self.content, self.at)
+            if found is not None:
+                self.at = found
+                return True
+
     def count(self) -> int:
         """The line on which the next character stands."""
         self.line += self.content.count("\n", self._counted, self.at)
@@ -72,6 +87,54 @@ class _Window:
         if not self._text.odd_lines:
             return ()
         return decoding(self._text, self.line, self.line + self.content.count("\n", self.at, end))
+
+
+class _Search:
+    """What the rows of this file are like, and how much may be spent on finding the next one."""
+
+    def __init__(self) -> None:
+        self._shapes: list[set[str]] = []
+        self._left = _EFFORT
+        self._decoder = json.JSONDecoder()
+
+    def learn(self, value: Any, size: int) -> None:
+        """Take note of a sound row of `size` characters."""
+        self._left = min(_EFFORT, self._left + size)
+        if isinstance(value, dict) and len(self._shapes) < _MOST_SHAPES:
+            keys = {*value}
+            if keys not in self._shapes and reads_as_row(value):
+                self._shapes.append(keys)
+
+    def next_sound(self, content: str, at: int) -> int | None:
+        """Where the next row starts behind a broken one at `at`."""
+        for found in _NEXT_START.finditer(content, at + 1):
+            if self._left <= 0:
+                return None
+            start = found.start(1)
+            try:
+                value, end = self._decoder.raw_decode(content, start)
+            except json.JSONDecodeError as error:
+                self._left -= 100 + error.pos - start
+                continue
+            except (ValueError, RecursionError):
+                self._left -= 10_000
+                continue
+            if self._is_row(value):
+                return start
+            self._left -= 100 + end - start
+        return None
+
+    def _is_row(self, value: Any) -> bool:
+        # What is inside a broken row may look like a row, but not like the other rows of this file.
+        if isinstance(value, list):
+            return is_message_list(value) and not self._shapes
+        if not isinstance(value, dict) or not self._shapes:
+            return reads_as_row(value)
+        keys = {*value}
+        if keys in self._shapes:
+            return True
+        alike = any(2 * len(keys & shape) >= len(keys | shape) for shape in self._shapes)
+        return alike and reads_as_row(value)
 
 
 def large_json_rows(path: Path, pieces: Iterator[bytes], name: str) -> Iterator[Row]:
@@ -140,12 +203,11 @@ def _first_is_message(content: str, at: int) -> bool:
 
 
 def _scan(window: _Window, name: str, closing: bool) -> Iterator[Row]:
-    decoder = json.JSONDecoder()
+    decoder, search = json.JSONDecoder(), _Search()
     number, broken = 0, 0
     while True:
         content, at = window.content, window.at
-        while at < len(content) and content[at] in " \t\r\n,":
-            at += 1
+        at = _SEPARATORS.match(content, at).end()  # type: ignore[union-attr]
         window.at = at
         if at >= len(content) and window.grow():
             continue
@@ -157,29 +219,35 @@ def _scan(window: _Window, name: str, closing: bool) -> Iterator[Row]:
                 place = f"{name}:row {number + 1} (line {window.count()})"
                 yield Row(place, None, "", "not_json")
             return
+        problem: str | None = None
+        repairs: tuple[str, ...] = ()
+        start: int | None = None
         try:
-            value, end = decoder.raw_decode(content, at)
-            if end == len(content) and window.grow():
+            value, start = decoder.raw_decode(content, at)
+            if start == len(content) and window.grow():
                 continue  # a number may go on
-            problem: str | None = None
-            repairs: tuple[str, ...] = ()
+            search.learn(value, start - at)
         except (ValueError, RecursionError):
             if window.grow():
                 continue
-            value, end, problem, repairs = _mended(content, at, broken < _MOST_BROKEN)
+            value, start, problem, repairs = _mended(content, at, search, broken < _MOST_BROKEN)
             broken += problem is not None
         number += 1
         where = f"{name}:row {number} (line {window.count()})"
+        end = len(content) if start is None else start
         repairs = (*window.decoding(end), *repairs)
         yield Row(where, value, content[at : min(end, at + RAW)], problem, repairs)
-        if problem is not None and end >= len(content):
+        if start is None and not window.skip(search):
             return
-        window.at = end
+        if start is not None:
+            window.at = start
         window.drop()
 
 
-def _mended(content: str, at: int, far: bool) -> tuple[Any, int, str | None, tuple[str, ...]]:
-    """Read a broken value of a JSON file: value, end (the next sound row), problem, repairs."""
+def _mended(
+    content: str, at: int, search: _Search, far: bool
+) -> tuple[Any, int | None, str | None, tuple[str, ...]]:
+    """Read a broken value: value, where the next sound row is if there is one, problem, repairs."""
     problem = "not_json"
     for python in (False, True) if far else ():
         try:
@@ -189,26 +257,13 @@ def _mended(content: str, at: int, far: bool) -> tuple[Any, int, str | None, tup
             continue
         except ValueError:
             continue
-        if isinstance(value, (dict, list)):
+        if isinstance(value, (dict, list)) and not (python and has_doubtful_quotes(content[at:end])):
             return value, end, None, repairs
-    start = _next_sound(content, at)
+    start = search.next_sound(content, at)
     if start is None:
-        return None, len(content), problem, ()
+        return None, None, problem, ()
     readings = read_line(content[at:start].rstrip(", \t\r\n"))
     first = readings[0]
     if len(readings) > 1:
         return None, start, "not_json", ()
     return first.value, start, first.problem, first.repairs
-
-
-def _next_sound(content: str, at: int) -> int | None:
-    decoder = json.JSONDecoder()
-    for tries, found in enumerate(_NEXT_OBJECT.finditer(content, at + 1), 1):
-        try:
-            if reads_as_row(decoder.raw_decode(content, found.start())[0]):
-                return found.start()
-        except (ValueError, RecursionError):
-            pass
-        if tries == _MOST_TRIES:
-            break
-    return None

@@ -43,6 +43,23 @@ _DTYPE = re.compile(
 )
 
 
+_ESCAPED = re.compile(r"\\.", re.DOTALL)
+
+
+def has_doubtful_quotes(text: str) -> bool:
+    """Say whether an escaped apostrophe may have been a quotation mark.
+
+    `\\'` is what becomes of `\\"` where somebody replaced all quotes of JSON by apostrophes; it is also
+    what JavaScript writes for an apostrophe. Python writes it only beside a quotation mark. In a text
+    without any, it is an apostrophe for certain only where one stands between letters.
+    """
+    if "\\'" not in text or '"' in text:
+        return False
+    found = [mark for mark in _ESCAPED.finditer(text) if mark[0] == "\\'"]
+    around = (text[mark.start() - 1] + text[mark.end() : mark.end() + 1] for mark in found)
+    return bool(found) and not any(pair.isalnum() and len(pair) == 2 for pair in around)
+
+
 class CutOffError(ValueError):
     """The text ends before the value does."""
 
@@ -55,6 +72,8 @@ def parse_literal(text: str) -> Any:
     value, end, _ = parse_loose(text, 0, python=True, numpy=True)
     if _SPACE.match(text, end).end() != len(text):  # type: ignore[union-attr]
         raise ValueError(f"more text after the value, at {end}")
+    if has_doubtful_quotes(text):
+        raise ValueError("quotation marks or apostrophes: it cannot be told")
     return value
 
 

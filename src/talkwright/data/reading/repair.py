@@ -24,7 +24,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from talkwright.data.reading.literals import CutOffError, parse_loose
+from talkwright.data.reading.literals import CutOffError, has_doubtful_quotes, parse_loose
 
 _BETWEEN = re.compile(r"[\s,;]*")
 _RUNS = re.compile(r"\\+")
@@ -102,14 +102,15 @@ def _first_that_fits(line: str) -> Reading:
     if repairs is None:
         value, repairs = _halved(line)
     cut = False
-    for python in (False, True):
+    readable = (False,) if has_doubtful_quotes(line) else (False, True)
+    for python in readable:
         if repairs is None:
             value, repairs, was_cut = _loose(line, python)
             cut = cut or (was_cut and not python)
     if repairs is None:
         value, repairs = _requoted(line)
     if repairs is None and cut:
-        for python in (False, True):
+        for python in readable:
             if repairs is None:
                 value, repairs, _ = _loose(line, python, close=True)
         if repairs is None and line.rstrip()[-1:] not in ("}", "]"):
@@ -182,9 +183,11 @@ def _rewrite(line: str, quotes: str) -> str:
     key = rf"(?:[\[{{]{space}){{0,3}}{one}[\w .$-]{{1,40}}{one}{space}:"
     value_end = re.compile(rf"(?:{space}[}}\]]){{0,8}}{space}(?:[,;]?{space}\Z|,{space}{key})")
     doubtful = re.compile(rf"{space}(?:[:}}\]]|,{space}(?:{one}|[{{\[]))")
+    # Where all quotes became apostrophes, an escaped one was a quotation mark and a bare one was not.
+    swapped = quotes == "'" and "\\'" in line and '"' not in line
     pieces: list[str] = []
     text: list[str] = []
-    at, unescaped, inside, is_key = 0, 0, False, False
+    at, unescaped, inside, is_key, bare = 0, 0, False, False, False
     for found in stop.finditer(line):
         before, at = line[at : found.start()], found.end()
         if not inside:
@@ -196,7 +199,7 @@ def _rewrite(line: str, quotes: str) -> str:
             continue
         text.append(before)
         if found[0][0] == "\\":
-            text.append(_unescaped(found[0], quotes))
+            text.append('"' if swapped and found[0] == "\\'" else _unescaped(found[0], quotes))
         elif (key_end if is_key else value_end).match(line, at):
             if quotes == '"' and unescaped % 2:  # people's quotation marks come in pairs
                 raise _Doubtful
@@ -207,7 +210,8 @@ def _rewrite(line: str, quotes: str) -> str:
         else:
             text.append(found[0])
             unescaped += 1
-    if inside:
+            bare = True
+    if inside or (swapped and not (bare and has_doubtful_quotes(line))):
         raise _Doubtful
     return "".join([*pieces, line[at:]])
 

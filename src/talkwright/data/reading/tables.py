@@ -6,6 +6,8 @@ import csv
 import difflib
 import io
 import json
+import re
+from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from talkwright.errors import DataError
 
 _DELIMITERS = ",;\t|"
 _FIELD_LIMIT = 2**24  # characters; a longer cell is no conversation, and a quote that is never closed
+_PART = 2**20  # characters
 
 
 def known_delimiters(line: str, columns: Columns) -> list[str]:
@@ -26,19 +29,63 @@ def known_delimiters(line: str, columns: Columns) -> list[str]:
 
 
 class _Lines:
-    """Lines of a file that comes in blocks; remembers which were not UTF-8."""
+    """Lines of a file that comes in blocks, with those of the record being read kept to go back to.
+
+    A quote that is never closed makes one record of all that follows. A record may be as long as a
+    cell may, less what records that came to nothing have cost already: so a file with an open quote on
+    each line takes no more time than twice its length, and one with a few of them loses only these.
+    """
 
     def __init__(self, blocks: Iterable[Text]):
-        self._blocks = blocks
+        self._coming = self._lines(blocks)
+        self._again: deque[tuple[str, int]] = deque()  # lines that come again, with their numbers
+        self._taken: list[tuple[str, int]] = []  # lines of this record
         self._before = 0  # lines of the blocks that are done
         self._odd: list[int] = []
+        self._allowed = _FIELD_LIMIT  # characters that a record of several lines may have
+        self._size = 0  # characters of this record
+        self.doubted = 0  # the last line that a broken record took for its own
 
-    def __iter__(self) -> Iterator[str]:
-        for block in self._blocks:
+    def _lines(self, blocks: Iterable[Text]) -> Iterator[tuple[str, int]]:
+        for block in blocks:
             self._odd = [*self._odd[-1000:], *(self._before + number for number in block.odd_lines)]
             # NUL: Python 3.10's reader stops at it.
-            yield from io.StringIO(block.content.replace("\0", "\ufffd"), newline="")
+            number = self._before + 1
+            for part in _parts(block.content.replace("\0", "\ufffd")):
+                for line in io.StringIO(part, newline=""):
+                    yield line, number
+                    number += line.endswith("\n")
             self._before += block.content.count("\n")
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        if self._size > self._allowed:
+            raise StopIteration
+        pair = self._again.popleft() if self._again else next(self._coming)
+        self._taken.append(pair)
+        self._size += len(pair[0])
+        if len(pair[0]) >= _FIELD_LIMIT:
+            raise csv.Error("a line as long as no conversation is")
+        return pair[0]
+
+    def record(self) -> tuple[int, int, str]:
+        """The first and last line of the record that was read, and its text; the next one follows."""
+        first, last = self._taken[0][1], self._taken[-1][1]
+        text = "".join(line for line, _ in self._taken) if first <= self.doubted else ""
+        self._allowed = min(_FIELD_LIMIT, self._allowed + self._size)
+        self._taken, self._size = [], 0
+        return first, last, text
+
+    def give_back(self) -> tuple[int, str]:
+        """The broken record's first line, with its number; the others come again."""
+        line, number = self._taken[0]
+        self.doubted = max(self.doubted, self._taken[-1][1])
+        self._again.extendleft(reversed(self._taken[1:]))
+        self._allowed = max(0, self._allowed - self._size) + len(line)
+        self._taken, self._size = [], 0
+        return number, line
 
     def decoding(self, first: int, last: int) -> tuple[str, ...]:
         return decoding(Text("", tuple(self._odd)), first, last)
@@ -49,30 +96,63 @@ def csv_rows(blocks: Iterator[Text], name: str, path: Path, columns: Columns) ->
     first = next(blocks, Text(""))
     content = first.content
     skipped = len(content) - len(content.lstrip("\r\n \t"))
-    first_line = content.count("\n", 0, skipped)
-    begin = content[skipped:] if first_line else content
+    before = content.count("\n", 0, skipped)
+    begin = content[skipped:] if before else content
     header, delimiter = _header(begin, columns)
     require_columns(header, columns, path)
-    odd = tuple(number - first_line for number in first.odd_lines if number > first_line)
+    odd = tuple(number - before for number in first.odd_lines if number > before)
     lines = _Lines(_chain(Text(begin, odd), blocks))
     reader = _reader(lines, delimiter)
     next(reader, None)
-    number, line = 0, reader.line_num + 1
+    lines.record()
+    number, bare = 0, _bare_cells(delimiter)
     while True:
-        cells: list[str] | None = None
-        problem = None
+        cells: list[str] | None
         try:
             cells = next(reader)
+            line, last, raw = lines.record()
         except StopIteration:
             return
         except csv.Error:
-            problem = "broken_quotes"
-        last = max(line, reader.line_num)
-        if cells != []:
-            number += 1
-            where = f"{name}:row {number} (line {first_line + line})"
-            yield _csv_row(where, header, cells, problem, lines.decoding(line, last))
-        line = last + 1
+            line, raw = lines.give_back()
+            cells, last = None, line
+        if cells == []:
+            continue
+        number += 1
+        where, repairs = f"{name}:row {number} (line {before + line})", lines.decoding(line, last)
+        if cells is not None and line <= lines.doubted:
+            repairs = (*repairs, "after_broken_quotes")
+            if not _stands_alone(cells, header, raw, bare):
+                cells = None
+        if cells is None:
+            yield Row(where, None, raw[:RAW].strip(), "broken_quotes", repairs)
+        else:
+            yield _csv_row(where, header, cells, repairs)
+
+
+def _stands_alone(cells: list[str], header: list[str], raw: str, bare: re.Pattern[str]) -> bool:
+    """Say whether what follows a broken quote is a row, and not a line of the text in that quote.
+
+    A row has as many cells as the header. Prose has quotes in the middle, and spaces behind commas.
+    """
+    if len(cells) != len(header):
+        return False
+    held = (found[1] for found in bare.finditer(raw.strip("\r\n")) if found[1])
+    return not any('"' in cell or cell[0] == " " for cell in held)
+
+
+def _bare_cells(delimiter: str) -> re.Pattern[str]:
+    mark = re.escape(delimiter)
+    return re.compile(rf'(?:\A|{mark})(?: *"[^"]*"(?:"[^"]*")*|([^{mark}]*))')
+
+
+def _parts(content: str) -> Iterator[str]:
+    """A text in parts of whole lines, since a line is looked for in a copy four times as large."""
+    at = 0
+    while at < len(content):
+        end = content.find("\n", at + _PART, at + _FIELD_LIMIT) + 1 or at + _FIELD_LIMIT
+        yield content[at:end]
+        at = end
 
 
 def _chain(first: Text, rest: Iterator[Text]) -> Iterator[Text]:
@@ -80,16 +160,11 @@ def _chain(first: Text, rest: Iterator[Text]) -> Iterator[Text]:
     yield from rest
 
 
-def _csv_row(
-    where: str, header: list[str], cells: list[str] | None, problem: str | None, repairs: tuple[str, ...]
-) -> Row:
-    if cells is None:
-        return Row(where, None, "", problem, repairs)
+def _csv_row(where: str, header: list[str], cells: list[str], repairs: tuple[str, ...]) -> Row:
     extra = cells[len(header) :]
     value = {key: cell for key, cell in zip(header, cells, strict=False) if key.strip()}
     raw = json.dumps({k: v[:RAW] for k, v in value.items() if v.strip()}, ensure_ascii=False)[:RAW]
-    if any(cell.strip() for cell in extra):
-        problem = "too_many_cells"
+    problem = "too_many_cells" if any(cell.strip() for cell in extra) else None
     return Row(where, value, raw, problem, repairs)
 
 
