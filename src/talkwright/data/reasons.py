@@ -8,7 +8,7 @@ REASONS = {
     "not_a_message": "a turn has no role or no text",
     "bad_role": "a turn's role is unknown",
     "not_text": "images, sound or other content that is not text",
-    "line_too_long": "a line of more than 64 MiB, which is no conversation",
+    "line_too_long": "a line of more than 16 MiB, which is no conversation",
     "truncated": "the row is cut off in the middle of a text",
     "broken_cell": "the cell that should hold a conversation cannot be read",
     "raw_text": "running text without turns: there is no question and no answer to learn",

@@ -9,11 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 from talkwright.config import Columns
-from talkwright.data.reading.files import PLAIN_SUFFIXES, decode, decode_block, inner_suffix
+from talkwright.data.reading.files import PLAIN_SUFFIXES, WIDE_MARKS, decode, decode_block, inner_suffix
 from talkwright.data.reading.formats import reads_as_row
 from talkwright.data.reading.jsonfiles import json_rows, large_json_rows
 from talkwright.data.reading.jsonl import jsonl_rows
@@ -22,11 +21,12 @@ from talkwright.data.reading.repair import load
 from talkwright.data.reading.rows import RAW, Row
 from talkwright.data.reading.streams import LONGEST_LINE, PIECE, Stream, open_streams
 from talkwright.data.reading.tables import csv_rows, known_delimiters, require_columns
+from talkwright.errors import DataError
 
 _JSONL = (".jsonl", ".ndjson")
 _LOOK_AHEAD = 50  # lines looked at to tell JSONL from other things
 _SMALL = 2**23  # bytes; a file up to this size is looked at whole
-_LARGEST = 2**28  # bytes; what can only be read whole may be so large
+_LARGEST = 2**25  # bytes; what can only be read whole may be so large
 _BLOCK = 2**19  # bytes of a JSONL file in a chunk
 _ROWS = 1000  # rows in a chunk of anything else
 _SOUND_STARTS = (b"\n{", b"\n[")
@@ -79,9 +79,16 @@ def rows_of(chunk: Chunk) -> Iterator[Row]:
 
 def chunks_of(rows: Iterable[Row], name: str) -> Iterator[Chunk]:
     """Rows as chunks."""
-    rows = iter(rows)
-    while some := list(islice(rows, _ROWS)):
-        yield Chunk("rows", name, 0, b"[" + b",".join(map(_packed, some)) + b"]")
+    held: list[bytes] = []
+    size = 0
+    for row in rows:
+        held.append(_packed(row))
+        size += len(held[-1])
+        if len(held) == _ROWS or size > _SMALL:
+            yield Chunk("rows", name, 0, b"[" + b",".join(held) + b"]")
+            held, size = [], 0
+    if held:
+        yield Chunk("rows", name, 0, b"[" + b",".join(held) + b"]")
 
 
 def _packed(row: Row) -> bytes:
@@ -102,13 +109,22 @@ def _chunks(path: Path, name: str, stream: Stream, columns: Columns) -> Iterator
     if len(head) <= _SMALL:
         yield from _small(path, name, stream.whole(_SMALL) or b"", columns)
         return
+    if head.startswith(WIDE_MARKS):
+        data = stream.whole(_LARGEST)
+        if data is None:
+            raise DataError(f"{path}: too large to be read as UTF-16 or UTF-32. Save it as UTF-8.")
+        yield from _small(path, name, data, columns)
+        return
     text = decode(path, head[: head.rfind(b"\n") + 1] or head)
-    kind = None if text.wide else _kind(text.content, inner_suffix(path.name), columns, whole=False)
+    suffix = inner_suffix(path.name)
+    kind = _kind(text.content, suffix, columns, whole=False)
     if kind == "jsonl":
         yield from _line_chunks(name, stream)
     elif kind == "csv":
         blocks = (decode_block(block) for block in stream.blocks(PIECE))
         yield from chunks_of(csv_rows(blocks, name, path, columns), name)
+    elif kind is None and suffix in _JSONL and text.content.lstrip().startswith("{"):
+        yield from _line_chunks(name, stream)
     elif (data := stream.whole(_LARGEST)) is not None:
         yield from _small(path, name, data, columns)
     else:
@@ -151,6 +167,8 @@ def _kind(content: str, suffix: str, columns: Columns, whole: bool = True) -> st
         return "csv"
     if start[0] in "[{" and not whole:
         return None
+    if start[0] == "[" and lines[0].rstrip()[-1] in "[,":
+        return "json"  # the first line of an array that is broken further on
     if start[0] in "[{":
         if load(start)[1] is None or (start[0] == "[" and not a_row_a_line):
             return "json"

@@ -20,6 +20,7 @@ _BOMS = (
     (b"\xff\xfe", "utf-16-le"),
     (b"\xfe\xff", "utf-16-be"),
 )
+WIDE_MARKS = tuple(mark for mark, encoding in _BOMS if encoding != "utf-8")
 _MAGIC = (
     (b"\x1f\x8b", "compressed with gzip once more", "Unpack it first."),
     (b"PK\x03\x04", "an archive inside an archive", "Unpack it first."),

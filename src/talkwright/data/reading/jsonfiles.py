@@ -15,7 +15,7 @@ from typing import Any
 
 from talkwright.data.reading.files import Text
 from talkwright.data.reading.formats import reads_as_row
-from talkwright.data.reading.literals import CutOffError, has_doubtful_quotes, parse_loose
+from talkwright.data.reading.literals import CutOffError, has_doubtful_quotes, is_too_dense, parse_loose
 from talkwright.data.reading.repair import load, read_line
 from talkwright.data.reading.rows import RAW, Row, decoding
 from talkwright.data.reading.turns import is_message_list
@@ -26,7 +26,10 @@ _SEPARATORS = re.compile(r"[ \t\r\n,]*")
 _MOST_BROKEN = 20  # rows from which the rest of the file is read for the sake of one row
 _EFFORT = 2**26  # characters read in vain in search of sound rows, beyond those that are found
 _MOST_SHAPES = 100
-_LARGEST_VALUE = 2**25  # characters; of a large file, a value that does not end by then is broken
+_DECODER = json.JSONDecoder()
+_FIRST_PART = 2**14  # characters looked at first for a value
+_MEMBER = re.compile(r'[\s,]*"[^"\\]*"\s*:\s*')
+_LARGEST_VALUE = 2**24  # characters; of a large file, a value that does not end by then is broken
 _STEP = 2**20  # characters that are dropped at a time
 
 
@@ -58,7 +61,7 @@ class _Window:
 
     def drop(self) -> None:
         """Forget what is done."""
-        if self.at > _STEP and not self._text.odd_lines:
+        if self.at > _STEP and 2 * self.at > len(self.content):
             self.count()
             self.content = self.content[self.at :]
             self.at = self._counted = 0
@@ -89,20 +92,46 @@ class _Window:
         return decoding(self._text, self.line, self.line + self.content.count("\n", self.at, end))
 
 
+def value_at(content: str, at: int) -> tuple[Any, int]:
+    """Read the JSON value at a place: the value, and where it ends.
+
+    Raises CutOffError where the text ends too early, and ValueError for any other fault. Looks at a
+    part of the text, and at a larger one where the value is larger: to tell where a fault is, Python's
+    reader counts all the lines before it.
+    """
+    size = _FIRST_PART
+    while True:
+        part = content[at : at + size]
+        if is_too_dense(part):
+            raise ValueError("more values than a conversation has")
+        try:
+            value, end = _DECODER.raw_decode(part)
+            if end < len(part) or at + size >= len(content):
+                return value, at + end
+        except json.JSONDecodeError as error:
+            cut = error.pos > len(part) - 16 or error.msg.startswith("Unterminated")
+            if not cut:
+                raise
+            if at + size >= len(content):
+                raise CutOffError("the text ends before the value does") from None
+        except RecursionError:  # thousands of nested brackets
+            raise ValueError("too many levels") from None
+        size *= 8
+
+
 class _Search:
     """What the rows of this file are like, and how much may be spent on finding the next one."""
 
     def __init__(self) -> None:
         self._shapes: list[set[str]] = []
         self._left = _EFFORT
-        self._decoder = json.JSONDecoder()
 
     def learn(self, value: Any, size: int) -> None:
         """Take note of a sound row of `size` characters."""
         self._left = min(_EFFORT, self._left + size)
         if isinstance(value, dict) and len(self._shapes) < _MOST_SHAPES:
             keys = {*value}
-            if keys not in self._shapes and reads_as_row(value):
+            if keys not in self._shapes:
                 self._shapes.append(keys)
 
     def next_sound(self, content: str, at: int) -> int | None:
@@ -112,12 +141,12 @@ class _Search:
                 return None
             start = found.start(1)
             try:
-                value, end = self._decoder.raw_decode(content, start)
-            except json.JSONDecodeError as error:
-                self._left -= 100 + error.pos - start
+                value, end = value_at(content, start)
+            except CutOffError:
+                self._left -= len(content) - start
                 continue
-            except (ValueError, RecursionError):
-                self._left -= 10_000
+            except ValueError:
+                self._left -= _FIRST_PART // 8
                 continue
             if self._is_row(value):
                 return start
@@ -138,19 +167,39 @@ class _Search:
 
 
 def large_json_rows(path: Path, pieces: Iterator[bytes], name: str) -> Iterator[Row]:
-    """Yield the rows of a large JSON array. Raises DataError unless it is one, in UTF-8."""
+    """Yield the rows of a large JSON array, or of an object's first. Raises DataError for others."""
     decoded = _decoded(path, pieces)
     window = _Window(Text(next(decoded, "").lstrip("\ufeff")), decoded)
     while not window.content.strip() and window.grow():
         pass
     window.at = len(window.content) - len(window.content.lstrip())
-    if window.content[window.at : window.at + 1] != "[":
+    if not _enter_array(window):
         raise DataError(
-            f"{path}: a JSON file of this size is read only when it is an array of rows. Write it as "
-            "JSONL, one row a line."
+            f"{path}: a JSON file of this size is read only when it is an array of rows, or an object "
+            "with one in it. Write it as JSONL, one row a line."
         )
+    yield from _scan(window, name, closing=True, alone=True)
+
+
+def _enter_array(window: _Window) -> bool:
+    """Go to the first row of the array that a large file is, or that its object holds."""
+    mark = window.content[window.at : window.at + 1]
     window.at += 1
-    yield from _scan(window, name, closing=True)
+    while mark == "{":
+        member = _MEMBER.match(window.content, window.at)
+        if member is None:
+            return False
+        window.at = member.end()
+        mark = window.content[window.at : window.at + 1]
+        if mark != "[":
+            try:
+                window.at = value_at(window.content, window.at)[1]
+            except ValueError:
+                return False
+            mark = "{"
+        else:
+            window.at += 1
+    return mark == "["
 
 
 def _decoded(path: Path, pieces: Iterator[bytes]) -> Iterator[str]:
@@ -169,7 +218,7 @@ def json_rows(text: Text, name: str) -> Iterator[Row]:
     start = len(content) - len(content.lstrip())
     everything = decoding(text, 1, len(content))
     if content[start] == "[":
-        if _first_is_message(content, start + 1):
+        if len(content) <= _STEP and _first_is_message(content, start + 1):
             value, problem = load(content)
             if problem is None and is_message_list(value):
                 yield Row(
@@ -197,13 +246,14 @@ def _first_is_message(content: str, at: int) -> bool:
     while at < len(content) and content[at].isspace():
         at += 1
     try:
-        return is_message_list([json.JSONDecoder().raw_decode(content, at)[0]])
-    except (ValueError, RecursionError):
+        return is_message_list([value_at(content, at)[0]])
+    except ValueError:
         return False
 
 
-def _scan(window: _Window, name: str, closing: bool) -> Iterator[Row]:
-    decoder, search = json.JSONDecoder(), _Search()
+def _scan(window: _Window, name: str, closing: bool, alone: bool = False) -> Iterator[Row]:
+    """Yield values until the file ends, or the array does where it is `alone`."""
+    search = _Search()
     number, broken = 0, 0
     while True:
         content, at = window.content, window.at
@@ -212,6 +262,8 @@ def _scan(window: _Window, name: str, closing: bool) -> Iterator[Row]:
         if at >= len(content) and window.grow():
             continue
         if closing and at < len(content) and content[at] == "]":
+            if alone:
+                return
             window.at, closing = at + 1, False
             continue
         if at >= len(content):
@@ -223,14 +275,16 @@ def _scan(window: _Window, name: str, closing: bool) -> Iterator[Row]:
         repairs: tuple[str, ...] = ()
         start: int | None = None
         try:
-            value, start = decoder.raw_decode(content, at)
+            value, start = value_at(content, at)
             if start == len(content) and window.grow():
                 continue  # a number may go on
             search.learn(value, start - at)
-        except (ValueError, RecursionError):
-            if window.grow():
+        except ValueError as error:
+            if isinstance(error, CutOffError) and window.grow():
                 continue
             value, start, problem, repairs = _mended(content, at, search, broken < _MOST_BROKEN)
+            if (start is None or problem == "truncated") and window.grow():
+                continue
             broken += problem is not None
         number += 1
         where = f"{name}:row {number} (line {window.count()})"

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+_DENSE = 2**20  # characters; a longer text is weighed before it is read
+_HEAVIEST = 2**28  # bytes that the values of a text may take in memory
 _DEEPEST = 100  # levels of nesting; conversations have four or five
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?(?![\w.])")
 _NAME = re.compile(r"[-+]?[A-Za-z_$][\w$.]{0,60}")
@@ -44,6 +46,17 @@ _DTYPE = re.compile(
 
 
 _ESCAPED = re.compile(r"\\.", re.DOTALL)
+
+
+def is_too_dense(text: str) -> bool:
+    """Say whether a text holds more values than a conversation does, and than memory should.
+
+    Brackets of which each is a list take twenty times as much in memory as in the file.
+    """
+    if len(text) <= _DENSE:
+        return False
+    size = 64 * text.count("[") + 184 * text.count("{") + 32 * text.count(",") + 30 * text.count('"')
+    return size > _HEAVIEST
 
 
 def has_doubtful_quotes(text: str) -> bool:

@@ -17,6 +17,8 @@ MAGIC = b"PAR1"
 BATCH = 1000  # rows
 _MOST_BYTES = 2**36  # unpacked, as the file itself says
 _MOST_IN_GROUP = 2**31  # the same of one row group, which is read as a whole
+_MOST_IN_BATCH = 2**26  # bytes of BATCH rows, unpacked
+_MOST_VALUES = 2**25  # in a column of a row group
 _LARGEST_PACKED = 2**30  # bytes of a Parquet file inside an archive
 
 
@@ -34,15 +36,23 @@ def parquet_batches(path: Path, stream: Stream) -> Iterator[tuple[list[str], byt
     try:
         with pq.ParquetFile(source, memory_map=stream.path is not None) as file:
             _refuse_huge(path, file.metadata)
+            texts = _text_columns(file.metadata)
+        if stream.path is None:
+            source.seek(0)
+        with pq.ParquetFile(source, memory_map=stream.path is not None, read_dictionary=texts) as file:
             left = file.metadata.num_rows
             for batch in file.iter_batches(batch_size=BATCH):
                 left -= batch.num_rows
+                if sum(map(_weight, batch.columns)) > _MOST_IN_BATCH:
+                    raise _huge(path, "a few rows of it take more memory than conversations do")
                 sink = pa.BufferOutputStream()
                 with pa.ipc.new_stream(sink, batch.schema) as writer:
                     writer.write_batch(batch)
                 yield batch.schema.names, sink.getvalue().to_pybytes()
             if left:  # some kinds of damage make pages vanish without an error
                 raise DataError(f"{path}: this Parquet file is damaged: {left} of its rows are missing.")
+    except DataError:
+        raise
     except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
         why = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DataError(f"{path}: this Parquet file cannot be read: {why[:200]}.") from None
@@ -50,8 +60,50 @@ def parquet_batches(path: Path, stream: Stream) -> Iterator[tuple[list[str], byt
 
 def _refuse_huge(path: Path, metadata: Any) -> None:
     sizes = [metadata.row_group(n).total_byte_size for n in range(metadata.num_row_groups)]
-    if sum(sizes) > _MOST_BYTES or max(sizes, default=0) > _MOST_IN_GROUP:
-        raise DataError(f"{path}: unpacks to {sum(sizes) // 2**20} MiB; split it into smaller files.")
+    values = max((column.num_values for column in _columns(metadata)), default=0)
+    if sum(sizes) > _MOST_BYTES or max(sizes, default=0) > _MOST_IN_GROUP or values > _MOST_VALUES:
+        raise _huge(path, f"it unpacks to {sum(sizes) // 2**20} MiB, {values} values in one row group")
+
+
+def _huge(path: Path, what: str) -> DataError:
+    return DataError(f"{path}: {what}. Split it into smaller files, if you trust it.")
+
+
+def _columns(metadata: Any) -> Iterator[Any]:
+    for number in range(metadata.num_row_groups):
+        group = metadata.row_group(number)
+        for column in range(metadata.num_columns):
+            yield group.column(column)
+
+
+def _text_columns(metadata: Any) -> list[str]:
+    """Columns of text, to be read with each text once: a file of 2 KB may repeat one of 20 MB."""
+    names = {}
+    for number, column in enumerate(_columns(metadata)):
+        if number == metadata.num_columns:  # all row groups have the same columns
+            break
+        kind = metadata.schema.column(number).logical_type.type
+        if column.physical_type == "BYTE_ARRAY" and kind in ("STRING", "NONE", "JSON", "ENUM"):
+            names[column.path_in_schema] = None
+    return list(names)
+
+
+def _weight(array: Any) -> int:
+    """How many bytes the values of an array take, each time they occur."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_dictionary(array.type):
+        lengths = pc.take(pc.binary_length(array.dictionary), array.indices)
+        return 8 * len(array) + int(pc.sum(pc.cast(lengths, pa.int64())).as_py() or 0)
+    if pa.types.is_nested(array.type):
+        if pa.types.is_map(array.type):
+            parts = [array.keys, array.items]
+        else:
+            parts = array.flatten()
+            parts = parts if isinstance(parts, list) else [parts]
+        return 8 * len(array) + sum(map(_weight, parts))
+    return int(array.nbytes)
 
 
 def rows_of_batch(data: bytes, name: str, before: int) -> Iterator[Row]:

@@ -24,8 +24,9 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from talkwright.data.reading.literals import CutOffError, has_doubtful_quotes, parse_loose
+from talkwright.data.reading.literals import CutOffError, has_doubtful_quotes, is_too_dense, parse_loose
 
+_LONGEST_MENDED = 2**22  # characters
 _BETWEEN = re.compile(r"[\s,;]*")
 _RUNS = re.compile(r"\\+")
 _QUOTES = {'"': '"', "'": "'", "“": "“”„‟", "”": "“”„‟", "„": "“”„‟", "‘": "‘’‚‛", "’": "‘’‚‛"}
@@ -48,7 +49,7 @@ def read_line(line: str) -> list[Reading]:
     value, problem = load(line)
     if problem is None:
         return [_unwrapped(value, line)] if isinstance(value, str) else [Reading(value, line)]
-    if line[:1] not in ("{", "["):
+    if line[:1] not in ("{", "[") or len(line) > _LONGEST_MENDED:
         return [Reading(None, line, "not_json")]
     found = _several(line)
     if found is not None:
@@ -58,6 +59,8 @@ def read_line(line: str) -> list[Reading]:
 
 def load(text: str) -> tuple[Any, str | None]:
     """Strict JSON: the value and None, or None and the drop reason."""
+    if is_too_dense(text):
+        return None, "not_json"
     try:
         return json.loads(text), None
     except (ValueError, RecursionError):  # RecursionError: thousands of nested brackets

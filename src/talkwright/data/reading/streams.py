@@ -13,7 +13,7 @@ from talkwright.data.reading.packed import GZIP, ZIP, unpack
 from talkwright.errors import DataError
 
 PIECE = 2**20  # bytes read at a time
-LONGEST_LINE = 2**26  # bytes; a longer one is no conversation
+LONGEST_LINE = 2**24  # bytes; a longer one is no conversation
 
 
 class Stream:
@@ -53,7 +53,8 @@ class Stream:
         """Yield blocks of at least `size` bytes but the last, each cut behind a line end.
 
         `before` are line ends with what must follow them; where none comes for long, any line end will
-        do. A line longer than LONGEST_LINE comes in several blocks without line ends, but the last.
+        do. Of a line longer than LONGEST_LINE only a beginning of at least that length comes, as a block
+        without a line end; the next block begins with the line end.
         """
         at = 0  # what was searched already
         while self._fetch_to(size):
@@ -61,7 +62,10 @@ class Stream:
             if cut <= 0 and len(self._held) > 8 * size:
                 cut = self._held.rfind(b"\n")
                 if cut < 0 and len(self._held) > LONGEST_LINE:
-                    cut = len(self._held) - 1
+                    yield self._held
+                    self._skip_line()
+                    at = 0
+                    continue
             if cut > 0:
                 block, self._held, at = self._held[: cut + 1], self._held[cut + 1 :], 0
                 yield block
@@ -73,6 +77,14 @@ class Stream:
         if self._held:
             block, self._held = self._held, b""
             yield block
+
+    def _skip_line(self) -> None:
+        self._held = b""
+        while b"\n" not in self._held:
+            self._held = b""
+            if not self._fetch():
+                return
+        self._held = self._held[self._held.index(b"\n") :]
 
     def _fetch_to(self, size: int) -> bool:
         while len(self._held) < size and self._fetch():

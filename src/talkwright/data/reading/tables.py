@@ -19,7 +19,7 @@ from talkwright.data.reading.rows import RAW, Row, decoding
 from talkwright.errors import DataError
 
 _DELIMITERS = ",;\t|"
-_FIELD_LIMIT = 2**24  # characters; a longer cell is no conversation, and a quote that is never closed
+_FIELD_LIMIT = 2**22  # characters; a longer cell is no conversation, and a quote that is never closed
 _PART = 2**20  # characters
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from talkwright.config import Columns
-from talkwright.data.reading.literals import parse_literal
+from talkwright.data.reading.literals import is_too_dense, parse_literal
 from talkwright.types import Message, Role
 
 Row = dict[str, Any]
@@ -95,7 +95,7 @@ def as_value(value: Any) -> Any:
     if start[0] == "a" and not start.startswith("array("):
         return value
     try:
-        return json.loads(value)
+        return value if is_too_dense(value) else json.loads(value)
     except (ValueError, RecursionError):
         pass
     try:
