@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+from talkwright.data.reading.pages import longest_text
 from talkwright.data.reading.rows import RAW, Row
 from talkwright.data.reading.streams import Stream
 from talkwright.errors import DataError
@@ -19,6 +21,7 @@ _MOST_BYTES = 2**36  # unpacked, as the file itself says
 _MOST_IN_GROUP = 2**31  # the same of one row group, which is read as a whole
 _MOST_IN_BATCH = 2**26  # bytes of BATCH rows, unpacked
 _MOST_VALUES = 2**25  # in a column of a row group
+_MOST_TIMES = 200  # as large as the file, if it is large
 _LARGEST_PACKED = 2**30  # bytes of a Parquet file inside an archive
 
 
@@ -36,7 +39,7 @@ def parquet_batches(path: Path, stream: Stream) -> Iterator[tuple[list[str], byt
     try:
         with pq.ParquetFile(source, memory_map=stream.path is not None) as file:
             _refuse_huge(path, file.metadata)
-            texts = _text_columns(file.metadata)
+            texts = _repeated_texts(source, file.metadata)
         if stream.path is None:
             source.seek(0)
         with pq.ParquetFile(source, memory_map=stream.path is not None, read_dictionary=texts) as file:
@@ -76,16 +79,27 @@ def _columns(metadata: Any) -> Iterator[Any]:
             yield group.column(column)
 
 
-def _text_columns(metadata: Any) -> list[str]:
-    """Columns of text, to be read with each text once: a file of 2 KB may repeat one of 20 MB."""
-    names = {}
-    for number, column in enumerate(_columns(metadata)):
-        if number == metadata.num_columns:  # all row groups have the same columns
-            break
-        kind = metadata.schema.column(number).logical_type.type
-        if column.physical_type == "BYTE_ARRAY" and kind in ("STRING", "NONE", "JSON", "ENUM"):
-            names[column.path_in_schema] = None
-    return list(names)
+def _repeated_texts(source: Any, metadata: Any) -> list[str]:
+    """Columns with a text so long, and so many values, that repeating it could fill the memory.
+
+    A file of 2 KB may repeat a text of 20 MB a thousand times. Such columns are read with each text
+    once, and weighed; it takes several times as long, so that all others are not.
+    """
+    with nullcontext(source) if isinstance(source, io.BytesIO) else open(source, "rb") as file:
+        size = file.seek(0, io.SEEK_END)
+        names = {}
+        for number, column in enumerate(_columns(metadata)):
+            about = metadata.schema.column(number % metadata.num_columns)
+            if column.physical_type != "BYTE_ARRAY" or not column.has_dictionary_page:
+                continue
+            longest = longest_text(file, column.dictionary_page_offset, column.compression)
+            nested = about.max_repetition_level > 0
+            repeated = longest * (column.num_values if nested else min(BATCH, column.num_values))
+            if repeated > (max(2**30, _MOST_TIMES * size) if nested else 4 * _MOST_IN_BATCH):
+                if about.logical_type.type not in ("STRING", "NONE", "JSON", "ENUM"):
+                    raise ValueError("values of an unusual size")
+                names[column.path_in_schema] = None
+        return list(names)
 
 
 def _weight(array: Any) -> int:
