@@ -160,7 +160,7 @@ def odd_value(rng: random.Random) -> Any:
     odd: tuple[Any, ...] = (
         None, True, False, 0, -1, 10**30, 1e308, float("nan"), float("inf"), "", " ", "\0", "\ud800",
         "\udfff\ud800", "\u202e\u2066", "\ufeff", "a" * 5000, [], {}, [[]], [None], [{}], {"": ""}, deep,
-        "[" * 300, "{'a': None}", "[{'role': 'user', 'content': 'x'}\n {'role': 'assistant'}]", "array([1])",
+        "[" * 3000, "{" * 3000, "array(" * 3000, "{'a':" * 3000, "[(" * 3000, "{'a': None}", "[{'role': 'user', 'content': 'x'}\n {'role': 'assistant'}]", "array([1])",
         '{"role": "user"}', 10**4000, "{" * 50 + '"', "\x1b[31m", "=1+1", "-1e999", "1e5",
     )  # fmt: skip
     return copy.deepcopy(rng.choice(odd))

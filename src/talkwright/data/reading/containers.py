@@ -147,7 +147,8 @@ def _small(path: Path, name: str, data: bytes, columns: Columns) -> Iterator[Chu
 def _line_chunks(name: str, stream: Stream) -> Iterator[Chunk]:
     line = 0
     for block in stream.blocks(_BLOCK, _SOUND_STARTS):
-        yield Chunk("lines", name, line, block)
+        if block.strip():
+            yield Chunk("lines", name, line, block)
         line += block.count(b"\n")
 
 

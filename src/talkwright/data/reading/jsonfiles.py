@@ -18,7 +18,7 @@ from talkwright.data.reading.formats import reads_as_row
 from talkwright.data.reading.literals import CutOffError, has_doubtful_quotes, is_too_dense, parse_loose
 from talkwright.data.reading.repair import load, read_line
 from talkwright.data.reading.rows import RAW, Row, decoding
-from talkwright.data.reading.turns import is_message_list
+from talkwright.data.reading.turns import is_message, is_message_list
 from talkwright.errors import DataError
 
 _NEXT_START = re.compile(r"(?<=[,}\]\n])[ \t\r]*([{\[])")
@@ -278,6 +278,8 @@ def _scan(window: _Window, name: str, closing: bool, alone: bool = False) -> Ite
             value, start = value_at(content, at)
             if start == len(content) and window.grow():
                 continue  # a number may go on
+            if _has_swallowed(value):
+                raise ValueError("a list of messages that goes on with others")
             search.learn(value, start - at)
         except ValueError as error:
             if isinstance(error, CutOffError) and window.grow():
@@ -298,6 +300,13 @@ def _scan(window: _Window, name: str, closing: bool, alone: bool = False) -> Ite
         window.drop()
 
 
+def _has_swallowed(value: Any) -> bool:
+    """Say whether a list lacks its closing bracket, so that the lists behind it stand in it."""
+    if not isinstance(value, list) or not value or not isinstance(value[-1], list):
+        return False
+    return is_message(value[0]) and is_message_list(value[-1])
+
+
 def _mended(
     content: str, at: int, search: _Search, far: bool
 ) -> tuple[Any, int | None, str | None, tuple[str, ...]]:
@@ -311,7 +320,11 @@ def _mended(
             continue
         except ValueError:
             continue
-        if isinstance(value, (dict, list)) and not (python and has_doubtful_quotes(content[at:end])):
+        if (
+            isinstance(value, (dict, list))
+            and not _has_swallowed(value)
+            and not (python and has_doubtful_quotes(content[at:end]))
+        ):
             return value, end, None, repairs
     start = search.next_sound(content, at)
     if start is None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+_MOST_VALUES = 2**20
 _DENSE = 2**20  # characters; a longer text is weighed before it is read
 _HEAVIEST = 2**28  # bytes that the values of a text may take in memory
 _DEEPEST = 100  # levels of nesting; conversations have four or five
@@ -116,6 +117,7 @@ class _Reader:
         self.python, self.numpy, self.close = python, numpy, close
         self.slips: dict[str, None] = {}
         self.kept_backslash = self.escaped = False
+        self.values = 0
 
     def peek(self) -> str:
         """Skip white space; the next character, or "" at the end."""
@@ -123,6 +125,9 @@ class _Reader:
         return self.text[self.at : self.at + 1]
 
     def value(self, depth: int) -> Any:
+        self.values += 1
+        if self.values > _MOST_VALUES:
+            raise ValueError(f"more than {_MOST_VALUES} values")
         if depth > _DEEPEST:
             raise ValueError(f"more than {_DEEPEST} levels deep")
         mark = self.peek()
@@ -208,8 +213,10 @@ class _Reader:
             self.at = name.end()
             self.slips["quoted_key"] = None
             return name[0]
+        if self.peek() in ("{", "[", "("):  # brackets in brackets would go on for ever
+            raise ValueError(f"a key that is no text at {self.at}")
         key = self.value(_DEEPEST)
-        if isinstance(key, (list, dict)) or not (self.python or isinstance(key, str)):
+        if not (self.python or isinstance(key, str)):
             raise ValueError(f"a key that is no text before {self.at}")
         return key
 

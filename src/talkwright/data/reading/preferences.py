@@ -39,7 +39,7 @@ _CHATML = re.compile(r"<\|im_start\|>(\w{1,20})\n(.*?)(?:<\|im_end\|>\s*|\Z)", r
 _LABELS = tuple(
     re.compile(pattern)
     for pattern in (
-        r"(?:\A|\n)\s*### ?(Human|User|Instruction|Assistant|Response|System|Bot|AI):?[ \t]*",
+        r"(?:\A\s*|\n)[ \t]*### ?(Human|User|Instruction|Assistant|Response|System|Bot|AI):?[ \t]*",
         r"(?:\A\s*|\n\n)(Human|User|Assistant|System|AI|Bot):[ \t]*",
         r"(?:\A\s*|\n)(Human|User|Customer|Assistant|AI|Bot|Agent|Chatbot|System):[ \t]*",
     )

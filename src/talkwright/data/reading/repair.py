@@ -46,6 +46,8 @@ class Reading:
 
 def read_line(line: str) -> list[Reading]:
     """Read a line that should hold one JSON value; a list with more than one where it holds more."""
+    if is_too_dense(line):
+        return [Reading(None, line, "not_json")]
     value, problem = load(line)
     if problem is None:
         return [_unwrapped(value, line)] if isinstance(value, str) else [Reading(value, line)]

@@ -124,6 +124,7 @@ def csv_rows(blocks: Iterator[Text], name: str, path: Path, columns: Columns) ->
             repairs = (*repairs, "after_broken_quotes")
             if not _stands_alone(cells, header, raw, bare):
                 cells = None
+                lines.doubted = max(lines.doubted, last + 1)  # the text goes on
         if cells is None:
             yield Row(where, None, raw[:RAW].strip(), "broken_quotes", repairs)
         else:
