@@ -14,7 +14,7 @@ from pathlib import Path
 from talkwright.config import Columns
 from talkwright.data.reading.files import PLAIN_SUFFIXES, WIDE_MARKS, decode, decode_block, inner_suffix
 from talkwright.data.reading.formats import reads_as_row
-from talkwright.data.reading.jsonfiles import json_rows, large_json_rows
+from talkwright.data.reading.jsonfiles import json_rows, large_json_rows, value_at
 from talkwright.data.reading.jsonl import jsonl_rows
 from talkwright.data.reading.parquet import MAGIC, parquet_batches, rows_of_batch
 from talkwright.data.reading.repair import load
@@ -160,7 +160,7 @@ def _kind(content: str, suffix: str, columns: Columns, whole: bool = True) -> st
     if _is_container(lines[0]):
         if len(start.rstrip()) > len(lines[0].rstrip()):
             return "jsonl"
-        return "jsonl" if suffix in _JSONL and reads_as_row(json.loads(lines[0])) else "json"
+        return "jsonl" if suffix in _JSONL and reads_as_row(load(lines[0])[0]) else "json"
     a_row_a_line = any(
         line[0] in "[{" and (_is_container(line) or _starts_with_row(line)) for line in lines
     )
@@ -185,24 +185,20 @@ def _is_container(line: str) -> bool:
     line = line.strip()
     if not line or line[0] not in "[{" or line[-1] not in "]}":
         return False
-    try:
-        json.loads(line)
-    except (ValueError, RecursionError):
-        return False
-    return True
+    return load(line)[1] is None
 
 
 def _starts_with_row(line: str) -> bool:
     # Several rows on a line, or a row with something behind it.
     try:
-        return line[0] == "{" and reads_as_row(json.JSONDecoder().raw_decode(line)[0])
-    except (ValueError, RecursionError):
+        return line[0] == "{" and reads_as_row(value_at(line, 0)[0])
+    except ValueError:
         return False
 
 
 def _starts_with_json(text: str) -> bool:
     try:
-        json.JSONDecoder().raw_decode(text)
-    except (ValueError, RecursionError):
+        value_at(text, 0)
+    except ValueError:
         return False
     return True
