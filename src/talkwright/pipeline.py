@@ -1,6 +1,6 @@
 """The circle, once round. READ THIS FIRST.
 
-    raw files → data → template → train → evaluate → compare → report → serve
+    raw files → data (→ new rows) → template → train → evaluate → compare → report → serve
 
 Every stage is a folder of this package, a section of the recipe, a command, a page in `docs/` and a
 folder of the run. A stage is a plain function: values and folders in, an artefact folder out. Stages
@@ -34,13 +34,22 @@ from talkwright.runs import (
     recipe_of,
     verify,
 )
-from talkwright.types import BaseModel, Comparison, Conversation, Counts, Finding, content_id, to_json
+from talkwright.types import (
+    BaseModel,
+    Comparison,
+    Conversation,
+    Counts,
+    Finding,
+    content_id,
+    to_json,
+)
+from talkwright.writer import writer_of
 
 if TYPE_CHECKING:
     from talkwright.engine import Engine
     from talkwright.template import Template
 
-Stage = Literal["prepare", "check", "train", "evaluate", "compare"]
+Stage = Literal["prepare", "augment", "check", "train", "evaluate", "compare"]
 
 
 def run(
@@ -57,6 +66,9 @@ def run(
         if until == "prepare":
             return here
         base, template = find_model(recipe)
+        augment(recipe, here)
+        if until == "augment":
+            return here
         check(recipe, here, base, template)
         if until == "check":
             return here
@@ -94,6 +106,37 @@ def export_data(out: Path, format: str, file: Path) -> list[tuple[Path, int, int
     return data.export_dataset(data.read_dataset(out), format, file)
 
 
+def augment(recipe: Recipe, here: Path, *, again: bool = False) -> None:
+    """Training rows → `augment/`: new rows made from them, if the recipe has steps for that.
+
+    `again` makes them anew from the replies that are kept, and asks for what is missing.
+    """
+    if not recipe.data.augment.steps and not again:
+        return
+    writer, suite = writer_of(recipe), _suite(recipe)
+    prepared = manifest(here / "data")["files"]
+    rows = [prepared[f"{split}.jsonl"] for split in ("train", "validation", "test")]
+    settings = dump_recipe(recipe)["data"]
+    key = content_id([rows, settings, writer.identity, to_json(suite), recipe.seed], 64)
+
+    def make() -> None:
+        data.augment(
+            recipe.data,
+            data.read_dataset(here / "data"),
+            writer,
+            seed=recipe.seed,
+            out=here / "augment",
+            cache=here.parent / ".cache" / "augment",
+            key=key,
+            suite=suite,
+        )
+
+    if again:
+        make()
+    else:
+        _stage("augment", here / "augment", key, make)
+
+
 def check(recipe: Recipe, here: Path, base: BaseModel, template: Template) -> None:
     """Conversations → `check/`: token ids and labels of every row. Stops at findings that are errors."""
     from talkwright.template import check_dataset
@@ -104,6 +147,7 @@ def check(recipe: Recipe, here: Path, base: BaseModel, template: Template) -> No
     key = content_id(
         [
             _key(here / "data"),
+            _new_rows_digest(recipe, here),
             template.fingerprint,
             settings["template"],
             settings["train"],
@@ -113,7 +157,7 @@ def check(recipe: Recipe, here: Path, base: BaseModel, template: Template) -> No
     )
 
     def make() -> None:
-        splits = data.read_dataset(here / "data")
+        splits = _splits(recipe, here)
         rows, validation = len(splits["train"]), len(splits["validation"])
         further = [*check_settings(recipe.train, rows, validation), *_leaks(splits["train"], suite)]
         check_dataset(template, splits, recipe.template, out=here / "check", key=key, further=further)
@@ -198,6 +242,25 @@ def compare_base_and_tuned(recipe: Recipe, here: Path) -> list[Comparison]:
 
 
 # --- parts of the circle, for the commands -------------------------------------------------------
+
+
+def augment_run(recipe: Recipe, runs: Path, *, preview: bool = False) -> tuple[Path, dict[str, Any]]:
+    """Prepare and augment, and stop there: the run's folder and the sums of its new rows.
+
+    Rows whose requests failed earlier are asked for again. With `preview` nothing is asked; the numbers
+    then are what it would take.
+    """
+    here = open_run(recipe, runs)
+    with holding(here):
+        prepare(recipe, here)
+        if preview:
+            splits = data.read_dataset(here / "data")
+            cache = here.parent / ".cache" / "augment"
+            return here, data.preview(
+                recipe.data, splits, writer_of(recipe), seed=recipe.seed, cache=cache
+            )
+        augment(recipe, here, again=True)
+    return here, read_json(here / "augment" / "counts.json")
 
 
 def evaluate_run(here: Path, recipe: Recipe | None = None) -> Path:
@@ -342,6 +405,21 @@ def _model_of(here: Path) -> tuple[BaseModel, Template]:
             "Restore the base model, or train again."
         )
     return base, template
+
+
+def _splits(recipe: Recipe, here: Path) -> dict[str, list[Conversation]]:
+    """The prepared splits, with the new rows behind those of the training split."""
+    splits = data.read_dataset(here / "data")
+    if recipe.data.augment.steps:
+        splits["train"] = [*splits["train"], *data.read_augmented(here / "augment")]
+    return splits
+
+
+def _new_rows_digest(recipe: Recipe, here: Path) -> str | None:
+    # Of the rows and not of what they were made from: failed requests may have been made up for since.
+    if not recipe.data.augment.steps:
+        return None
+    return str(manifest(here / "augment", "augment")["files"]["train.jsonl"])
 
 
 def _load_engine(here: Path, base: BaseModel, template: Template) -> Engine:

@@ -100,6 +100,23 @@ class LedgerRow:
     after: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where an invented conversation comes from; stored in its row under `made`.
+
+    `of` are the ids of the training conversations it was made from, `kind` the recipe's step, `model`
+    and `host` who wrote it ("local" for this machine), `prompt` the version of the instruction, and
+    `request` the hash of the last request: of its text, model and settings.
+    """
+
+    of: tuple[str, ...]
+    kind: str
+    model: str
+    host: str
+    prompt: str
+    request: str
+
+
 # --- tokens --------------------------------------------------------------------------------------
 
 

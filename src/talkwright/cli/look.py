@@ -263,7 +263,7 @@ def _stages(found: Path) -> dict[str, dict[str, Any]]:
     from talkwright.runs import manifest
 
     stages = {}
-    for name in ("data", "check", "train", "evaluate/base", "evaluate/tuned", "compare"):
+    for name in ("data", "augment", "check", "train", "evaluate/base", "evaluate/tuned", "compare"):
         try:
             stages[name] = manifest(found / name)
         except ArtefactError:

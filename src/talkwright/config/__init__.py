@@ -8,7 +8,9 @@ that would have no effect.
 
 from __future__ import annotations
 
+from talkwright.config.augment import AugmentSection, AugmentStep, EndpointSection, is_near
 from talkwright.config.read import build_recipe, dump_recipe, load_recipe, parse_yaml
+from talkwright.config.section import Section
 from talkwright.config.sections import (
     ArenaSection,
     Columns,
@@ -18,7 +20,6 @@ from talkwright.config.sections import (
     LoraSection,
     Recipe,
     ReportSection,
-    Section,
     ServeSection,
     SourceSection,
     TemplateSection,
@@ -27,9 +28,12 @@ from talkwright.config.sections import (
 
 __all__ = [
     "ArenaSection",
+    "AugmentSection",
+    "AugmentStep",
     "Columns",
     "CompareSection",
     "DataSection",
+    "EndpointSection",
     "EvaluateSection",
     "LoraSection",
     "Recipe",
@@ -41,6 +45,7 @@ __all__ = [
     "TrainSection",
     "build_recipe",
     "dump_recipe",
+    "is_near",
     "load_recipe",
     "parse_yaml",
 ]

@@ -7,18 +7,13 @@ from __future__ import annotations
 
 from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from talkwright.config.augment import AugmentSection
+from talkwright.config.section import Section
 
 PiiKind = Literal["email", "phone", "card", "iban", "ip", "secret", "login", "national_id"]
 PII_KINDS: tuple[PiiKind, ...] = get_args(PiiKind)
-
-
-class Section(BaseModel):
-    """What all sections share: strict types, no unknown keys, immutable."""
-
-    model_config = ConfigDict(
-        extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True, allow_inf_nan=False
-    )
 
 
 class ModelSection(Section):
@@ -137,6 +132,9 @@ class DataSection(Section):
 
     test: float = Field(0.1, ge=0, lt=1)
     """Share of conversations held out for evaluation."""
+
+    augment: AugmentSection = AugmentSection()
+    """New training rows, made from the training split alone, after the split."""
 
     @model_validator(mode="after")
     def _leaves_rows_to_train_on(self) -> DataSection:

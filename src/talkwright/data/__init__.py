@@ -8,12 +8,16 @@ Out:  an artefact folder with train.jsonl, validation.jsonl, test.jsonl, ledger.
       `read == kept + dropped` is asserted here.
 How:  files → containers → formats → clean → duplicates → split; `prepare` calls them in this order.
       `export_dataset` writes the result in the shapes that other programs read.
+      `augment` has new training rows written from those of the training split (augment/__init__.py).
 
 Refuses (DataError): missing, empty or binary files, folders without data, CSV columns it cannot
 recognise, and sources of which nothing usable is left. Nothing is repaired unless the repair is
 certain, and no repair is silent. Loads neither torch nor transformers.
 """
 
+from talkwright.data.augment.asking import Answer, Asker, Queue, Writer, in_batches
+from talkwright.data.augment.endpoint import endpoint_writer
+from talkwright.data.augment.stage import augment, preview, read_augmented
 from talkwright.data.doctor.diagnose import exit_code, is_dataset
 from talkwright.data.export import EXPORT_FORMATS, export_dataset
 from talkwright.data.prepare import (
@@ -27,12 +31,21 @@ from talkwright.data.prepare import (
 
 __all__ = [
     "EXPORT_FORMATS",
+    "Answer",
+    "Asker",
+    "Queue",
+    "Writer",
+    "augment",
+    "endpoint_writer",
     "examine",
     "examine_dataset",
     "exit_code",
     "export_dataset",
+    "in_batches",
     "is_dataset",
     "prepare",
+    "preview",
+    "read_augmented",
     "read_conversations",
     "read_dataset",
     "source_digest",
