@@ -114,23 +114,12 @@ def augment(recipe: Recipe, here: Path, *, again: bool = False) -> None:
     if not recipe.data.augment.steps and not again:
         return
     writer, suite = writer_of(recipe), _suite(recipe)
-    prepared = manifest(here / "data")["files"]
-    rows = [prepared[f"{split}.jsonl"] for split in ("train", "validation", "test")]
     settings = dump_recipe(recipe)["data"]
-    key = content_id([rows, settings, writer.identity, to_json(suite), recipe.seed], 64)
-
-    def make() -> None:
-        data.augment(
-            recipe.data,
-            data.read_dataset(here / "data"),
-            writer,
-            seed=recipe.seed,
-            out=here / "augment",
-            cache=here.parent / ".cache" / "augment",
-            key=key,
-            suite=suite,
-        )
-
+    key = content_id([_key(here / "data"), settings, writer.identity, to_json(suite), recipe.seed], 64)
+    make = partial(
+        data.augment, recipe.data, here / "data", writer,
+        seed=recipe.seed, out=here / "augment", cache=_kept_replies(here), key=key, suite=suite,
+    )  # fmt: skip
     if again:
         make()
     else:
@@ -143,11 +132,12 @@ def check(recipe: Recipe, here: Path, base: BaseModel, template: Template) -> No
     from talkwright.train import check_settings
 
     suite = _suite(recipe)
+    new_rows, digest = _new_rows(recipe, here)
     settings = dump_recipe(recipe)
     key = content_id(
         [
             _key(here / "data"),
-            _new_rows_digest(recipe, here),
+            digest,
             template.fingerprint,
             settings["template"],
             settings["train"],
@@ -157,7 +147,8 @@ def check(recipe: Recipe, here: Path, base: BaseModel, template: Template) -> No
     )
 
     def make() -> None:
-        splits = _splits(recipe, here)
+        splits = data.read_dataset(here / "data")
+        splits["train"] += new_rows
         rows, validation = len(splits["train"]), len(splits["validation"])
         further = [*check_settings(recipe.train, rows, validation), *_leaks(splits["train"], suite)]
         check_dataset(template, splits, recipe.template, out=here / "check", key=key, further=further)
@@ -254,11 +245,8 @@ def augment_run(recipe: Recipe, runs: Path, *, preview: bool = False) -> tuple[P
     with holding(here):
         prepare(recipe, here)
         if preview:
-            splits = data.read_dataset(here / "data")
-            cache = here.parent / ".cache" / "augment"
-            return here, data.preview(
-                recipe.data, splits, writer_of(recipe), seed=recipe.seed, cache=cache
-            )
+            writer, cache = writer_of(recipe), _kept_replies(here)
+            return here, data.preview(recipe.data, here / "data", writer, seed=recipe.seed, cache=cache)
         augment(recipe, here, again=True)
     return here, read_json(here / "augment" / "counts.json")
 
@@ -407,19 +395,17 @@ def _model_of(here: Path) -> tuple[BaseModel, Template]:
     return base, template
 
 
-def _splits(recipe: Recipe, here: Path) -> dict[str, list[Conversation]]:
-    """The prepared splits, with the new rows behind those of the training split."""
-    splits = data.read_dataset(here / "data")
-    if recipe.data.augment.steps:
-        splits["train"] = [*splits["train"], *data.read_augmented(here / "augment")]
-    return splits
-
-
-def _new_rows_digest(recipe: Recipe, here: Path) -> str | None:
-    # Of the rows and not of what they were made from: failed requests may have been made up for since.
+def _new_rows(recipe: Recipe, here: Path) -> tuple[list[Conversation], str | None]:
+    """The rows that augmenting added to training, and the SHA-256 of their file."""
     if not recipe.data.augment.steps:
-        return None
-    return str(manifest(here / "augment", "augment")["files"]["train.jsonl"])
+        return [], None
+    # Of the file and not of what it was made from: failed requests may have been made up for since.
+    digest = str(manifest(here / "augment", "augment")["files"]["train.jsonl"])
+    return data.read_augmented(here / "augment"), digest
+
+
+def _kept_replies(here: Path) -> Path:
+    return here.parent / ".cache" / "augment"  # beside the runs, for what was paid for serves them all
 
 
 def _load_engine(here: Path, base: BaseModel, template: Template) -> Engine:

@@ -6,7 +6,7 @@ The data stage knows neither models nor the engine; it is given a `data.Writer`,
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from talkwright import data
 from talkwright.config import Recipe
@@ -55,7 +55,7 @@ def engine_asker(engine: Engine, *, seed: int, batch_size: int) -> data.Asker:
                 continue
             reply = next(made)
             text = engine.template.decode(list(reply.ids))
-            finish = "length" if reply.finish == "length" else "stop"
+            finish: Literal["stop", "length"] = "length" if reply.finish == "length" else "stop"
             answers.append(data.Answer(text, finish, len(prompt), len(reply.ids)))
         return answers
 

@@ -93,8 +93,9 @@ def sums_lines(numbers: Mapping[str, Any]) -> str:
     dropped = ", ".join(f"{name.replace('_', ' ')} {number}" for name, number in most_first) or "none"
     kinds = ", ".join(f"{kind} {n['kept']} of {n['asked']}" for kind, n in numbers["kinds"].items())
     cost = "" if numbers["cost"] is None else f", cost {numbers['cost']:.4f}"
+    lost = sum(numbers["dropped"].values())
     return (
-        f"asked {numbers['asked']} = kept {numbers['kept']} + dropped {sum(numbers['dropped'].values())}\n"
+        f"asked {numbers['asked']} = kept {numbers['kept']} + dropped {lost}\n"
         f"  dropped   {dropped}\n"
         f"  kept      {kinds}\n"
         f"  tokens    {numbers['tokens_in']} sent, {numbers['tokens_out']} received{cost}"

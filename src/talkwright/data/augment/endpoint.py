@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 from talkwright import __version__
 from talkwright.config import AugmentSection, EndpointSection, is_near
 from talkwright.data.augment.asking import Answer, Prices, Queue, Request, Writer
-from talkwright.errors import EndpointError
+from talkwright.errors import EndpointError, RecipeError
 from talkwright.types import content_id
 
 if TYPE_CHECKING:
@@ -38,8 +38,11 @@ _RETRIED = frozenset((408, 409, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523
 def endpoint_writer(section: AugmentSection) -> Writer:
     """The recipe's endpoint as a writer of new rows. The key is read when the first row is asked for."""
     endpoint = section.endpoint
-    assert endpoint.url is not None
-    assert endpoint.model is not None
+    if endpoint.url is None or endpoint.model is None:  # the recipe allows that without steps alone
+        raise RecipeError(
+            "the recipe has no data.augment.steps, so there is nothing to make; the smallest is "
+            "`steps: [{kind: paraphrase}]`"
+        )
     host = urlsplit(endpoint.url).netloc
     prices = None
     if endpoint.price_in is not None and endpoint.price_out is not None:
@@ -62,8 +65,8 @@ def _key(endpoint: EndpointSection) -> str | None:
         )
     if not re.fullmatch(r"[\x21-\x7e]+", key):
         raise EndpointError(
-            f"the environment variable {endpoint.key_env} holds characters that no key can have (spaces, "
-            "line ends or letters with accents); set it again"
+            f"the environment variable {endpoint.key_env} holds characters that no key has (spaces, "
+            "line ends, letters with accents); set it again"
         )
     return key
 

@@ -16,7 +16,8 @@ from talkwright.data.augment.plan import Planned, plan
 from talkwright.data.augment.prompts import VERSIONS
 from talkwright.data.augment.replies import Replies
 from talkwright.data.ledger import excerpt
-from talkwright.errors import ArtefactError, DataError, RecipeError
+from talkwright.data.prepare import read_dataset
+from talkwright.errors import ArtefactError, DataError
 from talkwright.progress import bar, say
 from talkwright.runs import artefact, manifest, read_jsonl, write_json, write_jsonl
 from talkwright.types import Conversation, Provenance, conversation_from_json, to_json
@@ -24,7 +25,7 @@ from talkwright.types import Conversation, Provenance, conversation_from_json, t
 
 def augment(
     section: DataSection,
-    splits: Mapping[str, Sequence[Conversation]],
+    dataset: Path,
     writer: Writer,
     *,
     seed: int,
@@ -33,7 +34,7 @@ def augment(
     key: str = "",
     suite: Sequence[Conversation] = (),
 ) -> dict[str, Any]:
-    """Have new rows written from the training rows, and write those that stand to the folder `out`.
+    """Have new rows written from a data set's training rows, and write what stands to the folder `out`.
 
     `cache` is the folder in which replies are kept, so that nothing is asked twice; `suite` are held-out
     rows besides those of the splits. The same rows, recipe and replies give the same bytes (manifest
@@ -46,6 +47,7 @@ def augment(
             f"  warning: data.pii is {section.pii}, so private data in the training rows is sent to "
             f"{writer.host} as it is"
         )
+    splits = read_dataset(dataset)
     train = splits["train"]
     held_out = [*splits["validation"], *splits["test"], *suite]
     judge = Judge(section, train, held_out)
@@ -74,7 +76,7 @@ def augment(
 
 def preview(
     section: DataSection,
-    splits: Mapping[str, Sequence[Conversation]],
+    dataset: Path,
     writer: Writer,
     *,
     seed: int,
@@ -85,7 +87,7 @@ def preview(
     `tokens_in`, `tokens_out` and `cost` are estimates from the lengths of the rows; `cost_at_most` is a
     bound. Both costs are None where the recipe has no prices. `first` is the first request's text.
     """
-    planned = _plan(section, splits["train"], seed, None)
+    planned = _plan(section, read_dataset(dataset)["train"], seed, None)
     with Replies(cache, writer.identity) as replies:
         known = [
             bool(row.first)
@@ -125,11 +127,6 @@ def _plan(
     section: DataSection, train: Sequence[Conversation], seed: int, judge: Judge | None
 ) -> list[Planned]:
     check = judge.check_question if judge is not None else lambda _: None
-    if not section.augment.steps:
-        raise RecipeError(
-            "the recipe has no data.augment.steps, so there is nothing to make; the smallest is "
-            "`steps: [{kind: paraphrase}]`"
-        )
     planned = plan(section.augment.steps, train, seed, check)
     if not planned:
         raise DataError(
