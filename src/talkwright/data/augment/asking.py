@@ -179,7 +179,7 @@ class Queue:
         if answer.finish == "length":
             raise Rejected("too_long", "the reply reached max_tokens")
         if answer.finish == "refused":
-            raise Rejected("refused", answer.text[:200])
+            raise Rejected("refused", answer.text)
         return answer.text
 
     def _request(self, row: Wanted, messages: Chat) -> Request:

@@ -12,7 +12,7 @@ from talkwright.data.augment.asking import Chat, Rejected
 from talkwright.data.augment.facts import invented, lost, negation_changed, told
 from talkwright.data.cleaning.clean import clean
 from talkwright.data.cleaning.language import language_of
-from talkwright.data.cleaning.masks import protect
+from talkwright.data.cleaning.masks import protect, protect_raw
 from talkwright.data.doctor.symptoms import is_refusal
 from talkwright.data.similarity.contradictions import contradicts
 from talkwright.data.similarity.similar import jaccard, normal, normal_question, numbers, shingles, words
@@ -20,6 +20,7 @@ from talkwright.types import Conversation, Message
 
 # One word changed in a question of eight leaves a similarity of 0.64: still a copy of a held-out one.
 _HELD_OUT = 0.6
+_REWRITTEN = 0.7  # more like its source than this, a text is not in other words
 _QUESTION_WORDS = 3  # a shorter message ("hi") is a greeting, not a question
 _ANSWER_WORDS = 8  # a shorter answer ("Yes, it is.") is nobody's
 
@@ -83,18 +84,17 @@ class Judge:
         if safe.drop:
             raise Rejected("pii")
         messages = safe.messages
+        if any(_both(messages) == _both(row.messages) for row in sources):
+            raise Rejected("unchanged", _both(messages))
+        self._check_held_out(kind, messages)
         if kind in ("instruct", "evolve"):
             self._check_made(sources, messages)
         else:
             role = "assistant" if kind == "style" else "user"
             _check_rewritten(role, sources[0].messages, messages)
-        for text in _questions(messages):
-            if self._held_questions.find(text) and kind != "style":
-                raise Rejected("copy_of_held_out", text)
-        if kind in ("instruct", "evolve", "style"):
-            for text in _said(messages, "assistant"):
-                if normal(text) not in self._trained_answers and self._held_answers.find(text):
-                    raise Rejected("copy_of_held_out", text)
+            was, became = ("\n".join(_said(row, role)) for row in (sources[0].messages, messages))
+            if jaccard(shingles(was), shingles(became)) >= min(self._threshold, _REWRITTEN):
+                raise Rejected("too_similar", became)
         return messages
 
     def admit(self, kind: str, messages: Chat) -> None:
@@ -108,6 +108,21 @@ class Judge:
         if near.find(text):
             raise Rejected("too_similar", text)
         self._remember(messages)
+
+    def masked(self, text: str) -> str:
+        """A text as it may stand in the ledger."""
+        return protect_raw(text, self._section)
+
+    def _check_held_out(self, kind: str, messages: Chat) -> None:
+        # A style keeps the question, and other steps the answer: what training has already.
+        if kind != "style":
+            for text in _questions(messages):
+                if self._held_questions.find(text):
+                    raise Rejected("copy_of_held_out", text)
+        if kind in ("instruct", "evolve", "style"):
+            for text in _said(messages, "assistant"):
+                if normal(text) not in self._trained_answers and self._held_answers.find(text):
+                    raise Rejected("copy_of_held_out", text)
 
     def _remember(self, messages: Chat) -> None:
         self._known.add(_side(messages))
@@ -133,8 +148,6 @@ def _check_rewritten(role: str, old: Chat, new: Chat) -> None:
     before, after = _said(old, role), _said(new, role)
     if len(before) != len(after):
         raise Rejected("garbage", "turns are missing")
-    if [normal_question(text) for text in before] == [normal_question(text) for text in after]:
-        raise Rejected("unchanged", after[0])
     home = language_of("\n".join(m.content for m in old))
     now = language_of("\n".join(after))
     if home and now and home != now:
@@ -163,7 +176,7 @@ def _side(messages: Chat) -> str:
 
 
 def _both(messages: Chat) -> str:
-    return normal("\n".join(m.content for m in messages if m.role != "system"))
+    return "\n".join(normal_question(m.content) for m in messages if m.role != "system")
 
 
 def _questions(messages: Iterable[Message]) -> list[str]:

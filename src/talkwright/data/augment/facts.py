@@ -23,6 +23,7 @@ _PLACEHOLDER = re.compile(
 )
 _CODE = re.compile(r"(?<![\w-])(?=[\w./-]*\d)(?=[\w./-]*[A-Za-z])[A-Za-z0-9](?:[\w./-]*\w)(?![\w-])")
 _UNIT = re.compile(r"\d+(?:[.,]\d+)*[A-Za-z]{1,8}|\d+(?:st|nd|rd|th)|\d{1,2}(?:am|pm)", re.IGNORECASE)
+_LIST_NUMBER = re.compile(r"^\s*\d{1,2}[.)]\s", re.MULTILINE)
 _NAME = re.compile(r"(?<=[\w,;:] )[A-Z][\w\u00c0-\u024f-]*")
 _ACRONYM = re.compile(r"\b[A-Z][A-Z0-9]+\b")
 _NO_NAMES = frozenset("i i'm i'd i'll i've ok okay hi hello hey thanks thank please".split())  # noqa: SIM905
@@ -38,7 +39,7 @@ def hard_facts(text: str) -> frozenset[Fact]:
     found.update(("code", code.casefold()) for code in codes)
     for code in codes:
         text = text.replace(code, " ")
-    found.update(("number", value) for value in quantities(text))
+    found.update(("number", value) for value in quantities(_LIST_NUMBER.sub("", text)))
     return frozenset(found)
 
 
@@ -78,7 +79,17 @@ def _is_said(fact: Fact, flat: str) -> bool:
     return kind != "number" and re.search(rf"(?<!\w){re.escape(value)}(?!\w)", flat) is not None
 
 
+def _span(value: str) -> str:
+    """A span of time in the largest unit that makes it a whole number; other values as they are."""
+    found = re.fullmatch(r"(\d+) min", value)
+    minutes = int(found[1]) if found else 0
+    for unit, size in (("days", 1440), ("hours", 60), ("minutes", 1)):
+        if minutes and minutes % size == 0:
+            return f"{minutes // size} {unit}"
+    return value
+
+
 def told(facts: Iterable[Fact]) -> str:
     """Facts for people: at most five."""
-    values = [value for _, value in facts]
+    values = [_span(value) for _, value in facts]
     return ", ".join(values[:5]) + (" ..." if len(values) > 5 else "")

@@ -20,7 +20,7 @@ from talkwright.data.prepare import read_dataset
 from talkwright.errors import ArtefactError, DataError
 from talkwright.progress import bar, say
 from talkwright.runs import artefact, manifest, read_jsonl, write_json, write_jsonl
-from talkwright.types import Conversation, Provenance, conversation_from_json, to_json
+from talkwright.types import Conversation, Message, Provenance, conversation_from_json, to_json
 
 
 def augment(
@@ -172,10 +172,10 @@ def _fate(planned: Planned, writer: Writer, judge: Judge) -> _Fate:
         "where": [source.where for source in planned.sources],
         "fate": "dropped" if rejected else "kept",
         "reason": rejected.reason if rejected else None,
-        "detail": excerpt(rejected.detail) if rejected else "",
+        "detail": excerpt(judge.masked(rejected.detail)) if rejected else "",
         "conversation": conversation.id if conversation else None,
-        "before": excerpt(_last_asked(planned.sources[0].messages)),
-        "after": excerpt(_last_asked(wanted.result or ())),
+        "before": excerpt(_text_of(planned.sources[0].messages)),
+        "after": excerpt(judge.masked(_text_of(wanted.result or ()))),
         "requests": wanted.requests,
     }
     if conversation is None:
@@ -191,7 +191,7 @@ def _fate(planned: Planned, writer: Writer, judge: Judge) -> _Fate:
     return _Fate(ledger, conversation, made)
 
 
-def _conversation(planned: Planned, messages: Any) -> Conversation:
+def _conversation(planned: Planned, messages: tuple[Message, ...]) -> Conversation:
     source = planned.sources[0]
     return Conversation(
         messages,
@@ -202,7 +202,7 @@ def _conversation(planned: Planned, messages: Any) -> Conversation:
     )
 
 
-def _last_asked(messages: Any) -> str:
+def _text_of(messages: Sequence[Message]) -> str:
     return " / ".join(m.content for m in messages if m.role in ("user", "assistant"))
 
 
