@@ -61,12 +61,19 @@ def shop(tmp_path: Path) -> Path:
 # --- an obliging model ---------------------------------------------------------------------------
 
 
+OPENINGS = (
+    "I was wondering about something in your shop and it is this",
+    "Quick one from me today",
+    "My neighbour told me to ask you people here",
+    "Sorry to bother you once more",
+)
+
+
 def obliging(body: dict[str, Any]) -> str:
     """Do what the instruction says, in the simplest way that passes every check."""
     asked = body["messages"][-1]["content"]
     manner = int(hashlib.sha256(asked.encode()).hexdigest(), 16)
-    before = ("I was wondering about something in your shop and it is this", "Quick one from me today",
-              "My neighbour told me to ask you people here", "Sorry to bother you once more")[manner % 4]  # fmt: skip
+    before = OPENINGS[manner % len(OPENINGS)]
     texts = dict(re.findall(r"<(t\d+)>(.+?)</\1>", asked.rpartition("\n\nReply with")[0], re.DOTALL))
     if asked.startswith("Rewrite each message"):
         texts = {tag: f"{before}: {text}" for tag, text in texts.items()}

@@ -124,7 +124,8 @@ def test_a_held_out_answer_is_no_model_for_a_new_one(world) -> None:
     world.augment(recipe, out="first")
     answer = read_dataset(world.folder / "data")["test"][0].messages[1].content
     world.endpoint.answer = lambda body: (
-        f"<question>And what about my thing number {len(world.endpoint.seen)}?</question><answer>{answer}</answer>"
+        f"<question>And what about my thing number {len(world.endpoint.seen)}?</question>"
+        f"<answer>{answer}</answer>"
     )
     (world.folder / "cache").rename(world.folder / "first-cache")
     assert world.augment(recipe)["dropped"] == {"copy_of_held_out": 3}
@@ -168,7 +169,7 @@ def test_what_says_the_same_as_its_source_is_dropped(world) -> None:
         ("\x00\ud83d" * 5, "garbage"),
         ("I'm sorry, but I cannot help with that.", "refused"),
         ("As an AI language model I have no opinions.", "refused"),
-        ("<t1>Ich habe eine Frage und das ist nicht so einfach: was ist mit der Sache?</t1>", "wrong_language"),
+        ("<t1>Ich habe eine Frage und das ist nicht so klar: was ist das?</t1>", "wrong_language"),
         ("<t1>I wonder about item 4711 of yours, what is it?</t1>", "invented_facts"),
         ("<t1>I do not want the thing that you sell, so what now?</t1>", "lost_facts"),
     ],
@@ -312,7 +313,7 @@ def test_without_steps_nothing_happens() -> None:
     from talkwright.config import build_recipe
     from talkwright.data import endpoint_writer
 
-    with pytest.raises(RecipeError, match="no data.augment.steps"):
+    with pytest.raises(RecipeError, match=r"no data\.augment\.steps"):
         endpoint_writer(build_recipe({"data": "x"}).data.augment)
 
 

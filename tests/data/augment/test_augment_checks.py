@@ -15,13 +15,13 @@ KEPT = [
     ("Costs 1,200 euros.", "You pay 1200 euros."),
     ("Write to help@shop.example, please.", "Our address: help@shop.example"),
     ("See https://shop.example/a?b=1.", "All of it is at https://shop.example/a?b=1!"),
-    ("Dear {{Customer Name}}, order [order-id] is on its way.", "[order-id] is under way, {{Customer Name}}."),
+    ("Dear {{Customer Name}}, order [order-id] is on its way.", "[order-id] left, {{Customer Name}}."),
     ("Use code SAVE-20X today.", "The code for today is save-20x."),
     ("Go to My Orders, then Returns.", "You find Returns under My Orders."),
     ("We ship to Norway and Peru.", "Peru and Norway are where we ship."),
     ("WHERE IS MY ORDER", "where has my order gone"),
     ("1. Open it.\n2. Close it.", "Open it, and then close it."),
-    ("Öffne die Einstellungen und wähle das Konto, das ist nicht schwer.", "Das Konto wählst du in den Optionen."),
+    ("Öffne das Menü und wähle das Konto, das ist nicht schwer.", "Das Konto wählst du in den Optionen."),
 ]  # fmt: skip
 LOST = [
     ("It takes 14 days.", "It takes 15 days.", "14 days"),

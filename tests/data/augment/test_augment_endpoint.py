@@ -59,12 +59,17 @@ def bomb(handler: Any, body: Any) -> None:
     """A small packed reply that is large unpacked."""
     import gzip
 
-    handler.send(handler, 200, gzip.compress(b" " * (32 << 20)), Content_Encoding="gzip")
+    packed = gzip.compress(b" " * (32 << 20))
+    handler.send_response(200)
+    handler.send_header("Content-Encoding", "gzip")
+    handler.send_header("Content-Length", str(len(packed)))
+    handler.end_headers()
+    handler.wfile.write(packed)
 
 
 PASSING = {
     "server error": lambda e: lambda h, b: e.send(h, 500, {"error": {"message": "oops"}}),
-    "bad gateway page": lambda e: lambda h, b: e.send(h, 502, b"<html><title>Bad gateway</title></html>"),
+    "bad gateway page": lambda e: lambda h, b: e.send(h, 502, b"<html><title>Bad</title></html>"),
     "not JSON": lambda e: lambda h, b: e.send(h, 200, b'{"choices": ['),
     "a page": lambda e: lambda h, b: e.send(h, 200, b"<!DOCTYPE html><title>Sign in</title>"),
     "no choices": lambda e: lambda h, b: e.send(h, 200, {"choices": []}),
@@ -74,11 +79,11 @@ PASSING = {
     "no bytes": lambda e: lambda h, b: e.send(h, 200, b""),
     "empty text": lambda e: lambda h, b: e.send(h, 200, e.completion("  ")),
     "null text": lambda e: lambda h, b: e.send(h, 200, e.completion(None)),
-    "not UTF-8": lambda e: lambda h, b: e.send(h, 200, b'{"choices": [{"message": {"content": "\xff"}}]}'),
+    "not UTF-8": lambda e: lambda h, b: e.send(h, 200, b'{"choices": ["\xff"]}'),
     "hangs up": lambda e: lambda h, b: e.hang_up(h),
     "too slow": lambda e: drip,
     "50 MB": lambda e: pour,
-    "packed": lambda e: lambda h, b: e.send(h, 200, __import__("gzip").compress(b" " * (1 << 20)), Content_Encoding="gzip"),
+    "packed": lambda e: bomb,
 }  # fmt: skip
 
 
