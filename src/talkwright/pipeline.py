@@ -147,8 +147,9 @@ def check(recipe: Recipe, here: Path, base: BaseModel, template: Template) -> No
     )
 
     def make() -> None:
-        splits = data.read_dataset(here / "data")
-        splits["train"] += new_rows
+        splits: dict[str, Sequence[Conversation]] = {**data.read_dataset(here / "data")}
+        if new_rows:
+            splits["train"] = data.Joined(splits["train"], new_rows)
         rows, validation = len(splits["train"]), len(splits["validation"])
         further = [*check_settings(recipe.train, rows, validation), *_leaks(splits["train"], suite)]
         check_dataset(template, splits, recipe.template, out=here / "check", key=key, further=further)
@@ -395,7 +396,7 @@ def _model_of(here: Path) -> tuple[BaseModel, Template]:
     return base, template
 
 
-def _new_rows(recipe: Recipe, here: Path) -> tuple[list[Conversation], str | None]:
+def _new_rows(recipe: Recipe, here: Path) -> tuple[Sequence[Conversation], str | None]:
     """The rows that augmenting added to training, and the SHA-256 of their file."""
     if not recipe.data.augment.steps:
         return [], None

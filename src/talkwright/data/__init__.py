@@ -19,7 +19,7 @@ certain, and no repair is silent. Loads neither torch nor transformers.
 
 from talkwright.data.augment.asking import Answer, Asker, Queue, Writer, in_batches
 from talkwright.data.augment.endpoint import endpoint_writer
-from talkwright.data.augment.stage import augment, preview, read_augmented
+from talkwright.data.augment.stage import Joined, augment, preview, read_augmented
 from talkwright.data.doctor.diagnose import exit_code, is_dataset
 from talkwright.data.export import EXPORT_FORMATS, export_dataset
 from talkwright.data.prepare import (
@@ -35,6 +35,7 @@ __all__ = [
     "EXPORT_FORMATS",
     "Answer",
     "Asker",
+    "Joined",
     "Queue",
     "Writer",
     "augment",

@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -211,9 +212,9 @@ def hang_up(handler: BaseHTTPRequestHandler) -> None:
     handler.close_connection = True
 
 
-@pytest.fixture
-def endpoint() -> Iterator[Endpoint]:
-    """The endpoint, listening."""
+@contextmanager
+def listening() -> Iterator[Endpoint]:
+    """The endpoint, while it listens."""
     made = Endpoint()
     thread = threading.Thread(
         target=made.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
@@ -222,6 +223,13 @@ def endpoint() -> Iterator[Endpoint]:
     yield made
     made.server.shutdown()
     made.server.server_close()
+
+
+@pytest.fixture
+def endpoint() -> Iterator[Endpoint]:
+    """The endpoint, listening."""
+    with listening() as made:
+        yield made
 
 
 @pytest.fixture

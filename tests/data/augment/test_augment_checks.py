@@ -21,7 +21,7 @@ KEPT = [
     ("We ship to Norway and Peru.", "Peru and Norway are where we ship."),
     ("WHERE IS MY ORDER", "where has my order gone"),
     ("1. Open it.\n2. Close it.", "Open it, and then close it."),
-    ("Öffne das Menü und wähle das Konto, das ist nicht schwer.", "Das Konto wählst du in den Optionen."),
+    ("Öffne das Menü und wähle das Konto, das ist leicht.", "Das Konto wählst du in den Optionen."),
 ]  # fmt: skip
 LOST = [
     ("It takes 14 days.", "It takes 15 days.", "14 days"),

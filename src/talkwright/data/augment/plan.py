@@ -46,7 +46,8 @@ def plan(
     Round after round over the rows, so that a limit on the cost cuts the last variants of all rows and
     not the last rows. Rows with tool calls, very long ones and ones with our own tags are passed over.
     """
-    able = [row for row in train if _is_able(row)]
+    # Each row once, however often the mixture repeats it.
+    able = list({row.id: row for row in train if _is_able(row)}.values())
     planned: list[Planned] = []
     for number, step in enumerate(steps):
         for sources, variant in _sources(step, number, able, seed):

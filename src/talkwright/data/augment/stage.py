@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 from talkwright.config import DataSection
 from talkwright.data.augment.asking import Queue, Rejected, Wanted, Writer, request_key
@@ -15,12 +16,13 @@ from talkwright.data.augment.checks import REASONS, Judge
 from talkwright.data.augment.plan import Planned, plan
 from talkwright.data.augment.prompts import VERSIONS
 from talkwright.data.augment.replies import Replies
-from talkwright.data.ledger import excerpt
+from talkwright.data.dataset import Conversations
+from talkwright.data.entries import excerpt
 from talkwright.data.prepare import read_dataset
-from talkwright.errors import ArtefactError, DataError
+from talkwright.errors import DataError
 from talkwright.progress import bar, say
-from talkwright.runs import artefact, manifest, read_jsonl, write_json, write_jsonl
-from talkwright.types import Conversation, Message, Provenance, conversation_from_json, to_json
+from talkwright.runs import artefact, manifest, write_json, write_jsonl
+from talkwright.types import Conversation, Message, Provenance, to_json
 
 
 def augment(
@@ -113,14 +115,37 @@ def preview(
     }
 
 
-def read_augmented(folder: Path) -> list[Conversation]:
-    """The conversations of an augment artefact. Raises ArtefactError when it is not a finished one."""
+def read_augmented(folder: Path) -> Sequence[Conversation]:
+    """The conversations of an augment artefact, read from its file as they are asked for.
+
+    Raises ArtefactError when it is not a finished one.
+    """
     manifest(folder, kind="augment")
-    path = Path(folder) / "train.jsonl"
-    try:
-        return [conversation_from_json(row) for row in read_jsonl(path)]
-    except (KeyError, TypeError, AttributeError):
-        raise ArtefactError(f"{path}: damaged: not conversations; augment the data again") from None
+    return Conversations(Path(folder) / "train.jsonl")
+
+
+class Joined(Sequence[Conversation]):
+    """Two sequences of conversations as one, without reading either."""
+
+    def __init__(self, first: Sequence[Conversation], second: Sequence[Conversation]):
+        self._parts = (first, second)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._parts))
+
+    def __iter__(self) -> Iterator[Conversation]:
+        return chain.from_iterable(self._parts)
+
+    @overload
+    def __getitem__(self, at: int) -> Conversation: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[Conversation]: ...
+    def __getitem__(self, at: int | slice) -> Conversation | list[Conversation]:
+        if isinstance(at, slice):
+            return [self[n] for n in range(*at.indices(len(self)))]
+        at = range(len(self))[at]
+        first, second = self._parts
+        return first[at] if at < len(first) else second[at - len(first)]
 
 
 def _plan(
