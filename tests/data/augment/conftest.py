@@ -235,9 +235,9 @@ def endpoint() -> Iterator[Endpoint]:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waits between attempts that a test can afford."""
-    import sys
+    from talkwright.data.augment import client
 
-    monkeypatch.setattr(sys.modules["talkwright.data.augment.endpoint"], "_FIRST_WAIT", 0.01)
+    monkeypatch.setattr(client, "_FIRST_WAIT", 0.01)
 
 
 # --- what tests call -----------------------------------------------------------------------------
