@@ -5,7 +5,7 @@ The data stage knows neither models nor the engine; it is given a `data.Writer`,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from talkwright import data
@@ -36,12 +36,12 @@ def writer_of(recipe: Recipe) -> data.Writer:
     return data.Writer(ask, base.name, "local", identity)
 
 
-def engine_asker(engine: Engine, *, seed: int, batch_size: int) -> data.Asker:
+def engine_asker(engine: Engine, *, seed: int, batch_size: int) -> Callable[[data.Queue], None]:
     """An engine as a `Writer.ask`: up to `batch_size` chats at a time."""
 
     def answer(
         chats: Sequence[Sequence[Message]], temperature: float, max_tokens: int
-    ) -> list[data.Answer]:
+    ) -> list[data.Written]:
         prompts = [engine.template.prompt_ids(chat) for chat in chats]
         fitting = [len(prompt) < engine.context_length for prompt in prompts]
         sampling = Sampling(temperature, 1.0, max_tokens, seed)
@@ -51,12 +51,12 @@ def engine_asker(engine: Engine, *, seed: int, batch_size: int) -> data.Asker:
         for prompt, fits in zip(prompts, fitting, strict=True):
             if not fits:
                 why = f"{len(prompt)} tokens do not fit into a context of {engine.context_length}"
-                answers.append(data.Answer(failed=why))
+                answers.append(data.Written(failed=why))
                 continue
             reply = next(made)
             text = engine.template.decode(list(reply.ids))
             finish: Literal["stop", "length"] = "length" if reply.finish == "length" else "stop"
-            answers.append(data.Answer(text, finish, len(prompt), len(reply.ids)))
+            answers.append(data.Written(text, finish, len(prompt), len(reply.ids)))
         return answers
 
     return data.in_batches(answer, batch_size)

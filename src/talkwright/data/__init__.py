@@ -17,7 +17,7 @@ recognise, and sources of which nothing usable is left. Nothing is repaired unle
 certain, and no repair is silent. Loads neither torch nor transformers.
 """
 
-from talkwright.data.augment.asking import Answer, Asker, Queue, Writer, in_batches
+from talkwright.data.augment.asking import Queue, Writer, Written, in_batches
 from talkwright.data.augment.endpoint import endpoint_writer
 from talkwright.data.augment.stage import Joined, augment, preview, read_augmented
 from talkwright.data.doctor.diagnose import exit_code, is_dataset
@@ -33,11 +33,10 @@ from talkwright.data.prepare import (
 
 __all__ = [
     "EXPORT_FORMATS",
-    "Answer",
-    "Asker",
     "Joined",
     "Queue",
     "Writer",
+    "Written",
     "augment",
     "endpoint_writer",
     "examine",

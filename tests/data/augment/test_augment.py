@@ -318,14 +318,14 @@ def test_without_steps_nothing_happens() -> None:
 
 
 def test_any_function_can_write(world) -> None:
-    from talkwright.data import Answer, Writer, in_batches
+    from talkwright.data import Writer, Written, in_batches
 
     sizes = []
 
-    def answer(chats: Any, temperature: float, max_tokens: int) -> list[Answer]:
+    def answer(chats: Any, temperature: float, max_tokens: int) -> list[Written]:
         sizes.append(len(chats))
         return [
-            Answer(world.endpoint.answer({"messages": [{"content": m.content} for m in chat]}))
+            Written(world.endpoint.answer({"messages": [{"content": m.content} for m in chat]}))
             for chat in chats
         ]
 

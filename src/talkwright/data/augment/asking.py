@@ -41,7 +41,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Written:
     """What came of a request. `failed` says why there is no text; the numbers are None when unknown."""
 
     text: str = ""
@@ -136,7 +136,7 @@ class Queue:
         self.sent += 1
         return self._ready.popleft()
 
-    def done(self, request: Request, answer: Answer) -> None:
+    def done(self, request: Request, answer: Written) -> None:
         """Hand in what came of a request; on return it is on disk."""
         row = self._open[request.number]
         if answer.failed is not None:
@@ -148,7 +148,7 @@ class Queue:
             self.replies.add(request.key, answer)
         self._go_on(row, kept or answer)
 
-    def _go_on(self, row: Wanted, answer: Answer | None) -> None:
+    def _go_on(self, row: Wanted, answer: Written | None) -> None:
         """Give answers to a row as long as they are known; then ask, or close it."""
         assert row.chain is not None
         while True:
@@ -169,7 +169,7 @@ class Queue:
                 self._ready.append(request)
                 return
 
-    def _text(self, row: Wanted, answer: Answer) -> str:
+    def _text(self, row: Wanted, answer: Written) -> str:
         row.requests += 1
         tokens_in, tokens_out = answer.tokens_in, answer.tokens_out
         if tokens_in is None or tokens_out is None:
@@ -223,7 +223,7 @@ def request_key(writer: Writer, messages: Chat, temperature: float, max_tokens: 
     return content_id([writer.identity, to_json(asked), temperature, max_tokens], 32)
 
 
-def in_batches(answer: Callable[[Sequence[Chat], float, int], Sequence[Answer]], size: int) -> Asker:
+def in_batches(answer: Callable[[Sequence[Chat], float, int], Sequence[Written]], size: int) -> Asker:
     """Make a `Writer.ask` of a plain function: from chats, a temperature and the longest reply in tokens
     to as many answers, in order."""
 

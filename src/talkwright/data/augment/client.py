@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 from talkwright import __version__
 from talkwright.config import EndpointSection, is_near
-from talkwright.data.augment.asking import Answer, Queue, Request
+from talkwright.data.augment.asking import Queue, Request, Written
 from talkwright.errors import EndpointError
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class _Client:
 
         Raises EndpointError when going on is no use; answers that came until then are handed in.
         """
-        under_way: dict[asyncio.Task[Answer], Request] = {}
+        under_way: dict[asyncio.Task[Written], Request] = {}
         async with self._open() as client:
             try:
                 while True:
@@ -110,8 +110,8 @@ class _Client:
 
     def _hand_in(
         self,
-        finished: set[asyncio.Task[Answer]],
-        under_way: dict[asyncio.Task[Answer], Request],
+        finished: set[asyncio.Task[Written]],
+        under_way: dict[asyncio.Task[Written], Request],
         queue: Queue,
     ) -> None:
         # What was answered first, so that an error beside it loses nothing.
@@ -159,7 +159,7 @@ class _Client:
             return None
         return max(0.0, self.deadline - (time.monotonic() - self._started))
 
-    async def _answer(self, client: httpx2.AsyncClient, request: Request) -> Answer:
+    async def _answer(self, client: httpx2.AsyncClient, request: Request) -> Written:
         """One request, tried until it is answered or given up. Raises EndpointError for all of them."""
         why = ""
         for attempt in range(self.endpoint.retries + 1):
@@ -183,9 +183,9 @@ class _Client:
                 wait = max(wait, again.wait)
                 self._rest_until = max(self._rest_until, time.monotonic() + again.wait)
             await asyncio.sleep(min(wait, _LONGEST_WAIT))
-        return Answer(failed=why)
+        return Written(failed=why)
 
-    async def _attempt(self, client: httpx2.AsyncClient, request: Request) -> Answer:
+    async def _attempt(self, client: httpx2.AsyncClient, request: Request) -> Written:
         import httpx2
 
         body = {
@@ -208,7 +208,9 @@ class _Client:
         if status != 200:
             return self._refused(status, headers, raw)
         answer = _answer_of(raw)
-        return Answer(self._without_key(answer.text), answer.finish, answer.tokens_in, answer.tokens_out)
+        return Written(
+            self._without_key(answer.text), answer.finish, answer.tokens_in, answer.tokens_out
+        )
 
     async def _read(self, got: httpx2.Response) -> bytes:
         """The reply's bytes. More than any honest reply has are not read."""
@@ -222,7 +224,7 @@ class _Client:
                 raise _Again(f"a reply of more than {_LARGEST_REPLY >> 20} MB")
         return b"".join(pieces)
 
-    def _refused(self, status: int, headers: Any, raw: bytes) -> Answer:
+    def _refused(self, status: int, headers: Any, raw: bytes) -> Written:
         """What a reply that is not "200 OK" means: try again, give up this row, or give up."""
         said = self._without_key(_error_text(raw))
         if 300 <= status < 400:
@@ -244,7 +246,7 @@ class _Client:
             )
         if status in _RETRIED:
             raise _Again(f"HTTP {status}: {said}", _retry_after(headers.get("retry-after")))
-        return Answer(failed=f"HTTP {status}: {said}")
+        return Written(failed=f"HTTP {status}: {said}")
 
     def _without_key(self, text: str) -> str:
         return text.replace(self.key, "[key]") if self.key else text
@@ -284,7 +286,7 @@ def _retry_after(value: str | None) -> float | None:
         return None
 
 
-def _answer_of(raw: bytes) -> Answer:
+def _answer_of(raw: bytes) -> Written:
     """Read a chat completion. Raises `_Again` for what is none."""
     try:
         value = json.loads(raw)
@@ -303,12 +305,12 @@ def _answer_of(raw: bytes) -> Answer:
     sent, received = _tokens(usage, "prompt_tokens"), _tokens(usage, "completion_tokens")
     finish = first.get("finish_reason")
     if isinstance(message.get("refusal"), str) or finish == "content_filter":
-        return Answer(str(message.get("refusal") or ""), "refused", sent, received)
+        return Written(str(message.get("refusal") or ""), "refused", sent, received)
     if not isinstance(content, str) or not content.strip():
         if finish == "length":  # all spent on thinking
-            return Answer("", "length", sent, received)
+            return Written("", "length", sent, received)
         raise _Again("an empty reply")
-    return Answer(content, "length" if finish == "length" else "stop", sent, received)
+    return Written(content, "length" if finish == "length" else "stop", sent, received)
 
 
 def _tokens(usage: Any, name: str) -> int | None:

@@ -16,7 +16,7 @@ from talkwright.errors import ArtefactError
 from talkwright.types import content_id
 
 if TYPE_CHECKING:
-    from talkwright.data.augment.asking import Answer
+    from talkwright.data.augment.asking import Written
 
 _FIELDS = {"key", "text", "finish", "tokens_in", "tokens_out"}
 
@@ -27,7 +27,7 @@ class Replies:
     def __init__(self, folder: Path, identity: str):
         self.path = Path(folder) / f"{content_id(identity)}.jsonl"
         self._file: IO[bytes] | None = None
-        self._rows: dict[str, Answer] = {}
+        self._rows: dict[str, Written] = {}
         self._ends_cleanly = True
         self._load()
 
@@ -41,11 +41,11 @@ class Replies:
     def __contains__(self, key: str) -> bool:
         return key in self._rows
 
-    def get(self, key: str) -> Answer | None:
+    def get(self, key: str) -> Written | None:
         """The answer stored under `key`, or None."""
         return self._rows.get(key)
 
-    def add(self, key: str, answer: Answer) -> None:
+    def add(self, key: str, answer: Written) -> None:
         """Store an answer and return when it is on disk. Raises ArtefactError when that fails."""
         row = {
             "key": key,
@@ -72,7 +72,7 @@ class Replies:
         self._rows[key] = answer
 
     def _load(self) -> None:
-        from talkwright.data.augment.asking import Answer
+        from talkwright.data.augment.asking import Written
 
         try:
             content = self.path.read_bytes()
@@ -84,7 +84,7 @@ class Replies:
         for line in content.split(b"\n"):
             row = _whole_row(line)
             if row is not None:
-                self._rows.setdefault(row.pop("key"), Answer(**row))
+                self._rows.setdefault(row.pop("key"), Written(**row))
 
 
 def _whole_row(line: bytes) -> dict[str, Any] | None:
