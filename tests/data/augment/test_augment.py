@@ -334,3 +334,63 @@ def test_any_function_can_write(world) -> None:
     assert counts["kept"] == 6
     assert sizes == [4, 2]
     assert world.endpoint.seen == []
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda text: text.replace(" euros", "0 euros"), "lost_facts"),
+        (lambda text: text.replace("days", "weeks"), "lost_facts"),
+        (lambda text: text.replace("https://shop.example/", "https://shop.example/new/"), "lost_facts"),
+        (lambda text: text.replace("Lumen Works", "the workshop"), "lost_facts"),
+        (lambda text: f"{text} Call +47 22 33 44 55.", "invented_facts"),
+        (lambda text: "I'm sorry, but I cannot answer that.", "refused"),
+        (lambda text: text, None),
+    ],
+)
+def test_a_style_may_change_no_fact(world, change: Any, reason: str | None) -> None:
+    def restyle(body: dict[str, Any]) -> str:
+        text = body["messages"][-1]["content"].split("<t1>")[1].split("</t1>")[0]
+        return f"<t1>Oh, with the greatest pleasure, dear friend of ours! {change(text)}</t1>"
+
+    world.endpoint.answer = restyle
+    counts = world.augment(world.recipe({"kind": "style", "style": "effusive", "max_rows": 2}))
+    assert counts["dropped"] == ({reason: 2} if reason else {})
+
+
+def test_the_way_back_does_not_see_the_original(world) -> None:
+    def translate(body: dict[str, Any]) -> str:
+        there = "into German" in body["messages"][-1]["content"]
+        number = len(world.endpoint.seen)
+        text = (
+            "Ich und die Sache, das ist nicht so mit der"
+            if there
+            else "So I ask you again about it, you"
+        )
+        return f"<t1>{text} {'abcdefghij'[number % 10]}?</t1>"
+
+    world.endpoint.answer = translate
+    world.augment(
+        world.recipe(
+            {"kind": "back_translate", "language": "German", "max_rows": 4}, at={"max_concurrent": 1}
+        )
+    )
+    questions = world.split("train")
+    shown = [[q for q in questions if q in prompt] for prompt in world.endpoint.prompts]
+    assert len(shown) == 8
+    assert [bool(found) for found in shown] == [True, False] * 4
+
+
+def test_what_is_not_translated_is_not_sent_back(world) -> None:
+    world.endpoint.answer = lambda body: "<t1>What is it that you would like to know of the thing?</t1>"
+    counts = world.augment(world.recipe({"kind": "back_translate", "language": "German", "max_rows": 2}))
+    assert counts["dropped"] == {"wrong_language": 2}
+    assert len(world.endpoint.seen) == 2
+
+
+def test_a_row_that_the_mixture_repeats_is_asked_about_once(world, shop) -> None:
+    world.values.update(sources=[{"path": str(shop), "count": 70}], test=0.1, validation=0.1)
+    counts = world.augment(world.recipe(PARAPHRASE))
+    questions = world.split("train")
+    assert len(questions) > len(set(questions))
+    assert counts["asked"] == len(set(questions))

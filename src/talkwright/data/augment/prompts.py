@@ -78,8 +78,7 @@ def back_translate(source: Conversation, step: AugmentStep, variant: int, check:
     if home.casefold() == away.casefold():
         raise Rejected("wrong_language", f"the row is in {home} already")
     translated = _numbered((yield _translation(said, away, variant)), len(said))
-    found = language_of("\n".join(translated))
-    if found == home and language_of("\n".join(said)) == home:
+    if language_of("\n".join(translated)) == home:
         raise Rejected("wrong_language", f"not translated into {away}")
     returned = yield _translation(translated, home, variant)
     return _with(source, "user", _numbered(returned, len(said)))
