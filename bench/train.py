@@ -5,8 +5,8 @@
 
 Each measurement is a fresh process. Peers alternate in blocks (ABBA), the first steps of each are
 dropped, and what is published is the median of the blocks' ratios with a bootstrap interval: absolute
-times of a shared machine are worth little. All get one frozen file of token ids and labels, its hash printed;
-the same adapter initialisation; the same rows in each optimizer step; a constant rate, no dropout.
+times of a shared machine are worth little. All get one frozen file of token ids and labels, the same
+base weights, the same rows in each optimizer step, a constant rate and no dropout.
 
 TRL "default" is SFTTrainer as its documentation's first example makes it (mixed precision as SFTConfig
 decides, gradient checkpointing on). TRL "tuned" follows its page on speed and memory as far as it
@@ -140,7 +140,9 @@ def measure_trl(rows: list[dict[str, list[int]]], steps: int, folder: Path, tune
         def on_step_end(self, *_: Any, **__: Any) -> None:
             marks.append(time.perf_counter())
 
-    more = {"gradient_checkpointing": False, "bf16": precision == "bf16"} if tuned else {}
+    more: dict[str, Any] = (
+        {"gradient_checkpointing": False, "bf16": precision == "bf16"} if tuned else {}
+    )
     trainer = SFTTrainer(
         model=model,
         train_dataset=Dataset.from_list([rows[n] for n in order]),
@@ -234,13 +236,10 @@ def table(results: dict[str, Any]) -> str:
     lines = [f"| {' | '.join(names)} |", "|---|---|---:|---:|---:|---:|---:|---|"]
     for workload, result in results.items():
         for peer, m in result["peers"].items():
-            ratio = (
-                "" if peer == "ours" else f"{m['ours_faster']:.2f} × [{m['low']:.2f}, {m['high']:.2f}]"
-            )
-            lines.append(
-                f"| {workload} | {peer} | {m['seconds']:.2f} | {m['tokens_per_second']:.0f} | "
-                f"{m['supervised_per_second']:.0f} | {m['peak_mib']:.0f} | {m['start_up']:.0f} | {ratio} |"
-            )
+            ratio = f"{m['ours_faster']:.2f} × [{m['low']:.2f}, {m['high']:.2f}]"
+            whole = ("tokens_per_second", "supervised_per_second", "peak_mib", "start_up")
+            cells = [workload, peer, f"{m['seconds']:.2f}", *(f"{m[name]:.0f}" for name in whole)]
+            lines.append(f"| {' | '.join([*cells, '' if peer == 'ours' else ratio])} |")
     return "\n".join(lines)
 
 
