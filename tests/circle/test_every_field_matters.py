@@ -369,6 +369,10 @@ CASES: dict[str, tuple[Any, Observer, dict[str, Any]]] = {
     "data.sources.arena.since": ("2023-11-20", seen_in_data, BATTLES),
     "data.sources.arena.until": ("2023-11-20", seen_in_data, BATTLES),
     "data.sources.max_rows": (3, seen_in_data, {}),
+    "data.sources.count": (3, seen_in_data, {}),
+    "data.sources.cap": (3, seen_in_data, {}),
+    "data.sources.weight": (1.0, seen_in_data, {"data.rows": 3}),  # what it weighs: tests/data/test_mix.py
+    "data.rows": (3, seen_in_data, {"data.sources.weight": 1.0}),
     "data.fix_unicode": (False, seen_in_data, {}),
     "data.strip_html": (False, seen_in_data, {}),
     "data.pii": ("flag", seen_in_data, {}),

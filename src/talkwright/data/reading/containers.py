@@ -65,10 +65,6 @@ def read_chunks(path: Path, name: str, columns: Columns) -> Iterator[Chunk]:
 def rows_of(chunk: Chunk) -> Iterator[Row]:
     """The rows of a chunk."""
     if chunk.kind == "lines":
-        if len(chunk.body) > LONGEST_LINE and b"\n" not in chunk.body[:-1]:
-            raw = chunk.body[:RAW].decode("utf-8", "replace")
-            yield Row(f"{chunk.name}:{chunk.line + 1}", None, raw, "line_too_long")
-            return
         yield from jsonl_rows(decode_block(chunk.body), chunk.name, chunk.line)
     elif chunk.kind == "batch":
         yield from rows_of_batch(chunk.body, chunk.name, chunk.line)
@@ -111,6 +107,8 @@ def _chunks(path: Path, name: str, stream: Stream, columns: Columns) -> Iterator
         yield from chunks_of(csv_rows(blocks, name, path, columns), name)
     elif (data := stream.whole(_LARGEST)) is not None:
         yield from _small(path, name, data, columns)
+    elif text.content.lstrip()[:1] == "{" and b"\n{" in head:
+        yield from _line_chunks(name, stream)  # its first row is torn
     else:
         yield from chunks_of(large_json_rows(path, stream.rest(), name), name)
 
@@ -130,9 +128,20 @@ def _small(path: Path, name: str, data: bytes, columns: Columns) -> Iterator[Chu
 
 def _line_chunks(name: str, stream: Stream) -> Iterator[Chunk]:
     line = 0
+    torn = False  # within a line that is too long
     for block in stream.blocks(_BLOCK, _SOUND_STARTS):
-        yield Chunk("lines", name, line, block)
-        line += block.count(b"\n")
+        if torn:
+            rest = block.find(b"\n")
+            if rest < 0:
+                continue
+            block, torn, line = block[rest + 1 :], False, line + 1
+        if len(block) > LONGEST_LINE and b"\n" not in block:
+            raw = block[:RAW].decode("utf-8", "replace")
+            yield from chunks_of([Row(f"{name}:{line + 1}", None, raw, "line_too_long")], name)
+            torn = True
+        elif block:
+            yield Chunk("lines", name, line, block)
+            line += block.count(b"\n")
 
 
 def _kind(content: str, suffix: str, columns: Columns, whole: bool = True) -> str | None:
