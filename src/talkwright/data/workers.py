@@ -15,7 +15,6 @@ import struct
 import subprocess
 import sys
 import threading
-import traceback
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -107,8 +106,6 @@ class Workers:
         head = answer[0]
         if "errno" in head:
             raise OSError(head["errno"], os.strerror(head["errno"]), head["file"])
-        if "trace" in head:
-            raise RuntimeError(f"reading a chunk failed:\n{head['trace']}")
         return int(head["rows"])
 
     def _died(self, at: int) -> None:
@@ -159,8 +156,6 @@ def work() -> None:
             answer = {"rows": rows}
         except OSError as error:
             answer = {"errno": error.errno, "file": str(error.filename or folder)}
-        except Exception:  # noqa: BLE001 - whatever it is, the other end raises it
-            answer = {"trace": traceback.format_exc()}
         _send(sys.stdout.buffer, answer, b"")
 
 
