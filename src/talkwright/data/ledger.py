@@ -68,7 +68,7 @@ def excerpt(text: str) -> str:
 
 def _shown(messages: Sequence[Message]) -> str:
     share = max(40, _EXCERPT // len(messages) - 12)
-    cut = (m.content if len(m.content) <= share else m.content[: share - 1] + "…" for m in messages)
+    cut = (m.text if len(m.text) <= share else m.text[: share - 1] + "…" for m in messages)
     return excerpt(" / ".join(f"{m.role}: {text}" for m, text in zip(messages, cut, strict=True)))
 
 

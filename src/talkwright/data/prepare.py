@@ -14,6 +14,7 @@ from typing import Any
 from talkwright.config import Columns, DataSection, SourceSection
 from talkwright.data.cleaning.clean import clean
 from talkwright.data.cleaning.masks import Protected, protect, protect_raw
+from talkwright.data.cleaning.rejected import clean_rejected
 from talkwright.data.doctor.diagnose import diagnose, report
 from talkwright.data.ledger import Ledger, counts
 from talkwright.data.reading.containers import Row, read_rows
@@ -26,7 +27,7 @@ from talkwright.data.similarity.split import SPLITS, measure_leakage, split_rows
 from talkwright.errors import ArtefactError, DataError
 from talkwright.progress import track
 from talkwright.runs import artefact, file_digest, manifest, read_jsonl, write_json, write_jsonl
-from talkwright.types import Conversation, Counts, conversation_from_json, to_json
+from talkwright.types import Conversation, Counts, conversation_from_json, spoken, to_json
 
 
 def prepare(section: DataSection, *, seed: int, out: Path, key: str = "") -> Counts:
@@ -84,14 +85,14 @@ def examine(section: DataSection) -> dict[str, Any]:
 
 
 def _findings(section: DataSection, ledger: Ledger) -> dict[str, Any]:
-    conversations = list(ledger.conversations.values())
+    conversations = list(map(spoken, ledger.conversations.values()))
     masked = section.pii in ("mask", "drop")
     return report(diagnose(conversations, ledger.rows, masked=masked), len(conversations))
 
 
 def examine_dataset(folder: Path) -> dict[str, Any]:
     """Say what is wrong with a prepared data set. Raises ArtefactError as `read_dataset` does."""
-    conversations = [c for rows in read_dataset(folder).values() for c in rows]
+    conversations = [spoken(c) for rows in read_dataset(folder).values() for c in rows]
     return report(diagnose(conversations), len(conversations))
 
 
@@ -189,14 +190,18 @@ def _enter(
         ledger.add_dropped(name, row.where, protect_raw(row.raw, section), cleaned, repairs)
         return [draft.format]
     messages, more = cleaned
-    safe = Protected(messages, draft.facts, draft.group, row.raw)
+    rejected, lost = clean_rejected(draft.messages, draft.rejected, messages, section)
+    more_of = {"tools": draft.tools, "rejected": rejected}
+    safe = Protected(messages, draft.facts, draft.group, row.raw, **more_of)
     if section:
-        safe = protect(messages, section, facts=draft.facts, group=draft.group, raw=row.raw)
+        safe = protect(messages, section, facts=draft.facts, group=draft.group, raw=row.raw, **more_of)
     if safe.drop:
         ledger.add_dropped(name, row.where, safe.before, "pii", repairs + more)
     else:
-        conversation = Conversation(safe.messages, name, row.where, safe.group, safe.facts)
-        marks = draft.marks + safe.marks
+        conversation = Conversation(
+            safe.messages, name, row.where, safe.group, safe.facts, safe.tools, safe.rejected
+        )
+        marks = draft.marks + lost + safe.marks
         ledger.add_kept(conversation, safe.before, repairs + more + safe.repairs, marks)
     return [draft.format]
 
@@ -258,14 +263,16 @@ REASONS = {
 
 
 def _drop_duplicates(section: DataSection, ledger: Ledger) -> list[tuple[int, int]]:
-    found = find_duplicates(ledger.conversations, section.duplicates, section.near_threshold)
+    said = {at: spoken(conversation) for at, conversation in ledger.conversations.items()}
+    found = find_duplicates(said, section.duplicates, section.near_threshold)
     for at, (reason, first) in sorted(found.dropped.items()):
         ledger.drop(at, reason, after=f"kept instead: {ledger.rows[first].where}")
     return found.links
 
 
 def _treat_contradictions(section: DataSection, ledger: Ledger) -> None:
-    for at in find_contradictions(ledger.conversations):
+    said = {at: spoken(conversation) for at, conversation in ledger.conversations.items()}
+    for at in find_contradictions(said):
         if section.contradictions == "drop":
             ledger.drop(at, "contradiction")
         else:
