@@ -191,10 +191,17 @@ def _enter(
         return [draft.format]
     messages, more = cleaned
     rejected, lost = clean_rejected(draft.messages, draft.rejected, messages, section)
-    more_of = {"tools": draft.tools, "rejected": rejected}
-    safe = Protected(messages, draft.facts, draft.group, row.raw, **more_of)
+    safe = Protected(messages, draft.facts, draft.group, row.raw, tools=draft.tools, rejected=rejected)
     if section:
-        safe = protect(messages, section, facts=draft.facts, group=draft.group, raw=row.raw, **more_of)
+        safe = protect(
+            messages,
+            section,
+            facts=draft.facts,
+            group=draft.group,
+            raw=row.raw,
+            tools=draft.tools,
+            rejected=rejected,
+        )
     if safe.drop:
         ledger.add_dropped(name, row.where, safe.before, "pii", repairs + more)
     else:

@@ -35,6 +35,7 @@ class _Tally:
     unstable_prompt: int = 0
     doubled_start: int = 0
     control_in_content: int = 0
+    tools_as_text: int = 0
 
 
 def check_dataset(
@@ -91,6 +92,7 @@ def _encode_batch(
         tally.refused.append(f"{batch[0].where}: {error}")
         return
     for conversation, examples in zip(batch, encoded, strict=True):
+        tally.tools_as_text += template.writes_as_text(conversation)
         tally.control_in_content += _spells_control(template, conversation)
         for example in examples:
             fitting = fit_length(example, section)
@@ -129,7 +131,7 @@ def _starts_with_prompt(template: Template, conversation: Conversation, example:
     for turn, message in enumerate(conversation.messages):
         if message.role == "assistant" and starts:
             try:
-                prompt = tuple(template.prompt_ids(conversation.messages[:turn]))
+                prompt = tuple(template.prompt_ids(conversation.messages[:turn], conversation.tools))
             except RequestError:  # an answer to no question is never asked for
                 continue
             if ids[: len(prompt)] == prompt:
@@ -141,8 +143,8 @@ def _spells_control(template: Template, conversation: Conversation) -> bool:
     return any(
         template.guard.first_control(text)
         for message in conversation.messages
-        for text in (message.content, message.thinking or "")
-    )
+        for text in (message.text, message.thinking or "")
+    ) or any(template.guard.first_control(schema) for schema in conversation.tools)
 
 
 def _describe(tally: _Tally) -> dict[str, Any]:
@@ -222,6 +224,14 @@ def _findings(template: Template, tallies: dict[str, _Tally], section: TemplateS
                 "note", "control_text_in_content",
                 f"{spelled} conversations spell out a control token; it is encoded as plain text", "",
                 spelled,
+            )
+        )  # fmt: skip
+    if tools := count("tools_as_text"):
+        found.append(
+            Finding(
+                "note", "tools_as_text", f"the template has no place for the tools of {tools} "
+                "conversations: their calls are written as JSON text, their schemas after the system "
+                "prompt", "to serve such a model, send tools the same way", tools,
             )
         )  # fmt: skip
     if not template.has_system:

@@ -12,11 +12,12 @@ from typing import Any
 
 from talkwright.data.reading.turns import Row, Unfit, as_list, as_value, field_of, plain
 
-# Stem, the two endings, and what a bare number in the verdict's column means.
+_Sides = tuple[str, str, tuple[str, str]]
+# Two columns, and their endings, which a verdict may name.
 _SIDES = tuple(
     (f"{stem}{ends[0]}", f"{stem}{ends[1]}", ends)
     for stem in ("response", "answer", "output", "completion", "reply")
-    for ends in ("ab", "01", "12")
+    for ends in (("a", "b"), ("0", "1"), ("1", "2"))
 )
 _VERDICTS = (
     "winner", "preference", "preferred", "betterresponseid", "betterresponse", "chosenindex", "choice",
@@ -84,11 +85,11 @@ def better_of_pair(value: Row, keys: Row) -> str:
     return "chosen"
 
 
-def _sides(names: set[str]) -> tuple[str, str, str] | None:
+def _sides(names: set[str]) -> _Sides | None:
     return next((sides for sides in _SIDES if sides[0] in names and sides[1] in names), None)
 
 
-def _score_names(sides: tuple[str, str, str], names: set[str]) -> tuple[str, str] | None:
+def _score_names(sides: _Sides, names: set[str]) -> tuple[str, str] | None:
     for stem in _SCORES:
         found = (f"{stem}{sides[2][0]}", f"{stem}{sides[2][1]}")
         if names.issuperset(found):
@@ -96,7 +97,7 @@ def _score_names(sides: tuple[str, str, str], names: set[str]) -> tuple[str, str
     return None
 
 
-def _verdict(value: Row, keys: Row, sides: tuple[str, str, str]) -> str:
+def _verdict(value: Row, keys: Row, sides: _Sides) -> str:
     """ "first", "second" or "tie". Raises Unfit where no column says."""
     one, other = sides[2]
     for name in _VERDICTS:
