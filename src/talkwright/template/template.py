@@ -302,8 +302,9 @@ class Template:
 
     def _probe_system(self) -> bool:
         try:
-            shape = shape_of([Message("system", "s"), Message("user", "u")])
-            self._renderer.render(shape, add_generation_prompt=True)
+            shape = shape_of([Message("system", "s"), Message("user", "u"), Message("assistant", "a")])
+            self._renderer.render(shape.upto(2), add_generation_prompt=True)
+            self._renderer.render(shape, add_generation_prompt=False)  # some write it in prompts alone
         except TemplateError:
             return False
         return True
@@ -331,7 +332,9 @@ class Template:
         return False
 
     def _probe_tools(self) -> bool:
-        function = {"name": "look_up", "description": "d", "parameters": {"type": "object"}}
+        word = {"word": {"type": "string", "description": "w"}}
+        parameters = {"type": "object", "properties": word, "required": ["word"]}
+        function = {"name": "look_up", "description": "d", "parameters": parameters}
         schema = json.dumps({"type": "function", "function": function})
         shape = shape_of([Message("user", "u")], (schema,))
         try:
