@@ -88,7 +88,9 @@ def read_preference(value: Row, keys: Row, columns: Columns) -> Draft:
 
 def _whole(before: list[Message], answer: list[Message]) -> list[Message]:
     """One side as a conversation: an answer after the prompt, or the whole of it as it stands."""
-    if any(turn.role == "user" for turn in answer):
+    asked = any(turn.role == "user" for turn in before)
+    goes_on = bool(answer) and answer[0].role == "assistant" and asked  # an answer of several turns
+    if not goes_on and any(turn.role == "user" for turn in answer):
         head = [turn for turn in before if turn.role == "system"]
         before = [] if any(turn.role == "system" for turn in answer) else head
     return [*before, *answer]

@@ -35,7 +35,7 @@ def read_schemas(value: Any) -> tuple[tuple[str, ...], bool]:
     chat templates expect.
     """
     value = _loaded(value)
-    if isinstance(value, dict):
+    if isinstance(value, dict) and value:
         value = [value]
     if not isinstance(value, list):
         return (), not value
