@@ -121,7 +121,8 @@ def test_whatever_is_kept_as_rejected_fits_its_conversation(
         {"prompt": "Key?", "response_1": [NO], "response_2": [YES], "label": "response_2"},
         # ranked and scored lists, as Nectar and UltraFeedback have them
         {"prompt": "\n\nHuman: Key?\n\nAssistant: ", "answers": [
-            {"answer": "So?", "rank": 2.0}, {"answer": "Mat.", "rank": 1}, {"answer": "No.", "rank": 7}]},
+            {"answer": "So?", "rank": 2.0}, {"answer": "Mat.", "rank": 1},
+            {"answer": "No.", "rank": 7}]},
         {"instruction": "Key?", "completions": [
             {"response": "No.", "overall_score": 1}, {"response": "Mat.", "overall_score": 8.5}]},
     ],
@@ -227,7 +228,7 @@ def cleaned(messages: tuple[Message, ...], rejected: tuple[Message, ...]) -> Any
 def test_rejected_turns_go_through_the_same_steps() -> None:
     raw = (Message("assistant", "  <p>No</p>\r\n&amp; thatâ€™s it "), Message("assistant", "Bye."))
     rejected, marks = cleaned((Message("user", " Key? "), ASKED[1]), raw)
-    assert rejected == (Message("assistant", "No\n& that’s it\n\nBye."),)
+    assert rejected == (Message("assistant", "No\n\n& that’s it\n\nBye."),)
     assert marks == ()
     thinking, _ = cleaned(ASKED, (Message("assistant", "<think>hm</think>No."),))
     assert thinking == (Message("assistant", "No.", "hm"),)

@@ -48,7 +48,8 @@ def calling(**call: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "row",
     [
-        calling(tool_calls=[{"type": "function", "function": {"name": "weather", "arguments": ARGUMENTS}}]),
+        calling(tool_calls=[{"type": "function",
+                             "function": {"name": "weather", "arguments": ARGUMENTS}}]),
         calling(tool_calls=[{"function": {"name": "weather", "arguments": json.dumps(ARGUMENTS)}}]),
         calling(tool_calls=[{"name": "weather", "arguments": ARGUMENTS}]),
         calling(tool_calls=[{"name": "weather", "parameters": ARGUMENTS}]),
@@ -130,7 +131,8 @@ def test_a_call_that_is_no_json_stays_text() -> None:
 @pytest.mark.parametrize(
     ("turns", "marks"),
     [
-        ("u c r a", ()), ("u c a", ("tool_call_without_result",)), ("u c", ("tool_call_without_result",)),
+        ("u c r a", ()), ("u c a", ("tool_call_without_result",)),
+        ("u c", ("tool_call_without_result",)),
         ("u a r a", ("tool_result_without_call",)), ("u r a", ("tool_result_without_call",)),
         ("u c r r a", ("tool_result_without_call",)), ("u cc r r a", ()),
         ("u cc r a", ("tool_call_without_result",)), ("u t r a", ()), ("u c1 r1 a", ()),
@@ -186,7 +188,8 @@ def test_private_data_in_calls_schemas_and_results_is_masked() -> None:
     safe = protect(chat, section, tools=(schema,), rejected=(Message("assistant", f"no, {mail}"),))
     masked = json.loads(safe.messages[1].tool_calls[0].arguments)
     assert masked == {
-        "to": ["[email]", {"cc": "x [email]"}], "card": "[card]", "phone": "[phone]", "n": 3, "[email]": 1,
+        "to": ["[email]", {"cc": "x [email]"}], "card": "[card]", "phone": "[phone]", "n": 3,
+        "[email]": 1,
     }  # fmt: skip
     assert safe.messages[1].tool_calls[0].id == "c1"
     assert safe.messages[2].content == "[email]"

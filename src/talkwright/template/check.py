@@ -226,14 +226,7 @@ def _findings(template: Template, tallies: dict[str, _Tally], section: TemplateS
                 spelled,
             )
         )  # fmt: skip
-    if tools := count("tools_as_text"):
-        found.append(
-            Finding(
-                "note", "tools_as_text", f"the template has no place for the tools of {tools} "
-                "conversations: their calls are written as JSON text, their schemas after the system "
-                "prompt", "to serve such a model, send tools the same way", tools,
-            )
-        )  # fmt: skip
+    found += _tools_as_text(count("tools_as_text"))
     if not template.has_system:
         found.append(
             Finding(
@@ -242,6 +235,18 @@ def _findings(template: Template, tallies: dict[str, _Tally], section: TemplateS
             )
         )  # fmt: skip
     return found
+
+
+def _tools_as_text(rows: int) -> list[Finding]:
+    if not rows:
+        return []
+    return [
+        Finding(
+            "note", "tools_as_text", f"the template has no place for the tools of {rows} conversations: "
+            "calls are written as JSON text, schemas after the system prompt", "name a "
+            "template.chat_template that knows tools, or serve the model with tools as text, too", rows,
+        )
+    ]  # fmt: skip
 
 
 # --- encoded splits on disk ----------------------------------------------------------------------
