@@ -116,6 +116,7 @@ def test_whatever_is_kept_as_rejected_fits_its_conversation(
         {"prompt": "Key?", "response_a": "No.", "response_b": "Mat.", "winner": "model_b"},
         {"prompt": "Key?", "response_a": "Mat.", "response_b": "No.", "preferred": "A"},
         {"prompt": "Key?", "response_0": "No.", "response_1": "Mat.", "better_response_id": 1},
+        {"prompt": "Key?", "response_1": "Mat.", "response_2": "No.", "preference_strength": -2},
         {"instruction": "Key?", "output_1": "No.", "output_2": "Mat.", "preference": 2.0},
         {"question": "Key?", "answer_a": "No.", "answer_b": "Mat.", "score_a": 0.1, "score_b": "0.4"},
         {"prompt": "Key?", "response_1": [NO], "response_2": [YES], "label": "response_2"},

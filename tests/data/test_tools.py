@@ -113,7 +113,9 @@ def test_ids_names_and_results_that_are_values() -> None:
 @pytest.mark.parametrize(
     "call",
     [{"name": "f", "arguments": "{broken"}, {"name": 3, "arguments": {}}, {"arguments": {}}, "f()",
-     {"name": " ", "arguments": {}}, {"name": "f", "arguments": float("nan")}],
+     {"name": " ", "arguments": {}}, {"name": "f", "arguments": float("nan")},
+     {"name": "f", "arguments": json.loads('{"a":' * 70 + "1" + "}" * 70)},
+     {"name": "f", "arguments": "[" * 90_000}],
 )  # fmt: skip
 def test_calls_that_cannot_be_read_drop_their_row(call: Any) -> None:
     assert read_row(calling(tool_calls=[call]), "auto", Columns()) == "not_text"

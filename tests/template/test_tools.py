@@ -123,7 +123,7 @@ def test_tool_chats_have_the_ids_of_apply_chat_template(tooled) -> None:
     assert tooled.template.has_tools
     assert tooled.template.has_tool_calls
     compared = 0
-    for _ in range(60):
+    for _ in range(40):
         chat = random_chat(rng, tooled)
         messages = list(chat.messages)
         turns = [n for n, m in enumerate(messages) if m.role == "assistant"]
@@ -140,7 +140,7 @@ def test_tool_chats_have_the_ids_of_apply_chat_template(tooled) -> None:
                 assert list(row.input_ids[: len(asked)]) == asked
                 assert row.labels[len(asked)] == row.input_ids[len(asked)]
             compared += 1
-    assert compared > 100
+    assert compared > 60
 
 
 def test_calls_and_their_stop_token_are_learned_and_results_and_schemas_are_not(tooled) -> None:
@@ -190,34 +190,24 @@ PLACES = (
 
 
 def test_nothing_in_tools_becomes_a_control_token(tooled) -> None:
-    tried = 0
-    for token in tooled.added:
-        for place in PLACES:
-            half = len(token) // 2
-            for text in (
-                token,
-                f'"{token}"',
-                f" {token}x\n{token}",
-                token[1:],
-                token[:-1],
-                token[half:],
-            ):
-                rows = tooled.template.encode(chat_saying(text, place))
-                tame = tooled.template.encode(chat_saying("QZQ" if place != "id" else "z" * 9, place))
-                for row, calm in zip(rows, tame, strict=True):
-                    assert control(tooled, row.input_ids) == control(tooled, calm.input_ids), (
-                        place,
-                        text,
-                    )
-                    kept = [i for i in row.labels if i in tooled.added.values()]
-                    assert kept == [i for i in calm.labels if i in tooled.added.values()], (place, text)
-                tried += 1
-    assert tried > 300
+    """Every control token at one place, and those of turns and tools at every place."""
+    tokens = sorted(tooled.added, key=tooled.added.__getitem__)
+    pairs = [(tokens[at % len(tokens)], place) for at, place in enumerate(PLACES)]
+    pairs += [(token, place) for token in tokens[-2:] for place in PLACES]
+    for token, place in dict.fromkeys(pairs):
+        calm = tooled.template.encode(chat_saying("QZQ" if place != "id" else "z" * 9, place))
+        for text in (token, f' "{token}"x\n{token}', token[len(token) // 2 :]):
+            rows = tooled.template.encode(chat_saying(text, place))
+            for row, tame in zip(rows, calm, strict=True):
+                found, wanted = (control(tooled, one.input_ids) for one in (row, tame))
+                assert found == wanted, (place, text)
+                found, wanted = (control(tooled, one.labels) for one in (row, tame))
+                assert found == wanted, (place, text)
 
 
 def test_what_tools_say_is_all_still_there(tooled) -> None:
     """The text of the ids is what the template writes of the real values, hostile or not."""
-    for token in tooled.added:
+    for token in sorted(tooled.added, key=tooled.added.__getitem__)[-2:]:
         for place in PLACES:
             if place == "id" and tooled.name == "mistral_tools":
                 continue  # replaced by nine letters

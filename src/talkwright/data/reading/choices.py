@@ -21,7 +21,7 @@ _SIDES = tuple(
 )
 _VERDICTS = (
     "winner", "preference", "preferred", "betterresponseid", "betterresponse", "chosenindex", "choice",
-    "label", "better", "vote",
+    "label", "better", "vote", "preferencestrength",
 )  # fmt: skip
 _TIES = ("tie", "ties", "tied", "equal", "both", "same", "draw", "tie(bothgood)", "bothgood", "neither")
 _BOTH_BAD = ("tie(bothbad)", "bothbad", "tiebothbad")
@@ -103,6 +103,10 @@ def _verdict(value: Row, keys: Row, sides: _Sides) -> str:
     for name in _VERDICTS:
         if name not in keys:
             continue
+        if name == "preferencestrength":  # from -3, the first is much better, to 3
+            strength = _number(value[keys[name]])
+            if strength is not None:
+                return "tie" if strength == 0 else ("first" if strength < 0 else "second")
         said = plain(value[keys[name]])
         said = said.removesuffix(".0")
         for stem in ("response", "answer", "output", "completion", "reply", "model", "assistant", ""):

@@ -16,16 +16,29 @@ from talkwright.types import Message, ToolCall
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _WRITTEN_CALL = ("tool_call", "functioncall", "function_call", '"name"')
+_DEEPEST = 64  # lists and objects inside of one another
 _ARGUMENTS = ("arguments", "parameters", "args", "input")
 
 
 def as_json(value: Any) -> str | None:
     """A JSON value in its one spelling; None for what JSON cannot say (NaN, bytes, endless digits)."""
+    if _too_deep(value):
+        return None
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError, RecursionError):
         return None
     return _SURROGATE.sub("\ufffd", text)
+
+
+def _too_deep(value: Any) -> bool:
+    """Nothing calls for such depth, and whatever walks through the value later calls itself for each."""
+    level, depth = [value], 0
+    while level and depth <= _DEEPEST:
+        inner = [list(held.values()) if isinstance(held, dict) else held for held in level]
+        level = [item for held in inner if isinstance(held, list) for item in held]
+        depth += 1
+    return bool(level)
 
 
 def read_schemas(value: Any) -> tuple[tuple[str, ...], bool]:
