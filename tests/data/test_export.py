@@ -128,6 +128,18 @@ def test_shapes_of_tools_and_pairs_are_those_that_other_programs_read() -> None:
     assert export_row(Conversation((turns[0], thought, *turns[2:])), "sharegpt") is None
 
 
+def test_a_pair_that_parts_before_the_last_question_reads_back() -> None:
+    said = [Message("user", "a?"), Message("assistant", "A."), Message("user", "b?")]
+    worse = (Message("assistant", "C."), Message("user", "why?"), Message("assistant", "D."))
+    chat = Conversation((*said, Message("assistant", "B.")), rejected=worse)
+    row = export_row(chat, "dpo")
+    assert row is not None
+    assert [turn["content"] for turn in row["prompt"]] == ["a?"]
+    draft = read_row(row, "auto", Columns())
+    assert not isinstance(draft, str)
+    assert (draft.messages, draft.rejected) == (chat.messages, worse)
+
+
 def test_cells_that_a_spreadsheet_would_run_are_defused_and_no_others(tmp_path: Path) -> None:
     asked = ["=1+1", "+1", "-1", "@sum", "\tx", "\rx", " =1", "a=1", "'=1", 'ä, "b"\nc']
     chats = [

@@ -175,7 +175,8 @@ def chat_saying(text: str, place: str) -> Conversation:
         "type": "object", "title": at["title"],
         "properties": {at["property"]: {"type": "string", "enum": [at["enum"]]}},
     }  # fmt: skip
-    schema = schema_of(at["schema name"], description=at["description"], parameters=parameters)
+    more = {at["schema key"]: "x", "description": at["description"], "parameters": parameters}
+    schema = schema_of(at["schema name"], **more)
     return Conversation(
         (CHAT[0], Message("assistant", "", tool_calls=(call,)),
          Message("tool", at["result"], None, (), at["result name"], id), CHAT[3]),
@@ -185,7 +186,7 @@ def chat_saying(text: str, place: str) -> Conversation:
 
 PLACES = (
     "argument", "key", "deep", "name", "title", "property", "enum", "schema name", "description",
-    "result", "result name", "id",
+    "result", "result name", "id", "schema key",
 )  # fmt: skip
 
 
@@ -203,6 +204,26 @@ def test_nothing_in_tools_becomes_a_control_token(tooled) -> None:
                 assert found == wanted, (place, text)
                 found, wanted = (control(tooled, one.labels) for one in (row, tame))
                 assert found == wanted, (place, text)
+
+
+def test_an_id_that_the_template_writes_is_no_control_token_either(family_named: Callable) -> None:
+    family = family_named("hermes")
+    family.tokenizer.chat_template = family.tokenizer.chat_template.replace(
+        """'\\n<tool_response>\\n' +""",
+        """'\\n<tool_response>' + (message.tool_call_id or '') + '\\n' +""",
+    )
+    template = Template(family.tokenizer)
+    for token in ("<|im_end|>", "<tool_call>"):
+        for text in (token, f"call_{token}", f"é{token}", f"{token[:4]}", f"{token}" * 30):
+            (row,) = template.encode(chat_saying(text, "id"))
+            assert text in family.tokenizer.backend_tokenizer.decode(
+                list(row.input_ids), skip_special_tokens=False
+            )
+            (calm,) = template.encode(chat_saying("abcdefghi", "id"))
+            assert control(family, row.input_ids) == control(family, calm.input_ids), text
+            assert control(family, row.labels) == control(family, calm.labels), text
+    chat = (*CHAT[:2], Message("tool", "halt", None, (), "look_up", "abcdefghi"), CHAT[3])
+    assert list(template.encode(Conversation(chat))[0].input_ids) == plain(family, chat, ())
 
 
 def test_what_tools_say_is_all_still_there(tooled) -> None:
