@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from talkwright.config import DataSection, SourceSection
 from talkwright.data.cleaning.clean import clean
 from talkwright.data.cleaning.masks import Protected, protect, protect_raw
+from talkwright.data.cleaning.rejected import clean_rejected
 from talkwright.data.reading.formats import read_row
 from talkwright.data.reading.rows import Row
 from talkwright.types import Conversation, LedgerRow, Message
@@ -37,19 +38,30 @@ def enter(row: Row, source: SourceSection, name: str, section: DataSection | Non
     if isinstance(cleaned, str):
         return _dropped(row, name, protect_raw(row.raw, section), cleaned, repairs, draft.format)
     messages, more = cleaned
-    safe = Protected(messages, draft.facts, draft.group, row.raw)
+    rejected, lost = clean_rejected(draft.messages, draft.rejected, messages, section)
+    safe = Protected(messages, draft.facts, draft.group, row.raw, tools=draft.tools, rejected=rejected)
     if section:
-        safe = protect(messages, section, facts=draft.facts, group=draft.group, raw=row.raw)
+        safe = protect(
+            messages,
+            section,
+            facts=draft.facts,
+            group=draft.group,
+            raw=row.raw,
+            tools=draft.tools,
+            rejected=rejected,
+        )
     if safe.drop:
         return _dropped(row, name, safe.before, "pii", repairs + more, draft.format)
-    conversation = Conversation(safe.messages, name, row.where, safe.group, safe.facts)
+    conversation = Conversation(
+        safe.messages, name, row.where, safe.group, safe.facts, safe.tools, safe.rejected
+    )
     entered = LedgerRow(
         source=name,
         where=row.where,
         fate="kept",
         format=draft.format,
         repairs=repairs + more + safe.repairs,
-        marks=draft.marks + safe.marks,
+        marks=draft.marks + lost + safe.marks,
         conversation=conversation.id,
         before=excerpt(safe.before),
         after=_shown(conversation.messages),
@@ -72,5 +84,5 @@ def excerpt(text: str) -> str:
 
 def _shown(messages: Sequence[Message]) -> str:
     share = max(40, _EXCERPT // len(messages) - 12)
-    cut = (m.content if len(m.content) <= share else m.content[: share - 1] + "…" for m in messages)
+    cut = (m.text if len(m.text) <= share else m.text[: share - 1] + "…" for m in messages)
     return excerpt(" / ".join(f"{m.role}: {text}" for m, text in zip(messages, cut, strict=True)))

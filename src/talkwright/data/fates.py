@@ -17,6 +17,7 @@ from talkwright.data.similarity.duplicates import find_duplicates
 from talkwright.data.similarity.features import Features
 from talkwright.data.similarity.split import SPLITS, measure_leakage, split_rows
 from talkwright.progress import say
+from talkwright.types import spoken
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -104,7 +105,7 @@ def _contradictions(
     names, counts = np.unique(letters, return_counts=True)
     rows = np.flatnonzero(np.isin(letters, names[(counts > 1) & (names != 0)]))
     by_row = dict(zip(rows.tolist(), letters[rows].tolist(), strict=True))
-    pairs, compared = find_contradictions(by_row, shards.conversation)
+    pairs, compared = find_contradictions(by_row, lambda at: spoken(shards.conversation(at)))
     for at in sorted({at for pair in pairs for at in pair}):
         if section.contradictions == "drop":
             dropped[at] = ("contradiction", "")

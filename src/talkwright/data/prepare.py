@@ -36,7 +36,7 @@ from talkwright.data.workers import Workers, worker_count
 from talkwright.errors import ArtefactError, DataError
 from talkwright.progress import bar, say
 from talkwright.runs import artefact, file_digest, manifest, read_json, write_json
-from talkwright.types import Conversation, Counts, LedgerRow, content_id, to_json
+from talkwright.types import Conversation, Counts, LedgerRow, content_id, spoken, to_json
 
 if TYPE_CHECKING:
     from talkwright.data.doctor.symptoms import Symptom
@@ -90,7 +90,8 @@ def examine(section: DataSection) -> dict[str, Any]:
 
 def examine_dataset(folder: Path) -> dict[str, Any]:
     """Say what is wrong with a prepared data set. Raises ArtefactError as `read_dataset` does."""
-    conversations = [c for rows in read_dataset(folder).values() for c in islice(rows, _EXAMINED)]
+    rows = (c for split in read_dataset(folder).values() for c in islice(split, _EXAMINED))
+    conversations = list(map(spoken, rows))
     return report(diagnose(conversations), len(conversations))
 
 
@@ -265,7 +266,7 @@ def _diagnosis(shards: Shards, fates: Fates, section: DataSection) -> dict[str, 
     chosen = kept
     if len(kept) > _EXAMINED:
         chosen = np.sort(kept[np.argsort(fates.lots[kept], kind="stable")[:_EXAMINED]])
-    conversations = list(shards.conversations(chosen))
+    conversations = list(map(spoken, shards.conversations(chosen)))
     lost = _lost(shards)
     found: list[Symptom] = diagnose(
         conversations, lost, read=shards.rows, masked=section.pii in ("mask", "drop")

@@ -16,7 +16,7 @@ REASONS = {
     "broken_tree": "the messages of the tree run in a circle",
     "arena_tie": "an Arena battle without a winner; `arena: {ties: first}` learns from the first side",
     "arena_both_bad": "an Arena battle in which both answers were bad",
-    "arena_no_winner": "an Arena battle without a vote",
+    "arena_no_winner": "a battle, or two answers, without a verdict",
     "arena_no_conversations": "Arena votes without the conversations; those are in another file",
     "arena_language": "not among the languages that data.sources.arena asks for",
     "arena_model": "not among the models that data.sources.arena asks for",

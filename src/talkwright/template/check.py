@@ -35,6 +35,7 @@ class _Tally:
     unstable_prompt: int = 0
     doubled_start: int = 0
     control_in_content: int = 0
+    tools_as_text: int = 0
 
 
 def check_dataset(
@@ -91,6 +92,7 @@ def _encode_batch(
         tally.refused.append(f"{batch[0].where}: {error}")
         return
     for conversation, examples in zip(batch, encoded, strict=True):
+        tally.tools_as_text += template.writes_as_text(conversation)
         tally.control_in_content += _spells_control(template, conversation)
         for example in examples:
             fitting = fit_length(example, section)
@@ -129,7 +131,7 @@ def _starts_with_prompt(template: Template, conversation: Conversation, example:
     for turn, message in enumerate(conversation.messages):
         if message.role == "assistant" and starts:
             try:
-                prompt = tuple(template.prompt_ids(conversation.messages[:turn]))
+                prompt = tuple(template.prompt_ids(conversation.messages[:turn], conversation.tools))
             except RequestError:  # an answer to no question is never asked for
                 continue
             if ids[: len(prompt)] == prompt:
@@ -141,8 +143,8 @@ def _spells_control(template: Template, conversation: Conversation) -> bool:
     return any(
         template.guard.first_control(text)
         for message in conversation.messages
-        for text in (message.content, message.thinking or "")
-    )
+        for text in (message.text, message.thinking or "")
+    ) or any(template.guard.first_control(schema) for schema in conversation.tools)
 
 
 def _describe(tally: _Tally) -> dict[str, Any]:
@@ -224,6 +226,7 @@ def _findings(template: Template, tallies: dict[str, _Tally], section: TemplateS
                 spelled,
             )
         )  # fmt: skip
+    found += _tools_as_text(count("tools_as_text"))
     if not template.has_system:
         found.append(
             Finding(
@@ -232,6 +235,18 @@ def _findings(template: Template, tallies: dict[str, _Tally], section: TemplateS
             )
         )  # fmt: skip
     return found
+
+
+def _tools_as_text(rows: int) -> list[Finding]:
+    if not rows:
+        return []
+    return [
+        Finding(
+            "note", "tools_as_text", f"the template has no place for the tools of {rows} conversations: "
+            "calls are written as JSON text, schemas after the system prompt", "name a "
+            "template.chat_template that knows tools, or serve the model with tools as text, too", rows,
+        )
+    ]  # fmt: skip
 
 
 # --- encoded splits on disk ----------------------------------------------------------------------

@@ -45,7 +45,7 @@ def clean(messages: tuple[Message, ...], section: DataSection | None) -> Cleaned
 
 
 def _size(message: Message) -> int:
-    return len(message.content) + len(message.thinking or "")
+    return len(message.text) + len(message.thinking or "")
 
 
 # --- text ----------------------------------------------------------------------------------------
@@ -72,7 +72,7 @@ def _apply(step: Callable[[str], str], name: str, message: Message, repairs: dic
     if content == message.content and thinking == message.thinking:
         return message
     repairs[name] = None
-    return Message(message.role, content, thinking)
+    return replace(message, content=content, thinking=thinking)
 
 
 def _split_thinking(message: Message, repairs: dict[str, None]) -> Message:
@@ -82,7 +82,7 @@ def _split_thinking(message: Message, repairs: dict[str, None]) -> Message:
     if not found:
         return message
     repairs["split_thinking"] = None
-    return Message("assistant", found[2].strip(), found[1].strip() or None)
+    return replace(message, content=found[2].strip(), thinking=found[1].strip() or None)
 
 
 def fix_line_ends(text: str) -> str:
@@ -251,7 +251,7 @@ def _unescape(found: re.Match[str]) -> str:
 
 def _in_order(messages: list[Message], repairs: dict[str, None]) -> list[Message] | str:
     """System first, then user and assistant in turn, an answer last; or the reason it cannot be."""
-    turns = [message for message in messages if message.content.strip()]
+    turns = [message for message in messages if message.content.strip() or _is_tool_turn(message)]
     if not turns:
         return "empty"
     if not any(turn.role == "user" for turn in turns):
@@ -282,11 +282,19 @@ def _merged(talk: list[Message], repairs: dict[str, None]) -> list[Message]:
     merged = [talk[0]]
     for turn in talk[1:]:
         last = merged[-1]
-        if turn.role != last.role or turn.role == "tool":  # several tools may answer one call
+        # Several tools may answer one call, and what is said after a call is not said before it.
+        if turn.role != last.role or turn.role == "tool" or (last.tool_calls and turn.content.strip()):
             merged.append(turn)
             continue
         repairs["merged_turns"] = None
         thoughts = [thought for thought in (last.thinking, turn.thinking) if thought]
-        content = f"{last.content}\n\n{turn.content}"
-        merged[-1] = replace(last, content=content, thinking="\n\n".join(thoughts) or None)
+        content = "\n\n".join(text for text in (last.content, turn.content) if text.strip())
+        calls = (*last.tool_calls, *turn.tool_calls)
+        thinking = "\n\n".join(thoughts) or None
+        merged[-1] = replace(last, content=content, thinking=thinking, tool_calls=calls)
     return merged
+
+
+def _is_tool_turn(message: Message) -> bool:
+    """A call, or the result of one: it says something even where it holds no text."""
+    return bool(message.tool_calls or message.tool_call_id or (message.role == "tool" and message.name))
