@@ -89,7 +89,7 @@ class Template:
         """
         self.check_messages(messages)
         try:
-            messages = self._arrange(messages)
+            messages = self.arrange(messages)
             rendering = self._renderer.render(shape_of(messages), add_generation_prompt=True)
             return self.guard.encode_fast(self._fill(rendering.pieces, messages)[0])
         except TemplateError as error:
@@ -112,8 +112,8 @@ class Template:
         """`encode` for many conversations at once, which is several times faster."""
         rows: list[tuple[int, str, list[tuple[int, int]]]] = []
         for number, conversation in enumerate(conversations):
-            messages = self._arrange(conversation.messages)
-            for layout in self._layouts_of(messages, train_on):
+            messages = self.arrange(conversation.messages)
+            for layout in self.layouts_of(messages, train_on):
                 text, spans = self._fill(layout.pieces, messages)
                 learned = [span for span, yes in zip(spans, layout.learned, strict=True) if yes]
                 rows.append((number, text, learned))
@@ -140,7 +140,7 @@ class Template:
                     param="messages",
                 )
 
-    def _arrange(self, messages: Sequence[Message]) -> list[Message]:
+    def arrange(self, messages: Sequence[Message]) -> list[Message]:
         """Add the default system prompt; fold in what the template has no place for.
 
         A system message goes before the first user message's text, thinking before the answer's, so
@@ -214,7 +214,12 @@ class Template:
 
     # --- masks -------------------------------------------------------------------------------
 
-    def _layouts_of(self, messages: Sequence[Message], train_on: str) -> tuple[Layout, ...]:
+    def render_prompt(self, shape: Shape) -> Rendering:
+        """A chat of this shape up to where the assistant's next words begin. Raises TemplateError."""
+        return self._renderer.render(shape, add_generation_prompt=True)
+
+    def layouts_of(self, messages: Sequence[Message], train_on: str) -> tuple[Layout, ...]:
+        """The rows that arranged messages make, as pieces. Raises TemplateError where it is none."""
         key = (shape_of(messages), train_on)
         if key not in self._layouts:
             if len(self._layouts) > 10_000:
