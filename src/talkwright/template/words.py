@@ -48,7 +48,7 @@ _PATTERNS = frozenset(
 def cuts_at_spaces(description: dict[str, Any]) -> bool:
     """Say whether a tokenizer, as its JSON describes it, gives a word the same ids in any text."""
     model = description["model"]
-    if model["type"] != "BPE" or model.get("dropout") or not _spells_every_byte(model["vocab"]):
+    if model["type"] != "BPE" or model.get("dropout"):
         return False
     if model.get("continuing_subword_prefix") or model.get("end_of_word_suffix"):
         return False
@@ -80,12 +80,6 @@ def _is_known(step: dict[str, Any]) -> bool:
         and not step["invert"]
         and step["pattern"].get("Regex") in _PATTERNS
     )
-
-
-def _spells_every_byte(vocab: dict[str, int]) -> bool:
-    from tokenizers.pre_tokenizers import ByteLevel
-
-    return all(character in vocab for character in ByteLevel.alphabet())
 
 
 class WordMemory:
