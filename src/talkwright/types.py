@@ -34,9 +34,7 @@ def _fields(value: Any) -> Any:
 
 
 # `default` is asked for dataclasses alone, which is several times faster than to_json on everything.
-_CANONICAL = json.JSONEncoder(
-    sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=_fields
-)
+_CANONICAL = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=_fields)
 
 
 def content_id(value: Any, length: int = 16) -> str:

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from talkwright.config import TemplateSection
-from talkwright.errors import ArtefactError
 from talkwright.template import Template, check_dataset, read_examples
 from talkwright.types import Conversation, Finding, Message
 

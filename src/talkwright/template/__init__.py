@@ -13,12 +13,11 @@ from __future__ import annotations
 
 from talkwright.template.check import check_dataset, fit_length
 from talkwright.template.show import mark_supervised, show_examples
-from talkwright.template.stored import FORMAT, StoredExamples, read_examples
+from talkwright.template.stored import FORMAT, read_examples
 from talkwright.template.template import Template
 
 __all__ = [
     "FORMAT",
-    "StoredExamples",
     "Template",
     "check_dataset",
     "fit_length",

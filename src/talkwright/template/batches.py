@@ -301,12 +301,14 @@ class BatchEncoder:
 
     def _rows(self, encoded: Sequence[_Coded | None], conversation: Conversation) -> list[Row] | None:
         """A conversation's rows; None where one cannot be shown to be what the plain way gives."""
-        rows = []
+        rows: list[Row] = []
         for each in encoded:
             spans = each.spans() if each is not None else None
             if each is None or spans is None:
                 return None
-            rows.append(Row(each.ids, spans, conversation.id if not rows else rows[0].conversation, True))
+            rows.append(
+                Row(each.ids, spans, conversation.id if not rows else rows[0].conversation, True)
+            )
         return rows
 
 

@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 
 FORMAT = 2
 _ROW = [("ids", "<i8"), ("spans", "<i8"), ("conversation", "<u8")]
-_PARTS: dict[str, tuple[Any, tuple[int, ...]]] = {"ids": ("<i4", ()), "spans": ("<i4", (2,)), "rows": (_ROW, ())}
+_PARTS: dict[str, tuple[Any, tuple[int, ...]]] = {
+    "ids": ("<i4", ()),
+    "spans": ("<i4", (2,)),
+    "rows": (_ROW, ()),
+}
 
 
 class _Appender:

@@ -120,7 +120,7 @@ class GuardedTokenizer:
         return any(mark in text for mark in self._marks) and self.first_control(text) is not None
 
     def atoms(self, text: str) -> list[str]:
-        """Cut a template's own text: plain text at even places (may be empty), control tokens between."""
+        """A template's own text cut up: at odd places control tokens, at even ones text, if only ""."""
         if self._pattern is None:
             return [text]
         found: list[str] = []
