@@ -369,7 +369,7 @@ def _require_held_out(recipe: Recipe, here: Path) -> None:
         )
 
 
-def _held_out(here: Path) -> list[Conversation]:
+def _held_out(here: Path) -> Sequence[Conversation]:
     """The test split, or the validation split when there is no test split."""
     splits = data.read_dataset(here / "data")
     return splits["test"] or splits["validation"]
@@ -416,9 +416,10 @@ def _read_template(section: TemplateSection) -> str | None:
 
 def _shown(
     source: str, runs: Path, overrides: Sequence[str]
-) -> tuple[TemplateSection, str, list[Conversation]]:
+) -> tuple[TemplateSection, str, Sequence[Conversation]]:
     """Template settings, model name and conversations of what `show` was pointed at."""
     path = Path(source)
+    conversations: Sequence[Conversation]
     if data.is_dataset(path):
         conversations = data.read_dataset(path)["train"]
     elif (

@@ -94,7 +94,8 @@ class LedgerRow:
 
     `fate` is "kept" or "dropped"; `reason` says why a row was dropped and is None for a kept one;
     `repairs` names what was changed ("merged_turns", "stripped_html", ...); `marks` names what was
-    noticed but left ("contradiction"). `before` is a short excerpt of the row as it was read, and
+    noticed but left ("contradiction"). `format` is the shape it was read as; `copies` says how often
+    a kept row is in its split. `before` is a short excerpt of the row as it was read, and
     `after` of what was kept of it. `split` is the split a kept row went to.
     """
 
@@ -108,6 +109,8 @@ class LedgerRow:
     split: str | None = None
     before: str = ""
     after: str = ""
+    format: str | None = None
+    copies: int = 1
 
 
 # --- tokens --------------------------------------------------------------------------------------

@@ -70,7 +70,7 @@ def prepare(
     SOURCES are files, folders or globs: JSONL, JSON, CSV or Parquet, plain or packed, in any usual
     shape: messages, ShareGPT, Alpaca, Arena battles, preferences, trees and more. One recipe (.yaml)
     stands for the sources and data settings in it. Every row that was read is accounted for in
-    OUT/ledger.jsonl.
+    OUT/ledger.parquet.
 
     \b
     Example: talkwright data prepare chats.jsonl faq.csv --out prepared --set data.test=0.2

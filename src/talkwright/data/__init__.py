@@ -3,10 +3,12 @@
 In:   the recipe's `data` section: files, folders or globs of conversations in any usual shape (see
       docs/1-data.md), in JSONL, JSON, CSV, TSV or Parquet, plain or packed; wrong extensions are
       looked through, and rows whose JSON is broken are repaired where only one reading is left.
-Out:  an artefact folder with train.jsonl, validation.jsonl, test.jsonl, ledger.jsonl (the fate of
-      each row, with file and line), counts.json and doctor.json (what is wrong with what was kept).
+Out:  an artefact folder with train.jsonl, validation.jsonl, test.jsonl, ledger.parquet (the fate
+      of each row, with file and line), counts.json and doctor.json (what is wrong with what was kept).
       `read == kept + dropped` is asserted here.
-How:  files → containers → formats → clean → duplicates → split; `prepare` calls them in this order.
+How:  each row by itself, in chunks and in several processes: reading/ → cleaning/ (entries, workers,
+      shards); then all rows together, by their features: similarity/ → mix → fates; then dataset and
+      ledger are written. `prepare` calls them in this order.
       `export_dataset` writes the result in the shapes that other programs read.
 
 Refuses (DataError): missing, empty or binary files, folders without data, CSV columns it cannot
