@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib.metadata
 import inspect
 import json
 import os
@@ -209,14 +210,14 @@ def factory_python() -> Path | None:
     if python.is_file() and subprocess.run(works, capture_output=True, check=False).returncode == 0:
         return python
     print(f"Installing LLaMA-Factory {FACTORY} into {place} (several minutes) ...", file=sys.stderr)
-    import importlib.metadata
-
     torch = importlib.metadata.version("torch")
+    # Pictures and sound need builds for another torch; an empty module does for an import at the top.
+    empty = "import site, pathlib; pathlib.Path(site.getsitepackages()[0], 'torchaudio.py').touch()"
     for command in (
         [sys.executable, "-m", "venv", "--clear", str(place)],
         [str(python), "-m", "pip", "install", "-q", f"llamafactory=={FACTORY}", f"torch=={torch}"],
-        # Built for a torch with CUDA; it runs without pictures and sound, but not with broken ones.
         [str(python), "-m", "pip", "uninstall", "-q", "-y", "torchvision", "torchaudio"],
+        [str(python), "-c", empty],
         works,
     ):
         done = subprocess.run(command, capture_output=True, text=True, check=False)
