@@ -99,7 +99,7 @@ DAMAGE: dict[str, tuple[str, Callable[[Path], Any]]] = {
     "fewer ids": ("ids", lambda path: rewrite(path, lambda ids: ids[:-1])),
     "a border behind the one before": ("rows", lambda path: rewrite(path, set_row("ids", 9, 0))),
     "spans of another row": ("rows", lambda path: rewrite(path, set_row("spans", 9, 1 << 40))),
-    "a span over the border": ("spans", lambda path: rewrite(path, lambda spans: spans + [0, 40])),
+    "a span over the border": ("spans", lambda path: rewrite(path, lambda s: numpy.add(s, [0, 40]))),
     "a span from nowhere": ("spans", lambda path: rewrite(path, lambda spans: spans - 100)),
     "a span of nothing": ("spans", lambda path: rewrite(path, lambda spans: spans * [1, 0])),
 }  # fmt: skip
