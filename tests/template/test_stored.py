@@ -80,6 +80,11 @@ def set_row(field: str, number: int, value: int) -> Callable[[Any], Any]:
     return change
 
 
+def int32(values: list[int]) -> Any:
+    """As the files have them: of another type they would be refused for that alone."""
+    return numpy.array(values, dtype="<i4")
+
+
 DAMAGE: dict[str, tuple[str, Callable[[Path], Any]]] = {
     "ids gone": ("ids", lambda path: path.unlink()),
     "spans gone": ("spans", lambda path: path.unlink()),
@@ -99,9 +104,9 @@ DAMAGE: dict[str, tuple[str, Callable[[Path], Any]]] = {
     "fewer ids": ("ids", lambda path: rewrite(path, lambda ids: ids[:-1])),
     "a border behind the one before": ("rows", lambda path: rewrite(path, set_row("ids", 9, 0))),
     "spans of another row": ("rows", lambda path: rewrite(path, set_row("spans", 9, 1 << 40))),
-    "a span over the border": ("spans", lambda path: rewrite(path, lambda s: numpy.add(s, [0, 40]))),
+    "a span over the border": ("spans", lambda path: rewrite(path, lambda s: s + int32([0, 40]))),
     "a span from nowhere": ("spans", lambda path: rewrite(path, lambda spans: spans - 100)),
-    "a span of nothing": ("spans", lambda path: rewrite(path, lambda spans: spans * [1, 0])),
+    "a span of nothing": ("spans", lambda path: rewrite(path, lambda s: s * int32([1, 0]))),
 }  # fmt: skip
 
 
