@@ -9,7 +9,7 @@ never call each other; they meet here. A stage whose inputs are unchanged is not
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -128,7 +128,7 @@ def augment(recipe: Recipe, here: Path, *, again: bool = False) -> None:
 
 def check(recipe: Recipe, here: Path, base: BaseModel, template: Template) -> None:
     """Conversations → `check/`: token ids and labels of every row. Stops at findings that are errors."""
-    from talkwright.template import check_dataset
+    from talkwright.template import FORMAT, check_dataset
     from talkwright.train import check_settings
 
     suite = _suite(recipe)
@@ -142,6 +142,7 @@ def check(recipe: Recipe, here: Path, base: BaseModel, template: Template) -> No
             settings["template"],
             settings["train"],
             to_json(suite),
+            FORMAT,
         ],
         64,
     )
@@ -439,9 +440,15 @@ def _held_out(here: Path) -> Sequence[Conversation]:
     return splits["test"] or splits["validation"]
 
 
-def _leaks(train_rows: Sequence[Conversation], suite: Sequence[Conversation]) -> list[Finding]:
+def _leaks(train_rows: Iterable[Conversation], suite: Sequence[Conversation]) -> list[Finding]:
     """Questions of the suite that training rows ask too: scores on them would measure memory."""
-    asked = {_question(m.content) for c in train_rows for m in c.messages if m.role == "user"}
+    if not suite:
+        return []
+    held_out = {_question(m.content) for c in suite for m in c.messages if m.role == "user"}
+    # Gone through row by row: the training rows may be many more than fit into memory.
+    asked = held_out.intersection(
+        _question(m.content) for c in train_rows for m in c.messages if m.role == "user"
+    )
     leaking = [
         c for c in suite if any(_question(m.content) in asked for m in c.messages if m.role == "user")
     ]

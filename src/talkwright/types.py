@@ -34,9 +34,19 @@ def to_json(value: Any) -> Any:
     return value
 
 
+def _fields(value: Any) -> Any:
+    if not dataclasses.is_dataclass(value) or isinstance(value, type):
+        raise TypeError(f"{type(value).__name__} is not a JSON value")
+    return {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+
+
+# `default` is asked for dataclasses alone, which is several times faster than to_json on everything.
+_CANONICAL = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=_fields)
+
+
 def content_id(value: Any, length: int = 16) -> str:
     """Hash a JSON value: the first `length` hex digits of SHA-256 over its canonical JSON."""
-    canonical = json.dumps(to_json(value), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    canonical = _CANONICAL.encode(value)
     # surrogatepass: an id must exist even for text that later turns out not to be valid Unicode.
     return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()[:length]
 

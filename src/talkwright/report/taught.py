@@ -84,7 +84,8 @@ def _read(path: Path, missing: Any) -> Any:
 
 
 def _lengths(name: str, about: dict[str, Any]) -> Lengths:
-    lengths = sorted(int(length) for length in about.get("lengths") or ())
+    counted = sorted((int(length), int(rows)) for length, rows in about.get("lengths") or ())
+    lengths = [length for length, rows in counted for _ in range(rows)]
     return Lengths(
         name=name,
         lengths=lengths,

@@ -96,7 +96,7 @@ class Template:
         """
         self.check_messages(messages)
         try:
-            messages, shape = self._arrange(messages, tools)
+            messages, shape = self.arrange(messages, tools)
             rendering = self._renderer.render(shape, add_generation_prompt=True)
             return self.guard.encode_fast(self._fill(rendering.pieces, messages)[0])
         except TemplateError as error:
@@ -119,8 +119,8 @@ class Template:
         """`encode` for many conversations at once, which is several times faster."""
         rows: list[tuple[int, str, list[tuple[int, int]]]] = []
         for number, conversation in enumerate(conversations):
-            messages, shape = self._arrange(conversation.messages, conversation.tools)
-            for layout in self._layouts_of(shape, train_on):
+            messages, shape = self.arrange(conversation.messages, conversation.tools)
+            for layout in self.layouts_of(shape, train_on):
                 text, spans = self._fill(layout.pieces, messages)
                 learned = [span for span, yes in zip(spans, layout.learned, strict=True) if yes]
                 rows.append((number, text, learned))
@@ -147,10 +147,14 @@ class Template:
                     param="messages",
                 )
 
-    def _arrange(
-        self, messages: Sequence[Message], tools: tuple[str, ...]
+    def arrange(
+        self, messages: Sequence[Message], tools: tuple[str, ...] = ()
     ) -> tuple[list[Message], Shape]:
-        """Add the default system prompt; fold in what the template has no place for. Also the shape."""
+        """Add the default system prompt; fold in what the template has no place for. Also the shape.
+
+        A system message goes before the first user message's text, thinking before the answer's, so
+        that nothing that was said is lost.
+        """
         arranged = [*messages]
         if not self._has_thinking:
             arranged = [fold_thinking(message) for message in arranged]
@@ -226,7 +230,12 @@ class Template:
 
     # --- masks -------------------------------------------------------------------------------
 
-    def _layouts_of(self, shape: Shape, train_on: str) -> tuple[Layout, ...]:
+    def render_prompt(self, shape: Shape) -> Rendering:
+        """A chat of this shape up to where the assistant's next words begin. Raises TemplateError."""
+        return self._renderer.render(shape, add_generation_prompt=True)
+
+    def layouts_of(self, shape: Shape, train_on: str) -> tuple[Layout, ...]:
+        """The rows that a chat of this shape makes, as pieces. Raises TemplateError where it is none."""
         if shape.has_tools:  # what tools say is part of the shape: hardly any comes twice
             return self._lay_out(shape, train_on)
         key = (shape, train_on)
