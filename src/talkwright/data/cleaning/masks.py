@@ -10,7 +10,7 @@ from talkwright.config import DataSection
 from talkwright.data.cleaning.private import find_private
 from talkwright.types import Message, content_id
 
-_RAW = 2000  # characters of a raw row that its excerpt can come from
+_RAW = 1000  # characters of a raw row that its excerpt can come from
 _ESCAPED_SPACE = re.compile(r"\\[nrt]")
 
 
@@ -61,7 +61,7 @@ class Placeholders:
             for spelling in (value, json.dumps(value)[1:-1], value.replace("/", "\\/")):
                 shown = shown.replace(spelling, name)
         # An escaped line end would otherwise look like a letter before the number that follows.
-        seen = _ESCAPED_SPACE.sub("  ", shown)
+        seen = _ESCAPED_SPACE.sub("  ", shown) if "\\" in shown else shown
         found = [
             span
             for span in find_private(seen, self._kinds)

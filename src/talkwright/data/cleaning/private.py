@@ -11,10 +11,49 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
 
 from talkwright.data.cleaning.national import Span, find_national, luhn
 
 _WINDOW = 40  # characters before a number in which a word may say what it is
+
+# --- where to look -------------------------------------------------------------------------------
+# Most of a text is plain words, so each search begins at what is cheap to find: a digit, a sign, a word.
+
+_DIGIT = re.compile(r"\d")
+_NUMBER_RUN = re.compile(r"\d(?:\W{0,3}\d){5,}")  # whatever separators a number of any kind is written with
+_BEFORE, _BEHIND = 4, 8  # characters around a run that still belong to its number: "+ (", "AB 12", a last letter
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """A text with what is known of it beforehand. `runs` are (start, end, digits) of its longer numbers."""
+
+    text: str
+    low: str
+    digits: bool
+    runs: tuple[tuple[int, int, int], ...]
+
+
+def _look(text: str) -> _Text:
+    digits = _DIGIT.search(text) is not None
+    low = text.lower() if text.isascii() else text.casefold()
+    return _Text(text, low, digits, _number_runs(text) if digits else ())
+
+
+def _number_runs(text: str) -> tuple[tuple[int, int, int], ...]:
+    return tuple(
+        (max(0, found.start() - _BEFORE), found.end() + _BEHIND, len(_DIGIT.findall(found[0])))
+        for found in _NUMBER_RUN.finditer(text)
+    )
+
+
+def _near(shape: re.Pattern[str], look: _Text, least: int) -> Iterator[re.Match[str]]:
+    """Matches around the runs of at least so many digits."""
+    for start, end, count in look.runs:
+        if count >= least:
+            yield from shape.finditer(look.text, start, end)
+
 
 # --- e-mail --------------------------------------------------------------------------------------
 
@@ -34,7 +73,8 @@ _AT = re.compile(r"[\[({] ?at ?[\])}]", re.IGNORECASE)
 _FILE_NAMES = re.compile(r"\.(?:png|jpe?g|gif|svg|webp|css|js|ts|py|html?)$", re.IGNORECASE)
 
 
-def _emails(text: str) -> Iterator[Span]:
+def _emails(look: _Text) -> Iterator[Span]:
+    text = look.text
     if "@" in text:
         for shape in (_EMAIL_ASCII, _EMAIL):
             for found in shape.finditer(text):
@@ -77,19 +117,33 @@ _PLACEHOLDER = re.compile(
 _PASSWORDS = ("pass", "pwd", "contra", "senha", "mot")
 
 
-def _logins(text: str) -> Iterator[Span]:
-    if "://" in text:
-        for found in _LOGIN.finditer(text):
+_SHORTEST_TOKEN = 15
+_LONG = re.compile(r"(?<!\S)\S{15,}")
+_NAME_PREFIX = 24  # "my_long_prefix_" before "secret"
+_NAMES = ("pass", "pwd", "contras", "senha", "mot de", "secret", "token", "key", "bearer")
+
+
+def _logins(look: _Text) -> Iterator[Span]:
+    if "://" in look.text and "@" in look.text:
+        for found in _LOGIN.finditer(look.text):
             yield found.span()
 
 
-def _secrets(text: str) -> Iterator[Span]:
+def _secrets(look: _Text) -> Iterator[Span]:
+    text = look.text
     if "-----BEGIN" in text:
         for found in _PEM.finditer(text):
             yield found.span()
-    for found in _TOKEN.finditer(text):
-        yield found.span()
-    for found in _ASSIGNED.finditer(text):
+    if max(map(len, text.split()), default=0) >= _SHORTEST_TOKEN:
+        for piece in _LONG.finditer(text):
+            for found in _TOKEN.finditer(text, *piece.span()):
+                yield found.span()
+    places = [at for name in _NAMES if (at := look.low.find(name)) >= 0] if look.digits else []
+    if not places:
+        return
+    # Lower case may be longer than the text where that is not ASCII.
+    first = max(0, min(places) - _NAME_PREFIX) if text.isascii() else 0
+    for found in _ASSIGNED.finditer(text, first):
         value = found["value"].rstrip(".!?:")
         between = text[found.end("name") : found.start("value")]
         if _is_secret(found["name"].lower(), value, said_only=bool(_SPACE_ALONE.match(between))):
@@ -119,6 +173,7 @@ def entropy(text: str) -> float:
 
 # --- bank accounts, cards ------------------------------------------------------------------------
 
+_TWO_DIGITS = re.compile(r"\d\d")
 _IBAN = re.compile(r"(?<![0-9A-Za-z])[A-Za-z]{2}\d\d(?=(?:[ -]?[0-9A-Za-z]){11})")
 _IBAN_REST = re.compile(r"(?:[ -]?[0-9A-Za-z]){11,30}")
 _IBAN_LENGTHS = """
@@ -130,8 +185,15 @@ _IBAN_LENGTHS = """
 _IBAN_LENGTH = {entry[:2]: int(entry[2:]) for entry in _IBAN_LENGTHS.split()}
 
 
-def _ibans(text: str) -> Iterator[Span]:
-    for found in _IBAN.finditer(text):
+def _ibans(look: _Text) -> Iterator[Span]:
+    text = look.text
+    if not look.digits:
+        return
+    for pair in _TWO_DIGITS.finditer(text):
+        at = pair.start() - 2
+        found = _IBAN.match(text, at) if at >= 0 and text[at + 1].isalpha() else None
+        if found is None:
+            continue
         length = _IBAN_LENGTH.get(found[0][:2].upper(), 0)
         rest = _IBAN_REST.match(text, found.end())
         places = [at for at in range(found.start(), rest.end() if rest else 0) if text[at].isalnum()]
@@ -154,8 +216,8 @@ _CARD_START = re.compile(
 )
 
 
-def _cards(text: str) -> Iterator[Span]:
-    for found in _CARD.finditer(text):
+def _cards(look: _Text) -> Iterator[Span]:
+    for found in _near(_CARD, look, 14):
         digits = re.sub(r"\D", "", found[0])
         if _CARD_START.match(digits) and luhn(digits):
             yield found.span()
@@ -180,12 +242,17 @@ _HOST_WORD = re.compile(
 )
 
 
-def _ips(text: str) -> Iterator[Span]:
-    if text.count(".") >= 3:
+_DOTTED = re.compile(r"\d\.\d{1,3}\.\d")
+_COLONS = re.compile(r":[0-9A-Fa-f]{0,4}:")
+
+
+def _ips(look: _Text) -> Iterator[Span]:
+    text = look.text
+    if look.digits and text.count(".") >= 3 and _DOTTED.search(text):
         for found in _IPV4.finditer(text):
             if _is_ipv4(found[0], text[max(0, found.start() - _WINDOW) : found.start()]):
                 yield found.span()
-    if text.count(":") >= 2:
+    if _COLONS.search(text):
         for found in _IPV6.finditer(text):
             if _is_ipv6(found[0]):
                 yield found.span()
@@ -255,8 +322,9 @@ _ID_WORD = (
 _WORD = re.compile(rf"(?<![^\W_])(?:(?P<phone>{_PHONE_WORD})|(?P<id>{_ID_WORD}))", re.IGNORECASE)
 
 
-def _phones(text: str) -> Iterator[Span]:
-    for found in _RUN.finditer(text):
+def _phones(look: _Text) -> Iterator[Span]:
+    text = look.text
+    for found in _near(_RUN, look, 8):
         start, end = found.span()
         if _AFTER.match(text, end):
             continue
@@ -304,30 +372,26 @@ def _is_phone(run: str, before: str) -> bool:
 # --- all of them ---------------------------------------------------------------------------------
 
 # In order of certainty: what an earlier kind has claimed, a later one does not get.
-_FINDERS: dict[str, Callable[[str], Iterator[Span]]] = {
+_FINDERS: dict[str, Callable[[_Text], Iterator[Span]]] = {
     "login": _logins,
     "secret": _secrets,
     "email": _emails,
     "iban": _ibans,
     "card": _cards,
-    "national_id": find_national,
+    "national_id": lambda look: find_national(look.text, look.low, look.runs) if look.digits else iter(()),
     "ip": _ips,
     "phone": _phones,
 }
 KINDS = tuple(_FINDERS)
-_ANY = re.compile(r"[\d@]|-----BEGIN|[\[({] ?at ?[\])}]|[\w-]{20}", re.IGNORECASE)
 
 
 def find_private(text: str, kinds: Collection[str] = KINDS) -> list[tuple[int, int, str]]:
     """Find what is private in a text: (start, end, kind), in order, without overlaps."""
-    if not _ANY.search(text):
-        return []
+    look = _look(text)
     found: list[tuple[int, int, str]] = []
-    claimed = bytearray(len(text))
     for kind, finder in _FINDERS.items():
         # All kinds are looked for, that an e-mail address inside a login is not found as one.
-        for start, end in finder(text):
-            if not any(claimed[start:end]):
-                claimed[start:end] = b"\1" * (end - start)
+        for start, end in finder(look):
+            if not any(start < other[1] and other[0] < end for other in found):
                 found.append((start, end, kind))
     return sorted(span for span in found if span[2] in kinds)
