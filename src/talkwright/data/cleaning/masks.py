@@ -10,7 +10,7 @@ from talkwright.config import DataSection
 from talkwright.data.cleaning.private import find_private
 from talkwright.types import Message, content_id
 
-_RAW = 1000  # characters of a raw row that its excerpt can come from
+_RAW = 800  # characters of a raw row that its excerpt can come from
 _ESCAPED_SPACE = re.compile(r"\\[nrt]")
 
 
