@@ -8,7 +8,7 @@ that would have no effect.
 
 from __future__ import annotations
 
-from talkwright.config.read import build_recipe, dump_recipe, load_recipe, parse_yaml
+from talkwright.config.read import build_recipe, dump_recipe, load_recipe, parse_yaml, read_words
 from talkwright.config.sections import (
     ArenaSection,
     Columns,
@@ -18,6 +18,7 @@ from talkwright.config.sections import (
     LoraSection,
     Recipe,
     ReportSection,
+    RuleSection,
     Section,
     ServeSection,
     SourceSection,
@@ -34,6 +35,7 @@ __all__ = [
     "LoraSection",
     "Recipe",
     "ReportSection",
+    "RuleSection",
     "Section",
     "ServeSection",
     "SourceSection",
@@ -43,4 +45,5 @@ __all__ = [
     "dump_recipe",
     "load_recipe",
     "parse_yaml",
+    "read_words",
 ]

@@ -9,8 +9,9 @@ from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-PiiKind = Literal["email", "phone", "card", "iban", "ip", "secret", "login", "national_id"]
-PII_KINDS: tuple[PiiKind, ...] = get_args(PiiKind)
+PiiKind = Literal["email", "phone", "card", "iban", "ip", "secret", "login", "national_id", "name", "place"]
+PII_NAMES: tuple[PiiKind, ...] = ("name", "place")  # what only a model of language finds
+PII_KINDS: tuple[PiiKind, ...] = tuple(kind for kind in get_args(PiiKind) if kind not in PII_NAMES)
 
 
 class Section(BaseModel):
@@ -96,6 +97,51 @@ class SourceSection(Section):
     max_rows: int | None = Field(None, ge=1)
     """Read at most this many rows of this source; the rest is not read at all."""
 
+    licence: str | None = None
+    """Licence of this source, such as `cc-by-4.0` or `own`. For the doctor, who asks where it is missing."""
+
+    origin: str | None = None
+    """Where this source is from: an address, a system, a person. For the doctor, too."""
+
+
+class RuleSection(Section):
+    """One regular expression over the text of the turns. Time-limited: see `rule_timeout` in docs/1-data.md."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$")
+    """Names the drop reason, the repair or the mark: `rule_NAME`."""
+
+    match: str = Field(min_length=1)
+    """Regular expression, as Python's `regex` module reads it; found anywhere in a turn. `(?i)` in front
+    ignores case."""
+
+    role: Literal["user", "assistant", "system", "any"] = "any"
+    """Whose turns to look at."""
+
+    do: Literal["drop", "mark", "replace"] = "mark"
+    """Drop the conversation, mark it in the ledger, or replace what matches."""
+
+    by: str = ""
+    """What `do: replace` puts there; `\\1` is the first group. Nothing, by default."""
+
+    @model_validator(mode="after")
+    def _is_an_expression(self) -> RuleSection:
+        import regex
+
+        try:
+            pattern = regex.compile(self.match)
+        except regex.error as error:
+            at = "" if error.pos is None else f" at position {error.pos}"
+            raise ValueError(f"match is no regular expression: {error.msg}{at} of `{self.match}`") from None
+        if self.by and self.do != "replace":
+            raise ValueError("by is for do: replace only; remove one")
+        if pattern.search("") and self.do != "replace":
+            raise ValueError(f"match fits every text, even an empty one: `{self.match}`")
+        try:
+            regex.sub(f"(?:{self.match})|", self.by, "")
+        except (regex.error, IndexError) as error:
+            raise ValueError(f"by cannot be put in place of the match: {error}") from None
+        return self
+
 
 class DataSection(Section):
     """Raw files to a clean, split data set."""
@@ -109,6 +155,45 @@ class DataSection(Section):
     strip_html: bool = True
     """Turn HTML tags and entities into plain text."""
 
+    boilerplate: Literal["strip", "keep"] = "strip"
+    """The Alpaca preamble around an instruction ("Below is an instruction that describes a task ...")."""
+
+    markdown: Literal["keep", "tidy", "plain"] = "keep"
+    """Tidy: mend needless backslashes, bold never closed, empty headings and list items. Plain: turn the
+    answers into plain text. Code is left alone."""
+
+    system_prompts: Literal["keep", "strip"] = "keep"
+    """System prompts of the conversations; `template.system` gives all of them one."""
+
+    placeholders: Literal["keep", "mark", "drop"] = "mark"
+    """Answers with a field that nobody filled in, such as `{{Order Number}}`."""
+
+    refusals: Literal["keep", "mark", "drop"] = "mark"
+    """Answers that refuse as language models do, or say "as an AI language model"."""
+
+    repetition: Literal["keep", "mark", "drop"] = "mark"
+    """Answers that say a thing over and over, repeat the question, or are given twice in a conversation."""
+
+    cut_off: Literal["keep", "mark", "drop"] = "keep"
+    """Last answers that stop in the middle of a sentence."""
+
+    evasive: Literal["keep", "mark", "drop"] = "keep"
+    """First answers that are a general phrase without a word of their question."""
+
+    toxicity: Literal["keep", "mark", "drop"] = "keep"
+    """Answers with coarse or hateful words of a short list, or of `blocked_words`. Questions are marked."""
+
+    blocked_words: str | list[str] = []
+    """Further words and phrases for `toxicity`, in any case; `word*` stands for all that begins so. A list,
+    or a text file with one a line, relative to the recipe."""
+
+    languages: list[str] | None = Field(None, min_length=1)
+    """Drop conversations with an answer that is certainly in another language than these, given as ISO
+    codes (`en`). A foreign question with a wanted answer is only marked."""
+
+    rules: list[RuleSection] = []
+    """Regular expressions of your own, in order: `{name: ..., match: ..., role: any, do: mark}`."""
+
     pii: Literal["mask", "flag", "drop", "keep"] = "mask"
     """Private data (e-mail addresses, phone numbers, keys ...): replace each value by a placeholder such
     as `[email]`, so that none is learnt by heart; only mark the row; drop the row; or do not look."""
@@ -120,8 +205,28 @@ class DataSection(Section):
     """Values that are not private, such as a hotline: as written, in any spacing. `@example.com` stands
     for all addresses of that domain."""
 
+    pii_engine: Literal["builtin", "presidio"] = "builtin"
+    """Also ask Presidio, with whatever spaCy model is installed, which finds names and places (the extra
+    `talkwright[presidio]`)."""
+
     max_chars: int = Field(100_000, ge=1)
     """Drop a conversation with more characters than this."""
+
+    min_answer: int = Field(1, ge=1)
+    """Drop a conversation whose last answer has fewer characters than this."""
+
+    max_answer: int | None = Field(None, ge=1)
+    """Drop a conversation with an answer of more characters than this."""
+
+    min_turns: int = Field(1, ge=1)
+    """Drop a conversation in which the user speaks less often than this."""
+
+    max_turns: int | None = Field(None, ge=1)
+    """Drop a conversation in which the user speaks more often than this."""
+
+    max_same: int | None = Field(None, ge=1)
+    """Keep at most this many conversations with the same first question (wording of courtesy and numbers
+    aside), and as many with the same first answer. The first stay."""
 
     duplicates: Literal["near", "exact", "keep"] = "near"
     """Drop exact duplicates only, near-duplicates of the whole conversation too, or nothing."""
@@ -137,6 +242,22 @@ class DataSection(Section):
 
     test: float = Field(0.1, ge=0, lt=1)
     """Share of conversations held out for evaluation."""
+
+    @model_validator(mode="after")
+    def _has_nothing_without_effect(self) -> DataSection:
+        if self.blocked_words and self.toxicity == "keep":
+            raise ValueError("blocked_words has no effect without toxicity: mark or drop")
+        named = [kind for kind in self.pii_kinds if kind in PII_NAMES]
+        if named and self.pii_engine == "builtin":
+            raise ValueError(f"pii_kinds has '{named[0]}', which needs pii_engine: presidio")
+        if self.max_turns is not None and self.min_turns > self.max_turns:
+            raise ValueError(f"min_turns ({self.min_turns}) is more than max_turns ({self.max_turns})")
+        if self.max_answer is not None and self.min_answer > self.max_answer:
+            raise ValueError(f"min_answer ({self.min_answer}) is more than max_answer ({self.max_answer})")
+        names = [rule.name for rule in self.rules]
+        if len(set(names)) < len(names):
+            raise ValueError("two rules have the same name")
+        return self
 
     @model_validator(mode="after")
     def _leaves_rows_to_train_on(self) -> DataSection:

@@ -14,6 +14,8 @@ from typing import Any
 from talkwright.config import Columns, DataSection, SourceSection
 from talkwright.data.cleaning.clean import clean
 from talkwright.data.cleaning.masks import Protected, protect, protect_raw
+from talkwright.data.cleaning.screen import SCREEN_REASONS, Screened, screen
+from talkwright.data.cleaning.surplus import find_surplus
 from talkwright.data.doctor.diagnose import diagnose, report
 from talkwright.data.ledger import Ledger, counts
 from talkwright.data.reading.containers import Row, read_rows
@@ -41,6 +43,7 @@ def prepare(section: DataSection, *, seed: int, out: Path, key: str = "") -> Cou
     _require_rows(ledger, ", ".join(source.path for source in section.sources))
     links = _drop_duplicates(section, ledger)
     _treat_contradictions(section, ledger)
+    _drop_surplus(section, ledger)
     _require_rows(ledger, ", ".join(source.path for source in section.sources))
     where, notes = split_rows(
         ledger.conversations,
@@ -189,6 +192,11 @@ def _enter(
         ledger.add_dropped(name, row.where, protect_raw(row.raw, section), cleaned, repairs)
         return [draft.format]
     messages, more = cleaned
+    screened = screen(messages, section) if section else Screened(messages)
+    if isinstance(screened, str):
+        ledger.add_dropped(name, row.where, protect_raw(row.raw, section), screened, repairs + more)
+        return [draft.format]
+    messages, more = screened.messages, more + screened.repairs
     safe = Protected(messages, draft.facts, draft.group, row.raw)
     if section:
         safe = protect(messages, section, facts=draft.facts, group=draft.group, raw=row.raw)
@@ -196,7 +204,7 @@ def _enter(
         ledger.add_dropped(name, row.where, safe.before, "pii", repairs + more)
     else:
         conversation = Conversation(safe.messages, name, row.where, safe.group, safe.facts)
-        marks = draft.marks + safe.marks
+        marks = draft.marks + screened.marks + safe.marks
         ledger.add_kept(conversation, safe.before, repairs + more + safe.repairs, marks)
     return [draft.format]
 
@@ -212,7 +220,7 @@ def _require_rows(ledger: Ledger, where: str) -> None:
     for reason, count in sorted(reasons.items(), key=lambda pair: (-pair[1], str(pair[0])))[:3]:
         example = next(row for row in ledger.rows if row.reason == reason)
         text = f": {example.before[:80]}" if example.before else ""
-        lines.append(f"  {count} × {reason} ({REASONS[str(reason)]}), e.g. {example.where}{text}")
+        lines.append(f"  {count} × {reason} ({meaning(str(reason))}), e.g. {example.where}{text}")
     found = f"none of {len(ledger.rows)} rows is usable"
     raise DataError(f"{where}: nothing to learn from: {found}.\n" + "\n".join(lines))
 
@@ -250,8 +258,15 @@ REASONS = {
     "duplicate": "the same as an earlier row",
     "near_duplicate": "almost the same as an earlier row",
     "contradiction": "another row answers the same question differently",
+    "too_many_same": "data.max_same rows with the same question, or the same answer, were kept before it",
+    **SCREEN_REASONS,
 }
 """Every drop reason with what it means, for messages, reports and docs."""
+
+
+def meaning(reason: str) -> str:
+    """What a drop reason means; those of the recipe's own rules are named after them."""
+    return REASONS[reason] if reason in REASONS else f"the rule '{reason[5:]}' of data.rules"
 
 
 # --- dropping ------------------------------------------------------------------------------------
@@ -262,6 +277,11 @@ def _drop_duplicates(section: DataSection, ledger: Ledger) -> list[tuple[int, in
     for at, (reason, first) in sorted(found.dropped.items()):
         ledger.drop(at, reason, after=f"kept instead: {ledger.rows[first].where}")
     return found.links
+
+
+def _drop_surplus(section: DataSection, ledger: Ledger) -> None:
+    for at in find_surplus(ledger.conversations, section.max_same):
+        ledger.drop(at, "too_many_same")
 
 
 def _treat_contradictions(section: DataSection, ledger: Ledger) -> None:
