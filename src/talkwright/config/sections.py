@@ -9,7 +9,9 @@ from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-PiiKind = Literal["email", "phone", "card", "iban", "ip", "secret", "login", "national_id", "name", "place"]
+PiiKind = Literal[
+    "email", "phone", "card", "iban", "ip", "secret", "login", "national_id", "name", "place"
+]
 PII_NAMES: tuple[PiiKind, ...] = ("name", "place")  # what only a model of language finds
 PII_KINDS: tuple[PiiKind, ...] = tuple(kind for kind in get_args(PiiKind) if kind not in PII_NAMES)
 
@@ -131,7 +133,9 @@ class RuleSection(Section):
             pattern = regex.compile(self.match)
         except regex.error as error:
             at = "" if error.pos is None else f" at position {error.pos}"
-            raise ValueError(f"match is no regular expression: {error.msg}{at} of `{self.match}`") from None
+            raise ValueError(
+                f"match is no regular expression: {error.msg}{at} of `{self.match}`"
+            ) from None
         if self.by and self.do != "replace":
             raise ValueError("by is for do: replace only; remove one")
         if pattern.search("") and self.do != "replace":
@@ -253,7 +257,9 @@ class DataSection(Section):
         if self.max_turns is not None and self.min_turns > self.max_turns:
             raise ValueError(f"min_turns ({self.min_turns}) is more than max_turns ({self.max_turns})")
         if self.max_answer is not None and self.min_answer > self.max_answer:
-            raise ValueError(f"min_answer ({self.min_answer}) is more than max_answer ({self.max_answer})")
+            raise ValueError(
+                f"min_answer ({self.min_answer}) is more than max_answer ({self.max_answer})"
+            )
         names = [rule.name for rule in self.rules]
         if len(set(names)) < len(names):
             raise ValueError("two rules have the same name")

@@ -89,7 +89,8 @@ def examine(section: DataSection) -> dict[str, Any]:
 def _findings(section: DataSection, ledger: Ledger) -> dict[str, Any]:
     conversations = list(ledger.conversations.values())
     masked = section.pii in ("mask", "drop")
-    return report(diagnose(conversations, ledger.rows, masked=masked), len(conversations))
+    found = diagnose(conversations, ledger.rows, section=section, masked=masked)
+    return report(found, len(conversations))
 
 
 def examine_dataset(folder: Path) -> dict[str, Any]:

@@ -44,7 +44,8 @@ def is_refusal(answer: str) -> bool:
 
 _FIELD = re.compile(r"\{\{[^{}\n]{1,60}\}\}|\$\{\w{1,40}\}")
 _BLANK = re.compile(
-    r"\[(?:your|insert|company|customer|name|date|order|product|recipient)\b[^\]\n]{0,40}\](?!\()", re.IGNORECASE
+    r"\[(?:your|insert|company|customer|name|date|order|product|recipient)\b[^\]\n]{0,40}\](?!\()",
+    re.IGNORECASE,
 )
 _CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]{1,400}`", re.DOTALL)
 _ABOUT_TEMPLATES = (
@@ -139,7 +140,9 @@ def _runs_in_circles(words: list[str], period: int) -> bool:
 
 def echoes(question: str, answer: str) -> bool:
     """Say whether an answer is its question once more."""
-    return len(answer) > 15 and abs(len(question) - len(answer)) < 8 and normal(question) == normal(answer)
+    return (
+        len(answer) > 15 and abs(len(question) - len(answer)) < 8 and normal(question) == normal(answer)
+    )
 
 
 # --- answers that stop, or say nothing -----------------------------------------------------------

@@ -9,7 +9,9 @@ _CODE = re.compile(r"(```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)|`[^`\n]{1,2000}`)", re.D
 _MATHS = re.compile(r"\$[^$\n]{1,400}\$|\\\(|\\\[|\\[a-zA-Z]{2,}")
 _ESCAPE = re.compile(r"(?<![\\\w/:])\\([_*#>~|+!\-])|(?<=\w)\\([_*])|(?<=^\d)\\(\.)|(?<=\n\d)\\(\.)")
 _EMPTY_LINE = re.compile(r"^[ \t]*(?:#{1,6}|[-*+]|\*\*[ \t]*\*\*|>)[ \t]*$\n?", re.MULTILINE)
-_RULES = re.compile(r"(?:^[ \t]*(?:-{3,}|\*{3,}|_{3,})[ \t]*\n+)+\Z|\A(?:[ \t]*(?:-{3,}|\*{3,})[ \t]*\n)+", re.M)
+_RULES = re.compile(
+    r"(?:^[ \t]*(?:-{3,}|\*{3,}|_{3,})[ \t]*\n+)+\Z|\A(?:[ \t]*(?:-{3,}|\*{3,})[ \t]*\n)+", re.M
+)
 _BLANK_LINES = re.compile(r"\n{4,}")
 _ANY_MARK = re.compile(r"[*#_>`\\|~]|^[ \t]*[-+] |^[ \t]*-{3,}|\n{4}|\[[^\]\n]*\]\(", re.MULTILINE)
 
@@ -54,7 +56,9 @@ _ITALIC = re.compile(r"(?<![\w*\\])\*(?=[^\s*])([^*\n]{1,400}?)(?<=[^\s*])\*(?![
 _BULLET = re.compile(r"^([ \t]*)[-*+][ \t]+", re.MULTILINE)
 _RULE = re.compile(r"^[ \t]*(?:-{3,}|\*{3,}|_{3,})[ \t]*$\n?", re.MULTILINE)
 _QUOTE = re.compile(r"^[ \t]{0,3}>[ \t]?", re.MULTILINE)
-_LINK = re.compile(r"!?\[([^\]\n]{0,400})\]\((https?://[^)\s]{1,1000}|mailto:[^)\s]{1,200})(?: \"[^\"\n]*\")?\)")
+_LINK = re.compile(
+    r"!?\[([^\]\n]{0,400})\]\((https?://[^)\s]{1,1000}|mailto:[^)\s]{1,200})(?: \"[^\"\n]*\")?\)"
+)
 
 
 def plain_markdown(text: str) -> str:

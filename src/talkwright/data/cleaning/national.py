@@ -143,9 +143,7 @@ def _is_bsn(number: str) -> bool:
 
 def _shape(pattern: str) -> re.Pattern[str]:
     # ASCII: the check rules are about these digits, and other scripts' digits would have no values here.
-    return re.compile(
-        rf"(?<![0-9A-Za-z_.-])(?<!\d ){pattern}(?![0-9A-Za-z_]|[-.]\w| \d)", re.ASCII
-    )
+    return re.compile(rf"(?<![0-9A-Za-z_.-])(?<!\d ){pattern}(?![0-9A-Za-z_]|[-.]\w| \d)", re.ASCII)
 
 
 def _named(*names: str) -> re.Pattern[str]:

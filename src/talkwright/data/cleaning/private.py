@@ -21,8 +21,13 @@ _WINDOW = 40  # characters before a number in which a word may say what it is
 # Most of a text is plain words, so each search begins at what is cheap to find: a digit, a sign, a word.
 
 _DIGIT = re.compile(r"\d")
-_NUMBER_RUN = re.compile(r"\d(?:\W{0,3}\d){5,}")  # whatever separators a number of any kind is written with
-_BEFORE, _BEHIND = 4, 8  # characters around a run that still belong to its number: "+ (", "AB 12", a last letter
+_NUMBER_RUN = re.compile(
+    r"\d(?:\W{0,3}\d){5,}"
+)  # whatever separators a number of any kind is written with
+_BEFORE, _BEHIND = (
+    4,
+    8,
+)  # characters around a run that still belong to its number: "+ (", "AB 12", a last letter
 
 
 @dataclass(frozen=True, slots=True)
@@ -376,7 +381,9 @@ _FINDERS: dict[str, Callable[[_Text], Iterator[Span]]] = {
     "email": _emails,
     "iban": _ibans,
     "card": _cards,
-    "national_id": lambda look: find_national(look.text, look.low, look.runs) if look.digits else iter(()),
+    "national_id": lambda look: (
+        find_national(look.text, look.low, look.runs) if look.digits else iter(())
+    ),
     "ip": _ips,
     "phone": _phones,
 }

@@ -247,9 +247,7 @@ def _from_file(path: str) -> tuple[str, ...]:
     return tuple(read_words(path))
 
 
-def _by_words(
-    messages: tuple[Message, ...], section: DataSection, marks: dict[str, None]
-) -> str | None:
+def _by_words(messages: tuple[Message, ...], section: DataSection, marks: dict[str, None]) -> str | None:
     """An answer decides; a coarse question that is answered well is worth learning, and only marked."""
     if section.toxicity == "keep":
         return None
