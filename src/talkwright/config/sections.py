@@ -100,14 +100,14 @@ class SourceSection(Section):
     """Read at most this many rows of this source; the rest is not read at all."""
 
     licence: str | None = None
-    """Licence of this source, such as `cc-by-4.0` or `own`. For the doctor, who asks where it is missing."""
+    """Licence of this source, such as `cc-by-4.0` or `own`. The doctor asks where it is missing."""
 
     origin: str | None = None
     """Where this source is from: an address, a system, a person. For the doctor, too."""
 
 
 class RuleSection(Section):
-    """One regular expression over the text of the turns. Time-limited: see `rule_timeout` in docs/1-data.md."""
+    """One regular expression over the text of the turns, limited in time (docs/1-data.md)."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$")
     """Names the drop reason, the repair or the mark: `rule_NAME`."""
@@ -160,7 +160,7 @@ class DataSection(Section):
     """Turn HTML tags and entities into plain text."""
 
     boilerplate: Literal["strip", "keep"] = "strip"
-    """The Alpaca preamble around an instruction ("Below is an instruction that describes a task ...")."""
+    """Alpaca's preamble around an instruction ("Below is an instruction that describes a task ...")."""
 
     markdown: Literal["keep", "tidy", "plain"] = "keep"
     """Tidy: mend needless backslashes, bold never closed, empty headings and list items. Plain: turn the
@@ -176,7 +176,7 @@ class DataSection(Section):
     """Answers that refuse as language models do, or say "as an AI language model"."""
 
     repetition: Literal["keep", "mark", "drop"] = "mark"
-    """Answers that say a thing over and over, repeat the question, or are given twice in a conversation."""
+    """Answers that say a thing over and over, repeat the question, or are given twice in one talk."""
 
     cut_off: Literal["keep", "mark", "drop"] = "keep"
     """Last answers that stop in the middle of a sentence."""
@@ -185,11 +185,12 @@ class DataSection(Section):
     """First answers that are a general phrase without a word of their question."""
 
     toxicity: Literal["keep", "mark", "drop"] = "keep"
-    """Answers with coarse or hateful words of a short list, or of `blocked_words`. Questions are marked."""
+    """Answers with coarse or hateful words of a short list, or of `blocked_words`. Questions with such
+    words are only marked."""
 
     blocked_words: str | list[str] = []
-    """Further words and phrases for `toxicity`, in any case; `word*` stands for all that begins so. A list,
-    or a text file with one a line, relative to the recipe."""
+    """Further words and phrases for `toxicity`, in any case; `word*` stands for all that begins so. A
+    list, or a text file with one a line, relative to the recipe."""
 
     languages: list[str] | None = Field(None, min_length=1)
     """Drop conversations with an answer that is certainly in another language than these, given as ISO

@@ -27,7 +27,15 @@ from talkwright.data.similarity.duplicates import find_duplicates
 from talkwright.data.similarity.split import SPLITS, measure_leakage, split_rows
 from talkwright.errors import ArtefactError, DataError
 from talkwright.progress import track
-from talkwright.runs import artefact, file_digest, manifest, read_jsonl, write_json, write_jsonl
+from talkwright.runs import (
+    artefact,
+    file_digest,
+    manifest,
+    read_json,
+    read_jsonl,
+    write_json,
+    write_jsonl,
+)
 from talkwright.types import Conversation, Counts, conversation_from_json, to_json
 
 
@@ -71,6 +79,7 @@ def prepare(section: DataSection, *, seed: int, out: Path, key: str = "") -> Cou
         report = {**to_json(total), "sources": sources, "leakage": {**leakage, "notes": notes}}
         write_json(folder / "counts.json", report)
         write_json(folder / "doctor.json", findings)
+        write_json(folder / "settings.json", section.model_dump(mode="json"))
     return total
 
 
@@ -83,6 +92,9 @@ def examine(section: DataSection) -> dict[str, Any]:
     _read_sources(section, ledger)
     _require_rows(ledger, ", ".join(source.path for source in section.sources))
     _drop_duplicates(section, ledger)
+    if section.contradictions == "drop":
+        _treat_contradictions(section, ledger)
+    _drop_surplus(section, ledger)
     return _findings(section, ledger)
 
 
@@ -96,7 +108,9 @@ def _findings(section: DataSection, ledger: Ledger) -> dict[str, Any]:
 def examine_dataset(folder: Path) -> dict[str, Any]:
     """Say what is wrong with a prepared data set. Raises ArtefactError as `read_dataset` does."""
     conversations = [c for rows in read_dataset(folder).values() for c in rows]
-    return report(diagnose(conversations), len(conversations))
+    saved = Path(folder) / "settings.json"
+    section = DataSection.model_validate(read_json(saved)) if saved.is_file() else None
+    return report(diagnose(conversations, section=section), len(conversations))
 
 
 def read_dataset(folder: Path) -> dict[str, list[Conversation]]:
@@ -259,7 +273,7 @@ REASONS = {
     "duplicate": "the same as an earlier row",
     "near_duplicate": "almost the same as an earlier row",
     "contradiction": "another row answers the same question differently",
-    "too_many_same": "data.max_same rows with the same question, or the same answer, were kept before it",
+    "too_many_same": "data.max_same rows with the same question or answer were kept before it",
     **SCREEN_REASONS,
 }
 """Every drop reason with what it means, for messages, reports and docs."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from itertools import pairwise
 
 from talkwright.data.similarity.similar import normal
 
@@ -16,26 +17,28 @@ _REFUSAL_HINTS = (
     "ai ", "ai,", "language model", "cannot", "can't", "can not", "unable", "not able", "won't",
     "cutoff", "cut-off", "do not have", "don't have",
 )  # fmt: skip
+_CANNOT = r"\b(?:can't|cannot|can not|won't|unable to|not able to)"
 _REFUSAL = re.compile(
-    r"\bas an? (?:ai|artificial intelligence)(?: (?:language )?(?:model|assistant|chatbot|system))?(?:,| i\b)"
+    r"\bas an? (?:ai|artificial intelligence)(?: (?:language )?(?:model|assistant|chatbot|system))?"
+    r"(?:,| i\b)"
     r"|\bas a (?:large )?language model\b|\bai language model\b"
     r"|\bi(?:'m| am) (?:just |only |merely )(?:an? )?(?:ai|language model|computer program)\b"
-    r"|\b(?:can't|cannot|can not|won't|unable to|not able to) (?:assist|help|comply|engage|continue)(?: you)?"
-    r"(?: with| in| to)? ?(?:that|this|your)?(?: kind of| type of)?(?: request| matter| topic| question)?[.,!;]"
-    r"|\b(?:can't|cannot|can not|won't|unable to|not able to) (?:fulfil+|comply with|answer|process|complete)"
-    r" (?:that|this|your|such)(?: kind of| type of| an?)? ?requests?\b"
-    r"|\b(?:can't|cannot|can not|won't|unable to|not able to) (?:provide|give|offer|generate|create|write|share)"
-    r" (?:you )?(?:with )?(?:any )?(?:information (?:on|about) (?:illegal|harmful|how to)|such content|"
+    rf"|{_CANNOT} (?:assist|help|comply|engage|continue)(?: you)?(?: with| in| to)? ?(?:that|this|your)?"
+    r"(?: kind of| type of)?(?: request| matter| topic| question)?[.,!;]"
+    rf"|{_CANNOT} (?:fulfil+|comply with|answer|process|complete) (?:that|this|your|such)"
+    r"(?: kind of| type of| an?)? ?requests?\b"
+    rf"|{_CANNOT} (?:provide|give|offer|generate|create|write|share) (?:you )?(?:with )?(?:any )?"
+    r"(?:information (?:on|about) (?:illegal|harmful|how to)|such content|"
     r"(?:medical|legal|financial) advice|explicit|harmful|illegal|offensive)"
-    r"|\bi (?:do not|don't) have (?:the ability to|(?:access to )?real[- ]time|personal (?:opinions?|feelings?|"
-    r"experiences?|beliefs?|preferences?)|feelings or|emotions|a physical)\b"
+    r"|\bi (?:do not|don't) have (?:the ability to|(?:access to )?real[- ]time|personal (?:opinions?|"
+    r"feelings?|experiences?|beliefs?|preferences?)|feelings or|emotions|a physical)\b"
     r"|\bmy (?:knowledge|training)(?: data)? cut-?off\b|\bmy last (?:knowledge|training) update\b"
 )
 
 
 def is_refusal(answer: str) -> bool:
-    """Say whether an answer, in its first 400 characters, declines as a language model does, or speaks of
-    being one. That a shop cannot do something ("I can't refund after 30 days") is an answer, no refusal."""
+    """Say whether an answer, in its first 400 characters, declines as a language model does, or speaks
+    of being one. That a shop cannot do something ("I can't refund after 30 days") is no refusal."""
     head = answer[:400].lower().replace("\u2019", "'")
     return any(hint in head for hint in _REFUSAL_HINTS) and bool(_REFUSAL.search(head))
 
@@ -44,14 +47,16 @@ def is_refusal(answer: str) -> bool:
 
 _FIELD = re.compile(r"\{\{[^{}\n]{1,60}\}\}|\$\{\w{1,40}\}")
 _BLANK = re.compile(
-    r"\[(?:your|insert|company|customer|name|date|order|product|recipient)\b[^\]\n]{0,40}\](?!\()",
+    r"\[(?:your|insert|company|customer|name|date|order|product|recipient)\b[^\]\n]{0,40}\]"
+    r"(?!\()",
     re.IGNORECASE,
 )
 _CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]{1,400}`", re.DOTALL)
 _ABOUT_TEMPLATES = (
-    "jinja", "handlebars", "mustache", "liquid ", "helm ", "ansible", "vue.js", "vuejs", "angular", "django", "twig",
-    "template", "templating", "placeholder", "variable", "syntax", "bash", "shell script", "javascript", "typescript",
-    "kotlin", "groovy", "curly", "interpolat", "mail merge", "github action",
+    "jinja", "handlebars", "mustache", "liquid ", "helm ", "ansible", "vue.js", "vuejs", "angular",
+    "django", "twig", "template", "templating", "placeholder", "variable", "syntax", "bash",
+    "shell script", "javascript", "typescript", "kotlin", "groovy", "curly", "interpolat", "mail merge",
+    "github action",
 )  # fmt: skip
 _ASKS_FOR_A_FORM = re.compile(
     r"\b(?:write|draft|compose|generate|create|rewrite|edit|template|letter|e-?mail|invoice|contract|cv|resume"
@@ -121,7 +126,7 @@ def _same_phrase(text: str) -> bool:
 def _periods(words: list[str]) -> set[int]:
     """After how many words the text may begin again; all of them where it is too short to tell."""
     if len(words) <= 3 * _LONG_CIRCLE:
-        doubles = len(words) - 1 - len(set(zip(words, words[1:], strict=False)))
+        doubles = len(words) - 1 - len(set(pairwise(words)))
         return set(_PERIODS) if doubles >= max(4, len(words) // 3) - 1 else set()
     # A circle of so many words covers one of these places.
     places = range(_LONG_CIRCLE, len(words), _LONG_CIRCLE)
@@ -132,7 +137,7 @@ def _runs_in_circles(words: list[str], period: int) -> bool:
     run = 0
     for word, earlier in zip(words[period:], words, strict=False):
         run = run + 1 if word == earlier and any(map(str.isalpha, word)) else 0
-        # "la la la la la" in a song is none; what has begun to turn fills much of the text, or goes on and on.
+        # "la la la la la" in a song is none; a text that turns in circles does so for long.
         if run >= 4 * period and (run >= _LONG_CIRCLE or run * 3 >= len(words)):
             return True
     return False
@@ -163,7 +168,9 @@ def stops_open(answer: str) -> bool:
 
 def stops_short(answer: str) -> bool:
     """Say whether an answer ends with a word or a comma after which something must come."""
-    return len(answer) >= 20 and bool(_LAST_WORD.search(answer[-_TAIL:].rstrip()))
+    tail = answer[-_TAIL:].rstrip()
+    goes_on = tail[-1:].isalpha() or tail[-1:] in (",", "-")
+    return goes_on and len(answer) >= 20 and bool(_LAST_WORD.search(tail))
 
 
 def is_cut_off(answer: str) -> bool:

@@ -108,8 +108,8 @@ def fix_unicode(text: str) -> str:
 
 
 _LINE_END = re.compile("\r\n?|[\u2028\u2029]")
-# Mojibake of UTF-8 is at least two characters beyond ASCII in a row, for all its bytes are. So single ones
-# among plain text are as they should be, except for those letters that may stand before a lost blank.
+# Mojibake of UTF-8 is at least two characters beyond ASCII in a row, for all its bytes are. So single
+# ones among plain text are right as they are, except for letters that may stand before a lost blank.
 _SINGLE = (
     "\u2018\u2019\u201c\u201d\u2013\u2014\u2026\u2022\u20ac\u00a3\u00b0\u00b7\u00ab\u00bb\u00bf\u00a1\u00a9\u00ae\u2122"
     "\u00e0\u00e1\u00e4\u00e7\u00e8\u00e9\u00ea\u00eb\u00ed\u00ee\u00ef\u00f1\u00f3\u00f4\u00f6\u00f9\u00fa\u00fb\u00fc\u00df"

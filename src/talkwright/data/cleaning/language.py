@@ -103,8 +103,10 @@ def _by_script(text: str, scripts: tuple[tuple[str, re.Pattern[str], float], ...
 
 def _by_words(text: str) -> str | None:
     hits: Counter[str] = Counter()
-    for languages in filter(None, map(_LANGUAGES_OF.get, _WORD.findall(text.lower()))):
-        hits.update(languages)
+    met = Counter(filter(None, map(_LANGUAGES_OF.get, _WORD.findall(text.lower()))))
+    for languages, count in met.items():
+        for language in languages:
+            hits[language] += count
     ranked = hits.most_common(2)
     if not ranked or ranked[0][1] < 4:
         return None

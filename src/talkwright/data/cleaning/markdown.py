@@ -17,8 +17,8 @@ _ANY_MARK = re.compile(r"[*#_>`\\|~]|^[ \t]*[-+] |^[ \t]*-{3,}|\n{4}|\[[^\]\n]*\
 
 
 def tidy_markdown(text: str) -> str:
-    """Mend debris: needless backslashes, bold never closed, empty headings, items and quotes, and rules
-    at either end. Where formulas stand, backslashes are left alone, for there they mean something."""
+    """Mend debris: needless backslashes, bold never closed, empty headings, items and quotes. Where
+    formulas stand, backslashes are left alone, for there they mean something."""
     if not _ANY_MARK.search(text):
         return text
     return _outside_code(text, _tidy)
@@ -33,7 +33,7 @@ def _tidy(text: str) -> str:
 
 
 def _close_bold(paragraph: str) -> str:
-    """An odd number of ** in a paragraph: the last one opens or closes nothing. Powers (2**3) are not bold."""
+    """An odd number of ** in a paragraph: the last one opens or closes nothing. 2**3 is not bold."""
     marks = [at for at in _starts(paragraph, "**") if not _between_digits(paragraph, at)]
     if len(marks) % 2 == 0 or "***" in paragraph:
         return paragraph

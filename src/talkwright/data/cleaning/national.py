@@ -187,7 +187,8 @@ _RULES: tuple[_Rule, ...] = (
     _Rule(11, "", _shape(r"\d{11}"), _is_pesel),
     _Rule(12, "", _shape(r"[2-9]\d{3} ?\d{4} ?\d{4}"), _is_aadhaar, ("aadha", "uid"),
           _named("aadha+r", r"\buid")),
-    _Rule(9, "", _shape(r"\d{9}"), _is_bsn, ("bsn", "burgerservice"), _named(r"\bbsn\b", "burgerservice")),
+    _Rule(9, "", _shape(r"\d{9}"), _is_bsn, ("bsn", "burgerservice"),
+          _named(r"\bbsn\b", "burgerservice")),
     _Rule(9, "", _shape(r"[1-9]\d\d[ -]?\d{3}[ -]?\d{3}"), luhn, ("sin", "social insurance"),
           _named(r"\bsin\b", "social insurance")),
 )  # fmt: skip

@@ -24,8 +24,8 @@ _MODELS = ("en_core_web_lg", "en_core_web_md", "en_core_web_sm", "en_core_web_tr
 def find_by_presidio(text: str, analyzer: Any = None) -> Iterator[tuple[int, int, str]]:
     """Yield (start, end, kind) of what Presidio's analyzer finds, the most certain first.
 
-    `analyzer` is anything with Presidio's `analyze(text=..., language=...)`; without one, it is made with
-    the spaCy model that is installed. Raises DataError where Presidio or every model is missing.
+    `analyzer` is anything with Presidio's `analyze(text=..., language=...)`; without one, it is made
+    with the spaCy model that is installed. Raises DataError where Presidio or every model is missing.
     """
     found = (analyzer or _analyzer()).analyze(text=text, language="en")
     for entity in sorted(found, key=lambda entity: (-entity.score, entity.start)):
@@ -60,8 +60,8 @@ def _analyzer() -> Any:
     model = next((name for name in _MODELS if spacy.util.is_package(name)), None)
     if model is None:
         raise DataError(
-            "data.pii_engine is presidio, but no English spaCy model is installed, and none is downloaded "
-            f"unasked. One of these will do: {', '.join(_MODELS)}."
+            "data.pii_engine is presidio, but no English spaCy model is installed, and none is "
+            f"downloaded unasked. One of these will do: {', '.join(_MODELS)}."
         )
     models = [{"lang_code": "en", "model_name": model}]
     engine = NlpEngineProvider(nlp_configuration={"nlp_engine_name": "spacy", "models": models})

@@ -32,7 +32,7 @@ _BEFORE, _BEHIND = (
 
 @dataclass(frozen=True, slots=True)
 class _Text:
-    """A text with what is known of it beforehand. `runs` are (start, end, digits) of its longer numbers."""
+    """A text with what is known of it beforehand. `runs` are (start, end, digits) of longer numbers."""
 
     text: str
     low: str
@@ -373,6 +373,12 @@ def _is_phone(run: str, before: str) -> bool:
 
 
 # --- all of them ---------------------------------------------------------------------------------
+
+
+def _national_ids(look: _Text) -> Iterator[Span]:
+    if look.digits:
+        yield from find_national(look.text, look.low, look.runs)
+
 
 # In order of certainty: what an earlier kind has claimed, a later one does not get.
 _FINDERS: dict[str, Callable[[_Text], Iterator[Span]]] = {

@@ -8,7 +8,7 @@ time of a whole data set is bounded.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -63,7 +63,7 @@ def _apply(rule: RuleSection, pattern: Any, at: int, done: Ruled) -> None:
         changed = pattern.sub(rule.by, text, timeout=PATIENCE)
         if changed != text:
             done.repairs[f"rule_{rule.name}"] = None
-            replaced = _with_content(done.messages[at], changed)
+            replaced = replace(done.messages[at], content=changed)
             done.messages = (*done.messages[:at], replaced, *done.messages[at + 1 :])
     elif pattern.search(text, timeout=PATIENCE):
         if rule.do == "drop":
@@ -72,20 +72,14 @@ def _apply(rule: RuleSection, pattern: Any, at: int, done: Ruled) -> None:
             done.marks[f"rule_{rule.name}"] = None
 
 
-def _with_content(message: Message, content: str) -> Message:
-    from dataclasses import replace
-
-    return replace(message, content=content)
-
-
 def _count_timeout(rule: RuleSection) -> None:
     _timeouts[rule.match] += 1
     if _timeouts[rule.match] >= TOO_SLOW:
         _timeouts[rule.match] = 0
         raise DataError(
-            f"data.rules: '{rule.name}' took longer than {PATIENCE:g} s on {TOO_SLOW} turns, so it cannot be "
-            f"used on this data: {rule.match}. A repetition inside a repetition, such as (a+)+, is the usual "
-            "cause; write it as one."
+            f"data.rules: '{rule.name}' took longer than {PATIENCE:g} s on {TOO_SLOW} turns, so it "
+            f"cannot be used on this data: {rule.match}. The usual cause is a repetition inside a "
+            "repetition, such as (a+)+; write it as one."
         )
 
 

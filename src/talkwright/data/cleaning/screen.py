@@ -40,7 +40,7 @@ SCREEN_REASONS = {
     "language": "an answer is in a language that data.languages does not name",
     "rule_timeout": "a rule of data.rules took too long on it",
 }
-"""Every drop reason of this module with what it means; a rule named x of data.rules drops as `rule_x`."""
+"""Every drop reason of this module with what it means; a rule of the recipe drops as `rule_NAME`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,26 +91,25 @@ def _stripped(message: Message) -> Message:
 
 # --- changes -------------------------------------------------------------------------------------
 
-# The three preambles of the Alpaca data and its many descendants, whatever stands between their lines.
-_ALPACA = re.compile(
-    r"\s*Below is an instruction that describes a task(?P<input>,? paired with an input that provides further "
-    r"context)?\. Write a response that appropriately completes the request\.\s*"
-    r"(?:### ?Instruction:\s*(?P<instruction>.*?)\s*)?(?:### ?Input:\s*(?P<context>.*?)\s*)?"
-    r"(?:### ?Response:\s*(?:Let's think step by step\.\s*)?)?\Z",
-    re.DOTALL,
-)
+# The preambles of the Alpaca data and its many descendants.
 _PREAMBLE = "Below is an instruction that describes a task"
+_ALPACA = re.compile(
+    rf"\s*{_PREAMBLE}(?:,? paired with an input that provides further context)?\. "
+    r"Write a response that appropriately completes the request\.\s*(?:### ?Instruction:\s*)?"
+)
+_INPUT = re.compile(r"\n\s*### ?Input:\s*")
+_RESPONSE = re.compile(r"(?:\A|\n)### ?Response:\s*(?:Let's think step by step\.)?\s*\Z")
 
 
 def strip_preamble(text: str) -> str:
-    """Take the Alpaca preamble and its headings from around an instruction; anything else is left alone."""
-    found = _ALPACA.match(text) if _PREAMBLE in text[:80] else None
-    if found is None:
+    """Take the Alpaca preamble and its headings from around an instruction; leave all else alone."""
+    head = _ALPACA.match(text) if _PREAMBLE in text[:80] else None
+    if head is None:
         return text
-    if found["instruction"] is None:  # the preamble alone before plain words
-        rest = re.split(r"completes the request\.\s*", text, maxsplit=1)[1]
-        return rest or text
-    return "\n\n".join(part for part in (found["instruction"], found["context"]) if part) or text
+    rest = text[head.end() :]
+    end = _RESPONSE.search(rest, max(0, len(rest) - 80))
+    parts = _INPUT.split(rest[: end.start()] if end else rest, maxsplit=1)
+    return "\n\n".join(part.strip() for part in parts if part.strip())
 
 
 def _change(
@@ -118,9 +117,7 @@ def _change(
 ) -> tuple[Message, ...]:
     steps: list[tuple[str, tuple[str, ...], Callable[[str], str]]] = []
     if section.boilerplate == "strip":
-        steps.append(("stripped_boilerplate", ("user",), strip_preamble))
-        if messages[0].role == "system" and messages[0].content.startswith(_PREAMBLE):
-            steps.append(("stripped_boilerplate", ("system",), _without_preamble))
+        steps.append(("stripped_boilerplate", ("user", "system"), strip_preamble))
     if section.system_prompts == "strip" and messages[0].role == "system":
         repairs["stripped_system"] = None
         messages = tuple(message for message in messages if message.role != "system")
@@ -139,10 +136,6 @@ def _change(
             repairs[name] = None
             messages = changed
     return messages
-
-
-def _without_preamble(text: str) -> str:
-    return "" if _ALPACA.fullmatch(text) else text
 
 
 # --- judgements ----------------------------------------------------------------------------------

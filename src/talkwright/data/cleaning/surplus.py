@@ -10,10 +10,10 @@ from talkwright.data.similarity.similar import normal
 from talkwright.types import Conversation
 
 
-def topic(question: str) -> tuple[str, ...]:
-    """The words of a question that say what it is about, each once, sorted, without numbers: equal for
-    "cancel order 12" and "Please cancel my order 34". Empty where it has no such words."""
-    return tuple(sorted({word for word in matter(question[:600]) if not any(map(str.isdigit, word))}))
+def topic(asked: tuple[str, ...]) -> tuple[str, ...]:
+    """Of the words of matter of a question: each once, sorted, without numbers. Equal for "cancel order
+    12" and "Please cancel my order 34"; empty where there is no such word."""
+    return tuple(sorted({word for word in asked if not any(map(str.isdigit, word))}))
 
 
 def first_exchange(conversation: Conversation) -> tuple[str, str]:
@@ -28,11 +28,11 @@ def first_exchange(conversation: Conversation) -> tuple[str, str]:
 def keys_of(conversation: Conversation) -> tuple[str, str]:
     """What counts as the same: (question, answer), either empty where there is nothing to compare."""
     question, answer = first_exchange(conversation)
-    return " ".join(topic(question)), normal(answer)
+    return " ".join(topic(matter(question))), normal(answer)
 
 
 def find_surplus(conversations: Mapping[int, Conversation], limit: int | None) -> list[int]:
-    """Rows to drop, that at most `limit` share a question or an answer; the first stay. None: no limit."""
+    """Rows to drop, that at most `limit` share a question or an answer; the first stay."""
     if limit is None:
         return []
     asked: Counter[str] = Counter()

@@ -1,7 +1,7 @@
 """Coarse and hateful words: a short list of what is never anything else, and the recipe's own words.
 
 No judgement of meaning: threats and insults in plain words are not found, and a text that only quotes
-such a word is. Words that have a harmless sense too (a cock, a bitch, a chink in the armour) are not listed.
+such a word is. Words that have a harmless sense too (a cock, a bitch, a chink) are not listed.
 """
 
 from __future__ import annotations

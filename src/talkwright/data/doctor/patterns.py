@@ -7,7 +7,6 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
-from os.path import commonprefix
 from statistics import median
 
 from talkwright.config import DataSection
@@ -25,7 +24,7 @@ _FEW = 19  # rows of one question or answer that are never too many
 
 
 def contradictions(rows: Rows, pairs: Collection[tuple[int, int]] | None = None) -> Symptom | None:
-    """Near-identical questions, answers that cannot both be right; `pairs` where they are known already."""
+    """Near-identical questions, answers that cannot both be right; `pairs` where they are known."""
     if pairs is None:
         pairs = contradictory_pairs({at: talk.row for at, talk in enumerate(rows)})
     found = []
@@ -169,7 +168,7 @@ def clusters(rows: Rows) -> Symptom | None:
     """Matters that come up far oftener than others: questions with the same words of matter."""
     groups: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for at, talk in enumerate(rows):
-        groups[topic(talk.question)].append(at)
+        groups[topic(talk.matter)].append(at)
     groups.pop((), None)
     if len(groups) < 2:
         return None
@@ -182,7 +181,7 @@ def clusters(rows: Rows) -> Symptom | None:
         rows,
         [(at, f"{len(group)} rows: {rows[at].question}") for _, group in large for at in group],
         warning=2.0,
-        what=f"rows are about {len(large)} of {len(groups)} matters ({listed}), while {once} come up once",
+        what=f"rows are about {len(large)} of {len(groups)} matters ({listed}); {once} come up once",
         why="What comes up often is learnt well, and what comes up once hardly at all.",
         fix=f"data.max_same: {limit}  # or more rows for the rare ones",
     )
@@ -227,7 +226,9 @@ def boilerplate(rows: Rows) -> Symptom | None:
     found = [(at, talk.question) for at, talk in enumerate(rows) if talk.question.startswith(opening)]
     if len({question for _, question in found}) < 10:
         return None  # one question, not one opening
-    whole = commonprefix([question for _, question in found])
+    low, high = min(question for _, question in found), max(question for _, question in found)
+    same = next((n for n, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), len(low))
+    whole = low[:same]  # what the first and the last in order have in common, all have
     # To the end of a line or sentence, else of a word: what varies after it belongs to the question.
     end = max(whole.rfind("\n"), whole.rfind(". "), whole.rfind(": "))
     whole = whole[: end + 1] if end >= 20 else whole.rpartition(" ")[0] or whole
@@ -244,8 +245,13 @@ def boilerplate(rows: Rows) -> Symptom | None:
 
 def languages(rows: Rows) -> Symptom | None:
     """Conversations with an answer in another language than most."""
-    spoken = [[language_of(answer) for answer in talk.answers[:_ANSWERS]] for talk in rows]
-    sums = Counter(name for names in spoken for name in dict.fromkeys(names) if name)
+    spoken = [[language_of(answer[:_HEAD]) for answer in talk.answers[:_ANSWERS]] for talk in rows]
+    # Short answers may tell together with their questions what most of the data is in.
+    whole = (
+        set(names) - {None} or {language_of(f"{talk.question[:_HEAD]} {talk.answer[:_HEAD]}")}
+        for talk, names in zip(rows, spoken, strict=True)
+    )
+    sums = Counter(name for names in whole for name in names if name)
     if len(sums) < 2:
         return None
     main = sums.most_common(1)[0][0]
@@ -267,7 +273,7 @@ def languages(rows: Rows) -> Symptom | None:
     )
 
 
-_ANSWERS = 20  # of a conversation whose language is looked at
+_ANSWERS, _HEAD = 20, 300  # answers of a conversation, and characters of each, that are looked at
 
 
 def too_little(rows: Rows) -> Symptom | None:

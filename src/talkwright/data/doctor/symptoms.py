@@ -79,8 +79,8 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Symptom:
-    """One finding. `share` is `count` over all conversations; `fix` is a line of the recipe that makes the
-    finding go away, with a remark after `#`, or advice where no line can."""
+    """One finding. `share` is `count` over all conversations; `fix` is a line of the recipe that makes
+    the finding go away, with a remark after `#`, or advice where no line can."""
 
     code: str
     severity: Severity
