@@ -77,9 +77,9 @@ def prepare(section: DataSection, *, seed: int, out: Path, key: str = "") -> Cou
         write_jsonl(folder / "ledger.jsonl", map(to_json, ledger.rows))
         sources = _per_source(section, ledger, formats)
         report = {**to_json(total), "sources": sources, "leakage": {**leakage, "notes": notes}}
+        report["settings"] = section.model_dump(mode="json")  # what the doctor needs to know later
         write_json(folder / "counts.json", report)
         write_json(folder / "doctor.json", findings)
-        write_json(folder / "settings.json", section.model_dump(mode="json"))
     return total
 
 
@@ -108,8 +108,8 @@ def _findings(section: DataSection, ledger: Ledger) -> dict[str, Any]:
 def examine_dataset(folder: Path) -> dict[str, Any]:
     """Say what is wrong with a prepared data set. Raises ArtefactError as `read_dataset` does."""
     conversations = [c for rows in read_dataset(folder).values() for c in rows]
-    saved = Path(folder) / "settings.json"
-    section = DataSection.model_validate(read_json(saved)) if saved.is_file() else None
+    saved = read_json(Path(folder) / "counts.json").get("settings")
+    section = DataSection.model_validate(saved) if saved else None
     return report(diagnose(conversations, section=section), len(conversations))
 
 
