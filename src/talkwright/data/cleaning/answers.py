@@ -87,7 +87,7 @@ def placeholder_in(answer: str, question: str = "") -> int | None:
 _SENTENCE = re.compile(r"[.!?\u3002\uff01\uff1f\n]+")
 _LEAST_SENTENCE = 20  # characters
 _LIKE_CODE = re.compile(r"[;{}()<>=|\\]|^\s{4}|^\t")
-_PERIODS = range(1, 9)  # words of a phrase that is said over and over
+_PERIODS = range(1, 13)  # words of a phrase that is said over and over
 _LONG_CIRCLE = 16  # words
 _WIDE_LOOP = re.compile(r"([\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{2,12}?)\1{5,}")
 _WIDE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{12}")
@@ -113,7 +113,7 @@ def _same_sentence(text: str) -> bool:
     if any(a == b == c for a, b, c in zip(said, said[1:], said[2:], strict=False)):
         return True
     often = Counter(said).most_common(1)
-    return bool(often) and often[0][1] >= 3 and often[0][1] * 2 >= len(said)
+    return bool(often) and often[0][1] >= 3 and often[0][1] * 2 > len(said)
 
 
 def _same_phrase(text: str) -> bool:
@@ -136,11 +136,15 @@ def _periods(words: list[str]) -> set[int]:
 def _runs_in_circles(words: list[str], period: int) -> bool:
     run = 0
     for word, earlier in zip(words[period:], words, strict=False):
-        run = run + 1 if word == earlier and any(map(str.isalpha, word)) else 0
+        run = run + 1 if word == earlier and _is_prose(word) else 0
         # "la la la la la" in a song is none; a text that turns in circles does so for long.
         if run >= 4 * period and (run >= _LONG_CIRCLE or run * 3 >= len(words)):
             return True
     return False
+
+
+def _is_prose(word: str) -> bool:
+    return any(map(str.isalpha, word)) and not _LIKE_CODE.search(word)
 
 
 def echoes(question: str, answer: str) -> bool:
@@ -154,7 +158,7 @@ def echoes(question: str, answer: str) -> bool:
 
 _ENDS_WELL = re.compile(r"[.!?…:;)\]}\"'»”’*`>|。！？）」_~\U0001F300-\U0001FAFF\u2600-\u27BF-]\Z")
 _LAST_WORD = re.compile(
-    r"(?:\b(?:the|a|an|of|to|and|or|in|for|with|is|are|your|that|on|at|by|from|as)|,|\w-)\Z",
+    r"(?:(?<![\w/.-])(?:the|a|an|of|to|and|or|in|for|with|is|are|your|that|on|at|by|from|as)|,|\w-)\Z",
     re.IGNORECASE,
 )
 _TAIL = 40  # characters

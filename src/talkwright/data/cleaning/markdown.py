@@ -6,19 +6,19 @@ import re
 from collections.abc import Callable
 
 _CODE = re.compile(r"(```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)|`[^`\n]{1,2000}`)", re.DOTALL)
-_MATHS = re.compile(r"\$[^$\n]{1,400}\$|\\\(|\\\[|\\[a-zA-Z]{2,}")
+_MATHS = re.compile(r"\b[A-Za-z]:\\|\$[^$\n]{1,400}\$|\\\(|\\\[|\\[a-zA-Z]{2,}")
 _ESCAPE = re.compile(r"(?<![\\\w/:])\\([_*#>~|+!\-])|(?<=\w)\\([_*])|(?<=^\d)\\(\.)|(?<=\n\d)\\(\.)")
 _EMPTY_LINE = re.compile(r"^[ \t]*(?:#{1,6}|[-*+]|\*\*[ \t]*\*\*|>)[ \t]*$\n?", re.MULTILINE)
 _RULES = re.compile(
     r"(?:^[ \t]*(?:-{3,}|\*{3,}|_{3,})[ \t]*\n+)+\Z|\A(?:[ \t]*(?:-{3,}|\*{3,})[ \t]*\n)+", re.M
 )
 _BLANK_LINES = re.compile(r"\n{4,}")
-_ANY_MARK = re.compile(r"[*#_>`\\|~]|^[ \t]*[-+] |^[ \t]*-{3,}|\n{4}|\[[^\]\n]*\]\(", re.MULTILINE)
+_ANY_MARK = re.compile(r"[*#_>`\\|~]|^[ \t]*[-+] |^[ \t]*-{3,}|\n{4}|\[[^\]\n]{0,400}\]\(", re.MULTILINE)
 
 
 def tidy_markdown(text: str) -> str:
     """Mend debris: needless backslashes, bold never closed, empty headings, items and quotes. Where
-    formulas stand, backslashes are left alone, for there they mean something."""
+    formulas or paths stand, backslashes are left alone, for there they mean something."""
     if not _ANY_MARK.search(text):
         return text
     return _outside_code(text, _tidy)
@@ -51,7 +51,9 @@ def _between_digits(text: str, at: int) -> bool:
 
 _HEADING = re.compile(r"^[ \t]{0,3}#{1,6}[ \t]+(.*?)[ \t]*#*$", re.MULTILINE)
 _BOLD = re.compile(r"(?<![\w*])(\*\*\*|\*\*)(?=\S)([^*\n]{1,600}?)(?<=\S)\1(?![\w*])")
-_UNDERLINED = re.compile(r"(?<![\w_])(__)(?=\S)([^_\n]{1,600}?)(?<=\S)\1(?![\w_])")
+_UNDERLINED = re.compile(
+    r"(?<![\w_])(__)(?=\S)(?=[^_\n]{0,600}[ A-Z])([^_\n]{1,600}?)(?<=\S)\1(?![\w_])"
+)
 _ITALIC = re.compile(r"(?<![\w*\\])\*(?=[^\s*])([^*\n]{1,400}?)(?<=[^\s*])\*(?![\w*])")
 _BULLET = re.compile(r"^([ \t]*)[-*+][ \t]+", re.MULTILINE)
 _RULE = re.compile(r"^[ \t]*(?:-{3,}|\*{3,}|_{3,})[ \t]*$\n?", re.MULTILINE)

@@ -185,7 +185,7 @@ _RULES: tuple[_Rule, ...] = (
     _Rule(15, "", _shape(r"[12] ?\d\d ?(?:0[1-9]|1[0-2]) ?\d\d ?\d{3} ?\d{3} ?\d\d"), _is_nir),
     _Rule(17, "", _shape(r"[1-9]\d{16}[\dXx]"), _is_chinese),
     _Rule(11, "", _shape(r"\d{11}"), _is_pesel),
-    _Rule(12, "", _shape(r"[2-9]\d{3} ?\d{4} ?\d{4}"), _is_aadhaar, ("aadha", "uid"),
+    _Rule(12, "", _shape(r"[2-9]\d{3}[ -]?\d{4}[ -]?\d{4}"), _is_aadhaar, ("aadha", "uid"),
           _named("aadha+r", r"\buid")),
     _Rule(9, "", _shape(r"\d{9}"), _is_bsn, ("bsn", "burgerservice"),
           _named(r"\bbsn\b", "burgerservice")),

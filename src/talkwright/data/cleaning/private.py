@@ -69,9 +69,24 @@ _EMAIL_ASCII = re.compile(
 _EMAIL = re.compile(
     r"(?<![\w.+%-])(?!git@)[\w][\w.+%'-]{0,63}@(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){1,8}[^\W\d_]{2,24}(?![\w@-])"
 )
+_AT_SIGN = r"(?: ?[\[({] ?at ?[\])}] ?| at )"
+_DOT_SIGN = r"(?: ?[\[({] ?dot ?[\])}] ?| dot |\.)"
 _EMAIL_SPELT = re.compile(
-    r"(?<![\w.+-])[\w.+-]{1,64} ?[\[({] ?at ?[\])}] ?[\w-]{1,63}"
-    r"(?: ?(?:[\[({] ?dot ?[\])}]|\.) ?[A-Za-z][\w-]{1,62}){1,4}(?!\w)",
+    rf"(?<![\w.+-])(?P<name>\w[\w.+-]{{0,63}})(?P<at>{_AT_SIGN})(?P<host>[\w-]{{1,63}})"
+    rf"(?P<rest>(?:{_DOT_SIGN}[A-Za-z][\w-]{{1,62}}){{1,4}}(?!\w))",
+    re.IGNORECASE,
+)
+# "look at the dot com boom", "I work at acme dot com": plain words need to look like an address.
+_NO_HOST = frozenset("the a an this that my our your his her their it its one each every".split())  # noqa: SIM905
+_NO_NAME = frozenset(
+    """
+    i am is are was were be look looks looking looked work works working worked stay meet buy bought shop
+    order ordered click available online visit found find only not or and us me you him them it aim good
+    """.split()  # noqa: SIM905
+)
+_ENDINGS = re.compile(
+    r"(?: dot (?:co|com|org|net|edu|gov|info|io|me|eu|uk|us|ca|au|in|de|at|ch|fr|es|it|nl|be|pt|pl|se|no"
+    r"|dk|fi|ie|br|mx|ru|jp|cn|za|nz)){1,2}\Z",
     re.IGNORECASE,
 )
 _AT = re.compile(r"[\[({] ?at ?[\])}]", re.IGNORECASE)
@@ -85,9 +100,21 @@ def _emails(look: _Text) -> Iterator[Span]:
             for found in shape.finditer(text):
                 if not _FILE_NAMES.search(found[0]):  # logo@2x.png
                     yield found.span()
-    if _AT.search(text):
+    if "dot" in look.low or _AT.search(text):
         for found in _EMAIL_SPELT.finditer(text):
-            yield found.span()
+            if _is_spelt(found):
+                yield found.span()
+
+
+def _is_spelt(found: re.Match[str]) -> bool:
+    if found["at"].strip().lower() != "at":  # in brackets
+        return True
+    if "." in found["rest"] and "dot" not in found["rest"].lower():
+        return False  # "me at example.com": where somebody is, and no address
+    if re.search(r"[\[({]", found["rest"]):
+        return True
+    plain = found["name"].lower() not in _NO_NAME and found["host"].lower() not in _NO_HOST
+    return plain and bool(_ENDINGS.search(found["rest"]))
 
 
 # --- keys, tokens, logins ------------------------------------------------------------------------
@@ -100,6 +127,8 @@ _TOKEN = re.compile(
     r"|gh[pousr]_\w{30,250}|github_pat_\w{30,250}|glpat-[\w-]{18,250}"
     r"|(?:AKIA|ASIA|AGPA|AROA|AIDA)[0-9A-Z]{16}|AIza[\w-]{30,45}|ya29\.[\w-]{20,250}"
     r"|xox[abeoprs]-[\w-]{10,250}|xapp-[\w-]{20,250}|hf_[A-Za-z0-9]{30,40}|npm_\w{36}|pypi-[\w-]{40,250}"
+    r"|dckr_pat_[\w-]{20,60}|GOCSPX-[\w-]{20,40}"
+    r"|hooks\.slack\.com/services/[\w/]{20,90}"
     r"|SG\.[\w-]{16,32}\.[\w-]{16,64}|key-[0-9a-f]{32}|dop_v1_[0-9a-f]{64}|shp(?:at|ss|ca)_[0-9a-fA-F]{32}"
     r"|(?:SK|AC)[0-9a-f]{32}|\d{8,10}:AA[\w-]{32,36}|sq0(?:atp|csp)-[\w-]{22,43}|r8_\w{37}|gsk_\w{40,60}"
     r"|eyJ[\w-]{8,4000}\.eyJ[\w-]{4,8000}\.[\w-]{8,2000}"
@@ -117,7 +146,7 @@ _ASSIGNED = re.compile(
 )
 _SPACE_ALONE = re.compile(r"[\"'`]?\s[\"'`]?\Z")
 _PLACEHOLDER = re.compile(
-    r"your|example|xxx|\*\*|\.\.\.|placeholder|change_?me|redacted|insert|\$|%\w+%", re.I
+    r"your|example|xxx|\*\*|\.\.\.|placeholder|change_?me|redacted|insert|\$[({]|^\$|%\w+%", re.I
 )
 _PASSWORDS = ("pass", "pwd", "contra", "senha", "mot")
 
@@ -160,7 +189,7 @@ def _is_secret(name: str, value: str, said_only: bool) -> bool:
     if said_only:
         return name == "bearer" and len(value) >= 16 and entropy(value) >= 3
     if name.startswith(_PASSWORDS):
-        return len(value) >= 6 and "/" not in value
+        return len(value) >= 6 and ("/" not in value or (len(value) >= 16 and entropy(value) >= 3.5))
     if "://" in value or value[0] == "/" or _DATE.search(value):
         return False
     if name == "key":  # "the key: ..." is mostly not of the secret sort
@@ -240,6 +269,7 @@ _VERSION_WORD = re.compile(
     r"patch|revision|rev\.?|kernel|numpy|python)(?:\s(?:to|is|from|number))?[\s:=]*\Z",
     re.IGNORECASE,
 )  # fmt: skip
+_PRODUCT = re.compile(r"[A-Za-z]/\Z")  # Chrome/120.0.6099.71
 _HOST_WORD = re.compile(
     r"\b(?:ip|ipv4|address|host|server|ping|ssh|subnet|dns|gateway|login|logged)\b", re.I
 )
@@ -268,7 +298,7 @@ def _is_ipv4(address: str, before: str) -> bool:
         or address in _PUBLIC
     ):
         return False
-    if parts[0] in ("0", "127", "255") or _VERSION_WORD.search(before):
+    if parts[0] in ("0", "127", "255") or _VERSION_WORD.search(before) or _PRODUCT.search(before):
         return False
     return any(len(part) > 1 for part in parts) or bool(_HOST_WORD.search(before))
 
@@ -310,6 +340,7 @@ _NATIONAL = tuple(
     )
 )
 _TRUNK = re.compile(r"\(?0[1-9]\d{0,4}\)?(?: ?[-/.\u2010-\u2013 ] ?|(?<=\)))?\d[\d ./\u2010-\u2013-]*")
+_ZIP = re.compile(r"0\d{4}-0\d{3}")  # US ZIP+4; no number of a subscriber begins with 0
 _PHONE_WORD = (
     r"tele?(?:ph|f)\w*|t[ée]l\b|tlf|phone\w*|mobile?\b|mobil\w*|m[óo]vil|cell(?:ulare|ular|phone)?\b|"
     r"celular|call\w*|dial\w*|fax\w*|whats ?app|ring\b|text me|sms|hotline|reach (?:me|us|him|her)|"
@@ -320,7 +351,7 @@ _ID_WORD = (
     r"order\w*|invoice\w*|ticket\w*|tracking|refer?ence|ref\b|case\b|sku|part\b|serial|isbn|ean|upc|"
     r"model|version|customer (?:id|no|number)|account|article|item|batch|lot\b|timestamp|id\b|policy|"
     r"booking|parcel|shipment|contract|bestell\w*|rechnung\w*|auftrag\w*|pedido|commande|factur\w*|"
-    r"total|price|population|score|card"
+    r"total|price|population|score|card|zip\b|post(?:al)? ?code|plz"
 )
 _WORD = re.compile(rf"(?<![^\W_])(?:(?P<phone>{_PHONE_WORD})|(?P<id>{_ID_WORD}))", re.IGNORECASE)
 
@@ -368,6 +399,8 @@ def _is_phone(run: str, before: str) -> bool:
         return len(digits) >= 11 and len(digits) < len(run) and bool(_COUNTRY.match(digits[2:]))
     if any(shape.fullmatch(run) for shape in _NATIONAL):
         return True
+    if _ZIP.fullmatch(run):
+        return False
     separated = len(run) > len(digits)
     return separated and 9 <= len(digits) <= 12 and bool(_TRUNK.fullmatch(run))
 
