@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cache
+from importlib.util import find_spec
 from typing import Any
 
 from talkwright.errors import DataError
@@ -48,7 +49,6 @@ def merged(
 @cache
 def _analyzer() -> Any:
     try:
-        import spacy
         from presidio_analyzer import AnalyzerEngine
         from presidio_analyzer.nlp_engine import NlpEngineProvider
     except ImportError as error:
@@ -57,7 +57,7 @@ def _analyzer() -> Any:
             "'talkwright[presidio]'` and a spaCy model such as en_core_web_sm, or take pii_engine out."
         ) from None
     # Asked beforehand: the provider would download a model that it does not find.
-    model = next((name for name in _MODELS if spacy.util.is_package(name)), None)
+    model = next((name for name in _MODELS if find_spec(name)), None)
     if model is None:
         raise DataError(
             "data.pii_engine is presidio, but no English spaCy model is installed, and none is "
