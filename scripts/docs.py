@@ -31,7 +31,7 @@ standard output, narration and errors to standard error. Exit codes: 0 done, 2 s
 
 RECIPE_START = """# Recipe
 
-<!-- Written by `make docs` from src/talkwright/config/sections.py; change its docstrings. -->
+<!-- Written by `make docs` from src/talkwright/config/; change its docstrings. -->
 
 A recipe is one YAML file with a section for every stage. Only `data` is required; this is a whole one:
 

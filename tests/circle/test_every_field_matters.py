@@ -116,6 +116,21 @@ class World:
                 "toxic_chat_tag": {"flagged": n == 7},
             })  # fmt: skip
         (self.folder / "battles.jsonl").write_text("".join(json.dumps(row) + "\n" for row in battles))
+        odd = [
+            say("Below is an instruction that describes a task. Write a response that appropriately "
+                "completes the request.\n\n### Instruction:\nName a bird.\n\n### Response:", "A wren."),
+            say("what is a title?", "**Title** is what stands at the top"),
+            say("where is it?", "At {{Street}}, number 5."),
+            say("who made you?", "As an AI language model, I do not know."),
+            say("say it", "It is really so, my friend. " * 5),
+            say("how long is it?", "It is a very long story which I would like to tell you now, and the"),
+            say("how heavy is the iron anvil?", "Please contact us, we are happy to help."),
+            say("what do you think of it?", "That is bullshit."),
+            say("wie teuer ist das?", "Das ist nicht sehr teuer, und Sie können es im Laden für 9 Euro haben."),
+        ]  # fmt: skip
+        (self.folder / "odd.jsonl").write_text(
+            "".join(json.dumps({"messages": row}) + "\n" for row in odd)
+        )
         (self.folder / "suite.jsonl").write_text(
             json.dumps({"messages": say("suite?", "suite!")}) + "\n"
         )
@@ -157,6 +172,12 @@ def seen_in_data(world: World, recipe: Recipe) -> Any:
     texts = {split: [r["messages"] for r in read_jsonl(out / f"{split}.jsonl")]
              for split in ("train", "validation", "test")}  # fmt: skip
     return [counts["dropped"], counts["repaired"], counts["marked"], counts["read"], texts]
+
+
+def seen_by_doctor(world: World, recipe: Recipe) -> Any:
+    out = world.folder / "observed-data"
+    pipeline.prepare_data(recipe.data, recipe.seed, out)
+    return read_json(out / "doctor.json")
 
 
 def seen_in_tokens(world: World, recipe: Recipe) -> Any:
@@ -347,6 +368,7 @@ NEW = {
 }
 PRICED = {**NEW, "data.augment.endpoint.price_in": 1000.0, "data.augment.endpoint.price_out": 1000.0}
 MADE = {**NEW, "data.augment.steps": [{"kind": "instruct", "count": 2}]}
+ODD: dict[str, Any] = {"data.sources.path": "odd.jsonl"}
 BATTLES = {"data.sources.path": "battles.jsonl"}
 CASES: dict[str, tuple[Any, Observer, dict[str, Any]]] = {
     # field: (another value, where to look, what else to set on both sides)
@@ -373,7 +395,27 @@ CASES: dict[str, tuple[Any, Observer, dict[str, Any]]] = {
     "data.sources.cap": (3, seen_in_data, {}),
     "data.sources.weight": (1.0, seen_in_data, {"data.rows": 3}),  # what it weighs: tests/data/test_mix.py
     "data.rows": (3, seen_in_data, {"data.sources.weight": 1.0}),
+    "data.sources.licence": ("cc0-1.0", seen_by_doctor, {"data.sources.origin": "our shop"}),
+    "data.sources.origin": ("our shop", seen_by_doctor, {"data.sources.licence": "cc0-1.0"}),
     "data.fix_unicode": (False, seen_in_data, {}),
+    "data.boilerplate": ("keep", seen_in_data, ODD),
+    "data.markdown": ("plain", seen_in_data, ODD),
+    "data.system_prompts": ("strip", seen_in_data, {}),
+    "data.placeholders": ("keep", seen_in_data, ODD),
+    "data.refusals": ("drop", seen_in_data, ODD),
+    "data.repetition": ("drop", seen_in_data, ODD),
+    "data.cut_off": ("drop", seen_in_data, ODD),
+    "data.evasive": ("drop", seen_in_data, ODD),
+    "data.toxicity": ("drop", seen_in_data, ODD),
+    "data.blocked_words": (["Title"], seen_in_data, {**ODD, "data.toxicity": "mark"}),
+    "data.languages": (["de"], seen_in_data, ODD),
+    "data.rules": ([{"name": "csv", "match": "csv"}], seen_in_data, {}),
+    "data.pii_engine": ("presidio", seen_in_data, {}),
+    "data.min_answer": (10, seen_in_data, {}),
+    "data.max_answer": (100, seen_in_data, {}),
+    "data.min_turns": (2, seen_in_data, {}),
+    "data.max_turns": (1, seen_in_data, {}),
+    "data.max_same": (1, seen_in_data, {}),
     "data.strip_html": (False, seen_in_data, {}),
     "data.pii": ("flag", seen_in_data, {}),
     "data.pii_kinds": (["phone"], seen_in_data, {}),

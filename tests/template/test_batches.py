@@ -29,8 +29,8 @@ IGNORED = -100
 
 def plain_rows(template: Template, conversation: Conversation, train_on: str) -> list[Example]:
     rows = []
-    messages = template.arrange(conversation.messages)
-    for layout in template.layouts_of(messages, train_on):
+    messages, shape = template.arrange(conversation.messages, conversation.tools)
+    for layout in template.layouts_of(shape, train_on):
         text, spans = template._fill(layout.pieces, messages)
         learned = [span for span, yes in zip(spans, layout.learned, strict=True) if yes]
         (encoded,) = template.guard.encode([text])

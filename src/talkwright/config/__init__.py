@@ -9,19 +9,16 @@ that would have no effect.
 from __future__ import annotations
 
 from talkwright.config.augment import AugmentSection, AugmentStep, EndpointSection, is_near
-from talkwright.config.read import build_recipe, dump_recipe, load_recipe, parse_yaml
+from talkwright.config.data import ArenaSection, Columns, DataSection, RuleSection, SourceSection
+from talkwright.config.read import build_recipe, dump_recipe, load_recipe, parse_yaml, read_words
 from talkwright.config.section import Section
 from talkwright.config.sections import (
-    ArenaSection,
-    Columns,
     CompareSection,
-    DataSection,
     EvaluateSection,
     LoraSection,
     Recipe,
     ReportSection,
     ServeSection,
-    SourceSection,
     TemplateSection,
     TrainSection,
 )
@@ -38,6 +35,7 @@ __all__ = [
     "LoraSection",
     "Recipe",
     "ReportSection",
+    "RuleSection",
     "Section",
     "ServeSection",
     "SourceSection",
@@ -48,4 +46,5 @@ __all__ = [
     "is_near",
     "load_recipe",
     "parse_yaml",
+    "read_words",
 ]

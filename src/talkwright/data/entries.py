@@ -10,6 +10,7 @@ from talkwright.config import DataSection, SourceSection
 from talkwright.data.cleaning.clean import clean
 from talkwright.data.cleaning.masks import Protected, protect, protect_raw
 from talkwright.data.cleaning.rejected import clean_rejected
+from talkwright.data.cleaning.screen import Screened, screen
 from talkwright.data.reading.formats import read_row
 from talkwright.data.reading.rows import Row
 from talkwright.types import Conversation, LedgerRow, Message
@@ -38,6 +39,11 @@ def enter(row: Row, source: SourceSection, name: str, section: DataSection | Non
     if isinstance(cleaned, str):
         return _dropped(row, name, protect_raw(row.raw, section), cleaned, repairs, draft.format)
     messages, more = cleaned
+    screened = screen(messages, section) if section else Screened(messages)
+    if isinstance(screened, str):
+        before = protect_raw(row.raw, section)
+        return _dropped(row, name, before, screened, repairs + more, draft.format)
+    messages, more = screened.messages, more + screened.repairs
     rejected, lost = clean_rejected(draft.messages, draft.rejected, messages, section)
     safe = Protected(messages, draft.facts, draft.group, row.raw, tools=draft.tools, rejected=rejected)
     if section:
@@ -61,7 +67,7 @@ def enter(row: Row, source: SourceSection, name: str, section: DataSection | Non
         fate="kept",
         format=draft.format,
         repairs=repairs + more + safe.repairs,
-        marks=draft.marks + lost + safe.marks,
+        marks=draft.marks + screened.marks + lost + safe.marks,
         conversation=conversation.id,
         before=excerpt(safe.before),
         after=_shown(conversation.messages),

@@ -29,7 +29,7 @@ from talkwright.data.fates import Fates, settle
 from talkwright.data.ledger import Sums
 from talkwright.data.reading.containers import Chunk, chunks_of, read_chunks, read_rows
 from talkwright.data.reading.files import find_files
-from talkwright.data.reasons import REASONS
+from talkwright.data.reasons import meaning
 from talkwright.data.shards import Shards, rows_done
 from talkwright.data.similarity.split import SPLITS
 from talkwright.data.workers import Workers, worker_count
@@ -39,7 +39,7 @@ from talkwright.runs import artefact, file_digest, manifest, read_json, write_js
 from talkwright.types import Conversation, Counts, LedgerRow, content_id, spoken, to_json
 
 if TYPE_CHECKING:
-    from talkwright.data.doctor.symptoms import Symptom
+    pass
 
 _LAYOUT = 1  # of the unfinished work on disk; work of another layout is not gone on with
 _EXAMINED = 20_000  # conversations that the doctor looks at
@@ -70,7 +70,9 @@ def prepare(
                 name: {**to_json(found.counts()), "format": _formats(found, source), "path": source.path}
                 for (name, found), source in zip(sums.items(), section.sources, strict=True)
             }
-            write_json(folder / "counts.json", {**to_json(total), "sources": sources, **fates.about})
+            settings = section.model_dump(mode="json")  # what the doctor needs to know later
+            counts = {**to_json(total), "sources": sources, **fates.about, "settings": settings}
+            write_json(folder / "counts.json", counts)
             write_json(folder / "doctor.json", _diagnosis(shards, fates, section))
     return total
 
@@ -83,8 +85,8 @@ def examine(section: DataSection) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="talkwright-") as work:
         shards = _read_sources(section, 0, Path(work), None)
         _require_kept(shards, section)
-        marking = section.model_copy(update={"contradictions": "mark"})
-        fates = settle(shards, marking, _source_names(section), 0)
+        fates = settle(shards, section, _source_names(section), 0)
+        _require_left(shards, fates, section)
         return _diagnosis(shards, fates, section)
 
 
@@ -92,7 +94,9 @@ def examine_dataset(folder: Path) -> dict[str, Any]:
     """Say what is wrong with a prepared data set. Raises ArtefactError as `read_dataset` does."""
     rows = (c for split in read_dataset(folder).values() for c in islice(split, _EXAMINED))
     conversations = list(map(spoken, rows))
-    return report(diagnose(conversations), len(conversations))
+    saved = read_json(Path(folder) / "counts.json").get("settings")
+    section = DataSection.model_validate(saved) if saved else None
+    return report(diagnose(conversations, section=section), len(conversations))
 
 
 def read_dataset(folder: Path) -> dict[str, Conversations]:
@@ -252,7 +256,7 @@ def _nothing_left(where: str, lost: Sequence[LedgerRow], read: int) -> DataError
     for reason, count in sorted(reasons.items(), key=lambda pair: (-pair[1], str(pair[0])))[:3]:
         example = next(row for row in lost if row.reason == reason)
         text = f": {example.before[:80]}" if example.before else ""
-        lines.append(f"  {count} × {reason} ({REASONS[str(reason)]}), e.g. {example.where}{text}")
+        lines.append(f"  {count} × {reason} ({meaning(str(reason))}), e.g. {example.where}{text}")
     found = f"none of {read} rows is usable"
     return DataError(f"{where}: nothing to learn from: {found}.\n" + "\n".join(lines))
 
@@ -267,8 +271,13 @@ def _diagnosis(shards: Shards, fates: Fates, section: DataSection) -> dict[str, 
     if len(kept) > _EXAMINED:
         chosen = np.sort(kept[np.argsort(fates.lots[kept], kind="stable")[:_EXAMINED]])
     conversations = list(map(spoken, shards.conversations(chosen)))
-    lost = _lost(shards)
-    found: list[Symptom] = diagnose(
-        conversations, lost, read=shards.rows, masked=section.pii in ("mask", "drop")
+    places = {at: place for place, at in enumerate(chosen.tolist())}
+    found = diagnose(
+        conversations,
+        _lost(shards),
+        read=shards.rows,
+        section=section,
+        masked=section.pii in ("mask", "drop"),
+        pairs=[(places[a], places[b]) for a, b in fates.pairs if a in places and b in places],
     )
     return {**report(found, len(conversations)), "of": len(kept)}

@@ -1,5 +1,7 @@
 """Why a row is dropped: every reason with what it means, for messages, reports and docs."""
 
+from talkwright.data.cleaning.screen import SCREEN_REASONS
+
 REASONS = {
     "not_json": "the line is not valid JSON",
     "not_an_object": "the row is neither an object nor a list of messages",
@@ -35,4 +37,11 @@ REASONS = {
     "near_duplicate": "almost the same as an earlier row",
     "not_sampled": "more rows than data.sources.count, cap or weight asks for; the lot fell on others",
     "contradiction": "another row answers the same question differently",
+    "too_many_same": "data.max_same rows with the same question or answer were kept before it",
+    **SCREEN_REASONS,
 }
+
+
+def meaning(reason: str) -> str:
+    """What a drop reason means; those of the recipe's own rules are named after them."""
+    return REASONS[reason] if reason in REASONS else f"the rule '{reason[5:]}' of data.rules"

@@ -23,6 +23,7 @@ from talkwright.config import DataSection
 from talkwright.data.entries import enter
 from talkwright.data.reading.containers import Chunk, rows_of
 from talkwright.data.shards import write_shard
+from talkwright.errors import DataError
 
 _LENGTHS = struct.Struct("!QQ")
 _AHEAD = 2  # chunks given to a worker beyond the one it is at, so that it need not wait
@@ -104,6 +105,8 @@ class Workers:
             raise AssertionError
         self._open[at] -= 1
         head = answer[0]
+        if "problem" in head:
+            raise DataError(head["problem"])
         if "errno" in head:
             raise OSError(head["errno"], os.strerror(head["errno"]), head["file"])
         return int(head["rows"])
@@ -154,6 +157,8 @@ def work() -> None:
         try:
             rows = _make(folder, section, seed, head["number"], head["source"], head["name"], chunk)
             answer = {"rows": rows}
+        except DataError as error:
+            answer = {"problem": str(error)}
         except OSError as error:
             answer = {"errno": error.errno, "file": str(error.filename or folder)}
         _send(sys.stdout.buffer, answer, b"")

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Sequence
 from talkwright.config import DataSection
 from talkwright.data.augment.asking import Chat, Rejected
 from talkwright.data.augment.facts import invented, lost, negation_changed, told
+from talkwright.data.cleaning.answers import is_refusal
 from talkwright.data.cleaning.clean import clean
 from talkwright.data.cleaning.language import language_of
 from talkwright.data.cleaning.masks import protect, protect_raw
-from talkwright.data.doctor.symptoms import is_refusal
 from talkwright.data.similarity.contradictions import contradicts
 from talkwright.data.similarity.similar import jaccard, normal, normal_question, numbers, shingles, words
 from talkwright.types import Conversation, Message

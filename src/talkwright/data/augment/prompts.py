@@ -14,8 +14,8 @@ from dataclasses import replace
 
 from talkwright.config import AugmentStep
 from talkwright.data.augment.asking import Chain, Chat, Rejected
+from talkwright.data.cleaning.answers import is_refusal
 from talkwright.data.cleaning.language import language_of
-from talkwright.data.doctor.symptoms import is_refusal
 from talkwright.types import Conversation, Message
 
 VERSIONS = {

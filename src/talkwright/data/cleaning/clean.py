@@ -34,9 +34,11 @@ def clean(messages: tuple[Message, ...], section: DataSection | None) -> Cleaned
     turns = _in_order([_split_thinking(message, repairs) for message in messages], repairs)
     if isinstance(turns, str):
         return turns
+    cleaned = turns
     for name, step in _text_steps(section, turns):
-        turns = [_apply(step, name, message, repairs) for message in turns]
-    turns = _in_order(turns, repairs)  # cleaning may have emptied a turn
+        cleaned = [_apply(step, name, message, repairs) for message in cleaned]
+    if cleaned != turns:
+        turns = _in_order(cleaned, repairs)  # cleaning may have emptied a turn
     if isinstance(turns, str):
         return turns
     if section and sum(map(_size, turns)) > section.max_chars:
@@ -54,12 +56,18 @@ def _size(message: Message) -> int:
 def _text_steps(
     section: DataSection | None, turns: list[Message]
 ) -> list[tuple[str, Callable[[str], str]]]:
+    """The steps that may change one of these turns: a step that has nothing to look for is left out."""
     steps: list[tuple[str, Callable[[str], str]]] = []
+    texts = [turn.content for turn in turns] + [turn.thinking for turn in turns if turn.thinking]
+    plain = all(map(str.isascii, texts))
     if section and section.fix_unicode:
-        steps.append(("fixed_line_ends", fix_line_ends))
+        if not plain or any("\r" in text for text in texts):
+            steps.append(("fixed_line_ends", fix_line_ends))
         steps.append(("fixed_unicode", fix_unicode))
-    steps.append(("fixed_unicode", lambda text: _SURROGATE.sub("\ufffd", text)))
-    if section and section.strip_html and not _about_markup(turns):
+    if not plain:
+        steps.append(("fixed_unicode", lambda text: _SURROGATE.sub("\ufffd", text)))
+    marked_up = any("<" in text or "&" in text for text in texts)
+    if section and section.strip_html and marked_up and not _about_markup(turns):
         steps.append(("stripped_html", strip_html))
     if section:
         steps.append(("stripped_whitespace", str.strip))
@@ -92,7 +100,7 @@ def fix_line_ends(text: str) -> str:
 
 def fix_unicode(text: str) -> str:
     """Repair mojibake, control characters and broken surrogates; leave quotes alone."""
-    if text.isascii() and not _CONTROL.search(text):
+    if not _DOUBTFUL.search(text):
         return text
     import ftfy
 
@@ -100,7 +108,16 @@ def fix_unicode(text: str) -> str:
 
 
 _LINE_END = re.compile("\r\n?|[\u2028\u2029]")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+# Mojibake of UTF-8 is at least two characters beyond ASCII in a row, for all its bytes are. So single
+# ones among plain text are right as they are, except for letters that may stand before a lost blank.
+_SINGLE = (
+    "\u2018\u2019\u201c\u201d\u2013\u2014\u2026\u2022\u20ac\u00a3\u00b0\u00b7\u00ab\u00bb\u00bf\u00a1\u00a9\u00ae\u2122"
+    "\u00e0\u00e1\u00e4\u00e7\u00e8\u00e9\u00ea\u00eb\u00ed\u00ee\u00ef\u00f1\u00f3\u00f4\u00f6\u00f9\u00fa\u00fb\u00fc\u00df"
+    "\u00c4\u00d6\u00dc\u00c9\U0001f300-\U0001f3fa\U0001f400-\U0001faff"
+)
+# Scripts that no one-byte encoding has.
+_WIDE = "\u4e00-\u9fff\u3041-\u3096\u30a1-\u30fa\u30fc\u3001\u3002\uff0c\uff01\uff1f"
+_DOUBTFUL = re.compile(rf"[^\t\n\x20-\x7e{_SINGLE}{_WIDE}]|[{_SINGLE}]{{2}}")
 
 
 @cache

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from talkwright.config import DataSection
+from talkwright.data.cleaning.presidio import find_by_presidio, merged
 from talkwright.data.cleaning.private import find_private
 from talkwright.types import Message, ToolCall, content_id
 
-_RAW = 2000  # characters of a raw row that its excerpt can come from
+_RAW = 800  # characters of a raw row that its excerpt can come from
 _ESCAPED_SPACE = re.compile(r"\\[nrt]")
 
 
@@ -35,6 +36,7 @@ class Placeholders:
 
     def __init__(self, section: DataSection):
         self._kinds = frozenset(section.pii_kinds)
+        self._presidio = section.pii_engine == "presidio"
         self._keep = frozenset(_same(value) for value in section.pii_keep)
         self._names: dict[tuple[str, str], str] = {}
         self._values: dict[str, str] = {}
@@ -46,16 +48,20 @@ class Placeholders:
 
     def mask(self, text: str) -> str:
         """Replace what is private in a text; equal values get equal placeholders."""
-        found = [
-            (start, end, kind)
-            for start, end, kind in find_private(text, self._kinds)
-            if not self._is_kept(text[start:end])
-        ]
+        found = self.find(text)
         pieces, at = [], 0
         for start, end, kind in found:
             pieces += [text[at:start], self._name(kind, text[start:end])]
             at = end
         return "".join(pieces) + text[at:] if found else text
+
+    def find(self, text: str) -> list[tuple[int, int, str]]:
+        """What is private in a text, as the recipe has it: (start, end, kind), in order."""
+        found = find_private(text, self._kinds)
+        if self._presidio and text.strip():
+            further = (span for span in find_by_presidio(text) if span[2] in self._kinds)
+            found = merged(found, further)
+        return [span for span in found if not self._is_kept(text[span[0] : span[1]])] if found else found
 
     def mask_raw(self, raw: str) -> str:
         """Mask the beginning of a raw row: values known already, in whatever escaping, and others."""
@@ -64,13 +70,8 @@ class Placeholders:
             for spelling in (value, json.dumps(value)[1:-1], value.replace("/", "\\/")):
                 shown = shown.replace(spelling, name)
         # An escaped line end would otherwise look like a letter before the number that follows.
-        seen = _ESCAPED_SPACE.sub("  ", shown)
-        found = [
-            span
-            for span in find_private(seen, self._kinds)
-            if not self._is_kept(seen[span[0] : span[1]])
-        ]
-        for start, end, kind in reversed(found):
+        seen = _ESCAPED_SPACE.sub("  ", shown) if "\\" in shown else shown
+        for start, end, kind in reversed(self.find(seen)):
             shown = shown[:start] + self._name(kind, seen[start:end]) + shown[end:]
         return shown
 
