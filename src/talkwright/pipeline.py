@@ -132,7 +132,12 @@ def check(recipe: Recipe, here: Path, base: BaseModel, template: Template) -> No
 
 def train(recipe: Recipe, here: Path, base: BaseModel, template: Template) -> None:
     """Token ids and labels → `train/`: an adapter, or all weights."""
-    key = content_id([_key(here / "check"), base.digest, dump_recipe(recipe)["train"], recipe.seed], 64)
+    from talkwright.train import start_digest
+
+    settings = [dump_recipe(recipe)["train"], recipe.seed]
+    if recipe.train.start_from is not None:
+        settings.append(start_digest(recipe.train))
+    key = content_id([_key(here / "check"), base.digest, *settings], 64)
 
     def make() -> None:
         from talkwright.template import read_examples
@@ -349,8 +354,9 @@ def _load_engine(here: Path, base: BaseModel, template: Template) -> Engine:
 
     recipe = recipe_of(here)
     verify(here / "train")
-    tuned = here / "train" / ("adapter" if recipe.train.method == "lora" else "model")
-    return load_engine(base, template, name=here.name, tuned=tuned, method=recipe.train.method)
+    method, quantise = recipe.train.method, recipe.train.quantise
+    tuned = here / "train" / ("model" if method == "full" else "adapter")
+    return load_engine(base, template, name=here.name, tuned=tuned, method=method, quantise=quantise)
 
 
 def _suite(recipe: Recipe) -> list[Conversation]:

@@ -8,7 +8,8 @@ from collections import Counter
 import pytest
 
 from talkwright.train import Plan, check_settings, make_plan
-from talkwright.train.plan import learning_rate, rows_of_steps
+from talkwright.train.plan import rows_of_steps
+from talkwright.train.schedules import learning_rate
 
 
 @pytest.mark.parametrize(
@@ -55,8 +56,8 @@ def test_validations_and_checkpoints_fall_due(section) -> None:
     assert make_plan(section(max_steps=1), 80).eval_every == 1
 
 
-def rates(section, schedule: str, steps: int, warmup: int) -> list[float]:
-    chosen = section(schedule=schedule, max_steps=steps, warmup_steps=warmup, learning_rate=1.0)
+def rates(section, schedule: str, steps: int, warmup: int, **also: float) -> list[float]:
+    chosen = section(schedule=schedule, max_steps=steps, warmup_steps=warmup, learning_rate=1.0, **also)
     plan = make_plan(chosen, 80)
     return [learning_rate(chosen, plan, step) for step in range(steps)]
 
@@ -69,6 +70,21 @@ def test_the_three_schedules_exactly(section) -> None:
     cosine = [(1 + math.cos(math.pi * n / 4)) / 2 for n in range(4)]
     assert rates(section, "cosine", 4, 0) == pytest.approx(cosine)
     assert rates(section, "cosine", 5, 1) == pytest.approx([0.5, *cosine])
+
+
+def test_schedules_end_at_the_least_rate(section) -> None:
+    assert rates(section, "linear", 4, 0, min_rate=0.5) == pytest.approx([1, 0.875, 0.75, 0.625])
+    cosine = [0.2 + 0.8 * (1 + math.cos(math.pi * n / 4)) / 2 for n in range(4)]
+    assert rates(section, "cosine", 4, 0, min_rate=0.2) == pytest.approx(cosine)
+
+
+def test_wsd_stays_and_then_decays(section) -> None:
+    assert rates(section, "wsd", 8, 1, decay_ratio=0.375) == pytest.approx(
+        [0.5, 1, 1, 1, 1, 0.75, 0.5, 0.25]
+    )
+    assert rates(section, "wsd", 4, 0, decay_ratio=0.25, min_rate=0.5) == pytest.approx([1, 1, 1, 0.75])
+    # The decay never reaches back into the warm-up.
+    assert rates(section, "wsd", 4, 2, decay_ratio=1.0) == pytest.approx([1 / 3, 2 / 3, 2 / 3, 1 / 3])
 
 
 @pytest.mark.parametrize("schedule", ["constant", "linear", "cosine"])

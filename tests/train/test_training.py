@@ -15,6 +15,7 @@ from talkwright.models import summed_loss
 from talkwright.runs import manifest, read_json, verify
 from talkwright.train import loop
 from talkwright.train.model import Masters, prepare_model
+from talkwright.train.optimizers import make_optimizer
 from talkwright.types import BaseModel, Conversation, Example, Message, Sampling
 
 
@@ -97,11 +98,10 @@ def test_weight_decay_acts_on_matrices_only(tiny_base, section, train_tiny, weig
             assert torch.equal(weight, decayed[name]), name
         else:
             assert norm({name: decayed[name]}) < norm({name: weight}), name
-    groups = loop._make_optimizer(
-        Masters(prepare_model(tiny_base, section(method="full"), 7)[0]), section()
-    )
-    assert {m.ndim for m in groups.param_groups[0]["params"]} == {2}
-    assert {m.ndim for m in groups.param_groups[1]["params"]} == {1}
+    model, _ = prepare_model(tiny_base, section(method="full"), 7)
+    optimizer = make_optimizer(model, Masters(model), section(weight_decay=0.1))
+    assert [{m.ndim for m in group["params"]} for group in optimizer.groups()] == [{2}, {1}]
+    assert [group["weight_decay"] for group in optimizer.groups()] == [0.1, 0.0]
 
 
 @pytest.mark.parametrize(("clip", "expected"), [(0.5, 0.5), (None, None), (1e9, None)])
@@ -353,9 +353,9 @@ def poison(monkeypatch: pytest.MonkeyPatch, step: int, *, gradient: bool) -> Non
     """Make the loss, or only its gradient, not a number from that step on."""
     made = []
 
-    def poisoned(model, batch):
+    def poisoned(model, batch, *also):
         made.append(1)
-        loss = summed_loss(model, batch)
+        loss = summed_loss(model, batch, *also)
         if len(made) < step:
             return loss
         return loss + (loss - loss.detach()) * 1e38 if gradient else loss * math.nan

@@ -15,15 +15,14 @@ from talkwright.config.sections import (
     CompareSection,
     DataSection,
     EvaluateSection,
-    LoraSection,
     Recipe,
     ReportSection,
-    Section,
     ServeSection,
     SourceSection,
     TemplateSection,
-    TrainSection,
 )
+from talkwright.config.strict import Section
+from talkwright.config.training import LoraSection, TrainSection
 
 __all__ = [
     "ArenaSection",

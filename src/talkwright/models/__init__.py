@@ -6,6 +6,7 @@ weights and models that bring their own code.
 
 from __future__ import annotations
 
+from talkwright.models.adapters import load_adapter, merge_adapter
 from talkwright.models.find import cache_folder, find_base
 from talkwright.models.flat import (
     choose_attention,
@@ -21,6 +22,7 @@ from talkwright.models.load import (
     load_weights,
     without_peft_noise,
 )
+from talkwright.models.virtual import virtual_tokens, with_virtual_tokens
 
 __all__ = [
     "best_precision",
@@ -29,10 +31,14 @@ __all__ = [
     "context_length",
     "find_base",
     "keeps_rows_apart",
+    "load_adapter",
     "load_config",
     "load_weights",
     "make_batch",
+    "merge_adapter",
     "row_losses",
     "summed_loss",
+    "virtual_tokens",
+    "with_virtual_tokens",
     "without_peft_noise",
 ]

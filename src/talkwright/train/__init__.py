@@ -9,7 +9,9 @@ Refuses: rows that teach nothing, targets that match no module, a loss that is n
 
 from __future__ import annotations
 
+from talkwright.train.adapters import start_digest
 from talkwright.train.loop import train
-from talkwright.train.plan import Plan, check_settings, make_plan
+from talkwright.train.plan import Plan, make_plan
+from talkwright.train.settings import check_settings
 
-__all__ = ["Plan", "check_settings", "make_plan", "train"]
+__all__ = ["Plan", "check_settings", "make_plan", "start_digest", "train"]

@@ -21,8 +21,10 @@ from talkwright.models import make_batch, row_losses, summed_loss
 from talkwright.progress import bar, say
 from talkwright.runs import artefact, read_jsonl, write_json, write_jsonl, write_text
 from talkwright.train.checkpoint import State, load_best, restore_newest, save_best, save_checkpoint
-from talkwright.train.model import Masters, prepare_model, save_model
-from talkwright.train.plan import Plan, learning_rate, make_plan, rows_of_steps
+from talkwright.train.model import Masters, prepare_model, refuse_added_tokens, save_model
+from talkwright.train.optimizers import Optimizer, make_optimizer
+from talkwright.train.plan import Plan, make_plan, rows_of_steps
+from talkwright.train.schedules import learning_rate
 from talkwright.types import BaseModel, Example, to_json
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ class _Session:
     accelerator: Any
     model: Any
     masters: Masters
-    optimizer: Any
+    optimizer: Optimizer
     section: TrainSection
     plan: Plan
     rows: Sequence[Example]
@@ -65,6 +67,7 @@ def train(
     Checkpoints live in a folder `checkpoints` beside `out` until the artefact is finished. Ctrl-C and
     SIGTERM save one first. Raises TrainError when training cannot go on.
     """
+    refuse_added_tokens(base, template)
     session = _open_session(base, rows, validation, section, seed, out.parent / "checkpoints", key)
     plan, checkpoints, masters = session.plan, session.checkpoints, session.masters
     state = restore_newest(checkpoints, key, masters, session.optimizer)
@@ -124,7 +127,7 @@ def _open_session(
         accelerator=accelerator,
         model=model,
         masters=masters,
-        optimizer=_make_optimizer(masters, section),
+        optimizer=make_optimizer(model, masters, section),
         section=section,
         plan=make_plan(section, len(rows)),
         rows=rows,
@@ -199,10 +202,7 @@ def _clip(session: _Session) -> float:
 
 def _update(session: _Session, rate: float) -> None:
     """Take the step and clear the gradients."""
-    for group in session.optimizer.param_groups:
-        group["lr"] = rate
-    session.optimizer.step()
-    session.optimizer.zero_grad(set_to_none=True)
+    session.optimizer.step(rate)
     session.masters.write_back()
 
 
@@ -223,22 +223,6 @@ def _validate(session: _Session, state: State, metrics: TextIO) -> None:
     else:
         state.worse += 1
     state.stopped_early = bool(session.section.patience and state.worse >= session.section.patience)
-
-
-def _make_optimizer(masters: Masters, section: TrainSection) -> Any:
-    """AdamW; weight decay acts on matrices only, as it does no good to norms and biases."""
-    from torch.optim import AdamW
-
-    return AdamW(
-        [
-            {
-                "params": [m for m in masters.masters if m.ndim >= 2],
-                "weight_decay": section.weight_decay,
-            },
-            {"params": [m for m in masters.masters if m.ndim < 2], "weight_decay": 0.0},
-        ],
-        lr=section.learning_rate or 0.0,
-    )
 
 
 def mean_loss(model: Any, examples: Sequence[Example], *, padded: bool, device: Any) -> float:
@@ -356,7 +340,7 @@ def _finish(session: _Session, state: State, base: BaseModel, template: Template
         "precision": str(weights[0].dtype).removeprefix("torch."),
         "method": section.method,
     }
-    kind = "adapter" if section.method == "lora" else "model"
+    kind = "model" if section.method == "full" else "adapter"
     about = {"template": template.fingerprint, "base": to_json(base)}
     with artefact(
         out, kind=kind, key=session.key, about=about, since=time.time() - state.seconds
