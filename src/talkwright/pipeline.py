@@ -96,8 +96,9 @@ def export_data(out: Path, format: str, file: Path) -> list[tuple[Path, int, int
 
 def check(recipe: Recipe, here: Path, base: BaseModel, template: Template) -> None:
     """Conversations → `check/`: token ids and labels of every row. Stops at findings that are errors."""
+    from talkwright.models import parameter_count
     from talkwright.template import check_dataset
-    from talkwright.train import check_settings
+    from talkwright.train import check_settings, check_template
 
     suite = _suite(recipe)
     settings = dump_recipe(recipe)
@@ -115,7 +116,11 @@ def check(recipe: Recipe, here: Path, base: BaseModel, template: Template) -> No
     def make() -> None:
         splits = data.read_dataset(here / "data")
         rows, validation = len(splits["train"]), len(splits["validation"])
-        further = [*check_settings(recipe.train, rows, validation), *_leaks(splits["train"], suite)]
+        further = [
+            *check_settings(recipe.train, rows, validation, parameter_count(base)),
+            *check_template(template),
+            *_leaks(splits["train"], suite),
+        ]
         check_dataset(template, splits, recipe.template, out=here / "check", key=key, further=further)
 
     _stage("check", here / "check", key, make)
@@ -167,8 +172,8 @@ def evaluate(recipe: Recipe, here: Path, base: BaseModel, template: Template) ->
     settings = dump_recipe(recipe)["evaluate"]
     inputs = [template.fingerprint, settings, to_json(items), to_json(losses), recipe.seed]
     weights = {
-        "base": base.digest,
-        "tuned": content_id([base.digest, manifest(here / "train")["files"]], 64),
+        "base": _weights_of_base(recipe, base),
+        "tuned": content_id([_weights_of_base(recipe, base), manifest(here / "train")["files"]], 64),
     }
     engines: list[Engine] = []  # loaded once, and only when there is something to ask
 
@@ -357,6 +362,13 @@ def _load_engine(here: Path, base: BaseModel, template: Template) -> Engine:
     method, quantise = recipe.train.method, recipe.train.quantise
     tuned = here / "train" / ("model" if method == "full" else "adapter")
     return load_engine(base, template, name=here.name, tuned=tuned, method=method, quantise=quantise)
+
+
+def _weights_of_base(recipe: Recipe, base: BaseModel) -> str:
+    """What the base answers with: its files, or what is left of them in four bits."""
+    if recipe.train.quantise == "none":
+        return base.digest
+    return content_id([base.digest, recipe.train.quantise], 64)
 
 
 def _suite(recipe: Recipe) -> list[Conversation]:

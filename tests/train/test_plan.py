@@ -1,4 +1,4 @@
-"""How a run is planned: steps, rates, order of rows, settings that cannot work."""
+"""How a run is planned: steps, rates, order of rows."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from talkwright.train import Plan, check_settings, make_plan
+from talkwright.train import Plan, make_plan
 from talkwright.train.plan import rows_of_steps
 from talkwright.train.schedules import learning_rate
 
@@ -121,41 +121,3 @@ def test_the_order_is_a_function_of_the_seed() -> None:
 @pytest.mark.parametrize("first", range(13))
 def test_going_on_gives_the_same_rows_as_never_stopping(first: int) -> None:
     assert order(10, 4, 12)[first:] == order(10, 4, 12, first=first)
-
-
-def findings(section, *, rows: int = 80, validation: int = 8, **settings: object) -> dict[str, str]:
-    found = check_settings(
-        section(**{"max_steps": 20, "learning_rate": None, **settings}), rows, validation
-    )
-    assert all(each.message and each.fix for each in found)
-    return {each.code: each.severity for each in found}
-
-
-def test_defaults_give_nothing_to_find(section) -> None:
-    assert findings(section) == {}
-    assert findings(section, method="full") == {}
-    assert findings(section, rows=0, validation=0) == {}  # the data stage has said so already
-
-
-def test_settings_that_cannot_work_are_found(section) -> None:
-    assert findings(section, warmup_steps=20) == {"warmup_longer_than_run": "error"}
-    assert findings(section, warmup_steps=19) == {}
-    assert findings(section, batch_size=81) == {"batch_larger_than_data": "warning"}
-    assert findings(section, batch_size=80) == {}
-    assert findings(section, validation=0) == {"no_validation": "warning"}
-    assert findings(section, validation=0, patience=2) == {"no_validation": "error"}
-
-
-@pytest.mark.parametrize(
-    ("method", "rate", "odd"),
-    [
-        ("lora", 6e-3, True),
-        ("lora", 5e-3, False),
-        ("lora", 9e-6, True),
-        ("full", 1e-3, True),
-        ("full", 5e-4, False),
-    ],
-)
-def test_rates_that_seldom_work_are_found(section, method: str, rate: float, odd: bool) -> None:
-    expected = {"unusual_learning_rate": "warning"} if odd else {}
-    assert findings(section, method=method, learning_rate=rate) == expected

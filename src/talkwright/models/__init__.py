@@ -20,6 +20,7 @@ from talkwright.models.load import (
     context_length,
     load_config,
     load_weights,
+    parameter_count,
     without_peft_noise,
 )
 from talkwright.models.virtual import virtual_tokens, with_virtual_tokens
@@ -36,6 +37,7 @@ __all__ = [
     "load_weights",
     "make_batch",
     "merge_adapter",
+    "parameter_count",
     "row_losses",
     "summed_loss",
     "virtual_tokens",

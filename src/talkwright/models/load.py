@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import math
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from talkwright.errors import ModelError
@@ -38,6 +40,20 @@ def load_config(base: BaseModel) -> Any:
         return AutoConfig.from_pretrained(base.path, local_files_only=True, trust_remote_code=False)
     except load_errors() as error:
         raise ModelError(f"{base.path}: its config.json cannot be used: {first_line(error)}") from None
+
+
+def parameter_count(base: BaseModel) -> int:
+    """How many weights a base model has, by the heads of its files alone."""
+    from safetensors import SafetensorError, safe_open
+
+    total = 0
+    for path in sorted(Path(base.path).glob("*.safetensors")):
+        try:
+            with safe_open(path, "numpy") as file:
+                total += sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118 - no mapping
+        except (OSError, SafetensorError) as error:
+            raise ModelError(f"{path}: cannot be read: {first_line(error)}") from None
+    return total
 
 
 def load_weights(

@@ -12,6 +12,6 @@ from __future__ import annotations
 from talkwright.train.adapters import start_digest
 from talkwright.train.loop import train
 from talkwright.train.plan import Plan, make_plan
-from talkwright.train.settings import check_settings
+from talkwright.train.settings import check_settings, check_template
 
-__all__ = ["Plan", "check_settings", "make_plan", "start_digest", "train"]
+__all__ = ["Plan", "check_settings", "check_template", "make_plan", "start_digest", "train"]
