@@ -14,6 +14,7 @@ from talkwright.errors import ModelError, TrainError
 from talkwright.models import summed_loss
 from talkwright.runs import manifest, read_json, verify
 from talkwright.train import loop
+from talkwright.train.checkpoint import State
 from talkwright.train.model import Masters, prepare_model
 from talkwright.train.optimizers import make_optimizer
 from talkwright.types import BaseModel, Conversation, Example, Message, Sampling
@@ -107,7 +108,7 @@ def test_weight_decay_acts_on_matrices_only(tiny_base, section, train_tiny, weig
 @pytest.mark.parametrize(("clip", "expected"), [(0.5, 0.5), (None, None), (1e9, None)])
 def test_gradients_are_clipped(clip, expected, tiny_base, section, rows, tmp_path) -> None:
     session = loop._open_session(tiny_base, rows, [], section(clip=clip), 7, tmp_path, "k")
-    loop._accumulate(session, rows[:4])
+    loop._accumulate(session, State(), rows[:4])
     before = norm({str(n): m.grad for n, m in enumerate(session.masters.masters)})
     assert before > 1
     assert loop._clip(session) == pytest.approx(before, rel=1e-5)
@@ -368,8 +369,10 @@ def test_a_loss_that_is_not_finite_ends_training_and_keeps_the_checkpoints(
     what, train_tiny, rows, tmp_path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     poison(monkeypatch, 4, gradient=what == "gradient")
-    with pytest.raises(TrainError, match=rf"the {what} of step 4 is (nan|inf).*learning_rate") as caught:
-        train_tiny("bad", save_every=1, max_steps=6)
+    with pytest.raises(
+        TrainError, match=rf"(?s)step 4: the {what}.* is (nan|inf).*learning_rate"
+    ) as caught:
+        train_tiny("bad", save_every=1, max_steps=6, on_fault="stop")
     step = [row.conversation for row in rows if row.conversation in str(caught.value)]
     assert 3 <= len(step) <= 4  # the rows of that step, and no others
     checkpoints = tmp_path / "bad" / "checkpoints"

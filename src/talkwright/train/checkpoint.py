@@ -8,7 +8,7 @@ nothing else has to be kept.
 from __future__ import annotations
 
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,17 +27,29 @@ BEST = "best"
 
 @dataclass
 class State:
-    """Where a run is. `step` steps are done; `best_loss` is the best validation loss so far, reached
-    at `best_step`, and `worse` counts the validations since."""
+    """Where a run is.
+
+    `step` steps are done, in `seconds` of training and `validating` seconds of validation. `best_loss`
+    is the best validation loss so far, reached at `best_step`, and `worse` counts the validations
+    since. `stopped` names the setting that ended the run early. `halvings` and `scoring_halvings` say
+    how often the memory ran out; `norms` are the gradient norms of the newest good steps, `faults` the
+    bad steps since the last good one, and `passed_over` counts all bad ones.
+    """
 
     step: int = 0
     tokens: int = 0
     supervised: int = 0
     seconds: float = 0.0
+    validating: float = 0.0
     best_loss: float | None = None
     best_step: int = 0
     worse: int = 0
-    stopped_early: bool = False
+    stopped: str = ""
+    halvings: int = 0
+    scoring_halvings: int = 0
+    norms: list[float] = field(default_factory=list)
+    faults: list[dict[str, Any]] = field(default_factory=list)
+    passed_over: int = 0
 
 
 def save_checkpoint(
@@ -48,12 +60,16 @@ def save_checkpoint(
 
     tensors: dict[str, Tensor] = {}
     counters: dict[str, dict[str, Any]] = {}  # what an optimizer keeps as plain numbers
+    seen: set[int] = set()
     for name, master in zip(masters.names, masters.masters, strict=True):
         tensors[f"weight/{name}"] = master.detach().contiguous()
         for moment, value in optimizer.state(master).items():
             if hasattr(value, "detach"):
-                # A copy, as bitsandbytes shares one table among all weights.
-                tensors[f"{moment}/{name}"] = value.detach().clone().contiguous()
+                # bitsandbytes shares one table among all weights, which safetensors refuses.
+                shared = value.data_ptr() in seen and value.numel()
+                seen.add(value.data_ptr())
+                kept = value.detach().clone() if shared else value.detach()
+                tensors[f"{moment}/{name}"] = kept.contiguous()
             else:
                 counters.setdefault(name, {})[moment] = value
     target = folder / f"step-{state.step:06d}"

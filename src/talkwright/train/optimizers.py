@@ -22,7 +22,7 @@ class Optimizer:
     def __init__(self, parts: list[Any], *, safe_to_repeat: bool = False):
         self._parts = parts
         self.safe_to_repeat = safe_to_repeat
-        """Whether a step that ran out of memory has changed nothing and may be taken again."""
+        """Whether a step that ran out of memory has changed no weight and may be taken again."""
 
     def step(self, rate: float) -> None:
         """Take a step at this learning rate (times a group's own `scale`) and clear the gradients."""
@@ -36,6 +36,13 @@ class Optimizer:
         """Forget the gradients."""
         for part in self._parts:
             part.zero_grad(set_to_none=True)
+
+    def forget_half_made(self) -> None:
+        """Drop moments for which the memory sufficed in part only, so that AdamW makes them anew."""
+        for part in self._parts:
+            for moments in part.state.values():
+                if "exp_avg_sq" not in moments:  # the last that it makes
+                    moments.clear()
 
     def state(self, master: Tensor) -> dict[str, Any]:
         """Moments and counters of one weight: tensors and numbers by name; none before a step."""
