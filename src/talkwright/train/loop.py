@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import shutil
 import signal
@@ -10,7 +9,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 from talkwright.config import TrainSection
 from talkwright.errors import TrainError
@@ -32,8 +31,9 @@ from talkwright.train.model import Masters, prepare_model, refuse_added_tokens, 
 from talkwright.train.noise import RowNoise
 from talkwright.train.optimizers import Optimizer, make_optimizer
 from talkwright.train.plan import Plan, make_plan, rows_of_steps
-from talkwright.train.records import metrics_file, stop_between_steps
+from talkwright.train.records import Metrics, metrics_file, stop_between_steps
 from talkwright.train.schedules import learning_rate
+from talkwright.train.trackers import FOLDER, refuse_missing_trackers, tracking
 from talkwright.types import BaseModel, Example, to_json
 
 if TYPE_CHECKING:
@@ -84,7 +84,8 @@ def train(
     if state.step:
         say(f"Going on from step {state.step} of {plan.steps}.")
     with (
-        metrics_file(checkpoints, upto=state.step) as metrics,
+        tracking(session.accelerator, section, out.parent) as track,
+        metrics_file(checkpoints, upto=state.step, track=track) as metrics,
         bar("train", plan.steps, "step", initial=state.step) as shown,
         stop_between_steps() as asked_to_stop,
     ):
@@ -130,7 +131,9 @@ def _open_session(
     from accelerate.utils import set_seed
 
     _refuse_useless(rows)
-    accelerator = Accelerator()
+    refuse_missing_trackers(section)
+    logs = str(checkpoints.parent / FOLDER)
+    accelerator = Accelerator(log_with=section.trackers or None, project_dir=logs)
     if accelerator.num_processes > 1:
         raise TrainError("this version trains in one process; start it without a multi-process launcher")
     set_seed(seed)
@@ -158,7 +161,7 @@ def _open_session(
 # --- one step ------------------------------------------------------------------------------------
 
 
-def _take_step(session: _Session, state: State, examples: Sequence[Example], metrics: TextIO) -> float:
+def _take_step(session: _Session, state: State, examples: Sequence[Example], metrics: Metrics) -> float:
     """Forward, backward, update, in as many passes as the memory wants; returns the step's loss."""
     started = time.perf_counter()
     rate = learning_rate(session.section, session.plan, state.step)
@@ -239,7 +242,7 @@ def _accumulate(session: _Session, state: State, examples: Sequence[Example]) ->
 
 
 def _split_further(
-    session: _Session, state: State, examples: Sequence[Example], metrics: TextIO
+    session: _Session, state: State, examples: Sequence[Example], metrics: Metrics
 ) -> None:
     """After the memory ran out: make room, and smaller forward passes from here on."""
     make_room(session.masters)
@@ -280,7 +283,7 @@ def _clip(session: _Session) -> float:
     return float(session.accelerator.clip_grad_norm_(session.masters.masters, clip))
 
 
-def _validate(session: _Session, state: State, metrics: TextIO) -> None:
+def _validate(session: _Session, state: State, metrics: Metrics) -> None:
     """Measure and record the validation loss; keep the weights when it is the best so far."""
     if not session.validation:
         return
@@ -365,9 +368,8 @@ def _refuse_useless(rows: Sequence[Example]) -> None:
 # --- records -------------------------------------------------------------------------------------
 
 
-def _write(metrics: TextIO, row: dict[str, Any]) -> None:
-    metrics.write(json.dumps(row) + "\n")
-    metrics.flush()
+def _write(metrics: Metrics, row: dict[str, Any]) -> None:
+    metrics.write(row)
 
 
 def _finish(session: _Session, state: State, base: BaseModel, template: Template, out: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
@@ -13,9 +13,25 @@ from typing import Any, TextIO
 from talkwright.progress import say
 from talkwright.runs import write_text
 
+Row = dict[str, Any]
+
+
+class Metrics:
+    """Where rows of metrics go: a line each in a file, and to the recipe's trackers."""
+
+    def __init__(self, file: TextIO, track: Callable[[Row], None]):
+        self._file = file
+        self._track = track
+
+    def write(self, row: Row) -> None:
+        """Write a row and flush it, so that a killed process loses none."""
+        self._file.write(json.dumps(row) + "\n")
+        self._file.flush()
+        self._track(row)
+
 
 @contextmanager
-def metrics_file(folder: Path, upto: int) -> Iterator[TextIO]:
+def metrics_file(folder: Path, upto: int, track: Callable[[Row], None]) -> Iterator[Metrics]:
     """Open metrics.jsonl for appending, without the rows after step `upto` (they will come again)."""
     path = folder / "metrics.jsonl"
     if path.exists():
@@ -29,7 +45,7 @@ def metrics_file(folder: Path, upto: int) -> Iterator[TextIO]:
                 kept.append(row)
         write_text(path, "".join(json.dumps(row) + "\n" for row in kept))
     with open(path, "a", encoding="utf-8") as file:
-        yield file
+        yield Metrics(file, track)
 
 
 @contextmanager
