@@ -49,8 +49,8 @@ def merge_adapter(
 ) -> None:
     """Write a model folder `out` with the adapter's update added to the base's weights.
 
-    An adapter that was trained on a quantised base is merged into the whole one, so the result differs
-    from what was trained by the error of quantisation. Raises ModelError for prefix and prompt tuning,
+    An adapter that was trained on a quantised base is merged into the whole one, so the result is off
+    what was trained by the error of quantisation. Raises ModelError for prefix and prompt tuning,
     whose learnt tokens are no change of any weight.
     """
     adapted = load_adapter(load_weights(base, precision=precision), adapter)
