@@ -15,6 +15,7 @@ from talkwright.models import summed_loss
 from talkwright.runs import read_json
 from talkwright.train import loop
 from talkwright.train.faults import find_fault, split, split_further
+from talkwright.train.optimizers import Optimizer
 from talkwright.types import Example
 
 # --- out of memory -------------------------------------------------------------------------------
@@ -75,13 +76,18 @@ def test_wherever_the_memory_runs_out_the_steps_are_the_same(
     method, spread, train_tiny, rows, short_of_memory, weights_of, metrics_of, monkeypatch
 ) -> None:
     how = {"method": method, "max_steps": 2, "validation": rows[:3], "learning_rate": 1e-3}
+    updates: list[int] = []
     with short_of_memory() as counting:
+        step = Optimizer.step
+        monkeypatch.setattr(
+            Optimizer, "step", lambda *given: updates.append(counting.counted) or step(*given)
+        )
         whole = train_tiny("whole", **how)
     wanted, reported = weights_of(whole), losses(metrics_of(whole))
     monkeypatch.undo()
-    places = sorted({1, 2, *(counting.counted * n // spread for n in range(1, spread + 1))})
+    places = {1, *(counting.counted * n // spread for n in range(1, spread + 1)), updates[0] + 5}
     seen = set()
-    for place in places:
+    for place in sorted(places):
         with short_of_memory({place}) as shortage:
             out = train_tiny(f"at {place}", **how)
         monkeypatch.undo()
@@ -185,8 +191,6 @@ def test_other_errors_are_not_taken_for_a_lack_of_memory(train_tiny, monkeypatch
 def test_an_update_that_cannot_be_repeated_stops_and_goes_on_exactly(
     optimizer, train_tiny, weights_of, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from talkwright.train.optimizers import Optimizer
-
     how = {"optimizer": optimizer, "max_steps": 4, "save_every": 1}
     whole = weights_of(train_tiny("whole", **how))
     step, taken = Optimizer.step, []

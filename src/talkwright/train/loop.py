@@ -103,9 +103,7 @@ def train(
             shown.set_postfix(loss=f"{loss:.3f}", validation=best, refresh=False)
             shown.update(1)
             stop = asked_to_stop()
-            went_back = bool(state.faults) and section.on_fault == "roll_back"
-            due = state.step % plan.save_every == 0 or last or went_back
-            if due or stop or state.stopped:
+            if state.step % plan.save_every == 0 or last or stop or state.stopped:
                 keep = section.keep_checkpoints
                 save_checkpoint(checkpoints, key, state, masters, session.optimizer, keep=keep)
             if stop:

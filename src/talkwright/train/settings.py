@@ -164,7 +164,7 @@ def _of_precision(section: TrainSection, parameters: int) -> Iterator[Finding]:
         saved = f", which saves {parameters * 1.4 / 1e9:.1f} GB against bf16" if parameters else ""
         yield Finding(
             "warning", "quantised_in_vain",
-            f"the base is kept in 4 bits{saved} and unpacked at every use"
-            + ("" if gpu else "; without a GPU that costs much time for memory that is seldom short"),
-            "write `train.quantise: none` and `train.precision: auto` where memory allows it",
+            f"the base is kept in 4 bits{saved}, loses precision for good and is unpacked at every use"
+            + ("" if gpu else "; without a GPU, memory is seldom that short"),
+            "write `train.quantise: none` and `train.precision: auto` where the memory allows it",
         )  # fmt: skip
