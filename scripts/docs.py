@@ -123,6 +123,8 @@ def _type_name(annotation: Any) -> str:
         return " or ".join(_type_name(choice) for choice in get_args(annotation))
     if origin is list:
         return f"list of {_type_name(get_args(annotation)[0])}"
+    if origin is dict:
+        return " to ".join(_type_name(choice) for choice in get_args(annotation))
     names = {
         str: "text",
         int: "whole number",

@@ -16,7 +16,7 @@ import platform
 import re
 import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
@@ -88,6 +88,19 @@ def read_jsonl(path: Path) -> Iterator[Any]:
                     raise ArtefactError(f"{path}:{number}: damaged row: {error}") from None
     except OSError as error:
         raise ArtefactError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def read_parquet(path: Path, columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a Parquet file of ours, a few at a time. Raises ArtefactError that names it."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=5000, columns=columns):
+                yield from batch.to_pylist()
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise ArtefactError(f"{path}: missing, damaged or unreadable: {error}") from None
 
 
 def file_digest(path: Path) -> str:

@@ -84,7 +84,8 @@ class LedgerRow:
 
     `fate` is "kept" or "dropped"; `reason` says why a row was dropped and is None for a kept one;
     `repairs` names what was changed ("merged_turns", "stripped_html", ...); `marks` names what was
-    noticed but left ("contradiction"). `before` is a short excerpt of the row as it was read, and
+    noticed but left ("contradiction"). `format` is the shape it was read as; `copies` says how often
+    a kept row is in its split. `before` is a short excerpt of the row as it was read, and
     `after` of what was kept of it. `split` is the split a kept row went to.
     """
 
@@ -98,6 +99,25 @@ class LedgerRow:
     split: str | None = None
     before: str = ""
     after: str = ""
+    format: str | None = None
+    copies: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where an invented conversation comes from; stored in its row under `made`.
+
+    `of` are the ids of the training conversations it was made from, `kind` the recipe's step, `model`
+    and `host` who wrote it ("local" for this machine), `prompt` the version of the instruction, and
+    `request` the hash of the last request: of its text, model and settings.
+    """
+
+    of: tuple[str, ...]
+    kind: str
+    model: str
+    host: str
+    prompt: str
+    request: str
 
 
 # --- tokens --------------------------------------------------------------------------------------

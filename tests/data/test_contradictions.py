@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 import yaml
+from compared import contradicting
 
-from talkwright.data.similarity.contradictions import contradicts, find_contradictions, quantities
+from talkwright.data.similarity.contradictions import contradicts, quantities
 from talkwright.types import Conversation, Message
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -110,7 +111,7 @@ def test_precision_and_recall_on_planted_contradictions(capsys: pytest.CaptureFi
     missed, invented = [], []
     for seed in range(3):
         rows, bad, good = world(seed)
-        found = set(find_contradictions(rows))
+        found = set(contradicting(rows))
         planted += len(bad)
         for a, b in bad:
             hits += {a, b} <= found
@@ -137,7 +138,7 @@ def test_real_answers_in_other_words_are_no_contradictions() -> None:
     prompt = next(n for n in names if n.lower() in ("instruction", "prompt", "utterance"))
     answer = next(n for n in names if n.lower() in ("response", "completion"))
     rows = {at: chat(row[prompt], row[answer]) for at, row in enumerate(table)}
-    assert find_contradictions(rows) == []
+    assert contradicting(rows) == []
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,14 @@ from __future__ import annotations
 import random
 import time
 
+import numpy as np
 import pytest
+from compared import contradicting, duplicates_of
 
-from talkwright.data.similarity.contradictions import contradicts, find_contradictions
-from talkwright.data.similarity.duplicates import find_duplicates
-from talkwright.data.similarity.similar import Index, banding, jaccard, shingles, signatures
+from talkwright.data.similarity.contradictions import contradicts
+from talkwright.data.similarity.features import banding
+from talkwright.data.similarity.pairs import proposed
+from talkwright.data.similarity.similar import jaccard, shingles
 from talkwright.types import Conversation, Message
 
 LONG = (
@@ -24,7 +27,7 @@ def chat(question: str, answer: str, system: str = "", **more: str) -> Conversat
 
 
 def dropped(*rows: Conversation, how: str = "near", threshold: float = 0.85) -> dict[int, str]:
-    found = find_duplicates(dict(enumerate(rows)), how, threshold)  # type: ignore[arg-type]
+    found = duplicates_of(rows, how, threshold)
     return {at: reason for at, (reason, _) in found.dropped.items()}
 
 
@@ -33,7 +36,7 @@ def test_the_first_of_equal_rows_is_kept_whatever_case_and_spaces() -> None:
     assert dropped(*rows) == {1: "duplicate"}
     assert dropped(*rows, how="exact") == {1: "duplicate"}
     assert dropped(*rows, how="keep") == {}
-    assert find_duplicates(dict(enumerate(rows)), "keep", 0.85).links == [(0, 1)]
+    assert duplicates_of(rows, "keep").links == [(0, 1)]
 
 
 def test_thinking_and_system_prompt_make_a_difference() -> None:
@@ -88,7 +91,7 @@ def test_a_dropped_row_points_at_a_row_that_is_kept() -> None:
     # Each text is near the next, but the first is far from the last.
     words = [f"{a}{b}" for a in "klmnopqr" for b in "aeiouyäö"]  # no digits: those must be equal
     rows = [chat("Why?", " ".join(words[i : i + 50])) for i in range(8)]
-    found = find_duplicates(dict(enumerate(rows)), "near", 0.85)
+    found = duplicates_of(rows)
     assert found.dropped
     assert len(found.dropped) < 7
     for _, kept in found.dropped.values():
@@ -102,7 +105,7 @@ def test_nearly_every_pair_at_the_threshold_is_found(threshold: float) -> None:
     draw = random.Random(0)
     found = asked = 0
     for _ in range(60):
-        words = [f"w{draw.randrange(10**6)}" for _ in range(60)]
+        words = ["".join(draw.choices("abcdefghij", k=6)) for _ in range(60)]
         other = list(words)
         cut = 0
         while jaccard(shingles(" ".join(words)), shingles(" ".join(other))) > threshold:
@@ -110,12 +113,19 @@ def test_nearly_every_pair_at_the_threshold_is_found(threshold: float) -> None:
             other = words[: 60 - cut]
         other = words[: 60 - cut + 1] if cut else words
         texts = [" ".join(words), " ".join(other)]
-        index = Index(threshold, sides=1)
-        signed = list(signatures(texts))
-        index.add(0, index.keys("", [signed[0]]), (texts[0],))
         asked += 1
-        found += index.find(index.keys("", [signed[1]]), (texts[1],)) == [0]
+        found += dropped(chat("Why?", texts[0]), chat("Why?", texts[1]), threshold=threshold) != {}
     assert found >= 0.95 * asked
+
+
+def test_in_a_large_bucket_the_first_and_the_nearest_are_proposed_and_other_blocks_never() -> None:
+    bands = np.zeros((100, 1), np.uint32)
+    rows, block = np.arange(100), np.ones(100, np.uint64)
+    block[3] = 2
+    pairs = {tuple(pair) for batch in proposed(bands, rows, block) for pair in batch.tolist()}
+    assert {a for a, b in pairs if b == 99} == {*range(32), *range(67, 99)} - {3}
+    assert not any(3 in pair for pair in pairs)
+    assert {a for a, b in pairs if b == 2} == {0, 1}
 
 
 def test_many_rows_of_one_template_stay_fast() -> None:
@@ -165,11 +175,11 @@ def test_contradictions_are_found_per_question_and_system_prompt() -> None:
         chat("What is the price?", "It is 10 euro."),
         chat("What is the deposit ?", "The deposit is 40 euro."),
     ]
-    assert find_contradictions(dict(enumerate(rows))) == [0, 1, 4]
+    assert contradicting(dict(enumerate(rows))) == [0, 1, 4]
 
 
 def test_one_question_with_very_many_answers_stays_fast() -> None:
     rows = {at: chat("Tell me a joke", f"{LONG} {at}") for at in range(3000)}
     started = time.process_time()
-    find_contradictions(rows)
+    contradicting(rows)
     assert time.process_time() - started < 10

@@ -13,16 +13,17 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from compared import duplicates_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from talkwright.config import DataSection, SourceSection
 from talkwright.data import prepare, read_conversations, read_dataset, source_digest
-from talkwright.data.ledger import Ledger, counts, excerpt
-from talkwright.data.prepare import REASONS
-from talkwright.data.similarity.duplicates import find_duplicates
+from talkwright.data.entries import excerpt
+from talkwright.data.ledger import Sums, as_table
+from talkwright.data.reasons import REASONS
 from talkwright.errors import ArtefactError, DataError
-from talkwright.runs import verify
+from talkwright.runs import read_parquet, verify
 from talkwright.types import Counts, LedgerRow
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
@@ -77,7 +78,7 @@ def test_the_artefact_tells_the_fate_of_every_row(tmp_path: Path) -> None:
     assert saved["sources"]["b.jsonl"]["format"] == "prompt_completion"
     assert saved["leakage"]["test"]["same_question"] == 0
 
-    ledger = rows_of(tmp_path / "out" / "ledger.jsonl")
+    ledger = list(read_parquet(tmp_path / "out" / "ledger.parquet"))
     assert [row["where"] for row in ledger[20:]] == [f"b.jsonl:{n}" for n in range(1, 8)]
     assert ledger[22]["after"] == "kept instead: a.jsonl:1"
     assert ledger[23]["before"] == json.dumps(dirty[3]).replace("ann@example.org", "[email]")
@@ -135,7 +136,7 @@ def test_the_same_input_gives_the_same_bytes_in_another_process(tmp_path: Path) 
         )  # fmt: skip
         assert done.stdout.strip() == "[]"
     names = sorted(path.name for path in (tmp_path / "one").iterdir())
-    assert names == ["counts.json", "doctor.json", "ledger.jsonl", "manifest.json", "test.jsonl",
+    assert names == ["counts.json", "doctor.json", "ledger.parquet", "manifest.json", "test.jsonl",
                      "train.jsonl", "validation.jsonl"]  # fmt: skip
     for name in names:
         if name != "manifest.json":
@@ -203,8 +204,8 @@ def test_the_digest_follows_names_and_bytes(tmp_path: Path) -> None:
 def test_a_damaged_data_set_is_refused(tmp_path: Path) -> None:
     prepare(section(jsonl(tmp_path / "a.jsonl", *twenty())), seed=0, out=tmp_path / "out")
     (tmp_path / "out" / "test.jsonl").write_text('{"messages": 3}\n')
-    with pytest.raises(ArtefactError, match=r"test\.jsonl: damaged"):
-        read_dataset(tmp_path / "out")
+    with pytest.raises(ArtefactError, match=r"test\.jsonl:1: damaged"):
+        list(read_dataset(tmp_path / "out")["test"])
     with pytest.raises(ArtefactError, match="no such artefact"):
         read_dataset(tmp_path / "gone")
 
@@ -220,24 +221,33 @@ def test_excerpts_are_short_and_can_be_shown_on_one_line() -> None:
 def test_a_ledger_that_does_not_add_up_is_a_bug_and_says_so() -> None:
     kept = LedgerRow("s", "s:1", "kept", conversation="id")
     lost = LedgerRow("s", "s:2", "dropped", "empty")
-    assert (counts([kept, lost]).kept, counts([kept, lost]).dropped) == (1, {"empty": 1})
+    counts = sums(kept, lost).counts()
+    assert (counts.read, counts.kept, counts.dropped) == (2, 1, {"empty": 1})
     for bad in (
         replace(lost, reason=None),
         replace(kept, reason="empty"),
         replace(kept, conversation=None),
     ):
         with pytest.raises(AssertionError):
-            counts([kept, bad])
-    ledger = Ledger()
-    ledger.add_dropped("s", "s:1", "x", "empty")
-    with pytest.raises(AssertionError, match="dropped twice"):
-        ledger.drop(0, "duplicate")
+            sums(kept, bad)
+    added = sums(kept, lost)
+    added.read += 1
+    with pytest.raises(AssertionError, match="does not add up"):
+        added.counts()
+    with pytest.raises(AssertionError, match="were split"):
+        sums(kept, lost).counts(("train", "test"))
+
+
+def sums(*rows: LedgerRow) -> Sums:
+    found = Sums()
+    found.add(as_table(rows))
+    return found
 
 
 def test_every_drop_reason_is_explained() -> None:
     source = "".join(
         path.read_text()
-        for path in Path(sys.modules[Ledger.__module__].__file__ or "").parent.glob("*.py")
+        for path in Path(sys.modules[Sums.__module__].__file__ or "").parent.rglob("*.py")
     )
     raised = set(re.findall(r'Unfit\("(\w+)"\)', source)) | set(re.findall(r'return "(\w+)"\n', source))
     shapes = {"jsonl", "json", "csv", *get_args(SourceSection.model_fields["format"].annotation)}
@@ -273,7 +283,7 @@ def test_any_json_rows_are_all_accounted_for(tmp_path: Path, values: list[Any]) 
     found = prepare(section(source), seed=0, out=tmp_path / "out")
     assert found.read == 1 + len(values)
     assert found.read == found.kept + sum(found.dropped.values())
-    ledger = rows_of(tmp_path / "out" / "ledger.jsonl")
+    ledger = list(read_parquet(tmp_path / "out" / "ledger.parquet"))
     assert len(ledger) == found.read
     for row in ledger:
         (row["before"] + row["after"]).encode()  # can be shown
@@ -364,8 +374,7 @@ def test_rows_of_different_intents_are_never_merged() -> None:
     path = SHARED / "support_bitext" / "short_replies_gpt35.csv"
     with open(path, encoding="utf-8-sig", newline="") as file:
         intents = [row["intent"] for row in csv.DictReader(file)]
-    rows = dict(enumerate(read_conversations(path)[::3]))
-    found = find_duplicates(rows, "near", threshold=0.6).dropped
+    found = duplicates_of(read_conversations(path)[::3], threshold=0.6).dropped
     assert len(found) > 100
     for at, (_, kept) in found.items():
         assert intents[3 * at] == intents[3 * kept]

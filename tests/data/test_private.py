@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -13,15 +12,14 @@ from typing import Any
 
 import pytest
 import yaml
+from planted import near_misses, plant
 
 from talkwright.config import DataSection, load_recipe
 from talkwright.data import prepare, read_dataset
 from talkwright.data.cleaning.masks import protect
 from talkwright.data.cleaning.private import KINDS, find_private
+from talkwright.runs import read_parquet
 from talkwright.types import Message
-
-sys.path.insert(0, str(Path(__file__).parent))
-from planted import near_misses, plant
 
 ROOT = Path(__file__).resolve().parents[2]
 SECTION = DataSection.model_validate({"sources": [{"path": "unused"}]})
@@ -140,7 +138,8 @@ def test_the_artefact_does_what_the_recipe_says(tmp_path: Path, how: str) -> Non
     assert found.dropped.get("pii", 0) == (how == "drop")
     assert found.marked == ({"pii_email": 1} if how == "flag" else {})
     assert found.repaired == ({"masked_email": 1} if how == "mask" else {})
-    everything = "".join(path.read_text() for path in (tmp_path / "out").iterdir())
+    everything = str(list(read_parquet(tmp_path / "out" / "ledger.parquet")))
+    everything += "".join(path.read_text() for path in (tmp_path / "out").glob("*.json*"))
     assert ("ann@x" in everything) == (how in ("flag", "keep"))
 
 

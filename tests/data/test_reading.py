@@ -12,6 +12,7 @@ import pytest
 
 from talkwright.config import Columns
 from talkwright.data import read_conversations
+from talkwright.data.reading import streams
 from talkwright.data.reading.containers import read_rows
 from talkwright.data.reading.formats import read_row
 from talkwright.errors import DataError
@@ -379,10 +380,10 @@ def test_a_file_without_permission_is_refused(tmp_path: Path) -> None:
 def test_a_read_error_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = jsonl(tmp_path / "a.jsonl", PAIR)
 
-    def refuse(self: Path) -> bytes:
+    def refuse(file: Path, mode: str) -> Any:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr(streams, "open", refuse, raising=False)
     with pytest.raises(DataError, match=r"a\.jsonl: cannot be read: no permission"):
         read_conversations(path)
 

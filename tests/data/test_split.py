@@ -6,10 +6,12 @@ from collections import Counter
 from collections.abc import Mapping
 
 import pytest
+from compared import leakage_of, splits_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from talkwright.data.similarity.split import SPLITS, measure_leakage, question_of, split_rows
+from talkwright.data.similarity.features import question_of
+from talkwright.data.similarity.split import SPLITS
 from talkwright.types import Conversation, Message
 
 
@@ -21,9 +23,7 @@ def split(
     rows: Mapping[int, Conversation], links: list[tuple[int, int]] | None = None, *,
     validation: float = 0.1, test: float = 0.1, seed: int = 0,
 ) -> dict[int, str]:  # fmt: skip
-    return split_rows(
-        rows, links or [], validation=validation, test=test, threshold=0.85, seed=seed
-    )[0]  # fmt: skip
+    return splits_of(rows, links or [], validation=validation, test=test, seed=seed)[0]
 
 
 def questions(count: int) -> dict[int, Conversation]:
@@ -48,7 +48,7 @@ def test_a_share_of_zero_gives_no_rows() -> None:
 
 @pytest.mark.parametrize("count", [1, 2])
 def test_too_few_rows_are_all_for_training_and_a_note_says_so(count: int) -> None:
-    where, notes = split_rows(questions(count), [], validation=0.1, test=0.1, threshold=0.85, seed=0)
+    where, notes = splits_of(questions(count))
     assert set(where.values()) == {"train"}
     [note] = notes
     assert f"All {count} rows are for training" in note
@@ -62,6 +62,15 @@ def test_adding_rows_or_turning_them_round_moves_no_row() -> None:
     assert {at: added[at] for at in before} == before
     assert split(dict(reversed(rows.items()))) == before
     assert split(rows, seed=1) != before
+
+
+def test_clusters_of_many_questions_move_no_more_than_single_rows() -> None:
+    rows = {at: chat(f"how do I get to place{at}") for at in range(1500)}
+    links = [(at, at + 1) for at in range(1500) if at % 5 != 4]
+    before = split(rows, links)
+    more = {**rows, **{5000 + at: chat(f"what is the use of word{at}") for at in range(40)}}
+    after = split(more, links)
+    assert {at: after[at] for at in rows} == before
 
 
 def test_same_question_and_group_and_links_stay_together() -> None:
@@ -91,11 +100,11 @@ def test_users_who_all_say_the_same_do_not_become_one_cluster() -> None:
     for user in range(60):
         rows[2 * user] = chat("please help me with something", group=f"u{user}")
         rows[2 * user + 1] = chat(f"where do I find word{user} here", group=f"u{user}")
-    where, notes = split_rows(rows, [], validation=0.1, test=0.1, threshold=0.85, seed=0)
+    where, notes = splits_of(rows)
     assert set(where.values()) == set(SPLITS)
     assert all(where[2 * user] == where[2 * user + 1] for user in range(60))
     assert "links between users who asked the same were cut" in notes[0]
-    leaked = measure_leakage(rows, where, 0.85)
+    leaked = leakage_of(rows, where)
     assert leaked["test"]["same_question"] + leaked["validation"]["same_question"] > 0
 
 
@@ -115,12 +124,22 @@ def test_leakage_is_measured_not_assumed() -> None:
         3: chat(long + " please"),
         4: chat("Where is door 4?"),
         5: chat("Where is door 5?", group="g"),
+        6: chat(f"{long} and {long} with number 6"),
+        7: chat(f"{long} and {long} with number 7"),  # another number, so another question
     }
-    where = {0: "train", 1: "test", 2: "train", 3: "test", 4: "train", 5: "validation"}
-    assert measure_leakage(rows, where, 0.85) == {
-        "validation": {"rows": 1, "same_question": 0, "near_question": 0, "same_group": 1},
-        "test": {"rows": 2, "same_question": 1, "near_question": 1, "same_group": 0},
-    }
+    where = {0: "train", 1: "test", 2: "train", 3: "test", 4: "train", 5: "validation",
+             6: "train", 7: "validation"}  # fmt: skip
+    found = leakage_of(rows, where)
+    worst = {name: about.pop("worst") for name, about in found.items()}
+    assert found == {
+        "validation": {
+            "rows": 2, "same_question": 0, "near_question": 0, "same_group": 1, "compared": 2
+        },
+        "test": {"rows": 2, "same_question": 1, "near_question": 1, "same_group": 0, "compared": 1},
+    }  # fmt: skip
+    assert [pair[:2] for pair in worst["test"]] == [[3, 2]]
+    assert [pair[:2] for pair in worst["validation"]] == [[7, 6], [5, 4]]
+    assert worst["test"][0][2] == pytest.approx(20 / 23, abs=0.01)
 
 
 ROW = st.tuples(

@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from talkwright import runs
 from talkwright.config import build_recipe
+from talkwright.data.ledger import as_table
 from talkwright.types import Comparison, Finding, LedgerRow, Reply, to_json
 
 STAGES = ("data", "check", "train", "evaluate", "compare")
@@ -167,7 +169,7 @@ def _data(run: Path, hostile: str, kept: int = 340) -> None:
         runs.write_json(
             out / "doctor.json", {"rows": kept + 20, "worst": "serious", "findings": [finding]}
         )
-        runs.write_jsonl(out / "ledger.jsonl", (to_json(row) for row in rows))
+        pq.write_table(as_table(rows), out / "ledger.parquet")
         counts = {
             "read": len(rows),
             "kept": kept + 20,

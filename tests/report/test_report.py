@@ -12,11 +12,14 @@ from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from talkwright import runs
 from talkwright.errors import ArtefactError
 from talkwright.report import write_report
+from talkwright.runs import read_parquet
 
 VOID = {"meta", "link", "br", "wbr", "img", "input", "hr"}
 SECTIONS = ["verdict", "replies", "training", "taught", "data", "provenance"]
@@ -172,7 +175,7 @@ def test_the_ledger_tells_each_source_its_reasons_with_examples(build):
     assert "exact duplicate 5 rows" in text
     assert "support.jsonl:341" in text
     assert "support.jsonl:343" not in text
-    assert "3 more in data/ledger.jsonl." in text
+    assert "3 more in data/ledger.parquet." in text
     assert "<p>How do I clean the <b>Brumel</b>?</p>" in text
     assert "2 questions have two answers." in text
     assert "Keep the right one of each pair." in text
@@ -250,7 +253,7 @@ def test_a_folder_that_is_not_a_run_is_refused(tmp_path):
     [
         ("compare/comparisons.json", "{"),
         ("compare/comparisons.json", '{"a": 1}'),
-        ("data/ledger.jsonl", '{"source": "a"}\nnot json\n'),
+        ("data/ledger.parquet", "no Parquet"),
         ("evaluate/tuned/items.jsonl", "[1]\n"),
         ("check/tokens.json", "[]"),
     ],
@@ -328,9 +331,9 @@ def test_a_large_ledger_does_not_make_a_large_page(build):
     run = build(stages=("data",))
     small = write_report(run).stat().st_size
     row = {"source": "support.jsonl", "where": "x:1", "fate": "dropped", "before": "y" * 300}
-    with open(run / "data/ledger.jsonl", "a") as file:
-        for number in range(20_000):
-            file.write(json.dumps(row | {"reason": f"reason {number % 500}"}) + "\n")
+    known = list(read_parquet(run / "data/ledger.parquet"))
+    more = [row | {"reason": f"reason {number % 500}"} for number in range(20_000)]
+    pq.write_table(pa.Table.from_pylist(known + more), run / "data/ledger.parquet")
     large = write_report(run).stat().st_size
     assert large < small + 150_000
     assert "more mentions of other reasons" in read(run).text("data")

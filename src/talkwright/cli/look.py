@@ -70,7 +70,7 @@ def prepare(
     SOURCES are files, folders or globs: JSONL, JSON, CSV or Parquet, plain or packed, in any usual
     shape: messages, ShareGPT, Alpaca, Arena battles, preferences, trees and more. One recipe (.yaml)
     stands for the sources and data settings in it. Every row that was read is accounted for in
-    OUT/ledger.jsonl.
+    OUT/ledger.parquet.
 
     \b
     Example: talkwright data prepare chats.jsonl faq.csv --out prepared --set data.test=0.2
@@ -263,7 +263,7 @@ def _stages(found: Path) -> dict[str, dict[str, Any]]:
     from talkwright.runs import manifest
 
     stages = {}
-    for name in ("data", "check", "train", "evaluate/base", "evaluate/tuned", "compare"):
+    for name in ("data", "augment", "check", "train", "evaluate/base", "evaluate/tuned", "compare"):
         try:
             stages[name] = manifest(found / name)
         except ArtefactError:

@@ -8,7 +8,9 @@ that would have no effect.
 
 from __future__ import annotations
 
+from talkwright.config.augment import AugmentSection, AugmentStep, EndpointSection, is_near
 from talkwright.config.read import build_recipe, dump_recipe, load_recipe, parse_yaml
+from talkwright.config.section import Section
 from talkwright.config.sections import (
     ArenaSection,
     Columns,
@@ -21,14 +23,16 @@ from talkwright.config.sections import (
     SourceSection,
     TemplateSection,
 )
-from talkwright.config.strict import Section
 from talkwright.config.training import LoraSection, TrainSection
 
 __all__ = [
     "ArenaSection",
+    "AugmentSection",
+    "AugmentStep",
     "Columns",
     "CompareSection",
     "DataSection",
+    "EndpointSection",
     "EvaluateSection",
     "LoraSection",
     "Recipe",
@@ -40,6 +44,7 @@ __all__ = [
     "TrainSection",
     "build_recipe",
     "dump_recipe",
+    "is_near",
     "load_recipe",
     "parse_yaml",
 ]

@@ -9,7 +9,8 @@ from typing import Any, Literal, get_args
 
 from pydantic import Field, model_validator
 
-from talkwright.config.strict import Section
+from talkwright.config.augment import AugmentSection
+from talkwright.config.section import Section
 from talkwright.config.training import TrainSection
 
 PiiKind = Literal["email", "phone", "card", "iban", "ip", "secret", "login", "national_id"]
@@ -91,6 +92,23 @@ class SourceSection(Section):
     max_rows: int | None = Field(None, ge=1)
     """Read at most this many rows of this source; the rest is not read at all."""
 
+    count: int | None = Field(None, ge=1)
+    """Take this many conversations of this source. Of more, some are drawn by lot; of fewer, rows of the
+    training split are repeated."""
+
+    cap: int | None = Field(None, ge=1)
+    """Take at most this many conversations of this source, drawn by lot."""
+
+    weight: float | None = Field(None, gt=0)
+    """This source's part of the mixture, relative to the other sources' weights. All sources have
+    one, or none."""
+
+    @model_validator(mode="after")
+    def _one_way_to_say_how_many(self) -> SourceSection:
+        if self.count is not None and (self.cap is not None or self.weight is not None):
+            raise ValueError("count says how many rows to take; cap and weight mean nothing beside it")
+        return self
+
 
 class DataSection(Section):
     """Raw files to a clean, split data set."""
@@ -127,11 +145,27 @@ class DataSection(Section):
     contradictions: Literal["mark", "drop"] = "mark"
     """Rows that ask the same and answer differently: mark them in the ledger, or drop them all."""
 
+    rows: int | None = Field(None, ge=1)
+    """Size of the mixture that the sources' weights make. Left out: as large as it can be without
+    repeating a row."""
+
     validation: float = Field(0.1, ge=0, lt=1)
     """Share of conversations for validation during training."""
 
     test: float = Field(0.1, ge=0, lt=1)
     """Share of conversations held out for evaluation."""
+
+    augment: AugmentSection = AugmentSection()
+    """New training rows, made from the training split alone, after the split."""
+
+    @model_validator(mode="after")
+    def _weights_make_a_mixture(self) -> DataSection:
+        weighted = [source.weight is not None for source in self.sources]
+        if any(weighted) and not all(weighted):
+            raise ValueError("some sources have a weight and some have none; give all of them one")
+        if self.rows is not None and not any(weighted):
+            raise ValueError("rows is the size of a weighted mixture, and no source has a weight")
+        return self
 
     @model_validator(mode="after")
     def _leaves_rows_to_train_on(self) -> DataSection:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from talkwright.config.strict import Section
+from talkwright.config.section import Section
 
 
 class LoraSection(Section):

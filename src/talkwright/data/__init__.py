@@ -3,17 +3,23 @@
 In:   the recipe's `data` section: files, folders or globs of conversations in any usual shape (see
       docs/1-data.md), in JSONL, JSON, CSV, TSV or Parquet, plain or packed; wrong extensions are
       looked through, and rows whose JSON is broken are repaired where only one reading is left.
-Out:  an artefact folder with train.jsonl, validation.jsonl, test.jsonl, ledger.jsonl (the fate of
-      each row, with file and line), counts.json and doctor.json (what is wrong with what was kept).
+Out:  an artefact folder with train.jsonl, validation.jsonl, test.jsonl, ledger.parquet (the fate
+      of each row, with file and line), counts.json and doctor.json (what is wrong with what was kept).
       `read == kept + dropped` is asserted here.
-How:  files → containers → formats → clean → duplicates → split; `prepare` calls them in this order.
+How:  each row by itself, in chunks and in several processes: reading/ → cleaning/ (entries, workers,
+      shards); then all rows together, by their features: similarity/ → mix → fates; then dataset and
+      ledger are written. `prepare` calls them in this order.
       `export_dataset` writes the result in the shapes that other programs read.
+      `augment` has new training rows written from those of the training split (augment/__init__.py).
 
 Refuses (DataError): missing, empty or binary files, folders without data, CSV columns it cannot
 recognise, and sources of which nothing usable is left. Nothing is repaired unless the repair is
 certain, and no repair is silent. Loads neither torch nor transformers.
 """
 
+from talkwright.data.augment.asking import Queue, Writer, Written, in_batches
+from talkwright.data.augment.endpoint import endpoint_writer
+from talkwright.data.augment.stage import Joined, augment, preview, read_augmented
 from talkwright.data.doctor.diagnose import exit_code, is_dataset
 from talkwright.data.export import EXPORT_FORMATS, export_dataset
 from talkwright.data.prepare import (
@@ -27,12 +33,21 @@ from talkwright.data.prepare import (
 
 __all__ = [
     "EXPORT_FORMATS",
+    "Joined",
+    "Queue",
+    "Writer",
+    "Written",
+    "augment",
+    "endpoint_writer",
     "examine",
     "examine_dataset",
     "exit_code",
     "export_dataset",
+    "in_batches",
     "is_dataset",
     "prepare",
+    "preview",
+    "read_augmented",
     "read_conversations",
     "read_dataset",
     "source_digest",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -22,7 +22,7 @@ _SPEAKERS = {"system": "system", "user": "human", "assistant": "gpt", "tool": "o
 
 
 def export_dataset(
-    dataset: dict[str, list[Conversation]], format: str, file: Path
+    dataset: Mapping[str, Iterable[Conversation]], format: str, file: Path
 ) -> list[tuple[Path, int, int]]:
     """Write conversations by split as JSONL (or a JSON array, for .json): (file, rows, left out).
 

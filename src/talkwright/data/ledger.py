@@ -1,95 +1,110 @@
-"""The row ledger: the fate of every input row, and sums that must add up."""
+"""The row ledger: the fate of every input row as a table, and sums that must add up.
+
+In a data set it is `ledger.parquet`, one line an input row in reading order, which pandas, Polars,
+DuckDB and `talkwright data ledger` can query.
+"""
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
 
-from talkwright.types import Conversation, Counts, LedgerRow, Message
+from talkwright.types import Counts, LedgerRow
 
-_EXCERPT = 200  # characters
-_UNSHOWABLE = re.compile("[\x00-\x1f\x7f\x85\u2028\u2029\ud800-\udfff]+")
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+COLUMNS = tuple(field.name for field in fields(LedgerRow))
+_LISTS = ("repairs", "marks")
 
 
-class Ledger:
-    """Rows in reading order. A kept row may be dropped later; a dropped one stays dropped."""
+def schema() -> pa.Schema:
+    """The ledger's columns: those of LedgerRow."""
+    import pyarrow as pa
+
+    kinds = {**dict.fromkeys(_LISTS, pa.list_(pa.string())), "copies": pa.int32()}
+    return pa.schema([(name, kinds.get(name, pa.string())) for name in COLUMNS])
+
+
+def as_table(rows: Sequence[LedgerRow]) -> pa.Table:
+    """Ledger rows as a table."""
+    import pyarrow as pa
+
+    columns = {name: [getattr(row, name) for row in rows] for name in COLUMNS}
+    try:
+        return pa.table(columns, schema=schema())
+    except UnicodeEncodeError:  # a file's name may be no text at all
+        whole = {name: [_as_unicode(value) for value in values] for name, values in columns.items()}
+        return pa.table(whole, schema=schema())
+
+
+def _as_unicode(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    return [_as_unicode(part) for part in value] if isinstance(value, tuple) else value
+
+
+class Sums:
+    """Adds up ledger tables as they come. Repairs and marks are counted on kept rows only."""
 
     def __init__(self) -> None:
-        self.rows: list[LedgerRow] = []
-        self.conversations: dict[int, Conversation] = {}
+        self.read = self.kept = 0
+        self.dropped: Counter[str] = Counter()
+        self.repaired: Counter[str] = Counter()
+        self.marked: Counter[str] = Counter()
+        self.splits: Counter[str] = Counter()
+        self.formats: Counter[str] = Counter()
 
-    def add_dropped(
-        self, source: str, where: str, before: str, reason: str, repairs: tuple[str, ...] = ()
-    ) -> None:
-        """Enter a row that is not usable."""
-        self.rows.append(LedgerRow(source, where, "dropped", reason, repairs, before=excerpt(before)))
+    def add(self, table: pa.Table) -> None:
+        """Add the rows of a table. Raises AssertionError when a row's fate contradicts itself."""
+        import pyarrow.compute as pc
 
-    def add_kept(
-        self, conversation: Conversation, before: str, repairs: tuple[str, ...], marks: tuple[str, ...]
-    ) -> None:
-        """Enter a row that became `conversation`."""
-        self.conversations[len(self.rows)] = conversation
-        self.rows.append(
-            LedgerRow(
-                conversation.source,
-                conversation.where,
-                "kept",
-                repairs=repairs,
-                marks=marks,
-                conversation=conversation.id,
-                before=excerpt(before),
-                after=_shown(conversation.messages),
-            )
+        fates = _counted(table["fate"])
+        kept = table.filter(pc.equal(table["fate"], "kept"))
+        lost = table.filter(pc.equal(table["fate"], "dropped"))
+        if lost["reason"].null_count or kept["reason"].null_count < len(kept):
+            raise AssertionError("a dropped row without a reason, or a kept one with")
+        if kept["conversation"].null_count or set(fates) - {"kept", "dropped"}:
+            raise AssertionError("a kept row without a conversation, or a row without a fate")
+        self.read += len(table)
+        self.kept += len(kept)
+        self.dropped += _counted(lost["reason"])
+        self.repaired += _counted(pc.list_flatten(kept["repairs"]))
+        self.marked += _counted(pc.list_flatten(kept["marks"]))
+        self.splits += _counted(kept["split"])
+        self.formats += _counted(table["format"])
+
+    @classmethod
+    def of(cls, parts: Iterable[Sums]) -> Sums:
+        """The sums of all parts."""
+        whole = cls()
+        for part in parts:
+            for name in ("read", "kept", "dropped", "repaired", "marked", "splits", "formats"):
+                setattr(whole, name, getattr(whole, name) + getattr(part, name))
+        return whole
+
+    def counts(self, splits: Iterable[str] = ()) -> Counts:
+        """The sums, with a number for each of `splits`. Raises AssertionError unless they add up."""
+        named = {**dict.fromkeys(splits, 0), **self.splits}
+        result = Counts(
+            read=self.read,
+            kept=self.kept,
+            dropped=dict(sorted(self.dropped.items())),
+            repaired=dict(sorted(self.repaired.items())),
+            marked=dict(sorted(self.marked.items())),
+            splits=named,
         )
-
-    def drop(self, index: int, reason: str, after: str = "") -> None:
-        """Drop a row that was kept so far; `after` says in favour of what."""
-        if self.conversations.pop(index, None) is None:
-            raise AssertionError(f"row {index} of the ledger is dropped twice")
-        self.rows[index] = replace(self.rows[index], fate="dropped", reason=reason, after=after)
-
-    def mark(self, index: int, mark: str) -> None:
-        """Note something about a row without changing it."""
-        row = self.rows[index]
-        self.rows[index] = replace(row, marks=(*row.marks, mark))
-
-    def assign(self, index: int, split: str) -> None:
-        """Say which split a kept row goes to."""
-        self.rows[index] = replace(self.rows[index], split=split)
+        if result.read != result.kept + sum(result.dropped.values()):
+            raise AssertionError(f"the row ledger does not add up: {result}")
+        if splits and result.kept != sum(named.values()):
+            raise AssertionError(f"{result.kept} rows were kept but {named} were split")
+        return result
 
 
-def excerpt(text: str) -> str:
-    """Cut to 200 characters that any terminal or page can show on one line."""
-    text = _UNSHOWABLE.sub(" ", text[: _EXCERPT * 3]).strip()
-    return text if len(text) <= _EXCERPT else text[: _EXCERPT - 1] + "…"
+def _counted(column: Any) -> Counter[str]:
+    import pyarrow.compute as pc
 
-
-def _shown(messages: Sequence[Message]) -> str:
-    share = max(40, _EXCERPT // len(messages) - 12)
-    cut = (m.content if len(m.content) <= share else m.content[: share - 1] + "…" for m in messages)
-    return excerpt(" / ".join(f"{m.role}: {text}" for m, text in zip(messages, cut, strict=True)))
-
-
-def counts(rows: Iterable[LedgerRow]) -> Counts:
-    """Sum up ledger rows. Repairs and marks are counted on kept rows only.
-
-    Raises AssertionError when the sums do not add up or a row's fate contradicts itself.
-    """
-    rows = list(rows)
-    kept = [row for row in rows if row.fate == "kept"]
-    dropped = Counter(row.reason for row in rows if row.fate == "dropped")
-    if None in dropped or any(row.reason or row.conversation is None for row in kept):
-        raise AssertionError("a dropped row without a reason, or a kept one with")
-    result = Counts(
-        read=len(rows),
-        kept=len(kept),
-        dropped={str(reason): dropped[reason] for reason in sorted(dropped, key=str)},
-        repaired=dict(sorted(Counter(name for row in kept for name in row.repairs).items())),
-        marked=dict(sorted(Counter(name for row in kept for name in row.marks).items())),
-        splits=dict(Counter(row.split for row in kept if row.split is not None)),
-    )
-    if result.read != result.kept + sum(result.dropped.values()):
-        raise AssertionError(f"the row ledger does not add up: {result}")
-    return result
+    found = pc.value_counts(pc.drop_null(column)).to_pylist()
+    return Counter({entry["values"]: entry["counts"] for entry in found})

@@ -1,114 +1,106 @@
-"""The data stage, in the order in which it happens."""
+"""The data stage, in the order in which it happens.
+
+First each row by itself, in several processes and out of memory: read, cleaned, made safe (`enter`).
+Then all rows together, by their features: duplicates, contradictions, mixture, splits, leakage. Then
+the data set is written, and every input row's fate with it.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import shutil
+import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from talkwright import __version__
 from talkwright.config import Columns, DataSection, SourceSection
-from talkwright.data.cleaning.clean import clean
-from talkwright.data.cleaning.masks import Protected, protect, protect_raw
+from talkwright.data.dataset import Conversations, write_dataset
 from talkwright.data.doctor.diagnose import diagnose, report
-from talkwright.data.ledger import Ledger, counts
-from talkwright.data.reading.containers import Row, read_rows
+from talkwright.data.entries import enter
+from talkwright.data.fates import Fates, settle
+from talkwright.data.ledger import Sums
+from talkwright.data.reading.containers import Chunk, chunks_of, read_chunks, read_rows
 from talkwright.data.reading.files import find_files
-from talkwright.data.reading.formats import read_row
-from talkwright.data.reading.turns import Draft
-from talkwright.data.similarity.contradictions import find_contradictions
-from talkwright.data.similarity.duplicates import find_duplicates
-from talkwright.data.similarity.split import SPLITS, measure_leakage, split_rows
+from talkwright.data.reasons import REASONS
+from talkwright.data.shards import Shards, rows_done
+from talkwright.data.similarity.split import SPLITS
+from talkwright.data.workers import Workers, worker_count
 from talkwright.errors import ArtefactError, DataError
-from talkwright.progress import track
-from talkwright.runs import artefact, file_digest, manifest, read_jsonl, write_json, write_jsonl
-from talkwright.types import Conversation, Counts, conversation_from_json, to_json
+from talkwright.progress import bar, say
+from talkwright.runs import artefact, file_digest, manifest, read_json, write_json
+from talkwright.types import Conversation, Counts, LedgerRow, content_id, to_json
+
+if TYPE_CHECKING:
+    from talkwright.data.doctor.symptoms import Symptom
+
+_LAYOUT = 1  # of the unfinished work on disk; work of another layout is not gone on with
+_EXAMINED = 20_000  # conversations that the doctor looks at
 
 
-def prepare(section: DataSection, *, seed: int, out: Path, key: str = "") -> Counts:
-    """Read, clean, de-duplicate and split the sources, and write the data set to the folder `out`.
+def prepare(
+    section: DataSection, *, seed: int, out: Path, key: str = "", workers: int | None = None
+) -> Counts:
+    """Read, clean, de-duplicate, mix and split the sources, and write the data set to the folder `out`.
 
-    The same files, section and seed give the same bytes (manifest aside). Raises DataError when a
-    source cannot be read or nothing is left to learn from; then nothing is written.
+    The same files, section and seed give the same bytes (manifest aside), whatever the number of
+    `workers` (processes; as many as there are cores when None). An interrupted call goes on where it
+    was when it is made again. Raises DataError when a source cannot be read or nothing is left to
+    learn from; then nothing is written.
     """
     since = time.time()
-    ledger = Ledger()
-    formats = _read_sources(section, ledger)
-    _require_rows(ledger, ", ".join(source.path for source in section.sources))
-    links = _drop_duplicates(section, ledger)
-    _treat_contradictions(section, ledger)
-    _require_rows(ledger, ", ".join(source.path for source in section.sources))
-    where, notes = split_rows(
-        ledger.conversations,
-        links,
-        validation=section.validation,
-        test=section.test,
-        threshold=section.near_threshold,
-        seed=seed,
-    )
-    for at, split in where.items():
-        ledger.assign(at, split)
-    leakage = measure_leakage(ledger.conversations, where, section.near_threshold)
-    total = counts(ledger.rows)
-    total = Counts(**{**asdict(total), "splits": {name: total.splits.get(name, 0) for name in SPLITS}})
-    if total.kept != sum(total.splits.values()):
-        raise AssertionError(f"{total.kept} rows were kept but {total.splits} were split")
-    findings = _findings(section, ledger)
-    about = {"seed": seed, **to_json(total)}
-    with artefact(Path(out), kind="dataset", key=key, about=about, since=since) as folder:
-        for name in SPLITS:
-            rows = (c for at, c in ledger.conversations.items() if where[at] == name)
-            write_jsonl(folder / f"{name}.jsonl", map(to_json, rows))
-        write_jsonl(folder / "ledger.jsonl", map(to_json, ledger.rows))
-        sources = _per_source(section, ledger, formats)
-        report = {**to_json(total), "sources": sources, "leakage": {**leakage, "notes": notes}}
-        write_json(folder / "counts.json", report)
-        write_json(folder / "doctor.json", findings)
+    out = Path(out)
+    with _work_folder(section, seed, out) as work:
+        shards = _read_sources(section, seed, work, workers)
+        _require_kept(shards, section)
+        fates = settle(shards, section, _source_names(section), seed)
+        _require_left(shards, fates, section)
+        with artefact(out, kind="dataset", key=key, about={}, since=since) as folder:
+            names = _source_names(section)
+            sums = write_dataset(folder, shards, fates, names)
+            total = Sums.of(sums.values()).counts(SPLITS)
+            sources = {
+                name: {**to_json(found.counts()), "format": _formats(found, source), "path": source.path}
+                for (name, found), source in zip(sums.items(), section.sources, strict=True)
+            }
+            write_json(folder / "counts.json", {**to_json(total), "sources": sources, **fates.about})
+            write_json(folder / "doctor.json", _diagnosis(shards, fates, section))
     return total
 
 
 def examine(section: DataSection) -> dict[str, Any]:
-    """Read and clean sources as `prepare` does, and say what is wrong with them; writes nothing.
+    """Read and clean sources as `prepare` does, and say what is wrong with them; keeps nothing.
 
     Gives what doctor.json holds. Raises DataError as `prepare` does.
     """
-    ledger = Ledger()
-    _read_sources(section, ledger)
-    _require_rows(ledger, ", ".join(source.path for source in section.sources))
-    _drop_duplicates(section, ledger)
-    return _findings(section, ledger)
-
-
-def _findings(section: DataSection, ledger: Ledger) -> dict[str, Any]:
-    conversations = list(ledger.conversations.values())
-    masked = section.pii in ("mask", "drop")
-    return report(diagnose(conversations, ledger.rows, masked=masked), len(conversations))
+    with tempfile.TemporaryDirectory(prefix="talkwright-") as work:
+        shards = _read_sources(section, 0, Path(work), None)
+        _require_kept(shards, section)
+        marking = section.model_copy(update={"contradictions": "mark"})
+        fates = settle(shards, marking, _source_names(section), 0)
+        return _diagnosis(shards, fates, section)
 
 
 def examine_dataset(folder: Path) -> dict[str, Any]:
     """Say what is wrong with a prepared data set. Raises ArtefactError as `read_dataset` does."""
-    conversations = [c for rows in read_dataset(folder).values() for c in rows]
+    conversations = [c for rows in read_dataset(folder).values() for c in islice(rows, _EXAMINED)]
     return report(diagnose(conversations), len(conversations))
 
 
-def read_dataset(folder: Path) -> dict[str, list[Conversation]]:
-    """Read a data set artefact: split name to conversations, in the order of the sources.
+def read_dataset(folder: Path) -> dict[str, Conversations]:
+    """Open a data set artefact: split name to conversations, which are read as they are needed.
 
-    Raises ArtefactError when the folder is not a finished data set.
+    Raises ArtefactError when the folder is not a finished data set, or when a row is damaged.
     """
     manifest(folder, kind="dataset")
-    dataset = {}
-    for name in SPLITS:
-        path = Path(folder) / f"{name}.jsonl"
-        try:
-            dataset[name] = [conversation_from_json(row) for row in read_jsonl(path)]
-        except (KeyError, TypeError, AttributeError):
-            raise ArtefactError(f"{path}: damaged: not conversations; prepare the data again") from None
-    return dataset
+    return {name: Conversations(Path(folder) / f"{name}.jsonl") for name in SPLITS}
 
 
 def read_conversations(
@@ -122,11 +114,13 @@ def read_conversations(
     source = SourceSection.model_validate(
         {"path": str(path), "format": format, "columns": columns or Columns(), "max_rows": max_rows}
     )
-    ledger = Ledger()
-    for row in _source_rows(source):
-        _enter(row, source, Path(path).name, None, ledger)
-    _require_rows(ledger, str(path))
-    return list(ledger.conversations.values())
+    files = find_files(source.path)
+    rows = (row for file, name in files for row in read_rows(file, name, source.columns))
+    entries = [enter(row, source, Path(path).name, None) for row in islice(rows, max_rows)]
+    found = [entry.conversation for entry in entries if entry.conversation is not None]
+    if not found:
+        raise _nothing_left(str(path), [entry.row for entry in entries], len(entries))
+    return found
 
 
 def source_digest(section: DataSection) -> str:
@@ -144,13 +138,59 @@ def source_digest(section: DataSection) -> str:
 # --- reading -------------------------------------------------------------------------------------
 
 
-def _read_sources(section: DataSection, ledger: Ledger) -> dict[str, Counter[str]]:
-    formats: dict[str, Counter[str]] = {}
-    for name, source in zip(_source_names(section), section.sources, strict=True):
-        seen = formats.setdefault(name, Counter())
-        for row in track(_source_rows(source), f"read {name}"):
-            seen.update(_enter(row, source, name, section, ledger))
-    return formats
+@contextmanager
+def _work_folder(section: DataSection, seed: int, out: Path) -> Iterator[Path]:
+    """A folder beside `out` for what is read already; kept when the work is interrupted."""
+    key = content_id(
+        [_LAYOUT, __version__, section.model_dump(mode="json"), seed, source_digest(section)], 64
+    )
+    folder = out.parent / f".{out.name}.unfinished"
+    try:
+        known = read_json(folder / "key.json")
+    except ArtefactError:
+        known = None
+    if known != key:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        write_json(folder / "key.json", key)
+    try:
+        yield folder
+    except (KeyboardInterrupt, OSError):
+        say(f"What was read so far is kept in {folder}; the same command goes on from there.")
+        raise
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _read_sources(section: DataSection, seed: int, work: Path, workers: int | None) -> Shards:
+    sources: list[int] = []  # of each shard
+    size = sum(file.stat().st_size for source in section.sources for file, _ in find_files(source.path))
+    with (
+        Workers(work, section, seed, worker_count(size, workers)) as pool,
+        bar("read", unit="row") as shown,
+    ):
+        names = _source_names(section)
+        for at, (name, source) in enumerate(zip(names, section.sources, strict=True)):
+            shown.set_description(f"read {name}", refresh=False)
+            for chunk in _chunks(source):
+                number = len(sources)
+                sources.append(at)
+                done = rows_done(work, number)
+                shown.update(pool.give(number, at, name, chunk) if done is None else done)
+        shown.update(pool.finish())
+    return Shards(work, sources)
+
+
+def _chunks(source: SourceSection) -> Iterator[Chunk]:
+    files = find_files(source.path)
+    if source.max_rows is None:
+        for file, name in files:
+            yield from read_chunks(file, name, source.columns)
+        return
+    rows = (row for file, name in files for row in read_rows(file, name, source.columns))
+    yield from chunks_of(islice(rows, source.max_rows), "")
 
 
 def _source_names(section: DataSection) -> list[str]:
@@ -166,118 +206,68 @@ def _source_names(section: DataSection) -> list[str]:
     return names
 
 
-def _source_rows(source: SourceSection) -> Iterator[Row]:
-    files = find_files(source.path)
-    rows = (row for file, name in files for row in read_rows(file, name, source.columns))
-    return islice(rows, source.max_rows)
+def _formats(sums: Sums, source: SourceSection) -> str:
+    return ", ".join(shape for shape, _ in sums.formats.most_common()) or source.format
 
 
-def _enter(
-    row: Row, source: SourceSection, name: str, section: DataSection | None, ledger: Ledger
-) -> list[str]:
-    """Enter one row into the ledger; gives the format it was read as, if it could be."""
-    if row.problem is not None:
-        ledger.add_dropped(name, row.where, protect_raw(row.raw, section), row.problem)
-        return []
-    draft: Draft | str = read_row(row.value, source.format, source.columns, source.arena)
-    if isinstance(draft, str):
-        ledger.add_dropped(name, row.where, protect_raw(row.raw, section), draft, row.repairs)
-        return []
-    cleaned = clean(draft.messages, section)
-    repairs = row.repairs + draft.repairs
-    if isinstance(cleaned, str):
-        ledger.add_dropped(name, row.where, protect_raw(row.raw, section), cleaned, repairs)
-        return [draft.format]
-    messages, more = cleaned
-    safe = Protected(messages, draft.facts, draft.group, row.raw)
-    if section:
-        safe = protect(messages, section, facts=draft.facts, group=draft.group, raw=row.raw)
-    if safe.drop:
-        ledger.add_dropped(name, row.where, safe.before, "pii", repairs + more)
-    else:
-        conversation = Conversation(safe.messages, name, row.where, safe.group, safe.facts)
-        marks = draft.marks + safe.marks
-        ledger.add_kept(conversation, safe.before, repairs + more + safe.repairs, marks)
-    return [draft.format]
+# --- refusing ------------------------------------------------------------------------------------
 
 
-def _require_rows(ledger: Ledger, where: str) -> None:
-    """Raise DataError when nothing is left; say why, with the place of an example."""
-    if ledger.conversations:
-        return
-    reasons = Counter(row.reason for row in ledger.rows)
+def _require_kept(shards: Shards, section: DataSection) -> None:
+    if not shards.kept:
+        raise _nothing_left(_places(section), _lost(shards), shards.rows)
+
+
+def _require_left(shards: Shards, fates: Fates, section: DataSection) -> None:
+    if len(fates.dropped) == shards.kept:
+        late = [
+            LedgerRow(c.source, c.where, "dropped", fates.dropped[at][0])
+            for at, c in enumerate(shards.conversations(np.arange(min(shards.kept, 1000))))
+        ]
+        raise _nothing_left(_places(section), [*_lost(shards), *late], shards.rows)
+
+
+def _places(section: DataSection) -> str:
+    return ", ".join(source.path for source in section.sources)
+
+
+def _lost(shards: Shards) -> list[LedgerRow]:
+    """Rows that were dropped on reading: all of them where they are few, else the first ones."""
+    found: list[LedgerRow] = []
+    for number in range(len(shards.done)):
+        if len(found) > 10_000:
+            break
+        rows = shards.ledger(number).to_pylist()
+        found += [LedgerRow(**row) for row in rows if row["fate"] == "dropped"]
+    return found
+
+
+def _nothing_left(where: str, lost: Sequence[LedgerRow], read: int) -> DataError:
+    """What to raise when nothing is left: why, with the place of an example."""
+    reasons = Counter(row.reason for row in lost)
     if not reasons:
-        raise DataError(f"{where}: there are no rows in it.")
+        return DataError(f"{where}: there are no rows in it.")
     lines = []
     for reason, count in sorted(reasons.items(), key=lambda pair: (-pair[1], str(pair[0])))[:3]:
-        example = next(row for row in ledger.rows if row.reason == reason)
+        example = next(row for row in lost if row.reason == reason)
         text = f": {example.before[:80]}" if example.before else ""
         lines.append(f"  {count} × {reason} ({REASONS[str(reason)]}), e.g. {example.where}{text}")
-    found = f"none of {len(ledger.rows)} rows is usable"
-    raise DataError(f"{where}: nothing to learn from: {found}.\n" + "\n".join(lines))
+    found = f"none of {read} rows is usable"
+    return DataError(f"{where}: nothing to learn from: {found}.\n" + "\n".join(lines))
 
 
-REASONS = {
-    "not_json": "the line is not valid JSON",
-    "not_an_object": "the row is neither an object nor a list of messages",
-    "unknown_format": "no messages, and no prompt with a completion, under any known name",
-    "missing_column": "the named column is not in the row",
-    "not_a_message": "a turn has no role or no text",
-    "bad_role": "a turn's role is unknown",
-    "not_text": "images, sound or other content that is not text",
-    "truncated": "the row is cut off in the middle of a text",
-    "broken_cell": "the cell that should hold a conversation cannot be read",
-    "raw_text": "running text without turns: there is no question and no answer to learn",
-    "tree_message": "one message of a tree; use the file in which a row is a whole tree",
-    "broken_tree": "the messages of the tree run in a circle",
-    "arena_tie": "an Arena battle without a winner; `arena: {ties: first}` learns from the first side",
-    "arena_both_bad": "an Arena battle in which both answers were bad",
-    "arena_no_winner": "an Arena battle without a vote",
-    "arena_no_conversations": "Arena votes without the conversations; those are in another file",
-    "arena_language": "not among the languages that data.sources.arena asks for",
-    "arena_model": "not among the models that data.sources.arena asks for",
-    "arena_turns": "fewer or more turns than data.sources.arena asks for",
-    "arena_flagged": "flagged by the file's moderation or toxicity columns",
-    "arena_date": "outside the days that data.sources.arena asks for, or without a date",
-    "labelled_bad": "labelled as a bad answer",
-    "too_many_cells": "more cells than the header has columns; quote cells with the delimiter in them",
-    "broken_quotes": "a quote is not closed, or not doubled inside a quoted cell",
-    "empty": "no text at all",
-    "no_user_turn": "nobody asks anything",
-    "no_assistant_turn": "nobody answers",
-    "too_long": "more characters than data.max_chars",
-    "pii": "private data in it, and data.pii is drop",
-    "duplicate": "the same as an earlier row",
-    "near_duplicate": "almost the same as an earlier row",
-    "contradiction": "another row answers the same question differently",
-}
-"""Every drop reason with what it means, for messages, reports and docs."""
+# --- the doctor ----------------------------------------------------------------------------------
 
 
-# --- dropping ------------------------------------------------------------------------------------
-
-
-def _drop_duplicates(section: DataSection, ledger: Ledger) -> list[tuple[int, int]]:
-    found = find_duplicates(ledger.conversations, section.duplicates, section.near_threshold)
-    for at, (reason, first) in sorted(found.dropped.items()):
-        ledger.drop(at, reason, after=f"kept instead: {ledger.rows[first].where}")
-    return found.links
-
-
-def _treat_contradictions(section: DataSection, ledger: Ledger) -> None:
-    for at in find_contradictions(ledger.conversations):
-        if section.contradictions == "drop":
-            ledger.drop(at, "contradiction")
-        else:
-            ledger.mark(at, "contradiction")
-
-
-def _per_source(
-    section: DataSection, ledger: Ledger, formats: dict[str, Counter[str]]
-) -> dict[str, dict[str, Any]]:
-    sources = {}
-    for name, source in zip(_source_names(section), section.sources, strict=True):
-        own = to_json(counts(row for row in ledger.rows if row.source == name))
-        read_as = ", ".join(shape for shape, _ in formats[name].most_common()) or source.format
-        sources[name] = {**own, "format": read_as, "path": source.path}
-    return sources
+def _diagnosis(shards: Shards, fates: Fates, section: DataSection) -> dict[str, Any]:
+    """What is wrong with what was kept, on a fair sample of it where there is much."""
+    kept = np.flatnonzero(fates.split >= 0)
+    chosen = kept
+    if len(kept) > _EXAMINED:
+        chosen = np.sort(kept[np.argsort(fates.lots[kept], kind="stable")[:_EXAMINED]])
+    conversations = list(shards.conversations(chosen))
+    lost = _lost(shards)
+    found: list[Symptom] = diagnose(
+        conversations, lost, read=shards.rows, masked=section.pii in ("mask", "drop")
+    )
+    return {**report(found, len(conversations)), "of": len(kept)}

@@ -21,6 +21,7 @@ from talkwright.models.load import (
     load_config,
     load_weights,
     parameter_count,
+    weights_digest,
     without_peft_noise,
 )
 from talkwright.models.virtual import virtual_tokens, with_virtual_tokens
@@ -41,6 +42,7 @@ __all__ = [
     "row_losses",
     "summed_loss",
     "virtual_tokens",
+    "weights_digest",
     "with_virtual_tokens",
     "without_peft_noise",
 ]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from talkwright.errors import ModelError
-from talkwright.types import BaseModel
+from talkwright.types import BaseModel, content_id
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -40,6 +40,11 @@ def load_config(base: BaseModel) -> Any:
         return AutoConfig.from_pretrained(base.path, local_files_only=True, trust_remote_code=False)
     except load_errors() as error:
         raise ModelError(f"{base.path}: its config.json cannot be used: {first_line(error)}") from None
+
+
+def weights_digest(base: BaseModel, quantise: str) -> str:
+    """What a base answers with: its files' digest, or another for what four bits leave of them."""
+    return base.digest if quantise == "none" else content_id([base.digest, quantise], 64)
 
 
 def parameter_count(base: BaseModel) -> int:

@@ -1,6 +1,6 @@
 """The data artefact → what became of every row: counts for all of them, examples for a few.
 
-`ledger.jsonl` may hold any number of rows, so it is streamed and only the first examples of each
+`ledger.parquet` may hold any number of rows, so it is streamed and only the first examples of each
 reason are kept.
 """
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from talkwright.report.text import clean, is_number
-from talkwright.runs import read_json, read_jsonl
+from talkwright.runs import read_json, read_parquet
 
 MAX_REASONS = 40
 _SHOWN = {"dropped": 0, "repaired": 1, "marked": 2}
@@ -83,9 +83,9 @@ def read_data(folder: Path, examples: int) -> Data:
     Raises ArtefactError for a damaged file.
     """
     counts = clean(read_json(folder / "counts.json"))
-    ledger = folder / "ledger.jsonl"
+    ledger = folder / "ledger.parquet"
     known = counts.get("sources") or {}
-    sources = read_ledger(read_jsonl(ledger), examples) if ledger.is_file() else _from_counts(known)
+    sources = read_ledger(read_parquet(ledger), examples) if ledger.is_file() else _from_counts(known)
     for source in sources:
         about = known.get(source.name)
         if isinstance(about, dict):

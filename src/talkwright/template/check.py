@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -39,7 +39,7 @@ class _Tally:
 
 def check_dataset(
     template: Template,
-    splits: dict[str, list[Conversation]],
+    splits: Mapping[str, Sequence[Conversation]],
     section: TemplateSection,
     *,
     out: Path,

@@ -82,13 +82,13 @@ def model_folder(start: Path) -> Path:
     )
 
 
-def start_digest(section: TrainSection) -> str:
-    """Hash of the weights that `train.start_from` names; empty when it names none."""
+def start_digest(section: TrainSection) -> list[str]:
+    """Hash of the weights that `train.start_from` names, if it names any."""
     if section.start_from is None:
-        return ""
+        return []
     find = model_folder if section.method == "full" else adapter_folder
     folder = find(Path(section.start_from))
-    return content_id([[p.name, file_digest(p)] for p in sorted(folder.glob("*.safetensors"))], 64)
+    return [content_id([[p.name, file_digest(p)] for p in sorted(folder.glob("*.safetensors"))], 64)]
 
 
 def refuse_other_base(base: BaseModel, section: TrainSection) -> None:

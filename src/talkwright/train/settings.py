@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from talkwright.config import TrainSection
-from talkwright.models import best_precision
+from talkwright.models import best_precision, parameter_count
 from talkwright.train.plan import Plan, make_plan
-from talkwright.types import Finding
+from talkwright.types import BaseModel, Finding
 
 if TYPE_CHECKING:
     from talkwright.template import Template
@@ -27,6 +27,14 @@ RATES = {  # where each method usually works, for a model of up to a billion wei
     "prompt": (1e-3, 5e-1),
     "full": (1e-6, 5e-4),
 }
+
+
+def check_recipe(
+    section: TrainSection, rows: int, validation_rows: int, base: BaseModel, template: Template
+) -> list[Finding]:
+    """What will go wrong in a run with this base and template: `check_settings`, `check_template`."""
+    found = check_settings(section, rows, validation_rows, parameter_count(base))
+    return [*found, *check_template(template)]
 
 
 def check_settings(

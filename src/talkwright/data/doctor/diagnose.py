@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,21 +24,23 @@ EXIT_CODES = {"serious": 3, "warning": 1, "note": 0}
 
 
 def diagnose(
-    conversations: Sequence[Conversation], ledger: Iterable[LedgerRow] = (), *, masked: bool = False
+    conversations: Sequence[Conversation],
+    lost: Sequence[LedgerRow] = (),
+    *,
+    read: int = 0,
+    masked: bool = False,
 ) -> list[Symptom]:
     """Examine conversations: serious findings first, and among equals in the order of their harm.
 
-    With the ledger, unusable rows are a finding too. `masked` says that private data has been looked
-    for already, and that what is left is there on purpose.
+    With the rows that were `lost`, of `read`, unusable rows are a finding too. `masked` says that
+    private data has been looked for already, and that what is left is there on purpose.
     """
     talks = [c for c in conversations if {"user", "assistant"} <= {m.role for m in c.messages}]
     checks = [check for check in _CHECKS if not (masked and check is symptoms.private_data)]
     found = [symptom for check in checks if (symptom := check(talks))] if talks else []
-    rows = list(ledger)
-    lost = [row for row in rows if row.fate == "dropped"]
     unusable = (row for row in lost if not str(row.reason).endswith("duplicate"))
     shown = (Example(row.where, f"{row.reason}: {row.before[:80]}") for row in unusable)
-    symptom = patterns.losses(Counter(str(row.reason) for row in lost), len(rows), shown)
+    symptom = patterns.losses(Counter(str(row.reason) for row in lost), read, shown)
     if symptom:
         found.append(symptom)
     return sorted(found, key=lambda symptom: _RANK[symptom.severity])

@@ -289,6 +289,6 @@ def losses(dropped: Mapping[str, int], read: int, examples: Iterable[Example]) -
         round(share, 4),
         f"rows of {read} were not usable ({listed})",
         "What is lost is not learnt.",
-        "ledger.jsonl has the place and the reason of each",
+        "ledger.parquet has the place and the reason of each",
         tuple(examples)[:EXAMPLES],
     )

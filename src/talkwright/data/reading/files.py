@@ -35,10 +35,14 @@ _WHAT_IS_READ = "JSONL, JSON, CSV, TSV and Parquet are read, also packed with gz
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A decoded file. `odd_lines` are the 1-based lines that were not UTF-8, in order."""
+    """A decoded file, or some of its lines.
+
+    `odd_lines` are the 1-based lines that were not UTF-8, in order; `wide` says UTF-16 or UTF-32.
+    """
 
     content: str
     odd_lines: tuple[int, ...] = ()
+    wide: bool = False
 
     def is_odd(self, first: int, last: int) -> bool:
         """Say whether any of the lines `first` to `last` was not UTF-8."""
@@ -116,16 +120,10 @@ def _missing(path: Path) -> str:
     )
 
 
-def read_bytes(path: Path) -> bytes:
-    """The bytes of a file. Raises DataError for one that is empty or not permitted."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        why = "no permission" if isinstance(error, PermissionError) else (error.strerror or str(error))
-        raise DataError(f"{path}: cannot be read: {why}.") from None
-    if not data.strip():
-        raise DataError(f"{path}: the file is empty.")
-    return data
+def failed_to_read(path: Path, error: OSError) -> DataError:
+    """What to raise when the system refuses a file."""
+    why = "no permission" if isinstance(error, PermissionError) else (error.strerror or str(error))
+    return DataError(f"{path}: cannot be read: {why}.")
 
 
 def decode(path: Path, data: bytes) -> Text:
@@ -142,14 +140,19 @@ def decode(path: Path, data: bytes) -> Text:
         if data.startswith(mark) and encoding != "utf-8":
             return _decode_wide(path, data[len(mark) :], encoding)
     _refuse_binary(path, data[:65536])
-    data = data.removeprefix(b"\xef\xbb\xbf")
-    try:
-        text = Text(data.decode("utf-8"))
-    except UnicodeDecodeError:
-        text = _decode_by_line(data)
+    text = decode_block(data)
     if not text.content.strip():
         raise DataError(f"{path}: the file is empty.")
     return text
+
+
+def decode_block(data: bytes) -> Text:
+    """Decode a block of whole lines from within a file: UTF-8, else cp1252 line by line."""
+    data = data.removeprefix(b"\xef\xbb\xbf")
+    try:
+        return Text(data.decode("utf-8"))
+    except UnicodeDecodeError:
+        return _decode_by_line(data)
 
 
 def _decode_wide(path: Path, data: bytes, encoding: str) -> Text:
@@ -162,7 +165,7 @@ def _decode_wide(path: Path, data: bytes, encoding: str) -> Text:
         ) from None
     if not content.strip():
         raise DataError(f"{path}: the file is empty.")
-    return Text(content)
+    return Text(content, wide=True)
 
 
 def _refuse_binary(path: Path, head: bytes) -> None:

@@ -5,33 +5,40 @@ Nothing is written to disk, and no archive inside an archive is opened.
 
 from __future__ import annotations
 
-import io
+import os
 import stat
 import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 from talkwright.errors import DataError
 
 GZIP, ZIP = b"\x1f\x8b", b"PK\x03\x04"
 
 _MOST_FILES = 1000
-_MOST_BYTES = 2**30  # of everything that one packed file holds
+_MOST_BYTES = 2**36  # of everything that one packed file holds
 _MOST_TIMES = 200  # as large as the packed file; text of conversations packs to a tenth, seldom less
 _ALWAYS_ALLOWED = 2**24  # bytes; small files may pack better than that
 _PIECE = 2**18
 
 
-def unpack(path: Path, data: bytes, suffixes: tuple[str, ...]) -> Iterator[tuple[str, bytes]]:
-    """Yield (name, bytes) of each data file packed in `data`; a name of "" for gzip, which has one.
+def unpack(path: Path, suffixes: tuple[str, ...]) -> Iterator[tuple[str, Iterator[bytes]]]:
+    """Yield (name, pieces of bytes) of each data file packed in `path`; "" for gzip's only one.
 
-    Raises DataError for damaged, encrypted or suspicious archives and for such as hold no data.
+    Each must be read to its end before the next. Raises DataError for damaged, encrypted or suspicious
+    archives and for such as hold no data.
     """
-    if data.startswith(GZIP):
-        yield "", _gunzip(path, data)
-    else:
-        yield from _unzip(path, data, suffixes)
+    try:
+        with open(path, "rb") as file:
+            if file.read(2) == GZIP:
+                file.seek(0)
+                yield "", _gunzip(path, file)
+            else:
+                yield from _unzip(path, file, suffixes)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}.") from None
 
 
 def _limit(packed: int) -> int:
@@ -45,30 +52,34 @@ def _bomb(path: Path, limit: int) -> DataError:
     )
 
 
-def _gunzip(path: Path, data: bytes) -> bytes:
-    limit = _limit(len(data))
-    pieces: list[bytes] = []
+def _gunzip(path: Path, file: IO[bytes]) -> Iterator[bytes]:
+    limit = _limit(os.fstat(file.fileno()).st_size)
     size = 0
+    data = file.read(_PIECE)
     try:
         while data.startswith(GZIP):  # members may follow each other
             unpacker = zlib.decompressobj(wbits=31)
-            while data and not unpacker.eof:
-                pieces.append(unpacker.decompress(data, _PIECE))
-                data = unpacker.unconsumed_tail
-                size += len(pieces[-1])
+            while not unpacker.eof:
+                piece = unpacker.decompress(data, _PIECE)
+                data = unpacker.unconsumed_tail or (b"" if unpacker.eof else file.read(_PIECE))
+                size += len(piece)
                 if size > limit:
                     raise _bomb(path, limit)
-            if not unpacker.eof:
-                raise DataError(f"{path}: compressed with gzip, but cut off. Copy it again.")
+                yield piece
+                if not data and not piece and not unpacker.eof:
+                    raise DataError(f"{path}: compressed with gzip, but cut off. Copy it again.")
             data = unpacker.unused_data
+            if len(data) < len(GZIP):
+                data += file.read(_PIECE)
     except zlib.error:
         raise DataError(f"{path}: compressed with gzip, but damaged. Copy it again.") from None
-    return b"".join(pieces)
 
 
-def _unzip(path: Path, data: bytes, suffixes: tuple[str, ...]) -> Iterator[tuple[str, bytes]]:
+def _unzip(
+    path: Path, file: IO[bytes], suffixes: tuple[str, ...]
+) -> Iterator[tuple[str, Iterator[bytes]]]:
     try:
-        archive = zipfile.ZipFile(io.BytesIO(data))
+        archive = zipfile.ZipFile(file)
         members = archive.infolist()
     except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError):
         raise DataError(f"{path}: a damaged zip archive or Excel workbook. Copy it again.") from None
@@ -81,13 +92,9 @@ def _unzip(path: Path, data: bytes, suffixes: tuple[str, ...]) -> Iterator[tuple
     wanted = [member for member in members if _is_data(member, suffixes)]
     if not wanted:
         raise DataError(f"{path}: no data file ({', '.join(suffixes)}) in this archive.")
-    left = limit = _limit(len(data))
+    left = [_limit(os.fstat(file.fileno()).st_size)]
     for member in sorted(wanted, key=lambda member: member.filename):
-        content = _extract(path, archive, member, left)
-        if content is None:
-            raise _bomb(path, limit)
-        left -= len(content)
-        yield member.filename, content
+        yield member.filename, _extract(path, archive, member, left)
 
 
 def _refuse_suspicious(path: Path, member: zipfile.ZipInfo) -> None:
@@ -105,12 +112,19 @@ def _is_data(member: zipfile.ZipInfo, suffixes: tuple[str, ...]) -> bool:
     return not folder and not hidden and name.suffix.lower() in suffixes
 
 
-def _extract(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo, most: int) -> bytes | None:
+def _extract(
+    path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo, left: list[int]
+) -> Iterator[bytes]:
+    """Yield a member's bytes; `left[0]` is how many the whole archive may still unpack to."""
     if member.flag_bits & 1:
         raise DataError(f"{path}: {member.filename!r} in the archive is encrypted. Unpack it first.")
+    limit = left[0]
     try:
         with archive.open(member) as file:
-            content = file.read(most + 1)
+            while piece := file.read(_PIECE):
+                left[0] -= len(piece)
+                if left[0] < 0:
+                    raise _bomb(path, limit)
+                yield piece
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, ValueError):
         raise DataError(f"{path}: {member.filename!r} in the archive is damaged.") from None
-    return content if len(content) <= most else None

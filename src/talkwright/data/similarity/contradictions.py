@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import lru_cache
@@ -17,6 +17,7 @@ from functools import lru_cache
 from talkwright.data.similarity.similar import jaccard, normal, normal_question, numbers, words
 from talkwright.types import Conversation
 
+MOST_COMPARED = 50_000  # rows
 _RIVALS = 50  # different answers to one question that are compared with each other
 _FAR = 0.08  # word overlap below which two answers have nothing to do with each other
 _SHORT = 40  # words of an answer that states one thing
@@ -102,9 +103,42 @@ for _number, _line in enumerate(_SAME.split("|")):
 # --- questions -----------------------------------------------------------------------------------
 
 
-def find_contradictions(conversations: Mapping[int, Conversation]) -> list[int]:
-    """Rows whose first question another row answers clearly differently, in order."""
-    return sorted({at for pair in contradictory_pairs(conversations) for at in pair})
+def question_keys(conversation: Conversation, system: str) -> tuple[object, object]:
+    """What names the first question, and what all questions share that may be it but for typos.
+
+    Both are None where no answer follows it at once. `system` is the normal form of the system prompt.
+    """
+    talk = [m for m in conversation.messages if m.role != "system"][:2]
+    if [m.role for m in talk] != ["user", "assistant"]:
+        return None, None
+    key = (system, normal_question(talk[0].content) or talk[0].content)
+    block, asked = _asked(key)
+    return (*block, asked), (*block, tuple(word[0] for word in asked))
+
+
+def find_contradictions(
+    rows: Mapping[int, int], read: Callable[[int], Conversation]
+) -> tuple[list[tuple[int, int]], int]:
+    """Pairs of rows (earlier, later) that answer one question clearly differently; how many were read.
+
+    `rows` gives each row's `letters` of `question_keys`, as a number, 0 for none; `read` gives the
+    conversation. A million rows are more than can be compared: MOST_COMPARED of those that share their
+    question's first letters with another are.
+    """
+    groups: dict[int, list[int]] = defaultdict(list)
+    for at, letters in rows.items():
+        if letters:
+            groups[letters].append(at)
+    pairs: list[tuple[int, int]] = []
+    compared = 0
+    for group in groups.values():
+        if len(group) < 2:
+            continue
+        if compared + len(group) > MOST_COMPARED:
+            break
+        compared += len(group)
+        pairs += contradictory_pairs({at: read(at) for at in group})
+    return sorted(pairs), compared
 
 
 def contradictory_pairs(conversations: Mapping[int, Conversation]) -> list[tuple[int, int]]:
@@ -130,13 +164,18 @@ def contradictory_pairs(conversations: Mapping[int, Conversation]) -> list[tuple
     return sorted(found)
 
 
+def _asked(key: tuple[str, str]) -> tuple[tuple[object, ...], tuple[str, ...]]:
+    """Of (system, question): what must be equal, and the content words."""
+    block = (key[0], numbers(key[1]), bool(_NEGATED.search(key[1])))
+    return block, matter(key[1]) or (key[1],)
+
+
 def _same_questions(keys: list[tuple[str, str]]) -> list[list[tuple[str, str]]]:
     """Group (system, question) keys that ask the same thing."""
     grouped: dict[tuple[object, ...], list[tuple[str, str]]] = {}
     alike: dict[tuple[object, ...], list[tuple[str, ...]]] = defaultdict(list)
     for key in keys:
-        block = (key[0], numbers(key[1]), bool(_NEGATED.search(key[1])))
-        asked = matter(key[1]) or (key[1],)
+        block, asked = _asked(key)
         if (*block, asked) not in grouped:
             # A typo keeps the first letter, so only questions with the same first letters are compared.
             first_letters = (*block, tuple(word[0] for word in asked))

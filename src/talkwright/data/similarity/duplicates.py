@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from itertools import groupby
+from typing import TYPE_CHECKING, Literal
 
-from talkwright.data.similarity.similar import Index, hard_parts, normal, signatures
-from talkwright.progress import track
-from talkwright.types import Conversation
+import numpy as np
+
+from talkwright.data.similarity.features import Features
+from talkwright.data.similarity.pairs import Sets, alike, proposed
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,50 +24,43 @@ class Duplicates:
 
 
 def find_duplicates(
-    conversations: Mapping[int, Conversation], how: Literal["near", "exact", "keep"], threshold: float
+    features: Features, how: Literal["near", "exact", "keep"], threshold: float
 ) -> Duplicates:
-    """Compare each conversation with the earlier ones; the first of its kind is always kept.
+    """Compare each row with the earlier ones; the first of its kind is always kept.
 
     Near-duplicates are alike on the user's and on the assistant's side both, under the same system
     prompt, with the same roles, numbers and negations. Those not dropped are linked instead.
     """
     dropped: dict[int, tuple[str, int]] = {}
     links: list[tuple[int, int]] = []
-    first: dict[object, int] = {}
-    fresh: list[int] = []
-    for at, conversation in conversations.items():
-        key = tuple((m.role, normal(m.content), normal(m.thinking or "")) for m in conversation.messages)
-        if first.setdefault(key, at) == at:
-            fresh.append(at)
-        elif how == "keep":
-            links.append((first[key], at))
+    first = _first_equal(features.exact)
+    fresh = np.flatnonzero(first == np.arange(len(first)))
+    for at in np.flatnonzero(first != np.arange(len(first))).tolist():
+        if how == "keep":
+            links.append((int(first[at]), at))
         else:
-            dropped[at] = ("duplicate", first[key])
-    sides = [(_side(conversations[at], "user"), _side(conversations[at], "assistant")) for at in fresh]
-    signed = zip(signatures([a for a, _ in sides]), signatures([b for _, b in sides]), strict=True)
-    index = Index(threshold, sides=2)
-    rows = zip(fresh, sides, signed, strict=True)
-    for at, texts, signature in track(rows, "compare rows", len(fresh)):
-        keys = index.keys(_block(conversations[at], texts), signature)
-        alike = index.find(keys, texts)
-        if alike and how == "near":
-            dropped[at] = ("near_duplicate", alike[0])
-            links.extend((alike[0], other) for other in alike[1:])
-            continue
-        links.extend((other, at) for other in alike)
-        index.add(at, keys, texts)
+            dropped[at] = ("duplicate", int(first[at]))
+    sides = (
+        Sets(features.user_shingles, features.user_ends),
+        Sets(features.answer_shingles, features.answer_ends),
+    )
+    pairs = alike(proposed(features.bands, fresh, features.block), sides, threshold).tolist()
+    for at, group in groupby(pairs, key=lambda pair: pair[1]):
+        earlier = [other for other, _ in group if other not in dropped]
+        if earlier and how == "near":
+            dropped[at] = ("near_duplicate", earlier[0])
+            links.extend((earlier[0], other) for other in earlier[1:])
+        else:
+            links.extend((other, at) for other in earlier)
     return Duplicates(dropped, links)
 
 
-def _side(conversation: Conversation, side: str) -> str:
-    own = ("assistant",) if side == "assistant" else ("user", "tool")
-    return "\n".join(m.content for m in conversation.messages if m.role in own)
-
-
-def _block(conversation: Conversation, texts: tuple[str, str]) -> object:
-    roles = tuple(m.role for m in conversation.messages)
-    return hash((roles, _system(conversation), *map(hard_parts, texts)))
-
-
-def _system(conversation: Conversation) -> str:
-    return " ".join(normal(m.content) for m in conversation.messages if m.role == "system")
+def _first_equal(names: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """For each row the first one with the same name; `names` is (n, 2)."""
+    rows = np.arange(len(names))
+    order = np.lexsort((rows, names[:, 1], names[:, 0]))
+    begins = np.ones(len(rows), bool)
+    begins[1:] = (names[order][1:] != names[order][:-1]).any(axis=1)
+    first = np.empty_like(rows)
+    first[order] = order[np.maximum.accumulate(np.where(begins, rows, 0))]
+    return first

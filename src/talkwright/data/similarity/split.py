@@ -8,115 +8,131 @@ held out.
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from talkwright.data.similarity.similar import (
-    Index,
-    hard_parts,
-    normal_question,
-    signatures,
-    union_find,
-    words,
-)
-from talkwright.types import Conversation
+import numpy as np
+
+from talkwright.data.similarity.features import Features, number
+from talkwright.data.similarity.pairs import Sets, alike, proposed
+from talkwright.data.similarity.similar import union_find
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 SPLITS = ("train", "validation", "test")
 
-_QUESTION_WORDS = 3  # a shorter opening ("hi") is a greeting, not a question
 _TOLERANCE = 0.5  # relative distance from the wanted size that is left alone
 _OVERSIZED = 2.0  # a cluster so many times the wanted size is not held out
 _LARGEST_JOINT = 0.5  # share of rows that questions shared between users may tie together
+_MOST_LOOKED_UP = 2 * 10**8  # rows that share a word pair with a held-out question, summed over these
+_WORST = 3  # pairs shown for each split
+_LARGEST = 10  # clusters shown
+_NO_GROUP = np.uint64(2**64 - 1)
 
 
-def question_of(conversation: Conversation) -> str:
-    """The normalised first real question, after any greeting: what two rows have in common."""
-    asked = [normal_question(m.content) for m in conversation.messages if m.role == "user"]
-    real = next((text for text in asked if len(words(text)) >= _QUESTION_WORDS), None)
-    return real if real is not None else " ".join(asked)
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Each row's `split` as a place in SPLITS, -1 for none; `notes` on what could not be as asked.
+
+    `clusters`: their `count`, how many are `single` rows, and the `largest` as (rows, a row of it).
+    """
+
+    split: NDArray[np.int8]
+    notes: list[str]
+    clusters: dict[str, Any]
 
 
 def split_rows(
-    conversations: Mapping[int, Conversation],
+    features: Features,
+    rows: NDArray[np.int64],
     links: Iterable[tuple[int, int]],
     *,
     validation: float,
     test: float,
     threshold: float,
-    seed: int,
-) -> tuple[dict[int, str], list[str]]:
-    """Give each row its split; also sentences about what could not be as asked.
+) -> Split:
+    """Give each row its split.
 
-    `links` are pairs of rows that must stay together. Every split with a share above 0 gets at least
-    one cluster if there are as many clusters as splits; otherwise everything is for training.
+    `rows` are those of `features` that are kept (the others get -1); `links` are pairs of them that
+    must stay together. Every split with a share above 0 gets at least one cluster if there are as many
+    clusters as splits; otherwise everything is for training.
     """
-    clusters, notes = _clusters(conversations, list(links), threshold)
+    where = np.full(len(features), -1, np.int8)
+    where[rows] = 0
+    clusters, notes = _clusters(features, rows, links, threshold)
+    done = Split(where, notes, _sizes(clusters, rows))
     names = [name for name, share in (("test", test), ("validation", validation)) if share > 0]
-    where = dict.fromkeys(conversations, "train")
-    if not names or not conversations:
-        return where, notes
-    if len(clusters) <= len(names):
+    if not names or not len(rows):
+        return done
+    count = len(clusters.sizes)
+    if count <= len(names):
         held = " and ".join(reversed(names))
         notes.append(
-            f"All {len(conversations)} rows are for training: they form {len(clusters)} independent "
-            f"group{'s' if len(clusters) != 1 else ''}, too few to hold out {held}."
+            f"All {len(rows)} rows are for training: they form {count} independent "
+            f"group{'s' if count != 1 else ''}, too few to hold out {held}."
         )
-        return where, notes
-    order = sorted(
-        (_position(min(question_of(conversations[at]) for at in rows), conversations, rows, seed), rows)
-        for rows in clusters
-    )
-    low = 0.0
-    for left, (name, share) in zip((len(names) - 1, 0), _shares(names, validation, test), strict=False):
-        chosen = _choose(order, low, low + share, share * len(conversations), spare=left + 1)
-        where.update((at, name) for rows in chosen for at in rows)
-        taken = {rows[0] for rows in chosen}
-        order = [entry for entry in order if entry[1][0] not in taken]
-        low += share
-    return where, notes
-
-
-def _shares(names: list[str], validation: float, test: float) -> list[tuple[str, float]]:
+        return done
     shares = {"validation": validation, "test": test}
-    return [(name, shares[name]) for name in names]
+    free = np.ones(count, bool)
+    low = 0.0
+    for left, name in zip((len(names) - 1, 0), names, strict=False):
+        high = low + shares[name]
+        chosen = _choose(clusters, free, low, high, shares[name] * len(rows), spare=left + 1)
+        free[chosen] = False
+        taken = np.zeros(count, bool)
+        taken[chosen] = True
+        where[rows[taken[clusters.of]]] = SPLITS.index(name)
+        low = high
+    return done
 
 
-def _position(
-    question: str, conversations: Mapping[int, Conversation], rows: list[int], seed: int
-) -> float:
-    """Where in [0, 1) the cluster stands: by its group where it has one, else by its question."""
-    groups = sorted({g for at in rows if (g := conversations[at].group) is not None})
-    key = f"{seed}\0group\0{groups[0]}" if groups else f"{seed}\0question\0{question}"
-    return int(hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()[:13], 16) / 16**13
+@dataclass(frozen=True)
+class _Clusters:
+    """Clusters sorted by their place in [0, 1): `of` gives each kept row's cluster."""
+
+    of: NDArray[np.int64]
+    sizes: NDArray[np.int64]
+    places: NDArray[np.float64]
+
+
+def _sizes(clusters: _Clusters, rows: NDArray[np.int64]) -> dict[str, Any]:
+    sizes = clusters.sizes
+    largest = [int(at) for at in np.lexsort((np.arange(len(sizes)), -sizes))[:_LARGEST] if sizes[at] > 1]
+    shown = [(int(sizes[at]), int(rows[np.argmax(clusters.of == at)])) for at in largest]
+    return {"count": len(sizes), "single": int((sizes == 1).sum()), "largest": shown}
 
 
 def _choose(
-    order: list[tuple[float, list[int]]], low: float, high: float, wanted: float, spare: int
-) -> list[list[int]]:
-    """Take the clusters that stand in [low, high), or the nearest choice of about `wanted` rows.
+    clusters: _Clusters, free: NDArray[np.bool_], low: float, high: float, wanted: float, spare: int
+) -> list[int]:
+    """Take the free clusters that stand in [low, high), or the nearest choice of about `wanted` rows.
 
     `spare` clusters at least are left for the other splits.
     """
-    limit = max(1.0, _OVERSIZED * wanted)
-    fitting = [rows for _, rows in order if len(rows) <= limit]
-    chosen = [rows for at, rows in order if low <= at < high and len(rows) <= limit]
-    size = sum(map(len, chosen))
-    if chosen and abs(size - wanted) <= _TOLERANCE * wanted and len(order) - len(chosen) >= spare:
-        return chosen
-    if not fitting:
-        return [min((rows for _, rows in order), key=len)]
-    after = [rows for at, rows in order if at >= low and len(rows) <= limit]
-    chosen, size = [], 0
-    for rows in after + [rows for rows in fitting if rows not in after]:
-        closer = abs(size + len(rows) - wanted) <= abs(size - wanted)
-        if chosen and not closer:
+    sizes, places = clusters.sizes, clusters.places
+    count = int(free.sum())
+    fitting = free & (sizes <= max(1.0, _OVERSIZED * wanted))
+    inside = fitting & (places >= low) & (places < high)
+    size, taken = int(sizes[inside].sum()), int(inside.sum())
+    if taken and abs(size - wanted) <= _TOLERANCE * wanted and count - taken >= spare:
+        return [int(at) for at in np.flatnonzero(inside)]
+    if not fitting.any():
+        open_ = np.flatnonzero(free)
+        return [int(open_[np.argmin(sizes[open_])])]
+    after = fitting & (places >= low)
+    chosen: list[int] = []
+    size = 0
+    for at in [*np.flatnonzero(after).tolist(), *np.flatnonzero(fitting & ~after).tolist()]:
+        more = int(sizes[at])
+        if chosen and abs(size + more - wanted) > abs(size - wanted):
             break
-        if len(order) - len(chosen) - 1 < spare:
+        if count - len(chosen) - 1 < spare:
             break
-        chosen.append(rows)
-        size += len(rows)
+        chosen.append(at)
+        size += more
     return chosen
 
 
@@ -124,22 +140,23 @@ def _choose(
 
 
 def _clusters(
-    conversations: Mapping[int, Conversation], links: list[tuple[int, int]], threshold: float
-) -> tuple[list[list[int]], list[str]]:
-    rows = list(conversations)
-    place = {at: position for position, at in enumerate(rows)}
+    features: Features, rows: NDArray[np.int64], links: Iterable[tuple[int, int]], threshold: float
+) -> tuple[_Clusters, list[str]]:
+    place = np.full(len(features), -1, np.int64)
+    place[rows] = np.arange(len(rows))
     find, join = union_find(len(rows))
-    for ties in (_equal(rows, [conversations[at].group for at in rows]), links):
-        for a, b in ties:
-            join(place[a], place[b])
-    sizes = Counter(find(position) for position in range(len(rows)))
-    grouped = {find(place[at]) for at in rows if conversations[at].group is not None}
+    groups = features.group[rows]
+    for a, b in [*_equal(groups, groups != 0), *((place[a], place[b]) for a, b in links)]:
+        join(int(a), int(b))
+    sizes = Counter(map(find, range(len(rows))))
+    grouped = {find(at) for at in np.flatnonzero(groups).tolist()}
+    questions = features.question[rows]
+    same = _equal(questions, np.ones(len(rows), bool), rare_first=True)
+    near = [(int(place[a]), int(place[b])) for a, b in _near_questions(features, rows, threshold)]
     refused = 0
-    questions = [question_of(conversations[at]) for at in rows]
     # Rare questions first: what ties half of the users together is a phrase like "hello there bot".
-    same = _equal(rows, questions, rare_first=True)
-    for a, b in [*same, *_near_questions(rows, questions, threshold)]:
-        x, y = find(place[a]), find(place[b])
+    for a, b in [*same, *near]:
+        x, y = find(a), find(b)
         if x == y:
             continue
         together = sizes[x] + sizes[y]
@@ -150,72 +167,144 @@ def _clusters(
         sizes[min(x, y)] = together
         if x in grouped or y in grouped:
             grouped.add(min(x, y))
-    clusters: dict[int, list[int]] = defaultdict(list)
-    for position, at in enumerate(rows):
-        clusters[find(position)].append(at)
     notes = []
     if refused:
         notes.append(
             f"{refused} links between users who asked the same were cut, as they tied most rows "
             "together; the same question may be in two splits."
         )
-    return list(clusters.values()), notes
+    return _placed(features, rows, np.array([find(at) for at in range(len(rows))], np.int64)), notes
 
 
-def _equal(rows: list[int], keys: list[Any], rare_first: bool = False) -> list[tuple[int, int]]:
-    members: dict[Any, list[int]] = defaultdict(list)
-    for at, key in zip(rows, keys, strict=True):
-        if key is not None:
-            members[key].append(at)
-    found = sorted(members.values(), key=len) if rare_first else list(members.values())
-    return [(group[0], at) for group in found for at in group[1:]]
+def _placed(features: Features, rows: NDArray[np.int64], label: NDArray[np.int64]) -> _Clusters:
+    """Sort clusters by where their content stands: by group where they have one, else by question."""
+    if not len(rows):
+        return _Clusters(label, np.empty(0, np.int64), np.empty(0))
+    order = np.argsort(label, kind="stable")
+    starts = np.flatnonzero(np.diff(label[order], prepend=-1))
+    sizes = np.diff(np.append(starts, len(rows)))
+    group, question = features.group[rows][order], features.question[rows][order]
+    lowest_group = np.minimum.reduceat(np.where(group == 0, _NO_GROUP, group), starts)
+    highest_group = np.maximum.reduceat(group, starts)
+    lowest, highest = np.minimum.reduceat(question, starts), np.maximum.reduceat(question, starts)
+    group_at = np.maximum.reduceat(features.group_at[rows][order], starts)
+    places = features.question_at[rows][order][starts]
+    several = lowest != highest
+    # What several questions share is one of them; drawn again, or large clusters would stand low.
+    places[several] = [_drawn(int(name)) for name in lowest[several]]
+    has_group, several = highest_group != 0, (highest_group != 0) & (lowest_group != highest_group)
+    places[has_group] = group_at[has_group]
+    places[several] = [_drawn(int(name)) for name in lowest_group[several]]
+    by_place = np.lexsort((order[starts], places))
+    rank = np.empty_like(by_place)
+    rank[by_place] = np.arange(len(by_place))
+    of = np.empty(len(rows), np.int64)
+    of[order] = np.repeat(rank, sizes)
+    return _Clusters(of, sizes[by_place], places[by_place])
 
 
-def _near_questions(rows: list[int], questions: list[str], threshold: float) -> list[tuple[int, int]]:
-    index = Index(threshold, sides=1)
-    first = dict(zip(reversed(questions), reversed(rows), strict=True))
-    found = []
-    distinct = sorted(first, key=first.__getitem__)
-    for question, signed in zip(distinct, signatures(distinct), strict=True):
-        keys = index.keys(hash(hard_parts(question)), [signed])
-        found += [(other, first[question]) for other in index.find(keys, (question,))]
-        index.add(first[question], keys, (question,))
-    return found
+def _drawn(name: int) -> float:
+    return number("cluster", name) / 2**64
+
+
+def _equal(
+    keys: NDArray[np.uint64], counted: NDArray[np.bool_], rare_first: bool = False
+) -> list[tuple[int, int]]:
+    """Pairs (first, other) of the counted entries with equal keys."""
+    entries = np.flatnonzero(counted)
+    entries = entries[np.argsort(keys[entries], kind="stable")]
+    if not len(entries):
+        return []
+    begins = np.diff(keys[entries].astype(np.uint64), prepend=keys[entries[:1]] + np.uint64(1)) != 0
+    run = np.cumsum(begins) - 1
+    first = entries[begins][run]
+    size = np.bincount(run)[run]
+    later = ~begins
+    order = np.lexsort((entries[later], first[later], size[later] if rare_first else first[later]))
+    return list(zip(first[later][order].tolist(), entries[later][order].tolist(), strict=True))
+
+
+def _near_questions(
+    features: Features, rows: NDArray[np.int64], threshold: float
+) -> list[tuple[int, int]]:
+    """Pairs of rows (earlier, later) whose questions differ but are nearly the same."""
+    _, first = np.unique(features.question[rows], return_index=True)
+    sets = Sets(features.question_shingles, features.question_ends)
+    pairs = proposed(features.question_bands, rows[np.sort(first)], features.question_block)
+    return [(a, b) for a, b in alike(pairs, (sets,), threshold).tolist()]
 
 
 # --- what leaked ---------------------------------------------------------------------------------
 
 
 def measure_leakage(
-    conversations: Mapping[int, Conversation], where: Mapping[int, str], threshold: float
-) -> dict[str, Any]:
+    features: Features, where: NDArray[np.int8], threshold: float
+) -> dict[str, dict[str, Any]]:
     """Count held-out rows whose question, or nearly so, or whose group is also in training.
 
-    Measured on the finished split, not taken from how it was made. `near_question` includes neither
-    those counted as `same_question` nor pairs whose numbers differ.
+    Measured on the finished split, by looking each held-out question's word pairs up in all training
+    questions, not taken from how it was made. `near_question` includes neither those counted as
+    `same_question` nor pairs whose numbers differ. `worst` are the pairs of rows (held out, training)
+    with the most similar questions, with their similarity; `compared` counts the questions looked up.
     """
-    questions = {at: question_of(conversation) for at, conversation in conversations.items()}
-    learnt = sorted({questions[at] for at in conversations if where[at] == "train"})
-    known = set(learnt)
-    groups = {conversations[at].group for at in conversations if where[at] == "train"} - {None}
-    index = Index(threshold, sides=1)
-    for number, signed in enumerate(signatures(learnt)):
-        text = learnt[number]
-        index.add(number, index.keys(hash(hard_parts(text)), [signed]), (text,))
-    result: dict[str, Any] = {}
-    for name in SPLITS[1:]:
-        rows = [at for at in conversations if where[at] == name]
-        same = [at for at in rows if questions[at] in known]
-        other = sorted({questions[at] for at in rows} - known)
-        near = {
-            text
-            for text, signed in zip(other, signatures(other), strict=True)
-            if index.find(index.keys(hash(hard_parts(text)), [signed]), (text,))
-        }
+    train = np.flatnonzero(where == 0)
+    learnt, first = np.unique(features.question[train], return_index=True)
+    index = _Lookup(features, train[first])
+    groups = np.unique(features.group[train])
+    result: dict[str, dict[str, Any]] = {}
+    for number_, name in enumerate(SPLITS[1:], 1):
+        rows = np.flatnonzero(where == number_)
+        same = np.isin(features.question[rows], learnt)
+        shared = np.isin(features.group[rows], groups) & (features.group[rows] != 0)
+        _, first = np.unique(features.question[rows], return_index=True)
+        distinct = rows[np.sort(first)]
+        near: set[int] = set()
+        worst: list[tuple[float, int, int]] = []
+        compared = 0
+        for row in distinct[~np.isin(features.question[distinct], learnt)].tolist():
+            if index.budget <= 0:
+                break
+            compared += 1
+            others, similarity = index.similar(row)
+            if not len(others):
+                continue
+            best = int(np.argmax(similarity))
+            worst.append((float(similarity[best]), row, int(others[best])))
+            hard = features.question_block[others] == features.question_block[row]
+            if (hard & (similarity >= threshold)).any():
+                near.add(int(features.question[row]))
+        worst = sorted(worst, key=lambda entry: (-entry[0], entry[1]))[:_WORST]
         result[name] = {
             "rows": len(rows),
-            "same_question": len(same),
-            "near_question": sum(questions[at] in near for at in rows),
-            "same_group": sum(conversations[at].group in groups for at in rows),
+            "same_question": int(same.sum()),
+            "near_question": int(np.isin(features.question[rows], np.array([*near], np.uint64)).sum()),
+            "same_group": int(shared.sum()),
+            "compared": compared,
+            "worst": [[a, b, round(similarity, 3)] for similarity, a, b in worst],
         }
     return result
+
+
+class _Lookup:
+    """Finds questions that share word pairs with another, exactly, while `budget` lasts."""
+
+    def __init__(self, features: Features, rows: NDArray[np.int64]):
+        self._sets = Sets(features.question_shingles, features.question_ends)
+        sizes = np.diff(features.question_ends, prepend=0)
+        self._sizes, self._rows = sizes[rows], rows
+        owner = np.repeat(np.arange(len(rows)), self._sizes)
+        values = [self._sets.row(int(row)) for row in rows]
+        flat = np.concatenate(values) if values else np.empty(0, np.uint32)
+        order = np.argsort(flat, kind="stable")
+        self._values, self._owner = flat[order], owner[order]
+        self.budget = _MOST_LOOKED_UP
+
+    def similar(self, row: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """The rows that share a word pair with this one, and the Jaccard similarity of each."""
+        wanted = self._sets.row(row)
+        low = np.searchsorted(self._values, wanted, "left")
+        high = np.searchsorted(self._values, wanted, "right")
+        found = np.concatenate([self._owner[a:b] for a, b in zip(low, high, strict=True)])
+        self.budget -= len(found) + 1
+        owners, shared = np.unique(found, return_counts=True)
+        return self._rows[owners], shared / (self._sizes[owners] + len(wanted) - shared)

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Section(BaseModel):
-    """What all sections share: strict types, no unknown keys, immutable."""
+    """Strict types, no unknown keys, immutable; a field's docstring is its documentation."""
 
     model_config = ConfigDict(
         extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True, allow_inf_nan=False

@@ -1,0 +1,139 @@
+"""A prepared data set on disk: written from shards, and read as it is needed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+
+from talkwright.data.fates import Fates
+from talkwright.data.ledger import Sums, schema
+from talkwright.data.shards import Shards
+from talkwright.data.similarity.split import SPLITS
+from talkwright.errors import ArtefactError
+from talkwright.types import Conversation, conversation_from_json
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+_GROUP = 50_000  # ledger rows compressed together
+
+
+def write_dataset(folder: Path, shards: Shards, fates: Fates, names: Sequence[str]) -> dict[str, Sums]:
+    """Write splits and ledger to `folder`; gives the sums of each source's rows."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    sums = {name: Sums() for name in names}
+    waiting: list[pa.Table] = []
+    with ExitStack() as stack:
+        files = [stack.enter_context(open(folder / f"{name}.jsonl", "wb")) for name in SPLITS]
+        ledger = stack.enter_context(
+            pq.ParquetWriter(folder / "ledger.parquet", schema(), compression="zstd")
+        )
+        for number in range(len(shards.done)):
+            first, after = shards.span(number)
+            table = _with_fates(shards.ledger(number), first, after, fates)
+            sums[names[shards.sources[number]]].add(table)
+            waiting.append(table)
+            if sum(map(len, waiting)) >= _GROUP:
+                ledger.write_table(pa.concat_tables(waiting))
+                waiting.clear()
+            lines = shards.lines(number)
+            for line, split in zip(lines, fates.split[first:after].tolist(), strict=True):
+                if split >= 0:
+                    files[split].write(line)
+        if waiting:
+            ledger.write_table(pa.concat_tables(waiting))
+        _write_copies(files[0], shards, fates.copies)
+    return sums
+
+
+def _write_copies(file: Any, shards: Shards, copies: NDArray[np.int32]) -> None:
+    """Repeat rows behind the others, round by round, so that the others stay where they are."""
+    for turn in range(1, int(copies.max(initial=1))):
+        for number in range(len(shards.done)):
+            first, after = shards.span(number)
+            again = np.flatnonzero(copies[first:after] > turn)
+            if len(again):
+                lines = shards.lines(number)
+                file.writelines(lines[at] for at in again.tolist())
+
+
+def _with_fates(table: pa.Table, first: int, after: int, fates: Fates) -> pa.Table:
+    import pyarrow as pa
+
+    columns = {name: table[name].to_pylist() for name in
+               ("fate", "reason", "marks", "split", "after", "copies", "conversation")}  # fmt: skip
+    kept = [at for at, fate in enumerate(columns["fate"]) if fate == "kept"]
+    for at, row in zip(range(first, after), kept, strict=True):
+        if at in fates.dropped:
+            columns["fate"][row] = "dropped"
+            columns["reason"][row], columns["after"][row] = fates.dropped[at]
+        else:
+            columns["split"][row] = SPLITS[fates.split[at]]
+            columns["copies"][row] = int(fates.copies[at])
+        if at in fates.marks:
+            columns["marks"][row] = [*columns["marks"][row], *fates.marks[at]]
+    for name, values in columns.items():
+        place = table.schema.get_field_index(name)
+        field = table.schema.field(place)
+        table = table.set_column(place, field, pa.array(values, field.type))
+    return table
+
+
+class Conversations(Sequence[Conversation]):
+    """The conversations of a split, read from its file as they are asked for."""
+
+    def __init__(self, path: Path):
+        self._path = path
+        self._offsets: NDArray[np.int64] | None = None
+
+    def __len__(self) -> int:
+        return len(self._ends())
+
+    def __iter__(self) -> Iterator[Conversation]:
+        with self._open() as file:
+            for number, line in enumerate(file, 1):
+                yield self._parsed(line, number)
+
+    @overload
+    def __getitem__(self, at: int) -> Conversation: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[Conversation]: ...
+    def __getitem__(self, at: int | slice) -> Conversation | list[Conversation]:
+        if isinstance(at, slice):
+            return [self[n] for n in range(*at.indices(len(self)))]
+        ends = self._ends()
+        if not -len(ends) <= at < len(ends):
+            raise IndexError(at)
+        at %= len(ends)
+        start = int(ends[at - 1]) if at else 0
+        with self._open() as file:
+            file.seek(start)
+            return self._parsed(file.read(int(ends[at]) - start), at + 1)
+
+    def _ends(self) -> NDArray[np.int64]:
+        if self._offsets is None:
+            with self._open() as file:
+                self._offsets = np.cumsum([len(line) for line in file], dtype=np.int64)
+        return self._offsets
+
+    def _open(self) -> Any:
+        try:
+            return open(self._path, "rb")
+        except OSError as error:
+            raise ArtefactError(f"{self._path}: cannot be read: {error.strerror or error}") from None
+
+    def _parsed(self, line: bytes, number: int) -> Conversation:
+        try:
+            return conversation_from_json(json.loads(line))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise ArtefactError(
+                f"{self._path}:{number}: damaged: not a conversation; prepare the data again"
+            ) from None

@@ -1,0 +1,123 @@
+"""Bytes of a file as they come: a beginning to look at, and the rest block by block.
+
+A file of any size is read with a few megabytes in memory. Packed files are unpacked on the way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from talkwright.data.reading.files import failed_to_read
+from talkwright.data.reading.packed import GZIP, ZIP, unpack
+from talkwright.errors import DataError
+
+PIECE = 2**20  # bytes read at a time
+LONGEST_LINE = 2**26  # bytes; a longer one is no conversation
+
+
+class Stream:
+    """A file, or one packed in it, which has no `path`. Raises DataError where it cannot be read."""
+
+    def __init__(self, pieces: Iterator[bytes], path: Path | None = None):
+        self.path = path
+        self._pieces = pieces
+        self._held = b""
+        self._ended = False
+
+    def peek(self, size: int) -> bytes:
+        """The first `size` bytes, or all where there are fewer; they are still to come."""
+        while len(self._held) < size and self._fetch():
+            pass
+        return self._held[:size]
+
+    def whole(self, limit: int) -> bytes | None:
+        """All of it, or None where it is larger than `limit` bytes; then nothing is lost."""
+        pieces, size = [self._held], len(self._held)
+        while size <= limit and (piece := next(self._pieces, None)) is not None:
+            pieces.append(piece)
+            size += len(piece)
+        self._held = b"".join(pieces)
+        if size > limit:
+            return None
+        data, self._held = self._held, b""
+        return data
+
+    def rest(self) -> Iterator[bytes]:
+        """What is still to come, in pieces."""
+        held, self._held = self._held, b""
+        yield held
+        yield from self._pieces
+
+    def blocks(self, size: int, before: tuple[bytes, ...] = (b"\n",)) -> Iterator[bytes]:
+        """Yield blocks of about `size` bytes, each cut behind a line end.
+
+        `before` are line ends with what must follow them; where none comes for long, any line end will
+        do. A line longer than LONGEST_LINE is cut into blocks without a line end, but for its last.
+        """
+        searched = size - 1
+        while True:
+            while len(self._held) < size and self._fetch():
+                pass
+            if len(self._held) < size:
+                break
+            found = [self._held.find(mark, searched) for mark in before]
+            cut = min((at for at in found if at >= 0), default=-1)
+            if cut < 0 and len(self._held) > 8 * size:
+                cut = self._held.find(b"\n", size - 1)
+                if cut < 0:
+                    cut = self._held.rfind(b"\n", 0, size)
+                if cut < 0 and len(self._held) > LONGEST_LINE:
+                    cut = len(self._held) - 1
+            if cut >= 0:
+                block, self._held, searched = self._held[: cut + 1], self._held[cut + 1 :], size - 1
+                yield block
+            elif self._ended:
+                break
+            else:
+                searched = max(size - 1, len(self._held) - 1)
+                self._fetch()
+        if self._held:
+            block, self._held = self._held, b""
+            yield block
+
+    def _fetch(self) -> bool:
+        piece = next(self._pieces, None)
+        if piece is None:
+            self._ended = True
+            return False
+        self._held += piece
+        return True
+
+
+def open_streams(path: Path, suffixes: tuple[str, ...]) -> Iterator[tuple[str, Stream]]:
+    """Yield (name, stream) of a file, name "", or of each data file in an archive.
+
+    Raises DataError for a file that is empty, not permitted, damaged or suspicious.
+    """
+    head = _head(path)
+    if head.startswith((GZIP, ZIP)):
+        for name, pieces in unpack(path, suffixes):
+            yield name, Stream(pieces)
+    else:
+        yield "", Stream(_pieces(path), path)
+
+
+def _head(path: Path) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            head = file.read(4)
+    except OSError as error:
+        raise failed_to_read(path, error) from None
+    if not head:
+        raise DataError(f"{path}: the file is empty.")
+    return head
+
+
+def _pieces(path: Path) -> Iterator[bytes]:
+    try:
+        with open(path, "rb") as file:
+            while piece := file.read(PIECE):
+                yield piece
+    except OSError as error:
+        raise failed_to_read(path, error) from None

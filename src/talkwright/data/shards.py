@@ -1,0 +1,171 @@
+"""Rows that are read and cleaned, on disk between the two halves of the data stage.
+
+The first half handles each row by itself, in several processes, and leaves a shard for each chunk of
+input; the second half compares all rows with each other and needs their features only. A shard is
+finished when its `.done` file is there, so an interrupted preparation goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from talkwright.data.entries import Entry
+from talkwright.data.ledger import as_table, schema
+from talkwright.data.similarity.features import FLAT, NAMES, Features, features_of
+from talkwright.runs import read_json
+from talkwright.types import Conversation, conversation_from_json, to_json
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+_PER_ROW = ("offsets", "turns", "characters")
+
+
+def write_shard(
+    folder: Path, number: int, entries: Sequence[Entry], threshold: float, seed: int
+) -> None:
+    """Write a chunk's ledger rows, conversations and features; the `.done` file last."""
+    import pyarrow as pa
+
+    kept = [entry.conversation for entry in entries if entry.conversation is not None]
+    lines = [json.dumps(to_json(conversation)).encode() + b"\n" for conversation in kept]
+    features = features_of(kept, threshold, seed)
+    table = as_table([entry.row for entry in entries])
+    _place(folder, number, "jsonl", b"".join(lines))
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, schema()) as writer:
+        writer.write_table(table)
+    _place(folder, number, "arrow", sink.getvalue().to_pybytes())
+    arrays = {name: getattr(features, name) for name in NAMES}
+    arrays["offsets"] = np.cumsum([len(line) for line in lines], dtype=np.int64)
+    arrays["turns"] = np.array([len(c.messages) for c in kept], np.int32)
+    arrays["characters"] = np.array([sum(len(m.content) for m in c.messages) for c in kept], np.int64)
+    with open(_name(folder, number, "npz"), "wb") as file:
+        np.savez(file, **arrays)
+    flat = {name: len(arrays[name]) for name in FLAT}
+    _place(
+        folder, number, "done", json.dumps({"rows": len(entries), "kept": len(kept), **flat}).encode()
+    )
+
+
+def rows_done(folder: Path, number: int) -> int | None:
+    """How many rows a finished shard has; None when it is not finished."""
+    path = _name(folder, number, "done")
+    return int(read_json(path)["rows"]) if path.is_file() else None
+
+
+def _name(folder: Path, number: int, kind: str) -> Path:
+    return folder / f"{number:07d}.{kind}"
+
+
+def _place(folder: Path, number: int, kind: str, data: bytes) -> None:
+    unfinished = _name(folder, number, f"{kind}.unfinished")
+    unfinished.write_bytes(data)
+    os.replace(unfinished, _name(folder, number, kind))
+
+
+class Shards:
+    """All finished shards, in reading order. Rows are counted over all of them, kept ones apart."""
+
+    def __init__(self, folder: Path, sources: Sequence[int]):
+        """`sources` gives for each shard the place of its source in the recipe."""
+        self.folder = folder
+        self.sources = tuple(sources)
+        self.done: list[dict[str, int]] = [
+            read_json(_name(folder, number, "done")) for number in range(len(sources))
+        ]
+        self.kept_ends = np.cumsum([done["kept"] for done in self.done], dtype=np.int64)
+        self.rows = sum(done["rows"] for done in self.done)
+        self._offsets: NDArray[np.int64] | None = None
+
+    @property
+    def kept(self) -> int:
+        """How many conversations there are."""
+        return int(self.kept_ends[-1]) if len(self.kept_ends) else 0
+
+    def span(self, number: int) -> tuple[int, int]:
+        """The conversations of a shard: the first, and the one after the last."""
+        return (int(self.kept_ends[number - 1]) if number else 0), int(self.kept_ends[number])
+
+    def source_of(self) -> NDArray[np.int16]:
+        """The place of each conversation's source in the recipe."""
+        sizes = [done["kept"] for done in self.done]
+        return np.repeat(np.array(self.sources, np.int16), sizes)
+
+    def column(self, name: str) -> NDArray[Any]:
+        """One of "offsets" (bytes, where a line ends in its shard), "turns", "characters"."""
+        parts = [self._arrays(number)[name] for number in range(len(self.done))]
+        return np.concatenate(parts) if parts else np.empty(0, np.int64)
+
+    def features(self) -> Features:
+        """The features of all conversations; the shingles stay on disk."""
+        sizes = {name: sum(done[name] for done in self.done) for name in FLAT}
+        borders = {ends: flat for flat, ends in FLAT.items()}
+        found: dict[str, Any] = {}
+        at = 0
+        filled = dict.fromkeys(FLAT, 0)
+        for number in range(len(self.done)):
+            arrays = self._arrays(number)
+            size = self.done[number]["kept"]
+            for name in NAMES:
+                part = arrays[name]
+                if name not in found:
+                    found[name] = self._room(name, part, sizes.get(name))
+                if name in FLAT:
+                    found[name][filled[name] : filled[name] + len(part)] = part
+                elif name in borders:
+                    found[name][at : at + size] = part + filled[borders[name]]
+                else:
+                    found[name][at : at + size] = part
+            at += size
+            for name in FLAT:
+                filled[name] += self.done[number][name]
+        return Features(**found)
+
+    def _room(self, name: str, like: NDArray[Any], flat_size: int | None) -> NDArray[Any]:
+        if flat_size is None:
+            return np.empty((self.kept, *like.shape[1:]), like.dtype)
+        if not flat_size:
+            return np.empty(0, like.dtype)
+        return np.memmap(self.folder / f"{name}.flat", like.dtype, "w+", shape=(flat_size,))
+
+    def _arrays(self, number: int) -> Any:
+        return np.load(_name(self.folder, number, "npz"), allow_pickle=False)
+
+    def ledger(self, number: int) -> pa.Table:
+        """The ledger rows of a shard."""
+        import pyarrow as pa
+
+        with pa.ipc.open_file(_name(self.folder, number, "arrow").read_bytes()) as reader:
+            return reader.read_all()
+
+    def lines(self, number: int) -> list[bytes]:
+        """The conversations of a shard as JSON lines."""
+        return _name(self.folder, number, "jsonl").read_bytes().splitlines(keepends=True)
+
+    def conversation(self, at: int) -> Conversation:
+        """One conversation, wherever it is."""
+        if self._offsets is None:
+            self._offsets = self.column("offsets")
+        number = int(np.searchsorted(self.kept_ends, at, "right"))
+        start = 0 if at == self.span(number)[0] else int(self._offsets[at - 1])
+        with open(_name(self.folder, number, "jsonl"), "rb") as file:
+            file.seek(start)
+            return conversation_from_json(json.loads(file.read(int(self._offsets[at]) - start)))
+
+    def conversations(self, chosen: NDArray[np.int64]) -> Iterator[Conversation]:
+        """Yield the conversations at sorted places."""
+        for number in range(len(self.done)):
+            first, after = self.span(number)
+            inside = chosen[(chosen >= first) & (chosen < after)]
+            if len(inside):
+                lines = self.lines(number)
+                for at in inside.tolist():
+                    yield conversation_from_json(json.loads(lines[at - first]))

@@ -1,0 +1,239 @@
+"""What is compared between rows, as numbers: a million rows fit in memory where their texts do not.
+
+A row's features are computed where the row is read, a chunk at a time; duplicates, contradictions and
+splits are then found on arrays over all rows. MinHash follows Broder (1997) with the multiply-shift
+hash functions of Dietzfelbinger et al. (1997); nothing depends on the process that computes it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from talkwright.data.similarity.contradictions import question_keys
+from talkwright.data.similarity.similar import hard_parts, normal, normal_question, word_list
+from talkwright.types import Conversation
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+PERMUTATIONS = 128
+_MISS = 0.01  # how often a pair exactly at the threshold may go unproposed
+_SALT = "talkwright"  # draws the hash functions; another one gives other buckets, not other results
+_QUESTION_WORDS = 3  # a shorter opening ("hi") is a greeting, not a question
+_MIX = np.uint64(0x9E3779B97F4A7C15)  # odd, so that multiplying by it loses nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """One entry a conversation in every array, but for the flat shingles.
+
+    `exact` (n, 2) names the text as a whole; `bands` (n, b) and `question_bands` are the buckets of
+    locality-sensitive hashing of both sides and of the first question; `*_shingles` (flat, sorted in
+    each row) with `*_ends` (n) are their sets of word pairs; `group` is 0 for none; `asked` and
+    `letters` (0 for none) are equal where questions ask the same, or may but for typos; `*_at` in
+    [0, 1) says where a row stands among the splits.
+    """
+
+    exact: NDArray[np.uint64]
+    block: NDArray[np.uint64]
+    group: NDArray[np.uint64]
+    group_at: NDArray[np.float64]
+    question: NDArray[np.uint64]
+    question_at: NDArray[np.float64]
+    question_block: NDArray[np.uint64]
+    asked: NDArray[np.uint64]
+    letters: NDArray[np.uint64]
+    bands: NDArray[np.uint32]
+    question_bands: NDArray[np.uint32]
+    user_shingles: NDArray[np.uint32]
+    user_ends: NDArray[np.int64]
+    answer_shingles: NDArray[np.uint32]
+    answer_ends: NDArray[np.int64]
+    question_shingles: NDArray[np.uint32]
+    question_ends: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.block)
+
+
+NAMES = tuple(field.name for field in fields(Features))
+FLAT = {
+    "user_shingles": "user_ends",
+    "answer_shingles": "answer_ends",
+    "question_shingles": "question_ends",
+}
+
+
+def question_of(conversation: Conversation) -> str:
+    """The normalised first real question, after any greeting: what two rows have in common."""
+    asked = [normal_question(m.content) for m in conversation.messages if m.role == "user"]
+    real = next((text for text in asked if len(word_list(text)) >= _QUESTION_WORDS), None)
+    return real if real is not None else " ".join(asked)
+
+
+def place_of(kind: str, text: str, seed: int) -> float:
+    """Where in [0, 1) a question or group stands among the splits."""
+    key = f"{seed}\0{kind}\0{text}".encode("utf-8", "replace")
+    return int(hashlib.sha256(key).hexdigest()[:13], 16) / 16**13
+
+
+def features_of(conversations: Sequence[Conversation], threshold: float, seed: int) -> Features:
+    """Compute the features of some conversations; `threshold` decides the banding."""
+    rows = [_numbers_of(conversation, seed) for conversation in conversations]
+    user, answer, question = (_shingles([row[name] for row in rows]) for name in _TEXTS)
+    columns: dict[str, Any] = {
+        name: np.array([row[name] for row in rows], dtype=kind) for name, kind in _COLUMNS.items()
+    }
+    return Features(
+        **{**columns, "exact": columns["exact"].reshape(len(rows), 2)},
+        bands=_bands(columns["block"], [_signatures(*user), _signatures(*answer)], threshold),
+        question_bands=_bands(columns["question_block"], [_signatures(*question)], threshold),
+        user_shingles=user[0],
+        user_ends=user[1],
+        answer_shingles=answer[0],
+        answer_ends=answer[1],
+        question_shingles=question[0],
+        question_ends=question[1],
+    )
+
+
+_TEXTS = ("user_words", "answer_words", "question_words")
+_COLUMNS = {
+    "exact": np.uint64, "block": np.uint64, "group": np.uint64, "group_at": np.float64,
+    "question": np.uint64, "question_at": np.float64, "question_block": np.uint64,
+    "asked": np.uint64, "letters": np.uint64,
+}  # fmt: skip
+
+
+def _numbers_of(conversation: Conversation, seed: int) -> dict[str, Any]:
+    messages = conversation.messages
+    said = [normal(m.content) for m in messages]
+    user = [n for n, m in enumerate(messages) if m.role in ("user", "tool")]
+    answers = [n for n, m in enumerate(messages) if m.role == "assistant"]
+    system = " ".join(said[n] for n, m in enumerate(messages) if m.role == "system")
+    sides = [word_list(" ".join([said[n] for n in side])) for side in (user, answers)]
+    hard = [
+        hard_parts("\n".join([messages[n].content for n in side]), own)
+        for side, own in zip((user, answers), sides, strict=True)
+    ]
+    question = question_of(conversation)
+    question_words = word_list(question)
+    asked, letters = question_keys(conversation, system)
+    group = conversation.group
+    whole = [(m.role, text, normal(m.thinking or "")) for m, text in zip(messages, said, strict=True)]
+    return {
+        "exact": _digest(whole, 16),
+        "block": number([m.role for m in messages], system, hard),
+        "group": 0 if group is None else number(group),
+        "group_at": 0.0 if group is None else place_of("group", group, seed),
+        "question": number(question),
+        "question_at": place_of("question", question, seed),
+        "question_block": number(hard_parts(question, question_words)),
+        "asked": 0 if asked is None else number(asked),
+        "letters": 0 if letters is None else number(letters),
+        "user_words": sides[0],
+        "answer_words": sides[1],
+        "question_words": question_words,
+    }
+
+
+def number(*values: Any) -> int:
+    """A 64-bit number for plain values, the same in every process; never 0."""
+    return _digest(values, 8)[0] or 1
+
+
+def _digest(values: Any, size: int) -> list[int]:
+    digest = hashlib.blake2b(repr(values).encode("utf-8", "surrogatepass"), digest_size=size).digest()
+    return [int.from_bytes(digest[at : at + 8], "big") for at in range(0, size, 8)]
+
+
+# --- shingles and MinHash ------------------------------------------------------------------------
+
+
+class _Codes(dict[str, int]):
+    """A word's 32-bit code, remembered while there are not too many of them."""
+
+    def __missing__(self, word: str) -> int:
+        if len(self) > 500_000:
+            self.clear()
+        self[word] = code = zlib.crc32(word.encode("utf-8", "surrogatepass"))
+        return code
+
+
+_CODES = _Codes()
+_EDGE = zlib.crc32(b"")
+
+
+def _shingles(texts: Sequence[Sequence[str]]) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+    """The sets of pairs of neighbouring words, the ends of a text being words: flat, and their ends."""
+    codes: list[int] = []
+    sizes = np.empty(len(texts), np.int64)
+    for n, words in enumerate(texts):
+        codes.append(_EDGE)
+        codes.extend(map(_CODES.__getitem__, words))
+        codes.append(_EDGE)
+        sizes[n] = len(words) + 2
+    flat = np.array(codes, np.uint64)
+    owner = np.repeat(np.arange(len(texts), dtype=np.uint64), sizes)
+    pairs = (flat[:-1] * _MIX + flat[1:]) * _MIX >> np.uint64(32)
+    inside = owner[:-1] == owner[1:]
+    keyed = np.unique((owner[:-1][inside] << np.uint64(32)) | pairs[inside])
+    counts = np.bincount((keyed >> np.uint64(32)).astype(np.int64), minlength=len(texts))
+    return (keyed & np.uint64(0xFFFFFFFF)).astype(np.uint32), np.cumsum(counts)
+
+
+def _draw(count: int) -> list[tuple[np.uint64, np.uint64]]:
+    # Odd factors, or some bits of a word's code would not matter.
+    return [
+        (np.uint64(number(_SALT, "a", n) | 1), np.uint64(number(_SALT, "b", n))) for n in range(count)
+    ]
+
+
+_HASHES = _draw(PERMUTATIONS)
+
+
+def _signatures(values: NDArray[np.uint32], ends: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """MinHash values of each set: (permutations, n)."""
+    if not len(ends):
+        return np.empty((PERMUTATIONS, 0), np.uint64)
+    wide = values.astype(np.uint64)
+    starts = np.concatenate(([0], ends[:-1]))
+    rows: list[NDArray[np.uint64]] = [
+        np.minimum.reduceat((wide * a + b) >> np.uint64(32), starts) for a, b in _HASHES
+    ]
+    return np.stack(rows)
+
+
+def banding(threshold: float, sides: int) -> tuple[int, int]:
+    """Choose (bands, rows): the most selective banding that proposes pairs at the threshold.
+
+    A pair with similarity s on each of `sides` sides is proposed with 1 - (1 - s^(rows*sides))^bands
+    (Leskovec, Rajaraman, Ullman: Mining of Massive Datasets, 3.4.2).
+    """
+    for rows in range(16, 1, -1):
+        bands = PERMUTATIONS // rows
+        if (1 - threshold ** (rows * sides)) ** bands <= _MISS:
+            return bands, rows
+    return PERMUTATIONS, 1
+
+
+def _bands(
+    block: NDArray[np.uint64], sides: Sequence[NDArray[np.uint64]], threshold: float
+) -> NDArray[np.uint32]:
+    """Buckets, (n, bands): rows of another block, or with other MinHash values, rarely share one."""
+    bands, rows = banding(threshold, len(sides))
+    found = np.empty((len(block), bands), np.uint32)
+    for band in range(bands):
+        mixed = block.copy()
+        for side in sides:
+            for signed in side[band * rows : band * rows + rows]:
+                mixed = (mixed ^ signed) * _MIX
+                mixed ^= mixed >> np.uint64(29)
+        found[:, band] = (mixed * _MIX) >> np.uint64(32)
+    return found

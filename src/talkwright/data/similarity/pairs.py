@@ -1,0 +1,96 @@
+"""Pairs of rows that are alike, out of a million rows, without comparing all with all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from talkwright.data.similarity.similar import jaccard
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_NEIGHBOURS = 32  # a row is compared with the first so many rows of its bucket, and with the last
+_MOST_PAIRS = 2**24  # proposed in one go; a bucket of templates cannot fill the memory
+
+
+@dataclass(frozen=True)
+class Sets:
+    """Sets of numbers, one a row: `values` is flat and sorted within a row, `ends` are its borders."""
+
+    values: NDArray[np.uint32]
+    ends: NDArray[np.int64]
+
+    def row(self, at: int) -> NDArray[np.uint32]:
+        """The set of a row, sorted."""
+        return self.values[self.ends[at - 1] if at else 0 : self.ends[at]]
+
+
+def proposed(
+    bands: NDArray[np.uint32], rows: NDArray[np.int64], block: NDArray[np.uint64]
+) -> Iterator[NDArray[np.int64]]:
+    """Yield pairs (earlier, later) of `rows` that share a bucket and a block, as arrays (n, 2).
+
+    The same pair may come more than once.
+    """
+    for band in range(bands.shape[1]):
+        keys = bands[rows, band]
+        order = np.argsort(keys, kind="stable")
+        keys = keys[order]
+        same = np.flatnonzero(keys[1:] == keys[:-1])
+        if not len(same):
+            continue
+        # Positions in the sorted order that share their bucket with the one before.
+        starts = same[np.concatenate(([True], np.diff(same) > 1))]
+        ends = same[np.concatenate((np.diff(same) > 1, [True]))] + 1
+        found = []
+        size = ends - starts
+        for near in range(1, min(_NEIGHBOURS, int(size.max())) + 1):
+            later = same + 1
+            begin = np.repeat(starts, size)
+            fits = later - near >= begin
+            found.append(np.stack((order[later[fits] - near], order[later[fits]])))
+            first = begin + near - 1
+            fits = first < later - _NEIGHBOURS  # those nearer are found already
+            if fits.any():
+                found.append(np.stack((order[first[fits]], order[later[fits]])))
+            if sum(part.shape[1] for part in found) > _MOST_PAIRS:
+                break
+        pairs = rows[np.concatenate(found, axis=1).T]
+        yield pairs[block[pairs[:, 0]] == block[pairs[:, 1]]]
+
+
+def alike(
+    pairs: Iterator[NDArray[np.int64]], sides: tuple[Sets, ...], threshold: float
+) -> NDArray[np.int64]:
+    """The proposed pairs whose sets are alike on every side: (n, 2), sorted by later, then earlier."""
+    kept: list[NDArray[np.int64]] = []
+    known: NDArray[np.int64] = np.empty(0, np.int64)
+    for batch in pairs:
+        keys = np.unique((batch[:, 1] << 32) | batch[:, 0])
+        keys = keys[~np.isin(keys, known, assume_unique=True)]
+        known = np.union1d(known, keys)
+        kept.append(keys[_verified(keys, sides, threshold)])
+    found = np.sort(np.concatenate(kept)) if kept else known
+    return np.stack((found & 0xFFFFFFFF, found >> 32), axis=1)
+
+
+def _verified(keys: NDArray[np.int64], sides: tuple[Sets, ...], threshold: float) -> NDArray[np.bool_]:
+    first, second = keys & 0xFFFFFFFF, keys >> 32
+    good = np.ones(len(keys), bool)
+    for side in sides:
+        sizes = np.diff(side.ends, prepend=0)
+        small, large = np.minimum(sizes[first], sizes[second]), np.maximum(sizes[first], sizes[second])
+        good &= small >= threshold * large  # otherwise they cannot be alike, whatever is in them
+
+        @lru_cache(maxsize=65536)
+        def members(at: int, side: Sets = side) -> frozenset[int]:
+            return frozenset(side.row(at).tolist())
+
+        for n in np.flatnonzero(good).tolist():
+            good[n] = jaccard(members(int(first[n])), members(int(second[n]))) >= threshold
+    return good
