@@ -30,6 +30,7 @@ from talkwright.data.prepare import (
     read_dataset,
     source_digest,
 )
+from talkwright.data.suite import asked_in_both
 
 __all__ = [
     "EXPORT_FORMATS",
@@ -37,6 +38,7 @@ __all__ = [
     "Queue",
     "Writer",
     "Written",
+    "asked_in_both",
     "augment",
     "endpoint_writer",
     "examine",
