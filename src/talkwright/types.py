@@ -31,15 +31,34 @@ def to_json(value: Any) -> Any:
     return value
 
 
+_NAMES: dict[type, tuple[tuple[str, bool], ...]] = {}  # fields by class, and whether they are optional
+
+
 def _fields(value: Any) -> Any:
     if not dataclasses.is_dataclass(value) or isinstance(value, type):
         raise TypeError(f"{type(value).__name__} is not a JSON value")
-    held = ((f.name, getattr(value, f.name)) for f in dataclasses.fields(value))
-    return {name: each for name, each in held if each or name not in _OPTIONAL}
+    kind = type(value)
+    names = _NAMES.get(kind)
+    if names is None:
+        names = _NAMES[kind] = tuple((f.name, f.name in _OPTIONAL) for f in dataclasses.fields(value))
+    found = {}
+    for name, optional in names:
+        held = getattr(value, name)
+        if held or not optional:
+            found[name] = held
+    return found
 
 
 # `default` is asked for dataclasses alone, which is several times faster than to_json on everything.
 _CANONICAL = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=_fields)
+
+
+_LINE = json.JSONEncoder(default=_fields)
+
+
+def to_line(value: Any) -> bytes:
+    """A value of this module as a line of JSON, in ASCII: `json.dumps(to_json(value))`, but faster."""
+    return _LINE.encode(value).encode("ascii") + b"\n"
 
 
 def content_id(value: Any, length: int = 16) -> str:

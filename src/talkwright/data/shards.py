@@ -19,7 +19,7 @@ from talkwright.data.entries import Entry
 from talkwright.data.ledger import as_table, schema
 from talkwright.data.similarity.features import FLAT, NAMES, Features, features_of
 from talkwright.runs import read_json
-from talkwright.types import Conversation, conversation_from_json, to_json
+from talkwright.types import Conversation, conversation_from_json, to_line
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -35,7 +35,7 @@ def write_shard(
     import pyarrow as pa
 
     kept = [entry.conversation for entry in entries if entry.conversation is not None]
-    lines = [json.dumps(to_json(conversation)).encode() + b"\n" for conversation in kept]
+    lines = [to_line(conversation) for conversation in kept]
     features = features_of(kept, threshold, seed)
     table = as_table([entry.row for entry in entries])
     _place(folder, number, "jsonl", b"".join(lines))

@@ -7,6 +7,7 @@ so the result does not depend on how many workers there are.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import queue
@@ -141,6 +142,7 @@ def _start() -> subprocess.Popen[bytes]:
 
 def work() -> None:
     """Make shards of the chunks that come on standard input, until it ends."""
+    gc.set_threshold(100_000, 50, 50)  # rows are many and small, and make no circles
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this one
     first = _receive(sys.stdin.buffer)
     if first is None:
