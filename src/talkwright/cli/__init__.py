@@ -20,6 +20,7 @@ import click
 
 from talkwright import __version__
 from talkwright.cli import look, make, talk
+from talkwright.cli.datasets import diff, ledger
 from talkwright.cli.doctor import doctor
 from talkwright.cli.options import Commands, program
 from talkwright.errors import TalkwrightError
@@ -59,7 +60,8 @@ def app() -> None:
     """
 
 
-look.data.add_command(doctor)
+for inner in (doctor, ledger, diff):
+    look.data.add_command(inner)
 for command in (
     make.run,
     look.data,

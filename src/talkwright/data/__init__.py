@@ -9,13 +9,16 @@ Out:  an artefact folder with train.jsonl, validation.jsonl, test.jsonl, ledger.
 How:  each row by itself, in chunks and in several processes: reading/ → cleaning/ (entries, workers,
       shards); then all rows together, by their features: similarity/ → mix → fates; then dataset and
       ledger are written. `prepare` calls them in this order.
-      `export_dataset` writes the result in the shapes that other programs read.
+      `export_dataset` writes the result in the shapes that other programs read; `query` (browse) asks
+      the ledger, and `difference` compares two data sets.
 
 Refuses (DataError): missing, empty or binary files, folders without data, CSV columns it cannot
 recognise, and sources of which nothing usable is left. Nothing is repaired unless the repair is
 certain, and no repair is silent. Loads neither torch nor transformers.
 """
 
+from talkwright.data.browse import EXACT, count_by, dataset_folder, parse_wanted, query
+from talkwright.data.difference import difference
 from talkwright.data.doctor.diagnose import exit_code, is_dataset
 from talkwright.data.export import EXPORT_FORMATS, export_dataset
 from talkwright.data.prepare import (
@@ -28,13 +31,19 @@ from talkwright.data.prepare import (
 )
 
 __all__ = [
+    "EXACT",
     "EXPORT_FORMATS",
+    "count_by",
+    "dataset_folder",
+    "difference",
     "examine",
     "examine_dataset",
     "exit_code",
     "export_dataset",
     "is_dataset",
+    "parse_wanted",
     "prepare",
+    "query",
     "read_conversations",
     "read_dataset",
     "source_digest",
