@@ -107,6 +107,8 @@ def _chunks(path: Path, name: str, stream: Stream, columns: Columns) -> Iterator
         yield from chunks_of(csv_rows(blocks, name, path, columns), name)
     elif (data := stream.whole(_LARGEST)) is not None:
         yield from _small(path, name, data, columns)
+    elif text.content.lstrip()[:1] == "{" and b"\n{" in head:
+        yield from _line_chunks(name, stream)  # its first row is torn
     else:
         yield from chunks_of(large_json_rows(path, stream.rest(), name), name)
 

@@ -63,7 +63,7 @@ class Stream:
                 break
             found = [self._held.find(mark, searched) for mark in before]
             cut = min((at for at in found if at >= 0), default=-1)
-            if cut < 0 and (self._ended or len(self._held) > 8 * size):
+            if cut < 0 and len(self._held) > 8 * size:
                 cut = self._held.find(b"\n", size - 1)
                 if cut < 0:
                     cut = self._held.rfind(b"\n", 0, size)
