@@ -89,7 +89,8 @@ def query(folder: Path, wanted: Sequence[tuple[str, str]] = (), limit: int | Non
 
 def rows_at(folder: Path, numbers: Sequence[int]) -> list[dict[str, Any]]:
     """Ledger rows by their number, counted from 0, in the order asked for."""
-    wanted, found, begin = set(numbers), {}, 0
+    wanted, begin = set(numbers), 0
+    found: dict[int, dict[str, Any]] = {}
     with _open(folder) as file:
         for group in range(file.num_row_groups):
             size = file.metadata.row_group(group).num_rows

@@ -101,7 +101,7 @@ def _numbered(a: pa.Table, b: pa.Table) -> dict[str, Sides]:
 def _split_names(a: pa.Table, b: pa.Table) -> Sides:
     import pyarrow.compute as pc
 
-    return tuple(pc.fill_null(t["split"], "").to_numpy() for t in (a, b))  # type: ignore[return-value]
+    return tuple(pc.fill_null(t["split"], "").to_numpy() for t in (a, b))
 
 
 def _places(codes: dict[str, Sides]) -> Sides:
