@@ -76,7 +76,11 @@ def prepare(
                     sums.items(), section.sources, asked.sources, strict=True
                 )
             }  # fmt: skip
-            write_json(folder / "counts.json", {**to_json(total), "sources": sources, **fates.about})
+            meanings = {reason: REASONS[reason] for reason in total.dropped}
+            write_json(
+                folder / "counts.json",
+                {**to_json(total), "meanings": meanings, "sources": sources, **fates.about},
+            )
             write_json(folder / "doctor.json", _diagnosis(shards, fates, section))
     return total
 
