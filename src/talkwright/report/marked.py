@@ -16,10 +16,10 @@ _FRAME = re.compile(r'"\s*:|^\s*[{}]|[{}]\s*$|^\s*/|/\s*$|\b(?:user|assistant|sy
 _ENOUGH = 5  # equal words and spaces in a row that make two places the same place
 
 
-def marked(before: str, after: str, limit: int) -> tuple[Markup, Markup]:
+def marked(before: str, after: str, limit: int, framed: bool = True) -> tuple[Markup, Markup]:
     """Both texts as markup, cut after `limit` characters, with `<del>` and `<ins>` around what differs.
 
-    `before` is usually a row of JSON and `after` a conversation: only differences with something equal
+    `framed` texts are a row of JSON and a conversation: of those, only differences with something equal
     on both sides are marked, not the beginnings, the ends and the frames, which always differ.
     """
     old, new = _TOKENS.findall(before[:limit]), _TOKENS.findall(after[:limit])
@@ -30,7 +30,9 @@ def marked(before: str, after: str, limit: int) -> tuple[Markup, Markup]:
     left, right = [], []
     for at, (kind, a, b, c, d) in enumerate(steps):
         gone, came = "".join(old[a:b]), "".join(new[c:d])
-        real = kind != "equal" and first < at < last and not _FRAME.search(gone + " " + came)
+        real = kind != "equal"
+        if framed:
+            real = real and first < at < last and not (_FRAME.search(gone) or _FRAME.search(came))
         left.append(_wrapped("del", gone) if real else _placeholders("del", gone))
         right.append(_wrapped("ins", came) if real else _placeholders("ins", came))
     return Markup("").join(left) + _rest(before, limit), Markup("").join(right) + _rest(after, limit)
