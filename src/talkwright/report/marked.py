@@ -32,7 +32,8 @@ def marked(before: str, after: str, limit: int, framed: bool = True) -> tuple[Ma
         gone, came = "".join(old[a:b]), "".join(new[c:d])
         real = kind != "equal"
         if framed:
-            real = real and first < at < last and not (_FRAME.search(gone) or _FRAME.search(came))
+            inside = first < at < last or (first < at and _PLACEHOLDER.fullmatch(came.strip()))
+            real = bool(real and inside and not (_FRAME.search(gone) or _FRAME.search(came)))
         left.append(_wrapped("del", gone) if real else _placeholders("del", gone))
         right.append(_wrapped("ins", came) if real else _placeholders("ins", came))
     return Markup("").join(left) + _rest(before, limit), Markup("").join(right) + _rest(after, limit)
