@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -248,7 +249,7 @@ def _check(run: Path, hostile: str) -> None:
                         "too_long": 1,
                         "tokens": sum(found),
                         "supervised": sum(found) // 2,
-                        "lengths": found,
+                        "lengths": sorted(Counter(found).items()),
                     }
                     for name, found in lengths.items()
                 },

@@ -409,3 +409,20 @@ def test_a_base_model_that_cannot_be_read_is_a_model_error(
             out=tmp_path / "out",
             key="k",
         )
+
+
+def test_rows_on_disk_train_the_very_same_as_rows_in_memory(
+    train_tiny, rows, tiny_template, tmp_path
+) -> None:
+    from talkwright.template import read_examples
+    from talkwright.template.batches import row_of
+    from talkwright.template.stored import writing
+
+    with writing(tmp_path, "train") as writer:
+        writer.append([row_of(row) for row in rows])
+    stored = read_examples(tmp_path, "train")
+    in_memory = train_tiny("memory", rows=rows, validation=rows[:3], max_steps=2)
+    on_disk = train_tiny("disk", rows=stored, validation=stored[:3], max_steps=2)
+    (expected,) = in_memory.glob("adapter/*.safetensors")
+    (found,) = on_disk.glob("adapter/*.safetensors")
+    assert found.read_bytes() == expected.read_bytes()

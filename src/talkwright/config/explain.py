@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import difflib
 import math
-from typing import Any
+from typing import Any, get_args, get_origin
 
 from pydantic import ValidationError
 
-from talkwright.config.sections import Recipe, Section, SourceSection
+from talkwright.config.section import Section
+from talkwright.config.sections import Recipe
 
 
 def explain(error: ValidationError, where: str) -> str:
@@ -83,7 +84,9 @@ def _section_at(location: list[Any]) -> type[Section] | None:
         field = section.model_fields.get(part)
         if field is None:
             return None
-        section = SourceSection if part == "sources" else field.annotation
+        section = field.annotation
+        if get_origin(section) is list:
+            section = get_args(section)[0]
     return section if isinstance(section, type) and issubclass(section, Section) else None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -144,7 +145,8 @@ def _with_absolute_paths(recipe: Recipe, folder: Path) -> Recipe:
 
     data = recipe.data.model_copy(
         update={
-            "sources": [s.model_copy(update={"path": absolute(s.path)}) for s in recipe.data.sources]
+            "sources": [s.model_copy(update={"path": absolute(s.path)}) for s in recipe.data.sources],
+            "blocked_words": _listed_words(recipe.data.blocked_words, absolute),
         }
     )
     update: dict[str, Any] = {
@@ -159,6 +161,21 @@ def _with_absolute_paths(recipe: Recipe, folder: Path) -> Recipe:
             update={"chat_template": absolute(recipe.template.chat_template)}
         )
     return recipe.model_copy(update=update)
+
+
+def _listed_words(words: str | list[str], absolute: Callable[[str], str]) -> list[str]:
+    """The words themselves instead of their file's name, so that a changed file is a changed recipe."""
+    return words if isinstance(words, list) else read_words(absolute(words))
+
+
+def read_words(path: str | Path) -> list[str]:
+    """Words and phrases, one a line; lines that begin with # say nothing. Raises RecipeError."""
+    path = Path(path)
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(f"data.blocked_words: {path} cannot be read as text: {error}") from None
+    return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
 
 
 def dump_recipe(recipe: Recipe) -> dict[str, Any]:

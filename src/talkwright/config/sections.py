@@ -5,20 +5,12 @@ A field's docstring is its documentation: `docs/recipe.md` is made from them.
 
 from __future__ import annotations
 
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-PiiKind = Literal["email", "phone", "card", "iban", "ip", "secret", "login", "national_id"]
-PII_KINDS: tuple[PiiKind, ...] = get_args(PiiKind)
-
-
-class Section(BaseModel):
-    """What all sections share: strict types, no unknown keys, immutable."""
-
-    model_config = ConfigDict(
-        extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True, allow_inf_nan=False
-    )
+from talkwright.config.data import DataSection
+from talkwright.config.section import Section
 
 
 class ModelSection(Section):
@@ -29,169 +21,6 @@ class ModelSection(Section):
 
     revision: str | None = None
     """Hub revision (branch, tag or commit). Only for hub ids."""
-
-
-class Columns(Section):
-    """Which columns of a CSV file hold what, where their names do not say so."""
-
-    prompt: str | None = None
-    """Column with the user's words."""
-
-    completion: str | None = None
-    """Column with the answer to learn."""
-
-    system: str | None = None
-    """Column with a system prompt."""
-
-    group: str | None = None
-    """Column whose equal values must stay in one split (a user or thread id)."""
-
-
-class ArenaSection(Section):
-    """Which Chatbot Arena battles to learn from: the winner's side of each, by default of all."""
-
-    ties: Literal["drop", "first"] = "drop"
-    """A tie: learn from neither side, or from the first. When both were bad, from neither."""
-
-    languages: list[str] | None = None
-    """Only battles in these languages, as the file calls them (`English`)."""
-
-    models: list[str] | None = None
-    """Only answers of these models."""
-
-    min_turns: int = Field(1, ge=1)
-    """Only conversations in which the user speaks at least this often."""
-
-    max_turns: int | None = Field(None, ge=1)
-    """Only conversations in which the user speaks at most this often."""
-
-    flagged: Literal["keep", "drop"] = "keep"
-    """Battles that the file's moderation or toxicity columns flag."""
-
-    since: str | None = Field(None, pattern=r"^\d{4}-\d{2}-\d{2}$")
-    """Only battles of this day (`YYYY-MM-DD`, UTC) or later."""
-
-    until: str | None = Field(None, pattern=r"^\d{4}-\d{2}-\d{2}$")
-    """Only battles of this day or earlier."""
-
-
-class SourceSection(Section):
-    """One input file, folder or glob, or a data set on the hub."""
-
-    path: str = Field(min_length=1)
-    """File, folder or glob, relative to the recipe; or `hf://owner/name` for a data set on the hub, with
-    `/path/in/it.jsonl` behind it for some of its files."""
-
-    split: str | None = Field(None, min_length=1)
-    """Which split of a hub data set, or of a folder laid out like one: `train`, `test` ..., or `all`.
-    Left out: of a hub data set `train`, or its only split; of a folder all files directly in it."""
-
-    config: str | None = Field(None, min_length=1)
-    """Which configuration of a hub data set, or of a folder laid out like one, where it has several."""
-
-    revision: str | None = Field(None, min_length=1)
-    """Hub revision (branch, tag or commit). Only for `hf://` paths."""
-
-    format: Literal[
-        "auto", "messages", "sharegpt", "alpaca", "prompt_completion", "preference", "arena", "tree",
-        "chatgpt", "summary", "translation", "transcript",
-    ] = "auto"  # fmt: skip
-    """Shape of a row. `auto` looks at the rows; a CSV's columns decide in the same way."""
-
-    columns: Columns = Columns()
-    """Column names of a CSV file, where they are not recognised."""
-
-    arena: ArenaSection = ArenaSection()
-    """Which Chatbot Arena battles to learn from."""
-
-    max_rows: int | None = Field(None, ge=1)
-    """Read at most this many rows of this source; the rest is not read at all."""
-
-    count: int | None = Field(None, ge=1)
-    """Take this many conversations of this source. Of more, some are drawn by lot; of fewer, rows of the
-    training split are repeated."""
-
-    cap: int | None = Field(None, ge=1)
-    """Take at most this many conversations of this source, drawn by lot."""
-
-    weight: float | None = Field(None, gt=0)
-    """This source's part of the mixture, relative to the other sources' weights. All sources have
-    one, or none."""
-
-    @model_validator(mode="after")
-    def _revisions_are_the_hubs(self) -> SourceSection:
-        if self.revision is not None and not self.path.startswith("hf://"):
-            raise ValueError("revision is for hub data sets (hf://owner/name); this path is not one")
-        return self
-
-    @model_validator(mode="after")
-    def _one_way_to_say_how_many(self) -> SourceSection:
-        if self.count is not None and (self.cap is not None or self.weight is not None):
-            raise ValueError("count says how many rows to take; cap and weight mean nothing beside it")
-        return self
-
-
-class DataSection(Section):
-    """Raw files to a clean, split data set."""
-
-    sources: list[SourceSection] = Field(min_length=1)
-    """Input files. A plain string is short for `{path: ...}`."""
-
-    fix_unicode: bool = True
-    """Repair mojibake, normalise line ends, remove control characters."""
-
-    strip_html: bool = True
-    """Turn HTML tags and entities into plain text."""
-
-    pii: Literal["mask", "flag", "drop", "keep"] = "mask"
-    """Private data (e-mail addresses, phone numbers, keys ...): replace each value by a placeholder such
-    as `[email]`, so that none is learnt by heart; only mark the row; drop the row; or do not look."""
-
-    pii_kinds: list[PiiKind] = list(PII_KINDS)
-    """Which kinds of private data to look for."""
-
-    pii_keep: list[str] = []
-    """Values that are not private, such as a hotline: as written, in any spacing. `@example.com` stands
-    for all addresses of that domain."""
-
-    max_chars: int = Field(100_000, ge=1)
-    """Drop a conversation with more characters than this."""
-
-    duplicates: Literal["near", "exact", "keep"] = "near"
-    """Drop exact duplicates only, near-duplicates of the whole conversation too, or nothing."""
-
-    near_threshold: float = Field(0.85, gt=0, le=1)
-    """Jaccard similarity from which two conversations count as near-duplicates."""
-
-    contradictions: Literal["mark", "drop"] = "mark"
-    """Rows that ask the same and answer differently: mark them in the ledger, or drop them all."""
-
-    rows: int | None = Field(None, ge=1)
-    """Size of the mixture that the sources' weights make. Left out: as large as it can be without
-    repeating a row."""
-
-    validation: float = Field(0.1, ge=0, lt=1)
-    """Share of conversations for validation during training."""
-
-    test: float = Field(0.1, ge=0, lt=1)
-    """Share of conversations held out for evaluation."""
-
-    @model_validator(mode="after")
-    def _weights_make_a_mixture(self) -> DataSection:
-        weighted = [source.weight is not None for source in self.sources]
-        if any(weighted) and not all(weighted):
-            raise ValueError("some sources have a weight and some have none; give all of them one")
-        if self.rows is not None and not any(weighted):
-            raise ValueError("rows is the size of a weighted mixture, and no source has a weight")
-        return self
-
-    @model_validator(mode="after")
-    def _leaves_rows_to_train_on(self) -> DataSection:
-        if self.validation + self.test >= 1:
-            raise ValueError(
-                f"validation ({self.validation:g}) and test ({self.test:g}) leave nothing to train on"
-            )
-        return self
 
 
 class TemplateSection(Section):

@@ -11,12 +11,16 @@ How:  each row by itself, in chunks and in several processes: reading/ → clean
       ledger are written. `prepare` calls them in this order.
       `export_dataset` writes the result in the shapes that other programs read; `query` (browse) asks
       the ledger, and `difference` compares two data sets.
+      `augment` has new training rows written from those of the training split (augment/__init__.py).
 
 Refuses (DataError): missing, empty or binary files, folders without data, CSV columns it cannot
 recognise, and sources of which nothing usable is left. Nothing is repaired unless the repair is
 certain, and no repair is silent. Loads neither torch nor transformers.
 """
 
+from talkwright.data.augment.asking import Queue, Writer, Written, in_batches
+from talkwright.data.augment.endpoint import endpoint_writer
+from talkwright.data.augment.stage import Joined, augment, preview, read_augmented
 from talkwright.data.browse import EXACT, count_by, dataset_folder, parse_wanted, query
 from talkwright.data.difference import difference
 from talkwright.data.doctor.diagnose import exit_code, is_dataset
@@ -33,17 +37,26 @@ from talkwright.data.prepare import (
 __all__ = [
     "EXACT",
     "EXPORT_FORMATS",
+    "Joined",
+    "Queue",
+    "Writer",
+    "Written",
+    "augment",
     "count_by",
     "dataset_folder",
     "difference",
+    "endpoint_writer",
     "examine",
     "examine_dataset",
     "exit_code",
     "export_dataset",
+    "in_batches",
     "is_dataset",
     "parse_wanted",
     "prepare",
+    "preview",
     "query",
+    "read_augmented",
     "read_conversations",
     "read_dataset",
     "source_digest",

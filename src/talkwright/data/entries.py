@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from talkwright.config import DataSection, SourceSection
 from talkwright.data.cleaning.clean import clean
 from talkwright.data.cleaning.masks import Protected, protect, protect_raw
+from talkwright.data.cleaning.rejected import clean_rejected
+from talkwright.data.cleaning.screen import Screened, screen
 from talkwright.data.excerpts import before_and_after, excerpt
 from talkwright.data.reading.formats import read_row
 from talkwright.data.reading.rows import Row
@@ -33,12 +35,28 @@ def enter(row: Row, source: SourceSection, name: str, section: DataSection | Non
     if isinstance(cleaned, str):
         return _dropped(row, name, protect_raw(row.raw, section), cleaned, repairs, draft.format)
     messages, more = cleaned
-    safe = Protected(messages, draft.facts, draft.group, row.raw)
+    screened = screen(messages, section) if section else Screened(messages)
+    if isinstance(screened, str):
+        before = protect_raw(row.raw, section)
+        return _dropped(row, name, before, screened, repairs + more, draft.format)
+    messages, more = screened.messages, more + screened.repairs
+    rejected, lost = clean_rejected(draft.messages, draft.rejected, messages, section)
+    safe = Protected(messages, draft.facts, draft.group, row.raw, tools=draft.tools, rejected=rejected)
     if section:
-        safe = protect(messages, section, facts=draft.facts, group=draft.group, raw=row.raw)
+        safe = protect(
+            messages,
+            section,
+            facts=draft.facts,
+            group=draft.group,
+            raw=row.raw,
+            tools=draft.tools,
+            rejected=rejected,
+        )
     if safe.drop:
         return _dropped(row, name, safe.before, "pii", repairs + more, draft.format)
-    conversation = Conversation(safe.messages, name, row.where, safe.group, safe.facts)
+    conversation = Conversation(
+        safe.messages, name, row.where, safe.group, safe.facts, safe.tools, safe.rejected
+    )
     repairs += more + safe.repairs
     before, after = before_and_after(safe.before, conversation.messages, bool(repairs))
     entered = LedgerRow(
@@ -47,7 +65,7 @@ def enter(row: Row, source: SourceSection, name: str, section: DataSection | Non
         fate="kept",
         format=draft.format,
         repairs=repairs,
-        marks=draft.marks + safe.marks,
+        marks=draft.marks + screened.marks + lost + safe.marks,
         conversation=conversation.id,
         before=before,
         after=after,

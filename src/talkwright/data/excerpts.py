@@ -28,7 +28,7 @@ def before_and_after(raw: str, messages: Sequence[Message], changed: bool) -> tu
     Both are the beginning, or where something `changed` further on than that shows, the part around the
     first change that can be found in `raw`.
     """
-    contents = [message.content for message in messages]
+    contents = [message.text for message in messages]
     number, at, there = _first_change(raw, contents) if changed else (-1, 0, 0)
     share = max(40, _EXCERPT // len(messages) - 12)
     shown = [_part(text, at if place == number else 0, share) for place, text in enumerate(contents)]

@@ -29,17 +29,17 @@ from talkwright.data.fates import Fates, settle
 from talkwright.data.ledger import Sums
 from talkwright.data.reading.containers import Chunk, chunks_of, read_chunks, read_rows
 from talkwright.data.reading.hub import about_source, pin, source_files, source_identity
-from talkwright.data.reasons import REASONS
+from talkwright.data.reasons import meaning
 from talkwright.data.shards import Shards, rows_done
 from talkwright.data.similarity.split import SPLITS
 from talkwright.data.workers import Workers, worker_count
 from talkwright.errors import ArtefactError, DataError
 from talkwright.progress import bar, say
 from talkwright.runs import artefact, file_digest, manifest, read_json, write_json
-from talkwright.types import Conversation, Counts, LedgerRow, content_id, to_json
+from talkwright.types import Conversation, Counts, LedgerRow, content_id, spoken, to_json
 
 if TYPE_CHECKING:
-    from talkwright.data.doctor.symptoms import Symptom
+    pass
 
 _LAYOUT = 1  # of the unfinished work on disk; work of another layout is not gone on with
 _EXAMINED = 20_000  # conversations that the doctor looks at
@@ -76,11 +76,10 @@ def prepare(
                     sums.items(), section.sources, asked.sources, strict=True
                 )
             }  # fmt: skip
-            meanings = {reason: REASONS[reason] for reason in total.dropped}
-            write_json(
-                folder / "counts.json",
-                {**to_json(total), "meanings": meanings, "sources": sources, **fates.about},
-            )
+            settings = section.model_dump(mode="json")  # what the doctor needs to know later
+            meanings = {reason: meaning(reason) for reason in total.dropped}
+            counts = {**to_json(total), "meanings": meanings, "sources": sources, **fates.about}
+            write_json(folder / "counts.json", {**counts, "settings": settings})
             write_json(folder / "doctor.json", _diagnosis(shards, fates, section))
     return total
 
@@ -94,15 +93,18 @@ def examine(section: DataSection) -> dict[str, Any]:
         section = pin(section)
         shards = _read_sources(section, 0, Path(work), None)
         _require_kept(shards, section)
-        marking = section.model_copy(update={"contradictions": "mark"})
-        fates = settle(shards, marking, _source_names(section), 0)
+        fates = settle(shards, section, _source_names(section), 0)
+        _require_left(shards, fates, section)
         return _diagnosis(shards, fates, section)
 
 
 def examine_dataset(folder: Path) -> dict[str, Any]:
     """Say what is wrong with a prepared data set. Raises ArtefactError as `read_dataset` does."""
-    conversations = [c for rows in read_dataset(folder).values() for c in islice(rows, _EXAMINED)]
-    return report(diagnose(conversations), len(conversations))
+    rows = (c for split in read_dataset(folder).values() for c in islice(split, _EXAMINED))
+    conversations = list(map(spoken, rows))
+    saved = read_json(Path(folder) / "counts.json").get("settings")
+    section = DataSection.model_validate(saved) if saved else None
+    return report(diagnose(conversations, section=section), len(conversations))
 
 
 def read_dataset(folder: Path) -> dict[str, Conversations]:
@@ -187,7 +189,7 @@ def _read_sources(section: DataSection, seed: int, work: Path, workers: int | No
     ):
         names = _source_names(section)
         for at, (name, source) in enumerate(zip(names, section.sources, strict=True)):
-            shown.set_description(f"read {name}")
+            shown.set_description(f"read {name}", refresh=False)
             for chunk in _chunks(source):
                 number = len(sources)
                 sources.append(at)
@@ -265,7 +267,7 @@ def _nothing_left(where: str, lost: Sequence[LedgerRow], read: int) -> DataError
     for reason, count in sorted(reasons.items(), key=lambda pair: (-pair[1], str(pair[0])))[:3]:
         example = next(row for row in lost if row.reason == reason)
         text = f": {example.before[:80]}" if example.before else ""
-        lines.append(f"  {count} × {reason} ({REASONS[str(reason)]}), e.g. {example.where}{text}")
+        lines.append(f"  {count} × {reason} ({meaning(str(reason))}), e.g. {example.where}{text}")
     found = f"none of {read} rows is usable"
     return DataError(f"{where}: nothing to learn from: {found}.\n" + "\n".join(lines))
 
@@ -279,9 +281,14 @@ def _diagnosis(shards: Shards, fates: Fates, section: DataSection) -> dict[str, 
     chosen = kept
     if len(kept) > _EXAMINED:
         chosen = np.sort(kept[np.argsort(fates.lots[kept], kind="stable")[:_EXAMINED]])
-    conversations = list(shards.conversations(chosen))
-    lost = _lost(shards)
-    found: list[Symptom] = diagnose(
-        conversations, lost, read=shards.rows, masked=section.pii in ("mask", "drop")
+    conversations = list(map(spoken, shards.conversations(chosen)))
+    places = {at: place for place, at in enumerate(chosen.tolist())}
+    found = diagnose(
+        conversations,
+        _lost(shards),
+        read=shards.rows,
+        section=section,
+        masked=section.pii in ("mask", "drop"),
+        pairs=[(places[a], places[b]) for a, b in fates.pairs if a in places and b in places],
     )
     return {**report(found, len(conversations)), "of": len(kept)}

@@ -142,6 +142,8 @@ def _origin(about: dict[str, Any]) -> str:
         for key, title in (("config", "configuration"), ("split", "split"))
         if about.get(key)
     ]
+    if about.get("origin"):
+        parts.append(str(about["origin"]))
     return ", ".join(parts)
 
 

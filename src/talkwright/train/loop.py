@@ -271,11 +271,17 @@ def _spread(examples: Sequence[Example], limit: int) -> list[Example]:
 def _refuse_useless(rows: Sequence[Example]) -> None:
     if not rows:
         raise TrainError("there are no training rows; look at `talkwright data prepare` and its ledger")
-    idle = [row.conversation or "?" for row in rows if row.n_supervised == 0]
+    # Rows on disk know their counts; making a million examples to count would take a minute.
+    counts = getattr(rows, "supervised", None)
+    idle = [
+        n
+        for n, count in enumerate([r.n_supervised for r in rows] if counts is None else counts)
+        if not count
+    ]
     if idle:
         raise TrainError(
             f"{len(idle)} training rows have no supervised token and teach nothing, the first from "
-            f"conversation {idle[0]}; remove them or raise template.max_length"
+            f"conversation {rows[idle[0]].conversation or '?'}; remove them or raise template.max_length"
         )
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import glob
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,15 +66,25 @@ def source_files(source: SourceSection) -> list[tuple[Path, str]]:
 
 
 def pin(section: DataSection) -> DataSection:
-    """The section with the commit that each hub source's revision is at now.
+    """The section with the commit that each hub source's revision is at now, and what its card says.
 
-    All that is read afterwards is of that commit, whatever is pushed meanwhile.
+    All that is read afterwards is of that commit, whatever is pushed meanwhile. The card's licence
+    counts where the recipe names none; folders with such a card of their own are asked, too.
     """
-    sources = [
-        source.model_copy(update={"revision": _commit(source)}) if is_hub(source.path) else source
-        for source in section.sources
-    ]
-    return section.model_copy(update={"sources": sources})
+    return section.model_copy(update={"sources": [_pinned(source) for source in section.sources]})
+
+
+def _pinned(source: SourceSection) -> SourceSection:
+    update: dict[str, Any] = {}
+    if is_hub(source.path):
+        commit, repository = _commit(source), address_of(source).repository
+        names = _listing(repository, commit)
+        card = _card(_fetched(repository, commit, [_CARD])) if _CARD in names else {}
+        update = {"revision": commit, "origin": source.origin or f"{HUB}{repository}@{commit}"}
+    else:
+        folder = Path(source.path)
+        card = _card(folder) if folder.is_dir() else {}
+    return source.model_copy(update={**update, "licence": source.licence or licence_of(card)})
 
 
 def source_identity(source: SourceSection) -> list[str] | None:
@@ -86,26 +96,20 @@ def source_identity(source: SourceSection) -> list[str] | None:
 
 
 def about_source(source: SourceSection, asked: SourceSection | None = None) -> dict[str, Any]:
-    """What to record of where a source came from: repository, commit, split, files and licence.
+    """What to record of a pinned source: licence, origin, repository, commit, split and files.
 
-    `asked` is the source as the recipe has it, when `source` is pinned. {} for files of one's own that
-    say nothing of their origin.
+    `asked` is the source as the recipe has it. {} for files of which nothing is known.
     """
+    found: dict[str, Any] = {"licence": source.licence} if source.licence else {}
     if is_hub(source.path):
-        folder, chosen = _from_hub(source)
-        found: dict[str, Any] = {
-            "repository": address_of(source).repository,
-            "commit": _commit(source),
-            "revision": address_of(asked or source).revision,
-        }
+        _, chosen = _from_hub(source)
+        found |= {"repository": address_of(source).repository, "commit": _commit(source)}
+        found["revision"] = address_of(asked or source).revision
     elif source.split is not None or source.config is not None:
-        (folder, chosen), found = _from_folder(source), {}
+        _, chosen = _from_folder(source)
     else:
-        folder = Path(source.path)
-        licence = licence_of(_card(folder)) if folder.is_dir() else None
-        return {"licence": licence} if licence else {}
-    found |= {"config": chosen.config, "split": chosen.split, "files": list(chosen.files)}
-    return {**found, "licence": licence_of(_card(folder))}
+        return {**found, "origin": source.origin} if source.origin else found
+    return {**found, "config": chosen.config, "split": chosen.split, "files": list(chosen.files)}
 
 
 def address_of(source: SourceSection) -> Address:
@@ -154,7 +158,7 @@ def _from_hub(source: SourceSection) -> tuple[Path, Chosen]:
     address, commit = address_of(source), _commit(source)
     where = f"{HUB}{address.repository}@{commit[:12]}"
     names = _listing(address.repository, commit)
-    folder = _fetched(address.repository, commit, [_CARD] if _CARD in names else [], names)
+    folder = _fetched(address.repository, commit, [_CARD] if _CARD in names else [])
     if address.path is not None:
         if source.split is not None or source.config is not None:
             raise DataError(
@@ -167,7 +171,7 @@ def _from_hub(source: SourceSection) -> tuple[Path, Chosen]:
         chosen = Chosen(tuple(files), None, None)
     else:
         chosen = choose(names, _card(folder), source.config, source.split, where)
-    return _fetched(address.repository, commit, chosen.files, names), chosen
+    return _fetched(address.repository, commit, chosen.files), chosen
 
 
 def _commit(source: SourceSection) -> str:
@@ -228,7 +232,7 @@ def _listing(repository: str, commit: str) -> list[str]:
     return names
 
 
-def _fetched(repository: str, commit: str, wanted: Any, names: list[str]) -> Path:
+def _fetched(repository: str, commit: str, wanted: Sequence[str]) -> Path:
     """The snapshot's folder, with the `wanted` files in it."""
     from huggingface_hub import snapshot_download
 

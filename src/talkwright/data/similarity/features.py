@@ -17,7 +17,7 @@ import numpy as np
 
 from talkwright.data.similarity.contradictions import question_keys
 from talkwright.data.similarity.similar import hard_parts, normal, normal_question, word_list
-from talkwright.types import Conversation
+from talkwright.types import Conversation, spoken
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -112,6 +112,7 @@ _COLUMNS = {
 
 
 def _numbers_of(conversation: Conversation, seed: int) -> dict[str, Any]:
+    conversation = spoken(conversation)
     messages = conversation.messages
     said = [normal(m.content) for m in messages]
     user = [n for n, m in enumerate(messages) if m.role in ("user", "tool")]
