@@ -68,6 +68,7 @@ def folder(tmp_path: Path) -> Path:
         (["fate=dropped"], [43, 44]),
         (["repair=masked_email"], [41, 42]),
         (["repair=masked_email", "repair=stripped_html"], [41]),
+        (["repair=stripped_html", "repair=masked_email"], [41]),
         (["text=MY FRIEND"], [42]),
         (["place=jsonl:44"], [44]),
         (["source=chats.jsonl", "reason=truncated"], [44]),
@@ -88,6 +89,18 @@ def test_a_limit_keeps_the_first_and_counts_all(folder: Path) -> None:
     assert found.fitting == 42
     assert len(query(folder, limit=None).rows) == 44
     assert [row["where"] for row in rows_at(folder, [41, 3])] == ["chats.jsonl:42", "chats.jsonl:4"]
+
+
+def test_it_does_not_matter_how_the_rows_are_grouped(folder: Path) -> None:
+    conditions = [["fate=kept"], ["repair=masked_email"], ["text=means 3"], ["reason=duplicate"]]
+    whole = [query(folder, parse_wanted(some), 5) for some in conditions]
+    counts, rows = count_by(folder, "repair"), rows_at(folder, [41, 3, 17])
+    path = folder / "ledger.parquet"
+    pq.write_table(pq.read_table(path), path, row_group_size=4)
+    assert [query(folder, parse_wanted(some), 5) for some in conditions] == whole
+    assert count_by(folder, "repair") == counts
+    assert rows_at(folder, [41, 3, 17]) == rows
+    assert difference(folder, folder)["equal"]
 
 
 def test_counting_agrees_with_counts_json(folder: Path) -> None:
@@ -159,7 +172,9 @@ def test_every_kind_of_difference_is_found(folder: Path, tmp_path: Path) -> None
     rows[5] = {"prompt": "Something else?", "completion": "Entirely another answer, I say."}
     del rows[-4]  # line 40; what follows moves up a line
     other = made(tmp_path, rows, "other", pii="keep")
-    found = difference(folder, other, limit=2)
+    found = difference(folder, other, limit=100)
+    for name in ("split", "text"):
+        assert all(one["a"]["split"] and one["b"]["split"] for one in found["examples"].get(name, ()))
     assert not found["equal"]
     assert found["rows"]["only_a"] == 1
     assert found["rows"]["only_b"] == 0

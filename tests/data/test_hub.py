@@ -79,6 +79,7 @@ def test_a_card_says_which_files_are_which(config: Any, split: Any, files: list[
         (["data/train-00000-of-00002.parquet", "data/test-00000-of-00001.parquet"], None,
          ["data/train-00000-of-00002.parquet"]),
         (["train.jsonl", "test.csv", "val.csv"], "validation", ["val.csv"]),
+        (["train.jsonl", "val.csv"], "dev", ["val.csv"]),
         (["chats_train.jsonl", "chats_eval.jsonl"], "test", ["chats_eval.jsonl"]),
         (["dev/a.jsonl", "training/b.jsonl"], "train", ["training/b.jsonl"]),
         (["trainers.csv", "more.csv"], None, ["more.csv", "trainers.csv"]),
