@@ -129,7 +129,7 @@ def augment(recipe: Recipe, here: Path, *, again: bool = False) -> None:
 def check(recipe: Recipe, here: Path, base: BaseModel, template: Template) -> None:
     """Conversations → `check/`: token ids and labels of every row. Stops at findings that are errors."""
     from talkwright.template import FORMAT, check_dataset
-    from talkwright.train import check_settings
+    from talkwright.train import check_recipe
 
     suite = _suite(recipe)
     new_rows, digest = _new_rows(recipe, here)
@@ -152,7 +152,8 @@ def check(recipe: Recipe, here: Path, base: BaseModel, template: Template) -> No
         if new_rows:
             splits["train"] = data.Joined(splits["train"], new_rows)
         rows, validation = len(splits["train"]), len(splits["validation"])
-        further = [*check_settings(recipe.train, rows, validation), *_leaks(splits["train"], suite)]
+        found = check_recipe(recipe.train, rows, validation, base, template)
+        further = [*found, *_leaks(splits["train"], suite)]
         check_dataset(template, splits, recipe.template, out=here / "check", key=key, further=further)
 
     _stage("check", here / "check", key, make)
@@ -169,7 +170,10 @@ def check(recipe: Recipe, here: Path, base: BaseModel, template: Template) -> No
 
 def train(recipe: Recipe, here: Path, base: BaseModel, template: Template) -> None:
     """Token ids and labels → `train/`: an adapter, or all weights."""
-    key = content_id([_key(here / "check"), base.digest, dump_recipe(recipe)["train"], recipe.seed], 64)
+    from talkwright.train import start_digest
+
+    settings = [dump_recipe(recipe)["train"], recipe.seed, *start_digest(recipe.train)]
+    key = content_id([_key(here / "check"), base.digest, *settings], 64)
 
     def make() -> None:
         from talkwright.template import read_examples
@@ -192,16 +196,15 @@ def train(recipe: Recipe, here: Path, base: BaseModel, template: Template) -> No
 def evaluate(recipe: Recipe, here: Path, base: BaseModel, template: Template) -> None:
     """Held-out chats and a model → `evaluate/base/` and `evaluate/tuned/`: replies and scores."""
     from talkwright.evaluate import select_items
+    from talkwright.models import weights_digest
 
     held_out = _suite(recipe) or _held_out(here)
     items = select_items(held_out, limit=recipe.evaluate.prompts, seed=recipe.seed)
     losses = select_items(held_out, limit=recipe.evaluate.loss_rows, seed=recipe.seed)
     settings = dump_recipe(recipe)["evaluate"]
     inputs = [template.fingerprint, settings, to_json(items), to_json(losses), recipe.seed]
-    weights = {
-        "base": base.digest,
-        "tuned": content_id([base.digest, manifest(here / "train")["files"]], 64),
-    }
+    asked = weights_digest(base, recipe.train.quantise)
+    weights = {"base": asked, "tuned": content_id([asked, manifest(here / "train")["files"]], 64)}
     engines: list[Engine] = []  # loaded once, and only when there is something to ask
 
     def ask(variant: str, out: Path, key: str) -> None:
@@ -415,8 +418,9 @@ def _load_engine(here: Path, base: BaseModel, template: Template) -> Engine:
 
     recipe = recipe_of(here)
     verify(here / "train")
-    tuned = here / "train" / ("adapter" if recipe.train.method == "lora" else "model")
-    return load_engine(base, template, name=here.name, tuned=tuned, method=recipe.train.method)
+    method, quantise = recipe.train.method, recipe.train.quantise
+    tuned = here / "train" / ("model" if method == "full" else "adapter")
+    return load_engine(base, template, name=here.name, tuned=tuned, method=method, quantise=quantise)
 
 
 def _suite(recipe: Recipe) -> list[Conversation]:
@@ -442,30 +446,13 @@ def _held_out(here: Path) -> Sequence[Conversation]:
 
 def _leaks(train_rows: Iterable[Conversation], suite: Sequence[Conversation]) -> list[Finding]:
     """Questions of the suite that training rows ask too: scores on them would measure memory."""
-    if not suite:
+    both = data.asked_in_both(train_rows, suite)
+    if not both:
         return []
-    held_out = {_question(m.content) for c in suite for m in c.messages if m.role == "user"}
-    # Gone through row by row: the training rows may be many more than fit into memory.
-    asked = held_out.intersection(
-        _question(m.content) for c in train_rows for m in c.messages if m.role == "user"
-    )
-    leaking = [
-        c for c in suite if any(_question(m.content) in asked for m in c.messages if m.role == "user")
-    ]
-    if not leaking:
-        return []
-    message = (
-        f"{len(leaking)} held-out questions are also training questions; the first is {leaking[0].where}"
-    )
+    message = f"{len(both)} held-out questions are also training questions; the first is {both[0].where}"
     return [
-        Finding(
-            "warning", "held_out_is_trained_on", message, "remove them from either side", len(leaking)
-        )
+        Finding("warning", "held_out_is_trained_on", message, "remove them from either side", len(both))
     ]
-
-
-def _question(text: str) -> str:
-    return " ".join("".join(c if c.isalnum() else " " for c in text.casefold()).split())
 
 
 def _read_template(section: TemplateSection) -> str | None:

@@ -23,10 +23,7 @@ _OPTIONAL = frozenset(("tool_calls", "name", "tool_call_id", "tools", "rejected"
 def to_json(value: Any) -> Any:
     """Turn a value of this module, or a container of them, into plain JSON types."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        pairs = ((f, getattr(value, f.name)) for f in dataclasses.fields(value))
-        return {
-            f.name: to_json(held) for f, held in pairs if held != f.default or f.name not in _OPTIONAL
-        }
+        return {name: to_json(held) for name, held in _fields(value).items()}
     if isinstance(value, dict):
         return {key: to_json(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -37,7 +34,8 @@ def to_json(value: Any) -> Any:
 def _fields(value: Any) -> Any:
     if not dataclasses.is_dataclass(value) or isinstance(value, type):
         raise TypeError(f"{type(value).__name__} is not a JSON value")
-    return {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+    held = ((f.name, getattr(value, f.name)) for f in dataclasses.fields(value))
+    return {name: each for name, each in held if each or name not in _OPTIONAL}
 
 
 # `default` is asked for dataclasses alone, which is several times faster than to_json on everything.

@@ -226,6 +226,29 @@ def seen_in_training(world: World, recipe: Recipe) -> Any:
     return [metrics, summary, weights, chosen, forwards.count("LlamaAttention"), left]
 
 
+def seen_in_tracking(world: World, recipe: Recipe) -> Any:
+    """What the trackers' processes would be told: nothing here may start one that goes online."""
+    import os
+
+    from talkwright.train import trackers
+
+    told: list[Any] = []
+
+    class Recording:
+        def init_trackers(self, project: str, *, config: Any, init_kwargs: Any) -> None:
+            told.extend([os.environ.get("WANDB_MODE"), init_kwargs["wandb"]["mode"]])
+
+        def log(self, row: Any, step: int) -> None:
+            told.append(row)
+
+        def end_training(self) -> None:
+            told.append("end")
+
+    with trackers.tracking(Recording(), recipe.train, world.folder / "observed-trackers") as track:
+        track({"step": 1, "loss": 2.0})
+    return told
+
+
 def seen_in_evaluation(world: World, recipe: Recipe) -> Any:
     from talkwright.engine import TorchEngine
 
@@ -462,6 +485,26 @@ CASES: dict[str, tuple[Any, Observer, dict[str, Any]]] = {
     "template.too_long": ("error", seen_in_tokens, {}),
     "template.train_on": ("last", seen_in_tokens, {}),
     "train.method": ("full", seen_in_training, {}),
+    "train.lora.rank_stabilised": (True, seen_in_training, {}),
+    "train.lora.dora": (True, seen_in_training, {}),
+    "train.lora.plus_ratio": (4.0, seen_in_training, {}),
+    "train.lora.layers": ([1], seen_in_training, {}),
+    "train.virtual_tokens": (4, seen_in_training, {"train.method": "prefix"}),
+    "train.quantise": ("nf4", seen_in_training, {}),
+    "train.start_from": ("nowhere", seen_in_training, {}),
+    "train.freeze": (["embed_tokens"], seen_in_training, {"train.method": "full"}),
+    "train.optimizer": ("adafactor", seen_in_training, {}),
+    "train.pass_tokens": (60, seen_in_training, {}),
+    "train.max_minutes": (1e-6, seen_in_training, {}),
+    "train.max_tokens": (100, seen_in_training, {}),
+    "train.label_smoothing": (0.1, seen_in_training, {}),
+    "train.neftune": (5.0, seen_in_training, {}),
+    "train.on_fault": ("stop", seen_in_training, {"train.learning_rate": 1e30, "train.clip": None}),
+    "train.spike": (1.01, seen_in_training, {"train.max_steps": 16, "train.learning_rate": 1e-9}),
+    "train.trackers": (["mlflow"], seen_in_tracking, {}),
+    "train.trackers_online": (True, seen_in_tracking, {"train.trackers": ["wandb"]}),
+    "train.min_rate": (0.5, seen_in_training, {}),
+    "train.decay_ratio": (0.9, seen_in_training, {"train.schedule": "wsd"}),
     "train.lora.rank": (4, seen_in_training, {}),
     "train.lora.alpha": (64.0, seen_in_training, {}),
     "train.lora.dropout": (0.5, seen_in_training, {}),

@@ -446,9 +446,8 @@ def test_at_most_so_many_rows_share_a_question_or_an_answer() -> None:
             ("Where is the parcel?", "See above."), ("How heavy is it?", "see  above."), ("Hi", "See above."), ("Ok", "Fine."),
         ]
     ]  # fmt: skip
-    assert find_surplus(dict(enumerate(rows)), 1) == [1, 3, 4]
-    assert find_surplus(dict(enumerate(rows)), 2) == [4]
-    assert find_surplus(dict(enumerate(rows)), None) == []
+    assert find_surplus(enumerate(rows), 1) == [1, 3, 4]
+    assert find_surplus(enumerate(rows), 2) == [4]
 
 
 # --- all together --------------------------------------------------------------------------------

@@ -15,13 +15,12 @@ from talkwright.config.section import Section
 from talkwright.config.sections import (
     CompareSection,
     EvaluateSection,
-    LoraSection,
     Recipe,
     ReportSection,
     ServeSection,
     TemplateSection,
-    TrainSection,
 )
+from talkwright.config.training import LoraSection, TrainSection
 
 __all__ = [
     "ArenaSection",

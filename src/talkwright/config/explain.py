@@ -51,6 +51,15 @@ ELSEWHERE = {
     "max_seq_length": "max_length",
     "gradient_checkpointing": "recompute",
     "early_stopping_patience": "patience",
+    "use_rslora": "rank_stabilised",
+    "use_dora": "dora",
+    "loraplus_lr_ratio": "plus_ratio",
+    "layers_to_transform": "layers",
+    "num_virtual_tokens": "virtual_tokens",
+    "load_in_4bit": "quantise",
+    "optim": "optimizer",
+    "neftune_noise_alpha": "neftune",
+    "label_smoothing_factor": "label_smoothing",
 }
 """What other tools call the same setting."""
 

@@ -153,6 +153,9 @@ def _with_absolute_paths(recipe: Recipe, folder: Path) -> Recipe:
         "data": data,
         "model": recipe.model.model_copy(update={"name": existing(recipe.model.name)}),
     }
+    if recipe.train.start_from is not None:
+        start = absolute(recipe.train.start_from)
+        update["train"] = recipe.train.model_copy(update={"start_from": start})
     if recipe.evaluate.suite is not None:
         suite = absolute(recipe.evaluate.suite)
         update["evaluate"] = recipe.evaluate.model_copy(update={"suite": suite})

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from talkwright.config.data import DataSection
 from talkwright.config.section import Section
+from talkwright.config.training import TrainSection
 
 
 class ModelSection(Section):
@@ -40,103 +41,6 @@ class TemplateSection(Section):
 
     train_on: Literal["all", "last"] = "all"
     """Learn from every assistant turn, or from the last one only."""
-
-
-class LoraSection(Section):
-    """Shape of the low-rank adapter."""
-
-    rank: int = Field(16, ge=1)
-    """Rank of the update of each weight matrix."""
-
-    alpha: float = Field(32, gt=0)
-    """Scale: the update is multiplied by alpha / rank."""
-
-    dropout: float = Field(0.0, ge=0, lt=1)
-    """Dropout on the adapter's input."""
-
-    targets: str | list[str] = "all-linear"
-    """`all-linear`, or the names of the modules to adapt."""
-
-
-class TrainSection(Section):
-    """The training loop."""
-
-    method: Literal["lora", "full"] = "lora"
-    """Train a low-rank adapter, or all weights."""
-
-    lora: LoraSection = LoraSection()
-    """Adapter settings; ignored by nothing: `method: full` with changed ones is an error."""
-
-    learning_rate: float | None = Field(None, gt=0)
-    """Peak learning rate. Left out: 1e-3 for lora, 5e-5 for full."""
-
-    schedule: Literal["cosine", "linear", "constant"] = "cosine"
-    """What the rate does after warm-up."""
-
-    warmup_steps: int | None = Field(None, ge=0)
-    """Steps until the peak rate. Overrides warmup_ratio."""
-
-    warmup_ratio: float = Field(0.05, ge=0, lt=1)
-    """Warm-up as a share of all steps."""
-
-    epochs: float = Field(3.0, gt=0)
-    """Passes over the training rows."""
-
-    max_steps: int | None = Field(None, ge=1)
-    """Stop after this many optimizer steps. Overrides epochs."""
-
-    batch_size: int = Field(8, ge=1)
-    """Rows per optimizer step."""
-
-    accumulation: int = Field(1, ge=1)
-    """Split each step's rows into this many forward passes: less memory, the same step."""
-
-    weight_decay: float = Field(0.0, ge=0)
-    """AdamW weight decay, on matrices only."""
-
-    clip: float | None = Field(1.0, gt=0)
-    """Largest gradient norm; null for no clipping."""
-
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """`auto` takes bf16 where the processor computes it natively, else fp32."""
-
-    eval_every: int | None = Field(None, ge=1)
-    """Steps between validations. Left out: five times per run."""
-
-    eval_rows: int = Field(64, ge=1)
-    """Validate on at most this many rows of the validation split."""
-
-    patience: int | None = Field(None, ge=1)
-    """Stop after this many validations without a better loss, and keep the best weights. Left out:
-    train to the end and keep the last ones."""
-
-    save_every: int | None = Field(None, ge=1)
-    """Steps between checkpoints. Left out: at every validation."""
-
-    keep_checkpoints: int = Field(2, ge=1)
-    """How many of the newest checkpoints stay on disk while training."""
-
-    recompute: bool = False
-    """Recompute activations in the backward pass (gradient checkpointing): slower, less memory."""
-
-    @model_validator(mode="after")
-    def _settings_that_cannot_go_together(self) -> TrainSection:
-        if self.method == "full" and self.lora != LoraSection():
-            raise ValueError("method is full, so the lora section would have no effect; remove one")
-        if self.accumulation > self.batch_size:
-            raise ValueError(
-                f"accumulation ({self.accumulation}) is larger than batch_size ({self.batch_size}), "
-                "which counts the rows of a whole optimizer step"
-            )
-        return self
-
-    @model_validator(mode="before")
-    @classmethod
-    def _fill_in_learning_rate(cls, values: Any) -> Any:
-        # Resolved here, not where it is used, so that the saved recipe shows the number that ran.
-        if isinstance(values, dict) and values.get("learning_rate") is None:
-            values = {**values, "learning_rate": 5e-5 if values.get("method") == "full" else 1e-3}
-        return values
 
 
 class EvaluateSection(Section):

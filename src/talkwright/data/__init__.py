@@ -33,6 +33,7 @@ from talkwright.data.prepare import (
     read_dataset,
     source_digest,
 )
+from talkwright.data.suite import asked_in_both
 
 __all__ = [
     "EXACT",
@@ -41,6 +42,7 @@ __all__ = [
     "Queue",
     "Writer",
     "Written",
+    "asked_in_both",
     "augment",
     "count_by",
     "dataset_folder",

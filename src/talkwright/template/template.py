@@ -107,8 +107,8 @@ class Template:
     ) -> list[Example]:
         """Training rows of a conversation: one, or one per answer where the template needs that.
 
-        Labels equal the ids on every assistant turn (all, or only the last), its tool calls included,
-        from the end of the generation prompt through the stop token, and are -100 elsewhere. An
+        Labels equal the ids on every assistant turn (all, or only the last), its tool calls included:
+        all that follows the generation prompt, through the stop token. They are -100 elsewhere. An
         assistant message that comes first of all answers nothing and is not learned.
         """
         return self.encode_all([conversation], train_on)[0]
