@@ -116,6 +116,10 @@ class World:
                 "toxic_chat_tag": {"flagged": n == 7},
             })  # fmt: skip
         (self.folder / "battles.jsonl").write_text("".join(json.dumps(row) + "\n" for row in battles))
+        for name in ("train", "test", "b/train"):
+            path = self.folder / "set" / f"{name}.csv"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(f"prompt,completion\nset question {name}?,set answer {name} 7\n")
         odd = [
             say("Below is an instruction that describes a task. Write a response that appropriately "
                 "completes the request.\n\n### Instruction:\nName a bird.\n\n### Response:", "A wren."),
@@ -384,6 +388,7 @@ Observer = Callable[[World, Recipe], Any]
 FREE: dict[str, Any] = {"serve.port": 0}
 
 # ruff: noqa: E501 - a table
+SET = {"data.sources.path": "set", "data.sources.split": "train"}
 NEW = {
     "data.augment.endpoint.url": "http://127.0.0.1:1/v1",
     "data.augment.endpoint.model": "m",
@@ -400,6 +405,9 @@ CASES: dict[str, tuple[Any, Observer, dict[str, Any]]] = {
     "model.name": ("/no/such/model", seen_in_models, {}),
     "model.revision": ("v2", seen_in_models, {}),
     "data.sources.path": ("chats.jsonl", seen_in_data, {}),
+    "data.sources.split": ("test", seen_in_data, SET),
+    "data.sources.config": ("b", seen_in_data, {**SET, "data.sources.split": "all"}),
+    "data.sources.revision": ("v2", seen_in_data, {}),
     "data.sources.format": ("sharegpt", seen_in_data, {}),
     "data.sources.columns.prompt": ("Alias", seen_in_data, {"data.sources.columns.completion": "Answer"}),
     "data.sources.columns.completion": ("Reply", seen_in_data, {"data.sources.columns.prompt": "Question"}),

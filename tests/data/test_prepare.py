@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from talkwright.config import DataSection
 from talkwright.data import prepare, read_conversations, read_dataset, source_digest
-from talkwright.data.entries import excerpt
+from talkwright.data.excerpts import excerpt
 from talkwright.data.ledger import Sums, as_table
 from talkwright.data.reasons import REASONS
 from talkwright.errors import ArtefactError, DataError

@@ -21,6 +21,7 @@ import click
 from talkwright import __version__
 from talkwright.cli import look, make, talk
 from talkwright.cli.augment import augment
+from talkwright.cli.datasets import diff, ledger
 from talkwright.cli.doctor import doctor
 from talkwright.cli.options import Commands, program
 from talkwright.errors import TalkwrightError
@@ -60,8 +61,8 @@ def app() -> None:
     """
 
 
-look.data.add_command(doctor)
-look.data.add_command(augment)
+for inner in (doctor, ledger, diff, augment):
+    look.data.add_command(inner)
 for command in (
     make.run,
     look.data,

@@ -93,7 +93,8 @@ def prepare(
     print(counts_lines(counts))
     for file, rows, left in written:
         print(f"Exported: {file}: {rows} rows" + (f", {left} left out" if left else ""))
-    print(f"\nWritten: {out}\nNext:    {program()} show {shlex.quote(str(out))}")
+    name = shlex.quote(str(out))
+    print(f"\nWritten: {out}\nNext:    {program()} report {name}\n         {program()} show {name}")
 
 
 def recipe_for_sources(sources: Sequence[str], overrides: Sequence[str]) -> Recipe:

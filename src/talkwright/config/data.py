@@ -64,10 +64,21 @@ class ArenaSection(Section):
 
 
 class SourceSection(Section):
-    """One input file, folder or glob."""
+    """One input file, folder or glob, or a data set on the hub."""
 
     path: str = Field(min_length=1)
-    """File, folder or glob, relative to the recipe."""
+    """File, folder or glob, relative to the recipe; or `hf://owner/name` for a data set on the hub, with
+    `/path/in/it.jsonl` behind it for some of its files."""
+
+    split: str | None = Field(None, min_length=1)
+    """Which split of a hub data set, or of a folder laid out like one: `train`, `test` ..., or `all`.
+    Left out: of a hub data set `train`, or its only split; of a folder all files directly in it."""
+
+    config: str | None = Field(None, min_length=1)
+    """Which configuration of a hub data set, or of a folder laid out like one, where it has several."""
+
+    revision: str | None = Field(None, min_length=1)
+    """Hub revision (branch, tag or commit). Only for `hf://` paths."""
 
     format: Literal[
         "auto", "messages", "sharegpt", "alpaca", "prompt_completion", "preference", "arena", "tree",
@@ -94,6 +105,12 @@ class SourceSection(Section):
     weight: float | None = Field(None, gt=0)
     """This source's part of the mixture, relative to the other sources' weights. All sources have
     one, or none."""
+
+    @model_validator(mode="after")
+    def _revisions_are_the_hubs(self) -> SourceSection:
+        if self.revision is not None and not self.path.startswith("hf://"):
+            raise ValueError("revision is for hub data sets (hf://owner/name); this path is not one")
+        return self
 
     @model_validator(mode="after")
     def _one_way_to_say_how_many(self) -> SourceSection:

@@ -134,6 +134,8 @@ def _override_value(text: str, where: str) -> Any:
 
 def _with_absolute_paths(recipe: Recipe, folder: Path) -> Recipe:
     def absolute(path: str) -> str:
+        if path.startswith("hf://"):
+            return path
         return str(folder / Path(path).expanduser())
 
     def existing(path: str) -> str:

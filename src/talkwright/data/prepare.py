@@ -28,7 +28,7 @@ from talkwright.data.entries import enter
 from talkwright.data.fates import Fates, settle
 from talkwright.data.ledger import Sums
 from talkwright.data.reading.containers import Chunk, chunks_of, read_chunks, read_rows
-from talkwright.data.reading.files import find_files
+from talkwright.data.reading.hub import about_source, pin, source_files, source_identity
 from talkwright.data.reasons import meaning
 from talkwright.data.shards import Shards, rows_done
 from talkwright.data.similarity.split import SPLITS
@@ -57,6 +57,7 @@ def prepare(
     """
     since = time.time()
     out = Path(out)
+    asked, section = section, pin(section)
     with _work_folder(section, seed, out) as work:
         shards = _read_sources(section, seed, work, workers)
         _require_kept(shards, section)
@@ -67,12 +68,18 @@ def prepare(
             sums = write_dataset(folder, shards, fates, names)
             total = Sums.of(sums.values()).counts(SPLITS)
             sources = {
-                name: {**to_json(found.counts()), "format": _formats(found, source), "path": source.path}
-                for (name, found), source in zip(sums.items(), section.sources, strict=True)
-            }
+                name: {
+                    **to_json(found.counts()), "format": _formats(found, source), "path": source.path,
+                    **about_source(source, wanted),
+                }
+                for (name, found), source, wanted in zip(
+                    sums.items(), section.sources, asked.sources, strict=True
+                )
+            }  # fmt: skip
             settings = section.model_dump(mode="json")  # what the doctor needs to know later
-            counts = {**to_json(total), "sources": sources, **fates.about, "settings": settings}
-            write_json(folder / "counts.json", counts)
+            meanings = {reason: meaning(reason) for reason in total.dropped}
+            counts = {**to_json(total), "meanings": meanings, "sources": sources, **fates.about}
+            write_json(folder / "counts.json", {**counts, "settings": settings})
             write_json(folder / "doctor.json", _diagnosis(shards, fates, section))
     return total
 
@@ -83,6 +90,7 @@ def examine(section: DataSection) -> dict[str, Any]:
     Gives what doctor.json holds. Raises DataError as `prepare` does.
     """
     with tempfile.TemporaryDirectory(prefix="talkwright-") as work:
+        section = pin(section)
         shards = _read_sources(section, 0, Path(work), None)
         _require_kept(shards, section)
         fates = settle(shards, section, _source_names(section), 0)
@@ -119,7 +127,7 @@ def read_conversations(
     source = SourceSection.model_validate(
         {"path": str(path), "format": format, "columns": columns or Columns(), "max_rows": max_rows}
     )
-    files = find_files(source.path)
+    files = source_files(source)
     rows = (row for file, name in files for row in read_rows(file, name, source.columns))
     entries = [enter(row, source, Path(path).name, None) for row in islice(rows, max_rows)]
     found = [entry.conversation for entry in entries if entry.conversation is not None]
@@ -132,7 +140,10 @@ def source_digest(section: DataSection) -> str:
     """Hash the names and bytes of all input files: SHA-256 in hex. Raises DataError as reading does."""
     digest = hashlib.sha256()
     for source in section.sources:
-        for file, name in find_files(source.path):
+        if identity := source_identity(source):
+            digest.update(f"{identity}\n".encode())
+            continue
+        for file, name in source_files(source):
             try:
                 digest.update(f"{name}\0{file_digest(file)}\n".encode("utf-8", "surrogateescape"))
             except OSError as error:
@@ -171,7 +182,7 @@ def _work_folder(section: DataSection, seed: int, out: Path) -> Iterator[Path]:
 
 def _read_sources(section: DataSection, seed: int, work: Path, workers: int | None) -> Shards:
     sources: list[int] = []  # of each shard
-    size = sum(file.stat().st_size for source in section.sources for file, _ in find_files(source.path))
+    size = sum(file.stat().st_size for source in section.sources for file, _ in source_files(source))
     with (
         Workers(work, section, seed, worker_count(size, workers)) as pool,
         bar("read", unit="row") as shown,
@@ -189,7 +200,7 @@ def _read_sources(section: DataSection, seed: int, work: Path, workers: int | No
 
 
 def _chunks(source: SourceSection) -> Iterator[Chunk]:
-    files = find_files(source.path)
+    files = source_files(source)
     if source.max_rows is None:
         for file, name in files:
             yield from read_chunks(file, name, source.columns)

@@ -17,7 +17,7 @@ from talkwright.data.augment.plan import Planned, plan
 from talkwright.data.augment.prompts import VERSIONS
 from talkwright.data.augment.replies import Replies
 from talkwright.data.dataset import Conversations
-from talkwright.data.entries import excerpt
+from talkwright.data.excerpts import excerpt
 from talkwright.data.prepare import read_dataset
 from talkwright.errors import DataError
 from talkwright.progress import bar, say
