@@ -154,7 +154,7 @@ class World:
                     target = target["sources"][1]
                     continue
                 target = target.setdefault(part, {})
-                if part == "steps":
+                if part in ("steps", "rules"):
                     target = target[0]
             target[last] = copy.deepcopy(value)
         return build_recipe(values, folder=self.folder)
@@ -396,6 +396,12 @@ NEW = {
 }
 PRICED = {**NEW, "data.augment.endpoint.price_in": 1000.0, "data.augment.endpoint.price_out": 1000.0}
 MADE = {**NEW, "data.augment.steps": [{"kind": "instruct", "count": 2}]}
+WEIGHED: dict[str, Any] = {
+    "data.sources": [
+        {"path": "chats.jsonl", "weight": 1.0}, {"path": "faq.csv", "columns": {}, "weight": 1.0}
+    ]
+}  # fmt: skip
+RULED: dict[str, Any] = {"data.rules": [{"name": "csv", "match": "csv"}]}
 ODD: dict[str, Any] = {"data.sources.path": "odd.jsonl"}
 BATTLES = {"data.sources.path": "battles.jsonl"}
 CASES: dict[str, tuple[Any, Observer, dict[str, Any]]] = {
@@ -424,8 +430,8 @@ CASES: dict[str, tuple[Any, Observer, dict[str, Any]]] = {
     "data.sources.max_rows": (3, seen_in_data, {}),
     "data.sources.count": (3, seen_in_data, {}),
     "data.sources.cap": (3, seen_in_data, {}),
-    "data.sources.weight": (1.0, seen_in_data, {"data.rows": 3}),  # what it weighs: tests/data/test_mix.py
-    "data.rows": (3, seen_in_data, {"data.sources.weight": 1.0}),
+    "data.sources.weight": (0.2, seen_in_data, WEIGHED),
+    "data.rows": (6, seen_in_data, WEIGHED),
     "data.sources.licence": ("cc0-1.0", seen_by_doctor, {"data.sources.origin": "our shop"}),
     "data.sources.origin": ("our shop", seen_by_doctor, {"data.sources.licence": "cc0-1.0"}),
     "data.fix_unicode": (False, seen_in_data, {}),
@@ -440,7 +446,11 @@ CASES: dict[str, tuple[Any, Observer, dict[str, Any]]] = {
     "data.toxicity": ("drop", seen_in_data, ODD),
     "data.blocked_words": (["Title"], seen_in_data, {**ODD, "data.toxicity": "mark"}),
     "data.languages": (["de"], seen_in_data, ODD),
-    "data.rules": ([{"name": "csv", "match": "csv"}], seen_in_data, {}),
+    "data.rules.name": ("other", seen_in_data, RULED),
+    "data.rules.match": ("jsonl", seen_in_data, RULED),
+    "data.rules.role": ("system", seen_in_data, RULED),
+    "data.rules.do": ("drop", seen_in_data, RULED),
+    "data.rules.by": ("table", seen_in_data, {**RULED, "data.rules.do": "replace"}),
     "data.pii_engine": ("presidio", seen_in_data, {}),
     "data.min_answer": (10, seen_in_data, {}),
     "data.max_answer": (100, seen_in_data, {}),

@@ -344,7 +344,7 @@ def test_any_function_can_write(world) -> None:
         (lambda text: text.replace("https://shop.example/", "https://shop.example/new/"), "lost_facts"),
         (lambda text: text.replace("Lumen Works", "the workshop"), "lost_facts"),
         (lambda text: f"{text} Call +47 22 33 44 55.", "invented_facts"),
-        (lambda text: "I'm sorry, but I cannot answer that.", "refused"),
+        (lambda text: "I'm sorry, but I can't assist with that request.", "refused"),
         (lambda text: text, None),
     ],
 )

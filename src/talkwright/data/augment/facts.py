@@ -48,7 +48,7 @@ def names(text: str) -> frozenset[Fact]:
     letters = [c for c in text if c.isalpha()]
     if sum(c.isupper() for c in letters) > 0.5 * len(letters):
         return frozenset()  # shouting
-    shape = _ACRONYM if language_of(text) == "German" else _NAME
+    shape = _ACRONYM if language_of(text) == "de" else _NAME
     found = [*shape.findall(text), *_ACRONYM.findall(text)]
     return frozenset(("name", name.casefold()) for name in found if name.casefold() not in _NO_NAMES)
 
