@@ -31,7 +31,7 @@ standard output, narration and errors to standard error. Exit codes: 0 done, 2 s
 
 RECIPE_START = """# Recipe
 
-<!-- Written by `make docs` from src/talkwright/config/sections.py; change its docstrings. -->
+<!-- Written by `make docs` from src/talkwright/config/; change its docstrings. -->
 
 A recipe is one YAML file with a section for every stage. Only `data` is required; this is a whole one:
 
@@ -123,6 +123,8 @@ def _type_name(annotation: Any) -> str:
         return " or ".join(_type_name(choice) for choice in get_args(annotation))
     if origin is list:
         return f"list of {_type_name(get_args(annotation)[0])}"
+    if origin is dict:
+        return " to ".join(_type_name(choice) for choice in get_args(annotation))
     names = {
         str: "text",
         int: "whole number",

@@ -3,6 +3,7 @@
     TalkwrightError           a sentence for the person at the keyboard; exit code 2
     ├── RecipeError           the recipe, or a --set, is not what it should be
     ├── DataError             a source cannot be read or leaves nothing to learn from
+    ├── EndpointError         an endpoint that the recipe names cannot be reached, or refuses
     ├── TemplateError         the chat template is missing, unusable or does not match
     ├── ModelError            a base model cannot be found, read or accepted
     ├── ArtefactError         a run or artefact is missing, unfinished or damaged
@@ -25,6 +26,10 @@ class RecipeError(TalkwrightError, ValueError):
 
 class DataError(TalkwrightError, ValueError):
     """A source cannot be read, or nothing usable is left of it."""
+
+
+class EndpointError(TalkwrightError, RuntimeError):
+    """An endpoint that the recipe names cannot be reached, refuses, or answers nothing usable."""
 
 
 class TemplateError(TalkwrightError, ValueError):

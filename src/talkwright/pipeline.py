@@ -1,6 +1,6 @@
 """The circle, once round. READ THIS FIRST.
 
-    raw files → data → template → train → evaluate → compare → report → serve
+    raw files → data (→ new rows) → template → train → evaluate → compare → report → serve
 
 Every stage is a folder of this package, a section of the recipe, a command, a page in `docs/` and a
 folder of the run. A stage is a plain function: values and folders in, an artefact folder out. Stages
@@ -9,7 +9,7 @@ never call each other; they meet here. A stage whose inputs are unchanged is not
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -34,13 +34,22 @@ from talkwright.runs import (
     recipe_of,
     verify,
 )
-from talkwright.types import BaseModel, Comparison, Conversation, Counts, Finding, content_id, to_json
+from talkwright.types import (
+    BaseModel,
+    Comparison,
+    Conversation,
+    Counts,
+    Finding,
+    content_id,
+    to_json,
+)
+from talkwright.writer import writer_of
 
 if TYPE_CHECKING:
     from talkwright.engine import Engine
     from talkwright.template import Template
 
-Stage = Literal["prepare", "check", "train", "evaluate", "compare"]
+Stage = Literal["prepare", "augment", "check", "train", "evaluate", "compare"]
 
 
 def run(
@@ -57,6 +66,9 @@ def run(
         if until == "prepare":
             return here
         base, template = find_model(recipe)
+        augment(recipe, here)
+        if until == "augment":
+            return here
         check(recipe, here, base, template)
         if until == "check":
             return here
@@ -94,28 +106,54 @@ def export_data(out: Path, format: str, file: Path) -> list[tuple[Path, int, int
     return data.export_dataset(data.read_dataset(out), format, file)
 
 
+def augment(recipe: Recipe, here: Path, *, again: bool = False) -> None:
+    """Training rows → `augment/`: new rows made from them, if the recipe has steps for that.
+
+    `again` makes them anew from the replies that are kept, and asks for what is missing.
+    """
+    if not recipe.data.augment.steps and not again:
+        return
+    writer, suite = writer_of(recipe), _suite(recipe)
+    settings = dump_recipe(recipe)["data"]
+    key = content_id([_key(here / "data"), settings, writer.identity, to_json(suite), recipe.seed], 64)
+    make = partial(
+        data.augment, recipe.data, here / "data", writer,
+        seed=recipe.seed, out=here / "augment", cache=_kept_replies(here), key=key, suite=suite,
+    )  # fmt: skip
+    if again:
+        make()
+    else:
+        _stage("augment", here / "augment", key, make)
+
+
 def check(recipe: Recipe, here: Path, base: BaseModel, template: Template) -> None:
     """Conversations → `check/`: token ids and labels of every row. Stops at findings that are errors."""
-    from talkwright.template import check_dataset
-    from talkwright.train import check_settings
+    from talkwright.template import FORMAT, check_dataset
+    from talkwright.train import check_recipe
 
     suite = _suite(recipe)
+    new_rows, digest = _new_rows(recipe, here)
     settings = dump_recipe(recipe)
     key = content_id(
         [
             _key(here / "data"),
+            digest,
             template.fingerprint,
             settings["template"],
             settings["train"],
             to_json(suite),
+            FORMAT,
         ],
         64,
     )
 
     def make() -> None:
-        splits = data.read_dataset(here / "data")
+        splits: dict[str, Sequence[Conversation]] = {**data.read_dataset(here / "data")}
+        if new_rows:
+            splits["train"] = data.Joined(splits["train"], new_rows)
         rows, validation = len(splits["train"]), len(splits["validation"])
-        further = [*check_settings(recipe.train, rows, validation), *_leaks(splits["train"], suite)]
+        found = check_recipe(recipe.train, rows, validation, base, template)
+        further = [*found, *_leaks(splits["train"], suite)]
         check_dataset(template, splits, recipe.template, out=here / "check", key=key, further=further)
 
     _stage("check", here / "check", key, make)
@@ -132,7 +170,10 @@ def check(recipe: Recipe, here: Path, base: BaseModel, template: Template) -> No
 
 def train(recipe: Recipe, here: Path, base: BaseModel, template: Template) -> None:
     """Token ids and labels → `train/`: an adapter, or all weights."""
-    key = content_id([_key(here / "check"), base.digest, dump_recipe(recipe)["train"], recipe.seed], 64)
+    from talkwright.train import start_digest
+
+    settings = [dump_recipe(recipe)["train"], recipe.seed, *start_digest(recipe.train)]
+    key = content_id([_key(here / "check"), base.digest, *settings], 64)
 
     def make() -> None:
         from talkwright.template import read_examples
@@ -155,16 +196,15 @@ def train(recipe: Recipe, here: Path, base: BaseModel, template: Template) -> No
 def evaluate(recipe: Recipe, here: Path, base: BaseModel, template: Template) -> None:
     """Held-out chats and a model → `evaluate/base/` and `evaluate/tuned/`: replies and scores."""
     from talkwright.evaluate import select_items
+    from talkwright.models import weights_digest
 
     held_out = _suite(recipe) or _held_out(here)
     items = select_items(held_out, limit=recipe.evaluate.prompts, seed=recipe.seed)
     losses = select_items(held_out, limit=recipe.evaluate.loss_rows, seed=recipe.seed)
     settings = dump_recipe(recipe)["evaluate"]
     inputs = [template.fingerprint, settings, to_json(items), to_json(losses), recipe.seed]
-    weights = {
-        "base": base.digest,
-        "tuned": content_id([base.digest, manifest(here / "train")["files"]], 64),
-    }
+    asked = weights_digest(base, recipe.train.quantise)
+    weights = {"base": asked, "tuned": content_id([asked, manifest(here / "train")["files"]], 64)}
     engines: list[Engine] = []  # loaded once, and only when there is something to ask
 
     def ask(variant: str, out: Path, key: str) -> None:
@@ -198,6 +238,22 @@ def compare_base_and_tuned(recipe: Recipe, here: Path) -> list[Comparison]:
 
 
 # --- parts of the circle, for the commands -------------------------------------------------------
+
+
+def augment_run(recipe: Recipe, runs: Path, *, preview: bool = False) -> tuple[Path, dict[str, Any]]:
+    """Prepare and augment, and stop there: the run's folder and the sums of its new rows.
+
+    Rows whose requests failed earlier are asked for again. With `preview` nothing is asked; the numbers
+    then are what it would take.
+    """
+    here = open_run(recipe, runs)
+    with holding(here):
+        prepare(recipe, here)
+        if preview:
+            writer, cache = writer_of(recipe), _kept_replies(here)
+            return here, data.preview(recipe.data, here / "data", writer, seed=recipe.seed, cache=cache)
+        augment(recipe, here, again=True)
+    return here, read_json(here / "augment" / "counts.json")
 
 
 def evaluate_run(here: Path, recipe: Recipe | None = None) -> Path:
@@ -344,13 +400,27 @@ def _model_of(here: Path) -> tuple[BaseModel, Template]:
     return base, template
 
 
+def _new_rows(recipe: Recipe, here: Path) -> tuple[Sequence[Conversation], str | None]:
+    """The rows that augmenting added to training, and the SHA-256 of their file."""
+    if not recipe.data.augment.steps:
+        return [], None
+    # Of the file and not of what it was made from: failed requests may have been made up for since.
+    digest = str(manifest(here / "augment", "augment")["files"]["train.jsonl"])
+    return data.read_augmented(here / "augment"), digest
+
+
+def _kept_replies(here: Path) -> Path:
+    return here.parent / ".cache" / "augment"  # beside the runs, for what was paid for serves them all
+
+
 def _load_engine(here: Path, base: BaseModel, template: Template) -> Engine:
     from talkwright.engine import load_engine
 
     recipe = recipe_of(here)
     verify(here / "train")
-    tuned = here / "train" / ("adapter" if recipe.train.method == "lora" else "model")
-    return load_engine(base, template, name=here.name, tuned=tuned, method=recipe.train.method)
+    method, quantise = recipe.train.method, recipe.train.quantise
+    tuned = here / "train" / ("model" if method == "full" else "adapter")
+    return load_engine(base, template, name=here.name, tuned=tuned, method=method, quantise=quantise)
 
 
 def _suite(recipe: Recipe) -> list[Conversation]:
@@ -374,26 +444,15 @@ def _held_out(here: Path) -> Sequence[Conversation]:
     return splits["test"] or splits["validation"]
 
 
-def _leaks(train_rows: Sequence[Conversation], suite: Sequence[Conversation]) -> list[Finding]:
+def _leaks(train_rows: Iterable[Conversation], suite: Sequence[Conversation]) -> list[Finding]:
     """Questions of the suite that training rows ask too: scores on them would measure memory."""
-    asked = {_question(m.content) for c in train_rows for m in c.messages if m.role == "user"}
-    leaking = [
-        c for c in suite if any(_question(m.content) in asked for m in c.messages if m.role == "user")
-    ]
-    if not leaking:
+    both = data.asked_in_both(train_rows, suite)
+    if not both:
         return []
-    message = (
-        f"{len(leaking)} held-out questions are also training questions; the first is {leaking[0].where}"
-    )
+    message = f"{len(both)} held-out questions are also training questions; the first is {both[0].where}"
     return [
-        Finding(
-            "warning", "held_out_is_trained_on", message, "remove them from either side", len(leaking)
-        )
+        Finding("warning", "held_out_is_trained_on", message, "remove them from either side", len(both))
     ]
-
-
-def _question(text: str) -> str:
-    return " ".join("".join(c if c.isalnum() else " " for c in text.casefold()).split())
 
 
 def _read_template(section: TemplateSection) -> str | None:

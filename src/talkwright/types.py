@@ -16,10 +16,14 @@ Role = Literal["system", "user", "assistant", "tool"]
 ROLES: tuple[Role, ...] = ("system", "user", "assistant", "tool")
 
 
+# Left out of JSON where empty: what has none keeps the file and the id that it had before these came.
+_OPTIONAL = frozenset(("tool_calls", "name", "tool_call_id", "tools", "rejected"))
+
+
 def to_json(value: Any) -> Any:
     """Turn a value of this module, or a container of them, into plain JSON types."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: to_json(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {name: to_json(held) for name, held in _fields(value).items()}
     if isinstance(value, dict):
         return {key: to_json(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -27,9 +31,39 @@ def to_json(value: Any) -> Any:
     return value
 
 
+_NAMES: dict[type, tuple[tuple[str, bool], ...]] = {}  # fields by class, and whether they are optional
+
+
+def _fields(value: Any) -> Any:
+    if not dataclasses.is_dataclass(value) or isinstance(value, type):
+        raise TypeError(f"{type(value).__name__} is not a JSON value")
+    kind = type(value)
+    names = _NAMES.get(kind)
+    if names is None:
+        names = _NAMES[kind] = tuple((f.name, f.name in _OPTIONAL) for f in dataclasses.fields(value))
+    found = {}
+    for name, optional in names:
+        held = getattr(value, name)
+        if held or not optional:
+            found[name] = held
+    return found
+
+
+# `default` is asked for dataclasses alone, which is several times faster than to_json on everything.
+_CANONICAL = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=_fields)
+
+
+_LINE = json.JSONEncoder(default=_fields)
+
+
+def to_line(value: Any) -> bytes:
+    """A value of this module as a line of JSON, in ASCII: `json.dumps(to_json(value))`, but faster."""
+    return _LINE.encode(value).encode("ascii") + b"\n"
+
+
 def content_id(value: Any, length: int = 16) -> str:
     """Hash a JSON value: the first `length` hex digits of SHA-256 over its canonical JSON."""
-    canonical = json.dumps(to_json(value), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    canonical = _CANONICAL.encode(value)
     # surrogatepass: an id must exist even for text that later turns out not to be valid Unicode.
     return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()[:length]
 
@@ -38,12 +72,39 @@ def content_id(value: Any, length: int = 16) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A call an assistant makes. `arguments` is a JSON value as text, as `json.dumps` writes it, with
+    the keys in the order they were read; `id` is what a result names as its `tool_call_id`."""
+
+    name: str
+    arguments: str = "{}"
+    id: str | None = None
+
+    @property
+    def text(self) -> str:
+        """The call as JSON text of name and arguments."""
+        return f'{{"name": {json.dumps(self.name, ensure_ascii=False)}, "arguments": {self.arguments}}}'
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
-    """One turn. `thinking` is an assistant's reasoning, kept apart from what it says."""
+    """One turn. `thinking` is an assistant's reasoning, kept apart from what it says.
+
+    `tool_calls` are the assistant's, after its content. On a tool's result `name` is the tool and
+    `tool_call_id` the call it answers, as far as they are known.
+    """
 
     role: Role
     content: str
     thinking: str | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
+    name: str | None = None
+    tool_call_id: str | None = None
+
+    @property
+    def text(self) -> str:
+        """Content and calls as one text: the calls as JSON, one a line, after the content."""
+        return "\n".join(filter(None, [self.content, *(call.text for call in self.tool_calls)]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +114,10 @@ class Conversation:
     `source` is the source's name in the recipe, `where` is "file:line" or "file:row n". `group`
     holds what must stay in one split (a thread or user id of the export), or None. `facts` is for
     evaluation: every inner tuple lists spellings of one fact, of which a right reply has one.
+
+    `tools` are the JSON schemas, as text, of what the assistant may call. `rejected` are the turns a
+    worse alternative has in place of `messages[shared:]`: both sides begin right after the same user
+    turn, have equally many user turns, and end with an assistant's. Fine-tuning ignores them.
     """
 
     messages: tuple[Message, ...]
@@ -60,22 +125,49 @@ class Conversation:
     where: str = ""
     group: str | None = None
     facts: tuple[tuple[str, ...], ...] = ()
+    tools: tuple[str, ...] = ()
+    rejected: tuple[Message, ...] = ()
 
     @property
     def id(self) -> str:
-        """Hash of the messages alone: the same chat has the same id wherever it was read."""
-        return content_id(self.messages)
+        """Hash of messages and tools: the same chat has the same id wherever it was read."""
+        return content_id([self.messages, self.tools] if self.tools else self.messages)
+
+    @property
+    def shared(self) -> int:
+        """How many messages at the start are the prompt of both the chosen and the rejected turns."""
+        users = [n for n, message in enumerate(self.messages) if message.role == "user"]
+        after = sum(message.role == "user" for message in self.rejected)
+        return users[-1 - after] + 1 if after < len(users) else 0
 
 
 def conversation_from_json(value: dict[str, Any]) -> Conversation:
     """Read back what `to_json(Conversation)` wrote."""
     return Conversation(
-        messages=tuple(Message(**message) for message in value["messages"]),
+        messages=tuple(message_from_json(message) for message in value["messages"]),
         source=value.get("source", ""),
         where=value.get("where", ""),
         group=value.get("group"),
         facts=tuple(tuple(spellings) for spellings in value.get("facts", ())),
+        tools=tuple(value.get("tools", ())),
+        rejected=tuple(message_from_json(message) for message in value.get("rejected", ())),
     )
+
+
+def message_from_json(value: dict[str, Any]) -> Message:
+    """Read back what `to_json(Message)` wrote."""
+    calls = tuple(
+        ToolCall(call["name"], call["arguments"], call["id"]) for call in value.get("tool_calls", ())
+    )
+    return Message(**{**value, "tool_calls": calls})
+
+
+def spoken(conversation: Conversation) -> Conversation:
+    """The conversation with its calls as text in the content: for whatever only compares words."""
+    if not any(message.tool_calls for message in conversation.messages):
+        return conversation
+    said = (dataclasses.replace(m, content=m.text, tool_calls=()) for m in conversation.messages)
+    return dataclasses.replace(conversation, messages=tuple(said))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +193,23 @@ class LedgerRow:
     after: str = ""
     format: str | None = None
     copies: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where an invented conversation comes from; stored in its row under `made`.
+
+    `of` are the ids of the training conversations it was made from, `kind` the recipe's step, `model`
+    and `host` who wrote it ("local" for this machine), `prompt` the version of the instruction, and
+    `request` the hash of the last request: of its text, model and settings.
+    """
+
+    of: tuple[str, ...]
+    kind: str
+    model: str
+    host: str
+    prompt: str
+    request: str
 
 
 # --- tokens --------------------------------------------------------------------------------------

@@ -225,7 +225,7 @@ def test_two_processes_do_not_work_on_one_run(trained) -> None:
 def test_a_damaged_stage_is_made_again_and_said_so(trained, capfd) -> None:
     from talkwright.runs import recipe_of
 
-    path = trained / "check" / "train.safetensors"
+    path = trained / "check" / "train.ids.npy"
     kept = path.read_bytes()
     path.write_bytes(kept[:-9] + bytes([kept[-9] ^ 1]) + kept[-8:])
     pipeline.run(recipe_of(trained), trained.parent)

@@ -8,7 +8,7 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import pytest
 
@@ -25,10 +25,8 @@ def fields_of(section: type[Section], prefix: str = "") -> list[str]:
     names: list[str] = []
     for name, field in section.model_fields.items():
         inner = field.annotation
-        if name == "sources":
-            from talkwright.config import SourceSection
-
-            names += fields_of(SourceSection, f"{prefix}sources.")
+        if get_origin(inner) is list and isinstance(member := get_args(inner)[0], type(Section)):
+            names += fields_of(member, f"{prefix}{name}.")
         elif isinstance(inner, type) and issubclass(inner, Section):
             names += fields_of(inner, f"{prefix}{name}.")
         else:
@@ -118,6 +116,25 @@ class World:
                 "toxic_chat_tag": {"flagged": n == 7},
             })  # fmt: skip
         (self.folder / "battles.jsonl").write_text("".join(json.dumps(row) + "\n" for row in battles))
+        for name in ("train", "test", "b/train"):
+            path = self.folder / "set" / f"{name}.csv"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(f"prompt,completion\nset question {name}?,set answer {name} 7\n")
+        odd = [
+            say("Below is an instruction that describes a task. Write a response that appropriately "
+                "completes the request.\n\n### Instruction:\nName a bird.\n\n### Response:", "A wren."),
+            say("what is a title?", "**Title** is what stands at the top"),
+            say("where is it?", "At {{Street}}, number 5."),
+            say("who made you?", "As an AI language model, I do not know."),
+            say("say it", "It is really so, my friend. " * 5),
+            say("how long is it?", "It is a very long story which I would like to tell you now, and the"),
+            say("how heavy is the iron anvil?", "Please contact us, we are happy to help."),
+            say("what do you think of it?", "That is bullshit."),
+            say("wie teuer ist das?", "Das ist nicht sehr teuer, und Sie können es im Laden für 9 Euro haben."),
+        ]  # fmt: skip
+        (self.folder / "odd.jsonl").write_text(
+            "".join(json.dumps({"messages": row}) + "\n" for row in odd)
+        )
         (self.folder / "suite.jsonl").write_text(
             json.dumps({"messages": say("suite?", "suite!")}) + "\n"
         )
@@ -137,7 +154,9 @@ class World:
                     target = target["sources"][1]
                     continue
                 target = target.setdefault(part, {})
-            target[last] = value
+                if part in ("steps", "rules"):
+                    target = target[0]
+            target[last] = copy.deepcopy(value)
         return build_recipe(values, folder=self.folder)
 
 
@@ -157,6 +176,12 @@ def seen_in_data(world: World, recipe: Recipe) -> Any:
     texts = {split: [r["messages"] for r in read_jsonl(out / f"{split}.jsonl")]
              for split in ("train", "validation", "test")}  # fmt: skip
     return [counts["dropped"], counts["repaired"], counts["marked"], counts["read"], texts]
+
+
+def seen_by_doctor(world: World, recipe: Recipe) -> Any:
+    out = world.folder / "observed-data"
+    pipeline.prepare_data(recipe.data, recipe.seed, out)
+    return read_json(out / "doctor.json")
 
 
 def seen_in_tokens(world: World, recipe: Recipe) -> Any:
@@ -199,6 +224,29 @@ def seen_in_training(world: World, recipe: Recipe) -> Any:
     adapter = read_json(config[0]) if config else {}
     chosen = {k: adapter.get(k) for k in ("r", "lora_alpha", "lora_dropout")}
     return [metrics, summary, weights, chosen, forwards.count("LlamaAttention"), left]
+
+
+def seen_in_tracking(world: World, recipe: Recipe) -> Any:
+    """What the trackers' processes would be told: nothing here may start one that goes online."""
+    import os
+
+    from talkwright.train import trackers
+
+    told: list[Any] = []
+
+    class Recording:
+        def init_trackers(self, project: str, *, config: Any, init_kwargs: Any) -> None:
+            told.extend([os.environ.get("WANDB_MODE"), init_kwargs["wandb"]["mode"]])
+
+        def log(self, row: Any, step: int) -> None:
+            told.append(row)
+
+        def end_training(self) -> None:
+            told.append("end")
+
+    with trackers.tracking(Recording(), recipe.train, world.folder / "observed-trackers") as track:
+        track({"step": 1, "loss": 2.0})
+    return told
 
 
 def seen_in_evaluation(world: World, recipe: Recipe) -> Any:
@@ -285,12 +333,76 @@ def seen_in_listening(world: World, recipe: Recipe) -> Any:
         return list(bound.getsockname())
 
 
+def seen_in_new_rows(world: World, recipe: Recipe) -> Any:
+    """What an endpoint on this machine is asked, and what becomes of it.
+
+    It invents a number in every new answer; as `flaky` it refuses each request once.
+    """
+    import importlib.util
+    import os
+
+    path = Path(__file__).parents[1] / "data" / "augment" / "conftest.py"
+    spec = importlib.util.spec_from_file_location("fake_endpoint", path)
+    assert spec is not None
+    assert spec.loader is not None
+    fake = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(fake)
+    section = recipe.data.augment.endpoint
+    with fake.listening() as server:
+        obliging, met = server.answer, set()
+        server.delay = 0.05
+
+        def answer(body: Any) -> str:
+            said = str(obliging(body))
+            return said.replace("As far as that goes:", "It is 4711 because:")
+
+        def misbehave(handler: Any, body: Any, number: int) -> bool:
+            asked = body["messages"][-1]["content"]
+            if body["model"] != "flaky" or asked in met:
+                return False
+            met.add(asked)
+            fake.send(handler, 500, {})
+            return True
+
+        server.answer, server.misbehave = answer, misbehave
+        os.environ["WORLD_KEY"] = "a-key"
+        url = (section.url or "").replace("http://127.0.0.1:1/v1", server.url)
+        moved = recipe.data.augment.model_copy(
+            update={"endpoint": section.model_copy(update={"url": url})}
+        )
+        data = recipe.data.model_copy(update={"augment": moved})
+        runs = world.folder / f"observed-new-rows-{time.monotonic_ns()}"
+        _, counts = pipeline.augment_run(recipe.model_copy(update={"data": data}), runs)
+        asked = sorted(
+            [json.dumps(body, sort_keys=True), headers.get("Authorization"), headers.get("api-key"),
+             headers.get("X-Team")]
+            for _, headers, body in server.seen
+        )  # fmt: skip
+        most = server.most_at_once if section.model == "counted" else None
+    return [{k: v for k, v in counts.items() if k != "host"}, asked, most]
+
+
 # --- the cases -----------------------------------------------------------------------------------
 
 Observer = Callable[[World, Recipe], Any]
 FREE: dict[str, Any] = {"serve.port": 0}
 
 # ruff: noqa: E501 - a table
+SET = {"data.sources.path": "set", "data.sources.split": "train"}
+NEW = {
+    "data.augment.endpoint.url": "http://127.0.0.1:1/v1",
+    "data.augment.endpoint.model": "m",
+    "data.augment.steps": [{"kind": "paraphrase", "max_rows": 4}],
+}
+PRICED = {**NEW, "data.augment.endpoint.price_in": 1000.0, "data.augment.endpoint.price_out": 1000.0}
+MADE = {**NEW, "data.augment.steps": [{"kind": "instruct", "count": 2}]}
+WEIGHED: dict[str, Any] = {
+    "data.sources": [
+        {"path": "chats.jsonl", "weight": 1.0}, {"path": "faq.csv", "columns": {}, "weight": 1.0}
+    ]
+}  # fmt: skip
+RULED: dict[str, Any] = {"data.rules": [{"name": "csv", "match": "csv"}]}
+ODD: dict[str, Any] = {"data.sources.path": "odd.jsonl"}
 BATTLES = {"data.sources.path": "battles.jsonl"}
 CASES: dict[str, tuple[Any, Observer, dict[str, Any]]] = {
     # field: (another value, where to look, what else to set on both sides)
@@ -299,6 +411,9 @@ CASES: dict[str, tuple[Any, Observer, dict[str, Any]]] = {
     "model.name": ("/no/such/model", seen_in_models, {}),
     "model.revision": ("v2", seen_in_models, {}),
     "data.sources.path": ("chats.jsonl", seen_in_data, {}),
+    "data.sources.split": ("test", seen_in_data, SET),
+    "data.sources.config": ("b", seen_in_data, {**SET, "data.sources.split": "all"}),
+    "data.sources.revision": ("v2", seen_in_data, {}),
     "data.sources.format": ("sharegpt", seen_in_data, {}),
     "data.sources.columns.prompt": ("Alias", seen_in_data, {"data.sources.columns.completion": "Answer"}),
     "data.sources.columns.completion": ("Reply", seen_in_data, {"data.sources.columns.prompt": "Question"}),
@@ -313,7 +428,35 @@ CASES: dict[str, tuple[Any, Observer, dict[str, Any]]] = {
     "data.sources.arena.since": ("2023-11-20", seen_in_data, BATTLES),
     "data.sources.arena.until": ("2023-11-20", seen_in_data, BATTLES),
     "data.sources.max_rows": (3, seen_in_data, {}),
+    "data.sources.count": (3, seen_in_data, {}),
+    "data.sources.cap": (3, seen_in_data, {}),
+    "data.sources.weight": (0.2, seen_in_data, WEIGHED),
+    "data.rows": (6, seen_in_data, WEIGHED),
+    "data.sources.licence": ("cc0-1.0", seen_by_doctor, {"data.sources.origin": "our shop"}),
+    "data.sources.origin": ("our shop", seen_by_doctor, {"data.sources.licence": "cc0-1.0"}),
     "data.fix_unicode": (False, seen_in_data, {}),
+    "data.boilerplate": ("keep", seen_in_data, ODD),
+    "data.markdown": ("plain", seen_in_data, ODD),
+    "data.system_prompts": ("strip", seen_in_data, {}),
+    "data.placeholders": ("keep", seen_in_data, ODD),
+    "data.refusals": ("drop", seen_in_data, ODD),
+    "data.repetition": ("drop", seen_in_data, ODD),
+    "data.cut_off": ("drop", seen_in_data, ODD),
+    "data.evasive": ("drop", seen_in_data, ODD),
+    "data.toxicity": ("drop", seen_in_data, ODD),
+    "data.blocked_words": (["Title"], seen_in_data, {**ODD, "data.toxicity": "mark"}),
+    "data.languages": (["de"], seen_in_data, ODD),
+    "data.rules.name": ("other", seen_in_data, RULED),
+    "data.rules.match": ("jsonl", seen_in_data, RULED),
+    "data.rules.role": ("system", seen_in_data, RULED),
+    "data.rules.do": ("drop", seen_in_data, RULED),
+    "data.rules.by": ("table", seen_in_data, {**RULED, "data.rules.do": "replace"}),
+    "data.pii_engine": ("presidio", seen_in_data, {}),
+    "data.min_answer": (10, seen_in_data, {}),
+    "data.max_answer": (100, seen_in_data, {}),
+    "data.min_turns": (2, seen_in_data, {}),
+    "data.max_turns": (1, seen_in_data, {}),
+    "data.max_same": (1, seen_in_data, {}),
     "data.strip_html": (False, seen_in_data, {}),
     "data.pii": ("flag", seen_in_data, {}),
     "data.pii_kinds": (["phone"], seen_in_data, {}),
@@ -324,12 +467,54 @@ CASES: dict[str, tuple[Any, Observer, dict[str, Any]]] = {
     "data.contradictions": ("drop", seen_in_data, {}),
     "data.validation": (0.4, seen_in_data, {}),
     "data.test": (0.4, seen_in_data, {}),
+    "data.augment.engine": ("local", seen_in_new_rows, NEW),
+    "data.augment.endpoint.url": ("http://127.0.0.1:9/v1", seen_in_new_rows, {**NEW, "data.augment.endpoint.retries": 0}),
+    "data.augment.endpoint.model": ("n", seen_in_new_rows, NEW),
+    "data.augment.endpoint.key_env": ("WORLD_KEY", seen_in_new_rows, NEW),
+    "data.augment.endpoint.key_header": ("api-key", seen_in_new_rows, {**NEW, "data.augment.endpoint.key_env": "WORLD_KEY"}),
+    "data.augment.endpoint.headers": ({"X-Team": "a"}, seen_in_new_rows, NEW),
+    "data.augment.endpoint.max_concurrent": (1, seen_in_new_rows, {**NEW, "data.augment.endpoint.model": "counted"}),
+    "data.augment.endpoint.timeout": (0.01, seen_in_new_rows, {**NEW, "data.augment.endpoint.retries": 0}),
+    "data.augment.endpoint.retries": (0, seen_in_new_rows, {**NEW, "data.augment.endpoint.model": "flaky"}),
+    "data.augment.endpoint.price_in": (5.0, seen_in_new_rows, PRICED),
+    "data.augment.endpoint.price_out": (5.0, seen_in_new_rows, PRICED),
+    "data.augment.steps.kind": ("evolve", seen_in_new_rows, NEW),
+    "data.augment.steps.per_row": (2, seen_in_new_rows, NEW),
+    "data.augment.steps.count": (3, seen_in_new_rows, MADE),
+    "data.augment.steps.max_rows": (2, seen_in_new_rows, NEW),
+    "data.augment.steps.language": ("French", seen_in_new_rows, {**NEW, "data.augment.steps": [{"kind": "back_translate", "language": "German", "max_rows": 2}]}),
+    "data.augment.steps.style": ("terse", seen_in_new_rows, {**NEW, "data.augment.steps": [{"kind": "style", "style": "warm", "max_rows": 2}]}),
+    "data.augment.steps.temperature": (0.1, seen_in_new_rows, NEW),
+    "data.augment.steps.max_tokens": (99, seen_in_new_rows, NEW),
+    "data.augment.new_facts": ("keep", seen_in_new_rows, MADE),
+    "data.augment.max_cost": (0.001, seen_in_new_rows, PRICED),
+    "data.augment.deadline": (0.001, seen_in_new_rows, NEW),
     "template.system": ("You are terse.", seen_in_tokens, {}),
     "template.chat_template": ("other.jinja", seen_in_tokens, {}),
     "template.max_length": (400, seen_in_tokens, {}),
     "template.too_long": ("error", seen_in_tokens, {}),
     "template.train_on": ("last", seen_in_tokens, {}),
     "train.method": ("full", seen_in_training, {}),
+    "train.lora.rank_stabilised": (True, seen_in_training, {}),
+    "train.lora.dora": (True, seen_in_training, {}),
+    "train.lora.plus_ratio": (4.0, seen_in_training, {}),
+    "train.lora.layers": ([1], seen_in_training, {}),
+    "train.virtual_tokens": (4, seen_in_training, {"train.method": "prefix"}),
+    "train.quantise": ("nf4", seen_in_training, {}),
+    "train.start_from": ("nowhere", seen_in_training, {}),
+    "train.freeze": (["embed_tokens"], seen_in_training, {"train.method": "full"}),
+    "train.optimizer": ("adafactor", seen_in_training, {}),
+    "train.pass_tokens": (60, seen_in_training, {}),
+    "train.max_minutes": (1e-6, seen_in_training, {}),
+    "train.max_tokens": (100, seen_in_training, {}),
+    "train.label_smoothing": (0.1, seen_in_training, {}),
+    "train.neftune": (5.0, seen_in_training, {}),
+    "train.on_fault": ("stop", seen_in_training, {"train.learning_rate": 1e30, "train.clip": None}),
+    "train.spike": (1.01, seen_in_training, {"train.max_steps": 16, "train.learning_rate": 1e-9}),
+    "train.trackers": (["mlflow"], seen_in_tracking, {}),
+    "train.trackers_online": (True, seen_in_tracking, {"train.trackers": ["wandb"]}),
+    "train.min_rate": (0.5, seen_in_training, {}),
+    "train.decay_ratio": (0.9, seen_in_training, {"train.schedule": "wsd"}),
     "train.lora.rank": (4, seen_in_training, {}),
     "train.lora.alpha": (64.0, seen_in_training, {}),
     "train.lora.dropout": (0.5, seen_in_training, {}),
@@ -381,10 +566,13 @@ def test_changing_it_changes_something(field: str, world: World) -> None:
     assert look(world, observe, {**also, field: other}) != look(world, observe, also)
 
 
-@pytest.mark.parametrize("observe", [seen_in_data, seen_in_tokens, seen_in_evaluation, seen_in_serving])
+@pytest.mark.parametrize(
+    "observe", [seen_in_data, seen_in_tokens, seen_in_evaluation, seen_in_serving, seen_in_new_rows]
+)
 def test_looking_twice_shows_the_same(observe: Observer, world: World) -> None:
     """Else every field would seem to matter."""
-    assert _look(world, observe, {}) == _look(world, observe, {})
+    also = NEW if observe is seen_in_new_rows else {}
+    assert _look(world, observe, also) == _look(world, observe, also)
 
 
 _SEEN: dict[str, Any] = {}

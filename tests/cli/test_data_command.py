@@ -149,4 +149,4 @@ def test_export_writes_files_for_other_programs(talkwright, chats: Path) -> None
     assert "Exported: m.jsonl" in told.out
     bad = talkwright("data", "prepare", chats, "--out", "out", "--export", "messages", "m.xlsx")
     assert bad.code == 2
-    assert ".jsonl or .json" in bad.err
+    assert ".jsonl, .json or .csv" in bad.err

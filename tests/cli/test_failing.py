@@ -126,7 +126,8 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path, chats: Path) ->
     assert done.returncode == 2, done.stderr
     assert "Traceback" not in done.stderr
     assert "larger than" in done.stderr
-    assert os.listdir(tmp_path) == ["chats.jsonl"]
+    assert sorted(os.listdir(tmp_path)) == [".out.unfinished", "chats.jsonl"]
+    assert "is kept in" in done.stderr  # what was read, for the next try
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -86,7 +86,7 @@ def test_filters(options: dict[str, Any], more: dict[str, Any], reason: str | No
 def test_what_could_not_be_moderated_is_marked() -> None:
     draft = read(BATTLE, flagged="drop")
     assert isinstance(draft, Draft)
-    assert draft.marks == ("unmoderated",)
+    assert draft.marks == ("unmoderated", "no_pair_prompts_differ")
 
 
 def test_prompts_and_responses_in_columns_of_their_own() -> None:

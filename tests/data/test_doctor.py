@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from talkwright.config import DataSection, load_recipe
+from talkwright.config import DataSection, load_recipe, parse_yaml
 from talkwright.data import examine, examine_dataset, exit_code, prepare
 from talkwright.data.cleaning.language import language_of
 from talkwright.data.doctor.diagnose import diagnose, report
@@ -135,8 +135,9 @@ def test_findings_are_part_of_the_data_set(tmp_path: Path) -> None:
     prepare(asked, seed=0, out=tmp_path / "out")
     saved = json.loads((tmp_path / "out" / "doctor.json").read_text())
     assert saved == examine(asked)
-    assert [f["code"] for f in saved["findings"]] == ["too_little", "losses"]
-    assert [f["code"] for f in examine_dataset(tmp_path / "out")["findings"]] == ["too_little"]
+    assert [f["code"] for f in saved["findings"]] == ["too_little", "losses", "provenance"]
+    of_the_set = examine_dataset(tmp_path / "out")["findings"]
+    assert [f["code"] for f in of_the_set] == ["too_little", "provenance"]
 
 
 def test_what_the_recipe_leaves_unmasked_is_found(tmp_path: Path) -> None:
@@ -154,7 +155,89 @@ def test_the_demo_is_found_to_be_as_it_was_made() -> None:
     }
     assert findings["contradictions"]["count"] == 2
     assert {"losses"} <= findings.keys()
-    assert not findings.keys() - {"contradictions", "losses", "too_little"}
+    assert not findings.keys() - {"contradictions", "losses", "too_little", "provenance"}
+
+
+# --- every line that is advised, taken --------------------------------------------------------------
+
+
+def many(make: Any, count: int = 60) -> list[Conversation]:
+    return healthy() + [make(n) for n in range(count)]
+
+
+def in_turn(*texts: str) -> Conversation:
+    roles: Any = ("user", "assistant")
+    return Conversation(tuple(Message(roles[at % 2], text) for at, text in enumerate(texts)))
+
+
+CURES: dict[str, list[Conversation]] = {
+    **{
+        code: [change(*(m.content for m in c.messages), at) if at % 4 == 0 else c for at, c in enumerate(healthy())]
+        for code, (change, _) in ILLNESSES.items()
+    },
+    "boilerplate": [
+        chat(f"You are to answer what a person asks here.\nIt is: {c.messages[0].content}", c.messages[1].content)
+        for c in healthy()
+    ],
+    "control_strings everywhere": [chat(c.messages[0].content, c.messages[1].content + "</s>") for c in healthy()],
+    "crowded": many(lambda n: chat("Where is my parcel now?", f"Parcel {n} is in the town of {WORDS[n]}.")),
+    "clusters": many(lambda n: chat(f"Where is my parcel {n}?", f"Parcel {n} is in the town of {WORDS[n]}.")),
+    "odd_turns": many(lambda n: in_turn("hi", f"Here is what {WORDS[n]} {n} can do.", "and?", f"Here is what {WORDS[n]} {n} can do."), 30),
+    "odd_turns, long": many(lambda n: in_turn(*(f"say {n} and {k}" for k in range(62))), 30),
+    "system_prompts, another": [
+        chat(*(m.content for m in c.messages), system="Be kind." if at % 9 else "Be brief.") for at, c in enumerate(healthy())
+    ],
+    "ignores_question, repeated": many(lambda n: chat(f"How heavy is the {WORDS[n]}?", "See our catalogue.")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CURES)
+def test_the_advised_line_of_the_recipe_makes_the_finding_go_away(case: str, tmp_path: Path) -> None:
+    code = case.split()[0].rstrip(",")
+    source = tmp_path / "a.jsonl"
+    rows = (
+        {"messages": [{"role": m.role, "content": m.content} for m in c.messages]} for c in CURES[case]
+    )
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    settings = {"sources": [{"path": str(source)}], "duplicates": "keep", "pii": "keep"}
+    before = {f["code"]: f for f in examine(DataSection.model_validate(settings))["findings"]}
+    advised = parse_yaml(before[code]["fix"], "fix")
+    [(key, value)] = advised.items()
+    more = value if key == "data" else {key.removeprefix("data."): value}
+    after = examine(DataSection.model_validate({**settings, **more}))
+    assert code not in {f["code"] for f in after["findings"]}, before[code]["fix"]
+    assert after["rows"] >= 100
+
+
+def test_sources_of_unknown_origin_are_noted_until_the_recipe_says_it() -> None:
+    def noted(**source: str) -> Any:
+        asked = DataSection.model_validate({"sources": [{"path": "a.jsonl", **source}]})
+        return {s.code: s for s in diagnose(healthy(), section=asked)}.get("provenance")
+
+    finding = noted()
+    assert finding.severity == "note"
+    assert [e.text for e in finding.examples] == ["no licence and no origin"]
+    assert [e.text for e in noted(licence="own").examples] == ["no origin"]
+    assert noted(licence="own", origin="our shop's chat log") is None
+
+
+def test_what_the_recipe_keeps_is_no_private_data_in_a_prepared_data_set(tmp_path: Path) -> None:
+    source = tmp_path / "a.jsonl"
+    source.write_text('{"prompt": "Where do I write to?", "completion": "To help@lamp.example."}\n')
+    for keep, expected in (([], 0), (["@lamp.example"], 0)):
+        asked = DataSection.model_validate({"sources": [{"path": str(source)}], "pii_keep": keep})
+        prepare(asked, seed=0, out=tmp_path / f"out{len(keep)}")
+        codes = [f["code"] for f in examine_dataset(tmp_path / f"out{len(keep)}")["findings"]]
+        assert codes.count("private_data") == expected
+    flagged = DataSection.model_validate({"sources": [{"path": str(source)}], "pii": "flag"})
+    prepare(flagged, seed=0, out=tmp_path / "flagged")
+    assert "private_data" in {f["code"] for f in examine_dataset(tmp_path / "flagged")["findings"]}
+
+
+def test_contradictions_that_are_known_already_are_not_looked_for_again() -> None:
+    [symptom] = [s for s in diagnose(healthy(), pairs=[(0, 1)]) if s.code == "contradictions"]
+    assert symptom.count == 2
+    assert found(healthy()).keys() == set()
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the shared example data is not here")
@@ -178,12 +261,12 @@ def test_known_illnesses_of_real_data_are_found(path: str, code: str, least: int
 @pytest.mark.parametrize(
     ("text", "language"),
     [
-        ("How can I change the address of my order, and is it free?", "English"),
-        ("Wie kann ich die Adresse für meine Bestellung ändern, und ist das kostenlos?", "German"),
-        ("Comment est-ce que je peux changer l'adresse de ma commande, et est-ce que c'est dans le prix?", "French"),
-        ("¿Cómo puedo cambiar la dirección de mi pedido y qué es lo que cuesta en una tienda?", "Spanish"),
-        ("我怎么更改订单的地址？", "Chinese"), ("注文の住所を変更できますか", "Japanese"), ("주문 주소를 변경", "Korean"),
-        ("Как изменить адрес заказа?", "Cyrillic script"), ("ok", None), ("", None), ("12 + 4 = 16", None),
+        ("How can I change the address of my order, and is it free?", "en"),
+        ("Wie kann ich die Adresse für meine Bestellung ändern, und ist das kostenlos?", "de"),
+        ("Comment est-ce que je peux changer l'adresse de ma commande, et est-ce que c'est dans le prix?", "fr"),
+        ("¿Cómo puedo cambiar la dirección de mi pedido y qué es lo que cuesta en una tienda?", "es"),
+        ("我怎么更改订单的地址？", "zh"), ("注文の住所を変更できますか", "ja"), ("주문 주소를 변경", "ko"),
+        ("Как изменить адрес заказа?", "ru"), ("ok", None), ("", None), ("12 + 4 = 16", None),
     ],
 )  # fmt: skip
 def test_languages_are_told_apart(text: str, language: str | None) -> None:

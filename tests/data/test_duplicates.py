@@ -5,11 +5,13 @@ from __future__ import annotations
 import random
 import time
 
+import numpy as np
 import pytest
 from compared import contradicting, duplicates_of
 
 from talkwright.data.similarity.contradictions import contradicts
 from talkwright.data.similarity.features import banding
+from talkwright.data.similarity.pairs import proposed
 from talkwright.data.similarity.similar import jaccard, shingles
 from talkwright.types import Conversation, Message
 
@@ -114,6 +116,16 @@ def test_nearly_every_pair_at_the_threshold_is_found(threshold: float) -> None:
         asked += 1
         found += dropped(chat("Why?", texts[0]), chat("Why?", texts[1]), threshold=threshold) != {}
     assert found >= 0.95 * asked
+
+
+def test_in_a_large_bucket_the_first_and_the_nearest_are_proposed_and_other_blocks_never() -> None:
+    bands = np.zeros((100, 1), np.uint32)
+    rows, block = np.arange(100), np.ones(100, np.uint64)
+    block[3] = 2
+    pairs = {tuple(pair) for batch in proposed(bands, rows, block) for pair in batch.tolist()}
+    assert {a for a, b in pairs if b == 99} == {*range(32), *range(67, 99)} - {3}
+    assert not any(3 in pair for pair in pairs)
+    assert {a for a, b in pairs if b == 2} == {0, 1}
 
 
 def test_many_rows_of_one_template_stay_fast() -> None:

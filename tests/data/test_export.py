@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,39 +17,156 @@ from talkwright.data.cleaning.clean import clean
 from talkwright.data.export import export_row
 from talkwright.data.reading.formats import read_row
 from talkwright.errors import DataError
-from talkwright.types import Conversation, Message
+from talkwright.types import Conversation, Message, ToolCall, conversation_from_json, to_json
 
 WORDS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), min_size=1, max_size=20).filter(
     lambda text: text.strip() == text and "think>" not in text
 )
 
 
+CALLS = st.builds(
+    ToolCall,
+    WORDS,
+    st.dictionaries(WORDS, WORDS | st.integers() | st.lists(WORDS, max_size=2), max_size=2).map(
+        lambda value: json.dumps(value, ensure_ascii=False)
+    ),
+    st.none() | st.sampled_from(["call_1", "abcdefghi"]),
+)
+SCHEMAS = WORDS.map(
+    lambda name: json.dumps({"type": "function", "function": {"name": name}}, ensure_ascii=False)
+)
+
+
 @st.composite
-def conversations(draw: st.DrawFn, tools: bool = True) -> Conversation:
+def conversations(draw: st.DrawFn) -> Conversation:
     turns = [Message("system", draw(WORDS))] if draw(st.booleans()) else []
+    tools: list[str] = []
     for _ in range(draw(st.integers(1, 3))):
         turns.append(Message("user", draw(WORDS)))
-        if tools and draw(st.booleans()):
+        if draw(st.booleans()):
+            calls = tuple(draw(st.lists(CALLS, min_size=1, max_size=2)))
+            said = draw(st.sampled_from(["", "let me see"]))
+            thinking = draw(st.none() | WORDS) if said else None
+            turns.append(Message("assistant", said, thinking, calls))
+            turns += [Message("tool", draw(WORDS), None, (), "f", call.id) for call in calls]
+            tools = draw(st.lists(SCHEMAS, max_size=2))
+        elif draw(st.booleans()):
             turns += [Message("assistant", draw(WORDS)), Message("tool", draw(WORDS))]
         turns.append(Message("assistant", draw(WORDS), draw(st.none() | WORDS)))
-    return Conversation(tuple(turns), group=draw(st.none() | st.sampled_from(["g1", "g2"])))
+    rejected: tuple[Message, ...] = ()
+    if draw(st.booleans()):
+        worse = [Message("assistant", "worse"), Message("user", "why?"), Message("assistant", "so")]
+        after = draw(st.sampled_from([1, 3])) if sum(turn.role == "user" for turn in turns) > 1 else 1
+        rejected = tuple(worse[:after])
+    return Conversation(
+        tuple(turns),
+        group=draw(st.none() | st.sampled_from(["g1", "g2"])),
+        tools=tuple(tools),
+        rejected=rejected,
+    )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.sampled_from(EXPORT_FORMATS), conversations())
 def test_every_format_reads_back_as_the_same_messages(format: str, conversation: Conversation) -> None:
     row = export_row(conversation, format)
     if row is None:
-        assert format == "alpaca"
-        assert any(turn.role == "tool" for turn in conversation.messages)
+        assert format in ("alpaca", "dpo")
+        tools = conversation.tools or any(turn.role == "tool" for turn in conversation.messages)
+        assert tools if format == "alpaca" else not conversation.rejected
         return
     draft = read_row(json.loads(json.dumps(row)), "auto", Columns())
     assert not isinstance(draft, str)
-    assert draft.format == format
+    assert draft.format == ("preference" if format == "dpo" else format)
     cleaned = clean(draft.messages, None)
     assert not isinstance(cleaned, str)
     assert cleaned[0] == conversation.messages
-    assert draft.group == conversation.group
+    assert (draft.group, draft.tools) == (conversation.group, conversation.tools)
+    assert draft.rejected == (conversation.rejected if format == "dpo" else ())
+    stored = conversation_from_json(json.loads(json.dumps(to_json(conversation))))
+    assert stored == conversation
+
+
+def test_shapes_of_tools_and_pairs_are_those_that_other_programs_read() -> None:
+    call = ToolCall("look_up", '{"word": "a"}', "call_1")
+    turns = (
+        Message("user", "a?"), Message("assistant", "hm", tool_calls=(call,)),
+        Message("tool", "b", name="look_up", tool_call_id="call_1"), Message("assistant", "B."),
+    )  # fmt: skip
+    schema = {"type": "function", "function": {"name": "look_up"}}
+    chat = Conversation(turns, tools=(json.dumps(schema),), rejected=(Message("assistant", "C."),))
+    openai = export_row(chat, "messages")
+    assert openai == {
+        "messages": [
+            {"role": "user", "content": "a?"},
+            {"role": "assistant", "content": "hm", "tool_calls": [
+                {"id": "call_1", "type": "function",
+                 "function": {"name": "look_up", "arguments": '{"word": "a"}'}}]},
+            {"role": "tool", "content": "b", "name": "look_up", "tool_call_id": "call_1"},
+            {"role": "assistant", "content": "B."},
+        ],
+        "tools": [schema],
+    }  # fmt: skip
+    assert export_row(chat, "sharegpt") == {
+        "conversations": [
+            {"from": "human", "value": "a?"},
+            {"from": "gpt", "value": "hm"},
+            {"from": "function_call",
+             "value": '{"name": "look_up", "arguments": {"word": "a"}, "id": "call_1"}'},
+            {"from": "observation", "value": "b", "name": "look_up", "tool_call_id": "call_1"},
+            {"from": "gpt", "value": "B."},
+        ],
+        "tools": json.dumps([schema]),
+    }  # fmt: skip
+    pair = export_row(chat, "dpo")
+    assert pair is not None
+    assert pair["prompt"] == openai["messages"][:1]
+    assert pair["chosen"] == openai["messages"][1:]
+    assert pair["rejected"] == [{"role": "assistant", "content": "C."}]
+    assert export_row(Conversation(turns), "dpo") is None
+    thought = Message("assistant", "", "hm", (call,))
+    assert export_row(Conversation((turns[0], thought, *turns[2:])), "sharegpt") is None
+
+
+def test_a_pair_that_parts_before_the_last_question_reads_back() -> None:
+    said = [Message("user", "a?"), Message("assistant", "A."), Message("user", "b?")]
+    worse = (Message("assistant", "C."), Message("user", "why?"), Message("assistant", "D."))
+    chat = Conversation((*said, Message("assistant", "B.")), rejected=worse)
+    row = export_row(chat, "dpo")
+    assert row is not None
+    assert [turn["content"] for turn in row["prompt"]] == ["a?"]
+    draft = read_row(row, "auto", Columns())
+    assert not isinstance(draft, str)
+    assert (draft.messages, draft.rejected) == (chat.messages, worse)
+
+
+def test_cells_that_a_spreadsheet_would_run_are_defused_and_no_others(tmp_path: Path) -> None:
+    asked = ["=1+1", "+1", "-1", "@sum", "\tx", "\rx", " =1", "a=1", "'=1", 'ä, "b"\nc']
+    chats = [
+        Conversation((Message("user", text), Message("assistant", f"{text}!")), group=text)
+        for text in asked
+    ]
+    more = (Message("user", "-2"), Message("assistant", "fine"))
+    chats.append(Conversation((Message("system", "=s"), *chats[0].messages, *more)))
+    with_tool = Conversation((*more, Message("tool", "x"), more[1]))
+    for format, names in (
+        ("prompt_completion", ("prompt", "completion")),
+        ("alpaca", ("instruction", "output")),
+    ):
+        path = tmp_path / f"{format}.csv"
+        [(_, rows, left)] = export_dataset({"train": [*chats, with_tool]}, format, path)
+        assert (rows, left) == (len(chats), 1)
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            cells = list(csv.DictReader(file))
+        for text, row in zip(asked, cells, strict=False):
+            defused = f"'{text}" if text[0] in "=+-@\t\r" else text
+            assert row[names[0]] == row["group"] == defused
+            assert row[names[1]] == f"{defused}!"
+        assert cells[-1]["system"] == "'=s"
+        assert not any(cell.startswith(tuple("=+-@\t\r")) for row in cells for cell in row.values())
+        back = read_conversations(path)
+        assert back[7].messages == chats[7].messages
+        assert [turn.content for turn in back[-1].messages] == ["'=s", "=1+1", "=1+1!", "'-2", "fine"]
 
 
 def prepared(tmp_path: Path) -> dict[str, list[Conversation]]:
@@ -65,6 +184,9 @@ def prepared(tmp_path: Path) -> dict[str, list[Conversation]]:
 @pytest.mark.parametrize("format", EXPORT_FORMATS)
 def test_files_hold_the_training_split_and_read_back(tmp_path: Path, format: str, name: str) -> None:
     dataset = prepared(tmp_path)
+    if format == "dpo":
+        worse = (Message("assistant", "worse"),)
+        dataset = {split: [replace(c, rejected=worse) for c in rows] for split, rows in dataset.items()}
     [(path, rows, left)] = export_dataset(dataset, format, tmp_path / name)
     assert (path.name, rows, left) == (name, len(dataset["train"]), 0)
     back = read_conversations(path)
@@ -88,8 +210,9 @@ def test_tool_turns_are_left_out_of_alpaca_and_counted(tmp_path: Path) -> None:
 
 def test_what_cannot_be_exported_is_refused(tmp_path: Path) -> None:
     for format, name, message in (
-        ("dpo", "a.jsonl", "no export format 'dpo'"),
-        ("alpaca", "a.csv", r"\.jsonl or \.json"),
+        ("kto", "a.jsonl", "no export format 'kto'"),
+        ("alpaca", "a.txt", r"\.jsonl, \.json or \.csv"),
+        ("dpo", "a.csv", r"dpo does not fit into cells; .* alpaca or prompt_completion as \.csv"),
         ("alpaca", "no/a.jsonl", "cannot be written"),
     ):
         with pytest.raises(DataError, match=message):

@@ -248,7 +248,7 @@ def test_brackets_that_would_fill_the_memory_are_no_row(tmp_path: Path) -> None:
     assert read_apart(path)[2] < 512
     path.write_bytes(LINE + b'{"prompt": [' + b"[]," * 3_000_000 + b"[]]}\n" + LINE)
     found, _, peak = read_apart(path)
-    assert (found, peak < 512) == ({"kept": 2, "not_json": 1}, True)
+    assert found["kept"] == 2 and sum(found.values()) == 3 and peak < 512
 
 
 def test_a_broken_value_does_not_take_the_rest_of_an_array_with_it(tmp_path: Path) -> None:

@@ -38,6 +38,11 @@ def start(out: Path, workers: int, *sources: Path, before: str = "") -> subproce
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
 
 
+def end(process: subprocess.Popen[str]) -> str:
+    """Wait for a process; what it said."""
+    return process.communicate()[1]
+
+
 def made(out: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in out.iterdir() if path.name != "manifest.json"}
 
@@ -57,7 +62,8 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 def whole(sources: list[Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     out = tmp_path_factory.mktemp("whole") / "out"
     process = start(out, 0, *sources)
-    assert process.wait() == 0, process.communicate()[1]
+    error = end(process)
+    assert process.returncode == 0, error
     return made(out)
 
 
@@ -77,11 +83,11 @@ def test_killed_again_and_again_the_result_is_the_same(
                 break
         if process.poll() is None and kills < 3:
             process.send_signal(signal.SIGKILL)
-            process.wait()
+            end(process)
             assert not out.exists()
             kills += 1
             continue
-        error = process.communicate()[1]
+        error = end(process)
         assert process.returncode == 0, error
         break
     assert kills >= 1
@@ -95,7 +101,7 @@ def test_a_torn_shard_is_made_again(tmp_path: Path, sources: list[Path], whole: 
     while process.poll() is None and len(list(work.glob("*.done"))) < 2:
         time.sleep(0.005)
     process.kill()
-    process.wait()
+    end(process)
     if out.exists():
         pytest.skip("it was faster than the signal")
     for kind in ("jsonl", "arrow", "npz"):
@@ -103,7 +109,8 @@ def test_a_torn_shard_is_made_again(tmp_path: Path, sources: list[Path], whole: 
         path.write_bytes(path.read_bytes()[:-20])
     assert (work / "0000000.done").exists()
     process = start(out, 0, *sources)
-    assert process.wait() == 0, process.communicate()[1]
+    error = end(process)
+    assert process.returncode == 0, error
     assert made(out) == whole
 
 
@@ -117,7 +124,7 @@ def test_a_full_disk_is_a_sentence_and_leaves_nothing_half(
         f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))"
     )
     process = start(tmp_path / "out", workers, *sources, before=before)
-    error = process.communicate()[1]
+    error = end(process)
     assert process.returncode == 1
     assert "OSError" in error.splitlines()[-1] and "File too large" in error.splitlines()[-1], error
     assert "Traceback" not in error
@@ -131,19 +138,20 @@ def test_a_killed_worker_is_a_sentence_and_the_next_run_goes_on(
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
     if not children.exists():
         process.kill()
-        process.wait()
+        end(process)
         pytest.skip("this system does not say who a process's children are")
     found: list[str] = []
     while process.poll() is None and len(found) < 2:
         found = children.read_text().split()
         time.sleep(0.005)
     os.kill(int(found[0]), signal.SIGKILL)
-    error = process.communicate()[1]
+    error = end(process)
     assert process.returncode == 1
     assert "ended by signal 9" in error and "Traceback" not in error
     assert not (tmp_path / "out").exists()
     again = start(tmp_path / "out", 2, *sources)
-    assert again.wait() == 0, again.communicate()[1]
+    error = end(again)
+    assert again.returncode == 0, error
     assert made(tmp_path / "out") == whole
 
 
@@ -154,7 +162,11 @@ def watch(event, arguments, said=os.open(os.environ["SAID"], os.O_WRONLY | os.O_
         path = os.path.abspath(os.fsdecode(arguments[0]))
         writes = bool(arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT))
     elif event in ("os.remove", "os.mkdir", "os.rmdir", "os.rename", "shutil.rmtree", "os.symlink", "os.link"):
-        path, writes = os.path.abspath(os.fsdecode(arguments[0])), True
+        path, writes = os.fsdecode(arguments[0]), True
+        folder = arguments[-1] if event in ("os.remove", "os.rmdir", "os.mkdir") else -1
+        if folder != -1:
+            path = os.path.join(os.readlink("/proc/self/fd/" + str(folder)), path)
+        path = os.path.abspath(path)
     elif event.startswith(("socket.connect", "subprocess.Popen", "os.exec", "os.system")):
         path, writes = event, True
     else:
@@ -173,7 +185,7 @@ def test_nothing_else_is_read_or_written(tmp_path: Path, sources: list[Path]) ->
     os.environ["SAID"] = str(said)
     try:
         process = start(out, 0, *here, before=AUDIT)
-        error = process.communicate()[1]
+        error = end(process)
     finally:
         del os.environ["SAID"]
     assert process.returncode == 0, error

@@ -16,7 +16,7 @@ from talkwright.data.reading import streams
 from talkwright.data.reading.containers import read_rows
 from talkwright.data.reading.formats import read_row
 from talkwright.errors import DataError
-from talkwright.types import Conversation, Message
+from talkwright.types import Conversation, Message, ToolCall
 
 PAIR = {"prompt": "Where is the key?", "completion": "Under the mat."}
 ASKED = (Message("user", "Where is the key?"), Message("assistant", "Under the mat."))
@@ -109,11 +109,11 @@ def test_content_parts_reasoning_tools_and_role_aliases() -> None:
     assert draft.messages == (
         Message("system", "Be kind."),
         Message("user", "Weather\n?"),
-        Message("assistant", '{"name": "weather", "arguments": {"city": "Ulm"}}'),
+        Message("assistant", "", tool_calls=(ToolCall("weather", '{"city": "Ulm"}'),)),
         Message("tool", "sun"),
         Message("assistant", "Sunny.", "It is sunny."),
     )
-    assert draft.repairs == ("tool_call_as_text",)
+    assert draft.repairs == ()
 
 
 def test_facts_and_groups_are_kept_and_bad_facts_are_marked() -> None:

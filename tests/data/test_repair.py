@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from talkwright.config import Columns
-from talkwright.data.prepare import REASONS
 from talkwright.data.reading.containers import read_rows
 from talkwright.data.reading.formats import read_row
+from talkwright.data.reasons import REASONS
 from talkwright.types import Message
 
 # --- 2,000 good rows -----------------------------------------------------------------------------

@@ -64,6 +64,15 @@ def test_adding_rows_or_turning_them_round_moves_no_row() -> None:
     assert split(rows, seed=1) != before
 
 
+def test_clusters_of_many_questions_move_no_more_than_single_rows() -> None:
+    rows = {at: chat(f"how do I get to place{at}") for at in range(1500)}
+    links = [(at, at + 1) for at in range(1500) if at % 5 != 4]
+    before = split(rows, links)
+    more = {**rows, **{5000 + at: chat(f"what is the use of word{at}") for at in range(40)}}
+    after = split(more, links)
+    assert {at: after[at] for at in rows} == before
+
+
 def test_same_question_and_group_and_links_stay_together() -> None:
     rows = {}
     for at in range(200):
@@ -115,18 +124,21 @@ def test_leakage_is_measured_not_assumed() -> None:
         3: chat(long + " please"),
         4: chat("Where is door 4?"),
         5: chat("Where is door 5?", group="g"),
+        6: chat(f"{long} and {long} with number 6"),
+        7: chat(f"{long} and {long} with number 7"),  # another number, so another question
     }
-    where = {0: "train", 1: "test", 2: "train", 3: "test", 4: "train", 5: "validation"}
+    where = {0: "train", 1: "test", 2: "train", 3: "test", 4: "train", 5: "validation",
+             6: "train", 7: "validation"}  # fmt: skip
     found = leakage_of(rows, where)
     worst = {name: about.pop("worst") for name, about in found.items()}
     assert found == {
         "validation": {
-            "rows": 1, "same_question": 0, "near_question": 0, "same_group": 1, "compared": 1
+            "rows": 2, "same_question": 0, "near_question": 0, "same_group": 1, "compared": 2
         },
         "test": {"rows": 2, "same_question": 1, "near_question": 1, "same_group": 0, "compared": 1},
     }  # fmt: skip
     assert [pair[:2] for pair in worst["test"]] == [[3, 2]]
-    assert [pair[:2] for pair in worst["validation"]] == [[5, 4]]  # alike, but for the number
+    assert [pair[:2] for pair in worst["validation"]] == [[7, 6], [5, 4]]
     assert worst["test"][0][2] == pytest.approx(20 / 23, abs=0.01)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -185,8 +186,39 @@ def _data(run: Path, hostile: str, kept: int = 340) -> None:
                 },
                 "notes": [],
             },
+            **shape_of(hostile, list(sources)),
         }
+        counts["leakage"]["test"]["worst"] = [worst_pair(hostile)]
+        counts["meanings"] = {"exact_duplicate": f"the same as an earlier row {hostile}"}
+        next(iter(sources.values())).update(
+            repository="owner/chats", commit="c0ffee" * 7, config="default", split="train",
+            licence=f"cc-by-4.0{hostile}",
+        )  # fmt: skip
         (out / "counts.json").write_text(json.dumps(counts), encoding="utf-8")
+
+
+def shape_of(hostile: str, names: list[str]) -> dict[str, Any]:
+    mixed = {"asked": None, "available": 340, "taken": 340, "written": 340}
+    return {
+        "turns": {"2": 300, "4": 50, "7": 10},
+        "characters": {"128": 100, "256": 200, "512": 60},
+        "mix": {names[0]: mixed, names[1]: {"asked": 40, "available": 20, "taken": 20, "written": 40}},
+        "clusters": {
+            "count": 300, "single": 270,
+            "largest": [
+                {"rows": 9, "where": "support.jsonl:4", "question": f"How do I clean it? {hostile}"}
+            ],
+        },
+    }  # fmt: skip
+
+
+def worst_pair(hostile: str) -> dict[str, Any]:
+    question = "How do I clean the milk hose of the Brumel before"
+    return {
+        "held_out": {"where": "support.jsonl:8", "question": f"{question} winter {hostile}"},
+        "training": {"where": "support.jsonl:9", "question": f"{question} summer {hostile}"},
+        "similarity": 0.786,
+    }
 
 
 def _check(run: Path, hostile: str) -> None:
@@ -217,7 +249,7 @@ def _check(run: Path, hostile: str) -> None:
                         "too_long": 1,
                         "tokens": sum(found),
                         "supervised": sum(found) // 2,
-                        "lengths": found,
+                        "lengths": sorted(Counter(found).items()),
                     }
                     for name, found in lengths.items()
                 },

@@ -32,6 +32,23 @@ def browser():
         browser.close()
 
 
+SCROLLS = """() => [...document.querySelectorAll('.scroll, pre')]
+  .filter(e => e.checkVisibility() && e.scrollWidth > e.clientWidth + 1).map(e => e.className)"""
+
+
+@pytest.mark.parametrize("part", ["run", "data"])
+def test_nothing_on_a_phone_has_to_be_scrolled_sideways(build, browser, part):
+    from talkwright.report import write_report
+
+    run = build()
+    page = browser.new_page(viewport={"width": 390, "height": 740})
+    page.goto(write_report(run if part == "run" else run / "data").as_uri())
+    page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+    assert page.evaluate(SCROLLS) == []
+    assert page.evaluate(TOO_WIDE) == []
+    page.close()
+
+
 @pytest.mark.parametrize("hostile", ["", "w" * 120 + "<b>&\u202e"], ids=["plain", "unbroken words"])
 @pytest.mark.parametrize(("width", "height"), [(360, 740), (1280, 900)])
 def test_the_page_fits_its_window_and_reports_no_error(build, browser, tmp_path, width, height, hostile):

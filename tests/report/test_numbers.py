@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from talkwright.report.text import clean, compact, count, cut, decimal, duration, quantile
+from talkwright.report.text import clean, compact, count, cut, decimal, duration
 from talkwright.report.training import moving_mean
 from talkwright.report.verdict import METRICS, metric_of, show, show_difference, verdict_rows
 
@@ -94,7 +94,3 @@ def test_the_moving_mean_keeps_ends_and_a_straight_line():
     assert moving_mean(line) == line
     assert moving_mean([(1.0, 5.0)]) == [(1.0, 5.0)]
     assert moving_mean([]) == []
-
-
-def test_quantiles_are_values_that_occur():
-    assert [quantile([1, 2, 3, 100], share) for share in (0, 0.5, 1)] == [1, 2, 100]

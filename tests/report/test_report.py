@@ -179,7 +179,7 @@ def test_the_ledger_tells_each_source_its_reasons_with_examples(build):
     assert "<p>How do I clean the <b>Brumel</b>?</p>" in text
     assert "2 questions have two answers." in text
     assert "Keep the right one of each pair." in text
-    assert "Near question" in text
+    assert "Nearly the same" in text
     labels = [svg["aria-label"] or "" for svg in page.all_of("svg")]
     assert any(
         label.startswith("train: 280 rows") and "max_length 1\N{NARROW NO-BREAK SPACE}024" in label

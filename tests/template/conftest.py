@@ -275,6 +275,31 @@ def make_thinking() -> Any:
     return with_template(byte_level(), "thinking", [*tokens, *plain], eos_token="<|im_end|>")
 
 
+def make_hermes() -> Any:
+    from tokenizers import AddedToken
+
+    tokens = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
+    calls = [
+        AddedToken(text, normalized=False, special=False) for text in ("<tool_call>", "</tool_call>")
+    ]
+    return with_template(byte_level(), "hermes", [*tokens, *calls], eos_token="<|im_end|>")
+
+
+def make_llama31() -> Any:
+    tokenizer = make_llama3()
+    tokenizer.chat_template = (TEMPLATES / "llama31.jinja").read_text(encoding="utf-8")
+    return tokenizer
+
+
+def make_mistral_tools() -> Any:
+    first = [
+        "<unk>", "<s>", "</s>", "[INST]", "[/INST]", "[AVAILABLE_TOOLS]", "[/AVAILABLE_TOOLS]",
+        "[TOOL_CALLS]", "[TOOL_RESULTS]", "[/TOOL_RESULTS]",
+    ]  # fmt: skip
+    backend = sentence_pieces(first, scheme="first")
+    return with_template(backend, "mistral_tools", first, bos_token="<s>", eos_token="</s>")
+
+
 ALL = ("system", "user", "assistant", "tool")
 BUILT: dict[str, tuple[Callable[[], Any], tuple[str, ...], str]] = {
     "chatml": (make_chatml, ALL, "all"),
@@ -286,11 +311,17 @@ BUILT: dict[str, tuple[Callable[[], Any], tuple[str, ...], str]] = {
     "phi": (make_phi, ALL, "spaces"),
     "thinking": (make_thinking, (*ALL, "thinking"), "all"),
 }
+# Families whose templates know tools; what they write is compared in test_tools.py.
+TOOLED: dict[str, tuple[Callable[[], Any], tuple[str, ...], str]] = {
+    "hermes": (make_hermes, ALL, "all"),
+    "llama31": (make_llama31, ALL, "all"),
+    "mistral_tools": (make_mistral_tools, ALL, "spaces"),
+}
 REAL = "smollm2"
 
 
 def built(name: str) -> Family:
-    make, fields, keeps = BUILT[name]
+    make, fields, keeps = (BUILT | TOOLED)[name]
     tokenizer = make()
     return Family(name, tokenizer, Template(tokenizer), fields, keeps)
 
@@ -322,6 +353,12 @@ def family(request: pytest.FixtureRequest) -> Family:
     folder = request.getfixturevalue("real_folder")
     tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
     return Family(REAL, tokenizer, Template.load(folder), ALL)
+
+
+@pytest.fixture(scope="session", params=[*TOOLED])
+def tooled(request: pytest.FixtureRequest) -> Family:
+    """Each family that knows tools in turn."""
+    return built(request.param)
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,6 @@ from typing import Any
 import pytest
 
 from talkwright.config import TemplateSection
-from talkwright.errors import ArtefactError
 from talkwright.template import Template, check_dataset, read_examples
 from talkwright.types import Conversation, Finding, Message
 
@@ -54,12 +54,15 @@ def test_a_clean_data_set_has_no_findings_and_comes_back_as_it_was_encoded(
     found, out, tokens = check(rows, validation=rows[:3], template=template)
     assert found == {}
     encoded = [example for row in rows for example in template.encode(row)]
-    assert read_examples(out, "train") == encoded
-    assert read_examples(out, "validation") == encoded[:3]
-    assert read_examples(out, "test") == []
+    assert list(read_examples(out, "train")) == encoded
+    assert list(read_examples(out, "validation")) == encoded[:3]
+    assert list(read_examples(out, "test")) == []
     train = tokens["splits"]["train"]
-    assert train["rows"] == 600 == len(train["lengths"])
-    assert train["tokens"] == sum(train["lengths"]) == sum(len(e.input_ids) for e in encoded)
+    assert train["rows"] == 600
+    assert train["lengths"] == [
+        list(pair) for pair in sorted(Counter(len(e.input_ids) for e in encoded).items())
+    ]
+    assert train["tokens"] == sum(len(e.input_ids) for e in encoded)
     assert train["supervised"] == sum(e.n_supervised for e in encoded)
     assert tokens["template"] == {"fingerprint": template.fingerprint, "stop": sorted(template.stop_ids)}
     shown = json.loads((out / "shown.json").read_text())
@@ -125,7 +128,7 @@ def test_nothing_to_learn_is_an_error(check) -> None:
     for rows in ([], [chat("only a question")], [chat("a", "b" * 500)]):
         found, out, _ = check(rows, max_length=64)
         assert found["nothing_to_learn"].severity == "error"
-        assert read_examples(out, "train") == []
+        assert len(read_examples(out, "train")) == 0
 
 
 def test_control_text_in_content_or_thinking_is_noted(check) -> None:
@@ -188,12 +191,3 @@ def test_findings_of_others_are_kept_with_these(family_named, tmp_path: Path) ->
     )  # fmt: skip
     assert found == further
     assert json.loads((tmp_path / "c" / "findings.json").read_text())[0]["code"] == "learning_rate"
-
-
-def test_missing_or_damaged_rows_are_an_artefact_error(check) -> None:
-    _, out, _ = check([chat("a", "b")])
-    (out / "train.safetensors").write_bytes(b"\x08\x00\x00\x00\x00\x00\x00\x00{}")
-    (out / "test.safetensors").unlink()
-    for split in ("train", "test", "nowhere"):
-        with pytest.raises(ArtefactError, match=rf"{split}\.safetensors: missing or damaged"):
-            read_examples(out, split)

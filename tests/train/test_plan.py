@@ -1,4 +1,4 @@
-"""How a run is planned: steps, rates, order of rows, settings that cannot work."""
+"""How a run is planned: steps, rates, order of rows."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections import Counter
 
 import pytest
 
-from talkwright.train import Plan, check_settings, make_plan
-from talkwright.train.plan import learning_rate, rows_of_steps
+from talkwright.train import Plan, make_plan
+from talkwright.train.plan import rows_of_steps
+from talkwright.train.schedules import learning_rate
 
 
 @pytest.mark.parametrize(
@@ -55,8 +56,8 @@ def test_validations_and_checkpoints_fall_due(section) -> None:
     assert make_plan(section(max_steps=1), 80).eval_every == 1
 
 
-def rates(section, schedule: str, steps: int, warmup: int) -> list[float]:
-    chosen = section(schedule=schedule, max_steps=steps, warmup_steps=warmup, learning_rate=1.0)
+def rates(section, schedule: str, steps: int, warmup: int, **also: float) -> list[float]:
+    chosen = section(schedule=schedule, max_steps=steps, warmup_steps=warmup, learning_rate=1.0, **also)
     plan = make_plan(chosen, 80)
     return [learning_rate(chosen, plan, step) for step in range(steps)]
 
@@ -69,6 +70,21 @@ def test_the_three_schedules_exactly(section) -> None:
     cosine = [(1 + math.cos(math.pi * n / 4)) / 2 for n in range(4)]
     assert rates(section, "cosine", 4, 0) == pytest.approx(cosine)
     assert rates(section, "cosine", 5, 1) == pytest.approx([0.5, *cosine])
+
+
+def test_schedules_end_at_the_least_rate(section) -> None:
+    assert rates(section, "linear", 4, 0, min_rate=0.5) == pytest.approx([1, 0.875, 0.75, 0.625])
+    cosine = [0.2 + 0.8 * (1 + math.cos(math.pi * n / 4)) / 2 for n in range(4)]
+    assert rates(section, "cosine", 4, 0, min_rate=0.2) == pytest.approx(cosine)
+
+
+def test_wsd_stays_and_then_decays(section) -> None:
+    assert rates(section, "wsd", 8, 1, decay_ratio=0.375) == pytest.approx(
+        [0.5, 1, 1, 1, 1, 0.75, 0.5, 0.25]
+    )
+    assert rates(section, "wsd", 4, 0, decay_ratio=0.25, min_rate=0.5) == pytest.approx([1, 1, 1, 0.75])
+    # The decay never reaches back into the warm-up.
+    assert rates(section, "wsd", 4, 2, decay_ratio=1.0) == pytest.approx([1 / 3, 2 / 3, 2 / 3, 1 / 3])
 
 
 @pytest.mark.parametrize("schedule", ["constant", "linear", "cosine"])
@@ -105,41 +121,3 @@ def test_the_order_is_a_function_of_the_seed() -> None:
 @pytest.mark.parametrize("first", range(13))
 def test_going_on_gives_the_same_rows_as_never_stopping(first: int) -> None:
     assert order(10, 4, 12)[first:] == order(10, 4, 12, first=first)
-
-
-def findings(section, *, rows: int = 80, validation: int = 8, **settings: object) -> dict[str, str]:
-    found = check_settings(
-        section(**{"max_steps": 20, "learning_rate": None, **settings}), rows, validation
-    )
-    assert all(each.message and each.fix for each in found)
-    return {each.code: each.severity for each in found}
-
-
-def test_defaults_give_nothing_to_find(section) -> None:
-    assert findings(section) == {}
-    assert findings(section, method="full") == {}
-    assert findings(section, rows=0, validation=0) == {}  # the data stage has said so already
-
-
-def test_settings_that_cannot_work_are_found(section) -> None:
-    assert findings(section, warmup_steps=20) == {"warmup_longer_than_run": "error"}
-    assert findings(section, warmup_steps=19) == {}
-    assert findings(section, batch_size=81) == {"batch_larger_than_data": "warning"}
-    assert findings(section, batch_size=80) == {}
-    assert findings(section, validation=0) == {"no_validation": "warning"}
-    assert findings(section, validation=0, patience=2) == {"no_validation": "error"}
-
-
-@pytest.mark.parametrize(
-    ("method", "rate", "odd"),
-    [
-        ("lora", 6e-3, True),
-        ("lora", 5e-3, False),
-        ("lora", 9e-6, True),
-        ("full", 1e-3, True),
-        ("full", 5e-4, False),
-    ],
-)
-def test_rates_that_seldom_work_are_found(section, method: str, rate: float, odd: bool) -> None:
-    expected = {"unusual_learning_rate": "warning"} if odd else {}
-    assert findings(section, method=method, learning_rate=rate) == expected

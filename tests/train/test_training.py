@@ -14,7 +14,9 @@ from talkwright.errors import ModelError, TrainError
 from talkwright.models import summed_loss
 from talkwright.runs import manifest, read_json, verify
 from talkwright.train import loop
+from talkwright.train.checkpoint import State
 from talkwright.train.model import Masters, prepare_model
+from talkwright.train.optimizers import make_optimizer
 from talkwright.types import BaseModel, Conversation, Example, Message, Sampling
 
 
@@ -97,17 +99,16 @@ def test_weight_decay_acts_on_matrices_only(tiny_base, section, train_tiny, weig
             assert torch.equal(weight, decayed[name]), name
         else:
             assert norm({name: decayed[name]}) < norm({name: weight}), name
-    groups = loop._make_optimizer(
-        Masters(prepare_model(tiny_base, section(method="full"), 7)[0]), section()
-    )
-    assert {m.ndim for m in groups.param_groups[0]["params"]} == {2}
-    assert {m.ndim for m in groups.param_groups[1]["params"]} == {1}
+    model, _ = prepare_model(tiny_base, section(method="full"), 7)
+    optimizer = make_optimizer(model, Masters(model), section(weight_decay=0.1))
+    assert [{m.ndim for m in group["params"]} for group in optimizer.groups()] == [{2}, {1}]
+    assert [group["weight_decay"] for group in optimizer.groups()] == [0.1, 0.0]
 
 
 @pytest.mark.parametrize(("clip", "expected"), [(0.5, 0.5), (None, None), (1e9, None)])
 def test_gradients_are_clipped(clip, expected, tiny_base, section, rows, tmp_path) -> None:
     session = loop._open_session(tiny_base, rows, [], section(clip=clip), 7, tmp_path, "k")
-    loop._accumulate(session, rows[:4])
+    loop._accumulate(session, State(), rows[:4])
     before = norm({str(n): m.grad for n, m in enumerate(session.masters.masters)})
     assert before > 1
     assert loop._clip(session) == pytest.approx(before, rel=1e-5)
@@ -353,9 +354,9 @@ def poison(monkeypatch: pytest.MonkeyPatch, step: int, *, gradient: bool) -> Non
     """Make the loss, or only its gradient, not a number from that step on."""
     made = []
 
-    def poisoned(model, batch):
+    def poisoned(model, batch, *also):
         made.append(1)
-        loss = summed_loss(model, batch)
+        loss = summed_loss(model, batch, *also)
         if len(made) < step:
             return loss
         return loss + (loss - loss.detach()) * 1e38 if gradient else loss * math.nan
@@ -368,8 +369,10 @@ def test_a_loss_that_is_not_finite_ends_training_and_keeps_the_checkpoints(
     what, train_tiny, rows, tmp_path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     poison(monkeypatch, 4, gradient=what == "gradient")
-    with pytest.raises(TrainError, match=rf"the {what} of step 4 is (nan|inf).*learning_rate") as caught:
-        train_tiny("bad", save_every=1, max_steps=6)
+    with pytest.raises(
+        TrainError, match=rf"(?s)step 4: the {what}.* is (nan|inf).*learning_rate"
+    ) as caught:
+        train_tiny("bad", save_every=1, max_steps=6, on_fault="stop")
     step = [row.conversation for row in rows if row.conversation in str(caught.value)]
     assert 3 <= len(step) <= 4  # the rows of that step, and no others
     checkpoints = tmp_path / "bad" / "checkpoints"
@@ -409,3 +412,20 @@ def test_a_base_model_that_cannot_be_read_is_a_model_error(
             out=tmp_path / "out",
             key="k",
         )
+
+
+def test_rows_on_disk_train_the_very_same_as_rows_in_memory(
+    train_tiny, rows, tiny_template, tmp_path
+) -> None:
+    from talkwright.template import read_examples
+    from talkwright.template.batches import row_of
+    from talkwright.template.stored import writing
+
+    with writing(tmp_path, "train") as writer:
+        writer.append([row_of(row) for row in rows])
+    stored = read_examples(tmp_path, "train")
+    in_memory = train_tiny("memory", rows=rows, validation=rows[:3], max_steps=2)
+    on_disk = train_tiny("disk", rows=stored, validation=stored[:3], max_steps=2)
+    (expected,) = in_memory.glob("adapter/*.safetensors")
+    (found,) = on_disk.glob("adapter/*.safetensors")
+    assert found.read_bytes() == expected.read_bytes()

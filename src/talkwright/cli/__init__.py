@@ -20,6 +20,8 @@ import click
 
 from talkwright import __version__
 from talkwright.cli import look, make, talk
+from talkwright.cli.augment import augment
+from talkwright.cli.datasets import diff, ledger
 from talkwright.cli.doctor import doctor
 from talkwright.cli.options import Commands, program
 from talkwright.errors import TalkwrightError
@@ -59,7 +61,8 @@ def app() -> None:
     """
 
 
-look.data.add_command(doctor)
+for inner in (doctor, ledger, diff, augment):
+    look.data.add_command(inner)
 for command in (
     make.run,
     look.data,
@@ -126,7 +129,7 @@ def _fail(message: str) -> int:
 
 def _stopped(how: str, arguments: Sequence[str], code: int) -> int:
     hint = ""
-    if arguments and arguments[0] in ("run", "train", "evaluate"):
+    if arguments and (arguments[0] in ("run", "train", "evaluate") or "augment" in arguments[1:2]):
         hint = f" What was finished is kept; to go on: {program()} {shlex.join(arguments)}"
     print(f"\ntalkwright: {how}.{hint}", file=sys.stderr)
     return code

@@ -47,14 +47,15 @@ def data() -> None:
     "--export",
     "exports",
     type=(
-        click.Choice(["sharegpt", "messages", "alpaca", "prompt_completion"]),
+        click.Choice(["sharegpt", "messages", "alpaca", "prompt_completion", "dpo"]),
         click.Path(path_type=Path),
     ),
     multiple=True,
     metavar="FORMAT FILE",
-    help="Also write what was kept for another program, as sharegpt, messages, alpaca or "
-    "prompt_completion. FILE ends in .jsonl or .json; with {split} in its name it is one file per "
-    "split, else the training split alone. Can be repeated.",
+    help="Also write what was kept for another program, as sharegpt, messages, alpaca, "
+    "prompt_completion, or dpo (preference pairs). FILE ends in .jsonl or .json, or .csv for alpaca and "
+    "prompt_completion; with {split} in its name it is one file per split, else the training split "
+    "alone. Can be repeated.",
 )
 @with_set
 @with_json
@@ -92,7 +93,8 @@ def prepare(
     print(counts_lines(counts))
     for file, rows, left in written:
         print(f"Exported: {file}: {rows} rows" + (f", {left} left out" if left else ""))
-    print(f"\nWritten: {out}\nNext:    {program()} show {shlex.quote(str(out))}")
+    name = shlex.quote(str(out))
+    print(f"\nWritten: {out}\nNext:    {program()} report {name}\n         {program()} show {name}")
 
 
 def recipe_for_sources(sources: Sequence[str], overrides: Sequence[str]) -> Recipe:
@@ -263,7 +265,7 @@ def _stages(found: Path) -> dict[str, dict[str, Any]]:
     from talkwright.runs import manifest
 
     stages = {}
-    for name in ("data", "check", "train", "evaluate/base", "evaluate/tuned", "compare"):
+    for name in ("data", "augment", "check", "train", "evaluate/base", "evaluate/tuned", "compare"):
         try:
             stages[name] = manifest(found / name)
         except ArtefactError:

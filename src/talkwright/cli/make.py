@@ -154,12 +154,15 @@ def compare(a: str, b: str | None, overrides: tuple[str, ...], folder: Path, as_
 def report(run: str, folder: Path, as_json: bool) -> None:
     """Write a run's report page anew, from what is on disk.
 
+    RUN may also be a prepared data set, which then gets a page of its own.
+
     \b
     Example: talkwright report quickstart
     """
     from talkwright import pipeline
+    from talkwright.data import is_dataset
 
-    found = find(run, folder)
+    found = Path(run) if is_dataset(run) else find(run, folder)
     page = pipeline.report_run(found)
     if as_json:
         print_json({"run": str(found), "report": str(page)})

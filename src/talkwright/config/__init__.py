@@ -8,32 +8,33 @@ that would have no effect.
 
 from __future__ import annotations
 
-from talkwright.config.read import build_recipe, dump_recipe, load_recipe, parse_yaml
+from talkwright.config.augment import AugmentSection, AugmentStep, EndpointSection, is_near
+from talkwright.config.data import ArenaSection, Columns, DataSection, RuleSection, SourceSection
+from talkwright.config.read import build_recipe, dump_recipe, load_recipe, parse_yaml, read_words
+from talkwright.config.section import Section
 from talkwright.config.sections import (
-    ArenaSection,
-    Columns,
     CompareSection,
-    DataSection,
     EvaluateSection,
-    LoraSection,
     Recipe,
     ReportSection,
-    Section,
     ServeSection,
-    SourceSection,
     TemplateSection,
-    TrainSection,
 )
+from talkwright.config.training import LoraSection, TrainSection
 
 __all__ = [
     "ArenaSection",
+    "AugmentSection",
+    "AugmentStep",
     "Columns",
     "CompareSection",
     "DataSection",
+    "EndpointSection",
     "EvaluateSection",
     "LoraSection",
     "Recipe",
     "ReportSection",
+    "RuleSection",
     "Section",
     "ServeSection",
     "SourceSection",
@@ -41,6 +42,8 @@ __all__ = [
     "TrainSection",
     "build_recipe",
     "dump_recipe",
+    "is_near",
     "load_recipe",
     "parse_yaml",
+    "read_words",
 ]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import difflib
 import math
-from typing import Any
+from typing import Any, get_args, get_origin
 
 from pydantic import ValidationError
 
-from talkwright.config.sections import Recipe, Section, SourceSection
+from talkwright.config.section import Section
+from talkwright.config.sections import Recipe
 
 
 def explain(error: ValidationError, where: str) -> str:
@@ -50,6 +51,15 @@ ELSEWHERE = {
     "max_seq_length": "max_length",
     "gradient_checkpointing": "recompute",
     "early_stopping_patience": "patience",
+    "use_rslora": "rank_stabilised",
+    "use_dora": "dora",
+    "loraplus_lr_ratio": "plus_ratio",
+    "layers_to_transform": "layers",
+    "num_virtual_tokens": "virtual_tokens",
+    "load_in_4bit": "quantise",
+    "optim": "optimizer",
+    "neftune_noise_alpha": "neftune",
+    "label_smoothing_factor": "label_smoothing",
 }
 """What other tools call the same setting."""
 
@@ -83,7 +93,9 @@ def _section_at(location: list[Any]) -> type[Section] | None:
         field = section.model_fields.get(part)
         if field is None:
             return None
-        section = SourceSection if part == "sources" else field.annotation
+        section = field.annotation
+        if get_origin(section) is list:
+            section = get_args(section)[0]
     return section if isinstance(section, type) and issubclass(section, Section) else None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +134,8 @@ def _override_value(text: str, where: str) -> Any:
 
 def _with_absolute_paths(recipe: Recipe, folder: Path) -> Recipe:
     def absolute(path: str) -> str:
+        if path.startswith("hf://"):
+            return path
         return str(folder / Path(path).expanduser())
 
     def existing(path: str) -> str:
@@ -142,13 +145,17 @@ def _with_absolute_paths(recipe: Recipe, folder: Path) -> Recipe:
 
     data = recipe.data.model_copy(
         update={
-            "sources": [s.model_copy(update={"path": absolute(s.path)}) for s in recipe.data.sources]
+            "sources": [s.model_copy(update={"path": absolute(s.path)}) for s in recipe.data.sources],
+            "blocked_words": _listed_words(recipe.data.blocked_words, absolute),
         }
     )
     update: dict[str, Any] = {
         "data": data,
         "model": recipe.model.model_copy(update={"name": existing(recipe.model.name)}),
     }
+    if recipe.train.start_from is not None:
+        start = absolute(recipe.train.start_from)
+        update["train"] = recipe.train.model_copy(update={"start_from": start})
     if recipe.evaluate.suite is not None:
         suite = absolute(recipe.evaluate.suite)
         update["evaluate"] = recipe.evaluate.model_copy(update={"suite": suite})
@@ -157,6 +164,21 @@ def _with_absolute_paths(recipe: Recipe, folder: Path) -> Recipe:
             update={"chat_template": absolute(recipe.template.chat_template)}
         )
     return recipe.model_copy(update=update)
+
+
+def _listed_words(words: str | list[str], absolute: Callable[[str], str]) -> list[str]:
+    """The words themselves instead of their file's name, so that a changed file is a changed recipe."""
+    return words if isinstance(words, list) else read_words(absolute(words))
+
+
+def read_words(path: str | Path) -> list[str]:
+    """Words and phrases, one a line; lines that begin with # say nothing. Raises RecipeError."""
+    path = Path(path)
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(f"data.blocked_words: {path} cannot be read as text: {error}") from None
+    return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
 
 
 def dump_recipe(recipe: Recipe) -> dict[str, Any]:

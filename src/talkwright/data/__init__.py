@@ -9,13 +9,20 @@ Out:  an artefact folder with train.jsonl, validation.jsonl, test.jsonl, ledger.
 How:  each row by itself, in chunks and in several processes: reading/ → cleaning/ (entries, workers,
       shards); then all rows together, by their features: similarity/ → mix → fates; then dataset and
       ledger are written. `prepare` calls them in this order.
-      `export_dataset` writes the result in the shapes that other programs read.
+      `export_dataset` writes the result in the shapes that other programs read; `query` (browse) asks
+      the ledger, and `difference` compares two data sets.
+      `augment` has new training rows written from those of the training split (augment/__init__.py).
 
 Refuses (DataError): missing, empty or binary files, folders without data, CSV columns it cannot
 recognise, and sources of which nothing usable is left. Nothing is repaired unless the repair is
 certain, and no repair is silent. Loads neither torch nor transformers.
 """
 
+from talkwright.data.augment.asking import Queue, Writer, Written, in_batches
+from talkwright.data.augment.endpoint import endpoint_writer
+from talkwright.data.augment.stage import Joined, augment, preview, read_augmented
+from talkwright.data.browse import EXACT, count_by, dataset_folder, parse_wanted, query
+from talkwright.data.difference import difference
 from talkwright.data.doctor.diagnose import exit_code, is_dataset
 from talkwright.data.export import EXPORT_FORMATS, export_dataset
 from talkwright.data.prepare import (
@@ -26,15 +33,32 @@ from talkwright.data.prepare import (
     read_dataset,
     source_digest,
 )
+from talkwright.data.suite import asked_in_both
 
 __all__ = [
+    "EXACT",
     "EXPORT_FORMATS",
+    "Joined",
+    "Queue",
+    "Writer",
+    "Written",
+    "asked_in_both",
+    "augment",
+    "count_by",
+    "dataset_folder",
+    "difference",
+    "endpoint_writer",
     "examine",
     "examine_dataset",
     "exit_code",
     "export_dataset",
+    "in_batches",
     "is_dataset",
+    "parse_wanted",
     "prepare",
+    "preview",
+    "query",
+    "read_augmented",
     "read_conversations",
     "read_dataset",
     "source_digest",

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from talkwright.config import DataSection, SourceSection
 from talkwright.data.cleaning.clean import clean
 from talkwright.data.cleaning.masks import Protected, protect, protect_raw
+from talkwright.data.cleaning.rejected import clean_rejected
+from talkwright.data.cleaning.screen import Screened, screen
+from talkwright.data.excerpts import before_and_after, excerpt
 from talkwright.data.reading.formats import read_row
 from talkwright.data.reading.rows import Row
-from talkwright.types import Conversation, LedgerRow, Message
-
-_EXCERPT = 200  # characters
-_UNSHOWABLE = re.compile("[\x00-\x1f\x7f\x85\u2028\u2029\ud800-\udfff]+")
+from talkwright.types import Conversation, LedgerRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,22 +35,40 @@ def enter(row: Row, source: SourceSection, name: str, section: DataSection | Non
     if isinstance(cleaned, str):
         return _dropped(row, name, protect_raw(row.raw, section), cleaned, repairs, draft.format)
     messages, more = cleaned
-    safe = Protected(messages, draft.facts, draft.group, row.raw)
+    screened = screen(messages, section) if section else Screened(messages)
+    if isinstance(screened, str):
+        before = protect_raw(row.raw, section)
+        return _dropped(row, name, before, screened, repairs + more, draft.format)
+    messages, more = screened.messages, more + screened.repairs
+    rejected, lost = clean_rejected(draft.messages, draft.rejected, messages, section)
+    safe = Protected(messages, draft.facts, draft.group, row.raw, tools=draft.tools, rejected=rejected)
     if section:
-        safe = protect(messages, section, facts=draft.facts, group=draft.group, raw=row.raw)
+        safe = protect(
+            messages,
+            section,
+            facts=draft.facts,
+            group=draft.group,
+            raw=row.raw,
+            tools=draft.tools,
+            rejected=rejected,
+        )
     if safe.drop:
         return _dropped(row, name, safe.before, "pii", repairs + more, draft.format)
-    conversation = Conversation(safe.messages, name, row.where, safe.group, safe.facts)
+    conversation = Conversation(
+        safe.messages, name, row.where, safe.group, safe.facts, safe.tools, safe.rejected
+    )
+    repairs += more + safe.repairs
+    before, after = before_and_after(safe.before, conversation.messages, bool(repairs))
     entered = LedgerRow(
         source=name,
         where=row.where,
         fate="kept",
         format=draft.format,
-        repairs=repairs + more + safe.repairs,
-        marks=draft.marks + safe.marks,
+        repairs=repairs,
+        marks=draft.marks + screened.marks + lost + safe.marks,
         conversation=conversation.id,
-        before=excerpt(safe.before),
-        after=_shown(conversation.messages),
+        before=before,
+        after=after,
     )
     return Entry(entered, conversation)
 
@@ -62,15 +78,3 @@ def _dropped(
 ) -> Entry:
     shown = excerpt(before)
     return Entry(LedgerRow(name, row.where, "dropped", reason, repairs, before=shown, format=format))
-
-
-def excerpt(text: str) -> str:
-    """Cut to 200 characters that any terminal or page can show on one line."""
-    text = _UNSHOWABLE.sub(" ", text[: _EXCERPT * 3]).strip()
-    return text if len(text) <= _EXCERPT else text[: _EXCERPT - 1] + "…"
-
-
-def _shown(messages: Sequence[Message]) -> str:
-    share = max(40, _EXCERPT // len(messages) - 12)
-    cut = (m.content if len(m.content) <= share else m.content[: share - 1] + "…" for m in messages)
-    return excerpt(" / ".join(f"{m.role}: {text}" for m, text in zip(messages, cut, strict=True)))

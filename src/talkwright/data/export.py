@@ -1,22 +1,30 @@
-"""A prepared data set as files for other programs, in the four shapes that most of them read.
+"""A prepared data set as files for other programs, in the shapes that most of them read.
 
-What is written is what was kept, one conversation a row; reading it back gives the same messages.
+What is written is what was kept, one conversation a row; reading it back gives the same messages. Only
+a CSV gives back a little more: a cell that a spreadsheet would take for a formula has an apostrophe
+before it.
 """
 
 from __future__ import annotations
 
+import csv
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from talkwright.errors import DataError
 from talkwright.runs import write_jsonl
-from talkwright.types import Conversation, Message
+from talkwright.types import Conversation, Message, ToolCall
 
-ExportFormat = Literal["sharegpt", "messages", "alpaca", "prompt_completion"]
+ExportFormat = Literal["sharegpt", "messages", "alpaca", "prompt_completion", "dpo"]
 EXPORT_FORMATS: tuple[str, ...] = get_args(ExportFormat)
+_CELLS = {
+    "alpaca": ("instruction", "input", "output", "system", "history", "group"),
+    "prompt_completion": ("prompt", "completion", "system", "history", "group"),
+}
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet runs instead of showing
 
 _SPEAKERS = {"system": "system", "user": "human", "assistant": "gpt", "tool": "observation"}
 
@@ -24,7 +32,9 @@ _SPEAKERS = {"system": "system", "user": "human", "assistant": "gpt", "tool": "o
 def export_dataset(
     dataset: Mapping[str, Iterable[Conversation]], format: str, file: Path
 ) -> list[tuple[Path, int, int]]:
-    """Write conversations by split as JSONL (or a JSON array, for .json): (file, rows, left out).
+    """Write conversations by split as JSONL (a JSON array for .json, cells for .csv).
+
+    Gives (file, rows, left out).
 
     `{split}` in the file's name gives a file for each split; without it only "train" is written, so
     that nobody trains on what was held out. Left out are rows that the format cannot express. Raises
@@ -32,15 +42,22 @@ def export_dataset(
     """
     if format not in EXPORT_FORMATS:
         raise DataError(f"no export format {format!r}; there are {', '.join(EXPORT_FORMATS)}.")
-    if file.suffix.lower() not in (".jsonl", ".json"):
-        raise DataError(f"{file}: export writes .jsonl or .json files; name the file so.")
+    as_cells = file.suffix.lower() == ".csv"
+    if as_cells and format not in _CELLS:
+        raise DataError(
+            f"{file}: {format} does not fit into cells; write a .jsonl file, or export "
+            f"{' or '.join(_CELLS)} as .csv."
+        )
+    if not as_cells and file.suffix.lower() not in (".jsonl", ".json"):
+        raise DataError(f"{file}: export writes .jsonl, .json or .csv files; name the file so.")
     splits = list(dataset) if "{split}" in file.name else ["train"]
     written = []
     for split in splits:
-        rows = [export_row(conversation, format) for conversation in dataset[split]]
+        make: Callable[..., dict[str, Any] | None] = cell_row if as_cells else export_row
+        rows = [make(conversation, format) for conversation in dataset[split]]
         good = [row for row in rows if row is not None]
         path = file.with_name(file.name.replace("{split}", split))
-        _write(path, good)
+        _write(path, good, _CELLS.get(format, ()))
         written.append((path, len(good), len(rows) - len(good)))
     return written
 
@@ -52,26 +69,96 @@ def export_row(conversation: Conversation, format: str) -> dict[str, Any] | None
     if format == "messages":
         row = {"messages": [_openai(message) for message in messages]}
     elif format == "sharegpt":
-        row = {"conversations": [_sharegpt(message) for message in messages]}
+        row = _sharegpt(messages)
     elif format == "prompt_completion":
         row = {
             "prompt": [_openai(message) for message in messages[:-1]],
             "completion": [_openai(messages[-1])],
         }
+    elif format == "dpo":
+        row = _pair(conversation)
     else:
-        row = _alpaca(messages)
-    if row is not None and conversation.group is not None:
+        row = None if conversation.tools else _alpaca(messages)
+    if row is None:
+        return None
+    if conversation.tools:
+        tools = [json.loads(tool) for tool in conversation.tools]
+        # ShareGPT's readers expect a column of one type, so the schemas are one text there.
+        row["tools"] = json.dumps(tools, ensure_ascii=False) if format == "sharegpt" else tools
+    if conversation.group is not None:
         row["group"] = conversation.group
     return row
 
 
-def _openai(message: Message) -> dict[str, str]:
-    row = {"role": message.role, "content": message.content}
-    return row if message.thinking is None else {**row, "reasoning_content": message.thinking}
+def cell_row(conversation: Conversation, format: str) -> dict[str, str] | None:
+    """One conversation as cells of text that no spreadsheet takes for a formula; None without room."""
+    row = None if conversation.tools else _alpaca(conversation.messages)
+    if row is None:
+        return None
+    if "history" in row:
+        row["history"] = json.dumps(row["history"], ensure_ascii=False)
+    if conversation.group is not None:
+        row["group"] = conversation.group
+    if format == "prompt_completion":
+        row |= {"prompt": row.pop("instruction"), "completion": row.pop("output")}
+    return {name: _no_formula(row.get(name, "")) for name in _CELLS[format]}
 
 
-def _sharegpt(message: Message) -> dict[str, str]:
-    return {"from": _SPEAKERS[message.role], "value": _with_thinking(message)}
+def _no_formula(cell: str) -> str:
+    return f"'{cell}" if cell.startswith(_FORMULA) else cell
+
+
+def _openai(message: Message) -> dict[str, Any]:
+    row: dict[str, Any] = {"role": message.role, "content": message.content}
+    if message.thinking is not None:
+        row["reasoning_content"] = message.thinking
+    if message.tool_calls:
+        row["tool_calls"] = [_openai_call(call) for call in message.tool_calls]
+    return row | _answered(message)
+
+
+def _openai_call(call: ToolCall) -> dict[str, Any]:
+    made = {"type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+    return made if call.id is None else {"id": call.id, **made}
+
+
+def _answered(message: Message) -> dict[str, str]:
+    """What a result says of the call it answers."""
+    known = {"name": message.name, "tool_call_id": message.tool_call_id}
+    return {name: held for name, held in known.items() if held is not None}
+
+
+def _sharegpt(messages: tuple[Message, ...]) -> dict[str, Any] | None:
+    turns: list[dict[str, str]] = []
+    for message in messages:
+        if message.tool_calls and message.thinking is not None and not message.content.strip():
+            return None  # thinking stands before what is said, and here nothing is
+        if message.content.strip() or not message.tool_calls:
+            said = {"from": _SPEAKERS[message.role], "value": _with_thinking(message)}
+            turns.append(said | _answered(message))
+        if message.tool_calls:
+            calls = [_written(call) for call in message.tool_calls]
+            value = calls[0] if len(calls) == 1 else f"[{', '.join(calls)}]"
+            turns.append({"from": "function_call", "value": value})
+    return {"conversations": turns}
+
+
+def _written(call: ToolCall) -> str:
+    if call.id is None:
+        return call.text
+    return f'{call.text[:-1]}, "id": {json.dumps(call.id, ensure_ascii=False)}}}'
+
+
+def _pair(conversation: Conversation) -> dict[str, Any] | None:
+    """Prompt, chosen and rejected as lists of messages, as TRL reads preferences."""
+    if not conversation.rejected:
+        return None
+    shared = conversation.shared
+    return {
+        "prompt": [_openai(message) for message in conversation.messages[:shared]],
+        "chosen": [_openai(message) for message in conversation.messages[shared:]],
+        "rejected": [_openai(message) for message in conversation.rejected],
+    }
 
 
 def _with_thinking(message: Message) -> str:
@@ -83,7 +170,9 @@ def _with_thinking(message: Message) -> str:
 def _alpaca(messages: tuple[Message, ...]) -> dict[str, Any] | None:
     system = [message for message in messages if message.role == "system"]
     talk = [message for message in messages if message.role != "system"]
-    if len(talk) % 2 or [turn.role for turn in talk] != ["user", "assistant"] * (len(talk) // 2):
+    if any(message.tool_calls for message in talk) or len(talk) % 2:
+        return None
+    if not talk or [turn.role for turn in talk] != ["user", "assistant"] * (len(talk) // 2):
         return None  # tools have no place in Alpaca
     texts = [_with_thinking(turn) for turn in talk]
     row: dict[str, Any] = {"instruction": texts[-2], "input": "", "output": texts[-1]}
@@ -94,12 +183,18 @@ def _alpaca(messages: tuple[Message, ...]) -> dict[str, Any] | None:
     return row
 
 
-def _write(path: Path, rows: Iterable[dict[str, Any]]) -> None:
+def _write(path: Path, rows: Iterable[dict[str, Any]], cells: Sequence[str]) -> None:
     # Written beside and then moved, so that a full disk leaves no half file under the right name.
     unfinished = path.with_name(f".{path.name}.unfinished")
     try:
         if path.suffix.lower() == ".json":
             unfinished.write_text(json.dumps(list(rows), indent=2) + "\n", encoding="utf-8")
+        elif path.suffix.lower() == ".csv":
+            # With a mark at its beginning, without which Excel takes UTF-8 for something else.
+            with open(unfinished, "w", newline="", encoding="utf-8-sig") as file:
+                writer = csv.DictWriter(file, cells)
+                writer.writeheader()
+                writer.writerows(rows)
         else:
             write_jsonl(unfinished, rows)
         os.replace(unfinished, path)

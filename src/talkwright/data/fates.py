@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from talkwright.config import DataSection
+from talkwright.data.cleaning.surplus import find_surplus
 from talkwright.data.mix import copies, draw, lots_of, what_was_got
 from talkwright.data.shards import Shards
 from talkwright.data.similarity.contradictions import find_contradictions
@@ -17,6 +18,7 @@ from talkwright.data.similarity.duplicates import find_duplicates
 from talkwright.data.similarity.features import Features
 from talkwright.data.similarity.split import SPLITS, measure_leakage, split_rows
 from talkwright.progress import say
+from talkwright.types import spoken
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,7 +29,8 @@ _SAID = 200  # characters of a question that are shown
 @dataclass(frozen=True, slots=True)
 class Fates:
     """By conversation: why it was `dropped`, and what is kept instead; its `marks`; its `split` as a
-    place in SPLITS, -1 for none; how many `copies` of it are written; its lot.
+    place in SPLITS, -1 for none; how many `copies` of it are written; its lot. The rows of `pairs`
+    contradict each other.
 
     `about` goes to counts.json: leakage, mixture, clusters, histograms.
     """
@@ -37,6 +40,7 @@ class Fates:
     split: NDArray[np.int8]
     copies: NDArray[np.int32]
     lots: NDArray[np.uint64]
+    pairs: list[tuple[int, int]]
     about: dict[str, Any]
 
 
@@ -55,7 +59,13 @@ def settle(shards: Shards, section: DataSection, names: Sequence[str], seed: int
     for at, (reason, first) in found.dropped.items():
         dropped[at] = (reason, f"kept instead: {shards.conversation(first).where}")
         alive[at] = False
-    compared = _contradictions(shards, features, section, alive, dropped, marks)
+    pairs, compared = _contradictions(shards, features, section, alive, dropped, marks)
+    if section.max_same is not None:
+        rows = np.flatnonzero(alive)
+        said = zip(rows.tolist(), shards.conversations(rows), strict=True)
+        for at in find_surplus(said, section.max_same):
+            dropped[at] = ("too_many_same", "")
+            alive[at] = False
     mix = draw(section, np.flatnonzero(alive), source_of, lots)
     for at in mix.left_out.tolist():
         dropped[at] = ("not_sampled", "")
@@ -89,7 +99,7 @@ def settle(shards: Shards, section: DataSection, names: Sequence[str], seed: int
         "turns": _histogram(shards.column("turns")[rows]),
         "characters": _histogram(shards.column("characters")[rows], doubling=True),
     }
-    return Fates(dropped, marks, done.split, written, lots, about)
+    return Fates(dropped, marks, done.split, written, lots, pairs, about)
 
 
 def _contradictions(
@@ -99,19 +109,19 @@ def _contradictions(
     alive: NDArray[np.bool_],
     dropped: dict[int, tuple[str, str]],
     marks: dict[int, list[str]],
-) -> int:
+) -> tuple[list[tuple[int, int]], int]:
     letters = np.where(alive, features.letters, np.uint64(0))
     names, counts = np.unique(letters, return_counts=True)
     rows = np.flatnonzero(np.isin(letters, names[(counts > 1) & (names != 0)]))
     by_row = dict(zip(rows.tolist(), letters[rows].tolist(), strict=True))
-    pairs, compared = find_contradictions(by_row, shards.conversation)
+    pairs, compared = find_contradictions(by_row, lambda at: spoken(shards.conversation(at)))
     for at in sorted({at for pair in pairs for at in pair}):
         if section.contradictions == "drop":
             dropped[at] = ("contradiction", "")
             alive[at] = False
         else:
             marks[at].append("contradiction")
-    return compared
+    return pairs, compared
 
 
 def _said(shards: Shards, at: int) -> dict[str, str]:

@@ -28,18 +28,18 @@ from talkwright.data.entries import enter
 from talkwright.data.fates import Fates, settle
 from talkwright.data.ledger import Sums
 from talkwright.data.reading.containers import Chunk, chunks_of, read_chunks, read_rows
-from talkwright.data.reading.files import find_files
-from talkwright.data.reasons import REASONS
+from talkwright.data.reading.hub import about_source, pin, source_files, source_identity
+from talkwright.data.reasons import meaning
 from talkwright.data.shards import Shards, rows_done
 from talkwright.data.similarity.split import SPLITS
 from talkwright.data.workers import Workers, worker_count
 from talkwright.errors import ArtefactError, DataError
 from talkwright.progress import bar, say
 from talkwright.runs import artefact, file_digest, manifest, read_json, write_json
-from talkwright.types import Conversation, Counts, LedgerRow, content_id, to_json
+from talkwright.types import Conversation, Counts, LedgerRow, content_id, spoken, to_json
 
 if TYPE_CHECKING:
-    from talkwright.data.doctor.symptoms import Symptom
+    pass
 
 _LAYOUT = 1  # of the unfinished work on disk; work of another layout is not gone on with
 _EXAMINED = 20_000  # conversations that the doctor looks at
@@ -57,6 +57,7 @@ def prepare(
     """
     since = time.time()
     out = Path(out)
+    asked, section = section, pin(section)
     with _work_folder(section, seed, out) as work:
         shards = _read_sources(section, seed, work, workers)
         _require_kept(shards, section)
@@ -67,10 +68,18 @@ def prepare(
             sums = write_dataset(folder, shards, fates, names)
             total = Sums.of(sums.values()).counts(SPLITS)
             sources = {
-                name: {**to_json(found.counts()), "format": _formats(found, source), "path": source.path}
-                for (name, found), source in zip(sums.items(), section.sources, strict=True)
-            }
-            write_json(folder / "counts.json", {**to_json(total), "sources": sources, **fates.about})
+                name: {
+                    **to_json(found.counts()), "format": _formats(found, source), "path": source.path,
+                    **about_source(source, wanted),
+                }
+                for (name, found), source, wanted in zip(
+                    sums.items(), section.sources, asked.sources, strict=True
+                )
+            }  # fmt: skip
+            settings = section.model_dump(mode="json")  # what the doctor needs to know later
+            meanings = {reason: meaning(reason) for reason in total.dropped}
+            counts = {**to_json(total), "meanings": meanings, "sources": sources, **fates.about}
+            write_json(folder / "counts.json", {**counts, "settings": settings})
             write_json(folder / "doctor.json", _diagnosis(shards, fates, section))
     return total
 
@@ -81,17 +90,21 @@ def examine(section: DataSection) -> dict[str, Any]:
     Gives what doctor.json holds. Raises DataError as `prepare` does.
     """
     with tempfile.TemporaryDirectory(prefix="talkwright-") as work:
+        section = pin(section)
         shards = _read_sources(section, 0, Path(work), None)
         _require_kept(shards, section)
-        marking = section.model_copy(update={"contradictions": "mark"})
-        fates = settle(shards, marking, _source_names(section), 0)
+        fates = settle(shards, section, _source_names(section), 0)
+        _require_left(shards, fates, section)
         return _diagnosis(shards, fates, section)
 
 
 def examine_dataset(folder: Path) -> dict[str, Any]:
     """Say what is wrong with a prepared data set. Raises ArtefactError as `read_dataset` does."""
-    conversations = [c for rows in read_dataset(folder).values() for c in islice(rows, _EXAMINED)]
-    return report(diagnose(conversations), len(conversations))
+    rows = (c for split in read_dataset(folder).values() for c in islice(split, _EXAMINED))
+    conversations = list(map(spoken, rows))
+    saved = read_json(Path(folder) / "counts.json").get("settings")
+    section = DataSection.model_validate(saved) if saved else None
+    return report(diagnose(conversations, section=section), len(conversations))
 
 
 def read_dataset(folder: Path) -> dict[str, Conversations]:
@@ -114,7 +127,7 @@ def read_conversations(
     source = SourceSection.model_validate(
         {"path": str(path), "format": format, "columns": columns or Columns(), "max_rows": max_rows}
     )
-    files = find_files(source.path)
+    files = source_files(source)
     rows = (row for file, name in files for row in read_rows(file, name, source.columns))
     entries = [enter(row, source, Path(path).name, None) for row in islice(rows, max_rows)]
     found = [entry.conversation for entry in entries if entry.conversation is not None]
@@ -127,7 +140,10 @@ def source_digest(section: DataSection) -> str:
     """Hash the names and bytes of all input files: SHA-256 in hex. Raises DataError as reading does."""
     digest = hashlib.sha256()
     for source in section.sources:
-        for file, name in find_files(source.path):
+        if identity := source_identity(source):
+            digest.update(f"{identity}\n".encode())
+            continue
+        for file, name in source_files(source):
             try:
                 digest.update(f"{name}\0{file_digest(file)}\n".encode("utf-8", "surrogateescape"))
             except OSError as error:
@@ -166,14 +182,14 @@ def _work_folder(section: DataSection, seed: int, out: Path) -> Iterator[Path]:
 
 def _read_sources(section: DataSection, seed: int, work: Path, workers: int | None) -> Shards:
     sources: list[int] = []  # of each shard
-    size = sum(file.stat().st_size for source in section.sources for file, _ in find_files(source.path))
+    size = sum(file.stat().st_size for source in section.sources for file, _ in source_files(source))
     with (
         Workers(work, section, seed, worker_count(size, workers)) as pool,
         bar("read", unit="row") as shown,
     ):
         names = _source_names(section)
         for at, (name, source) in enumerate(zip(names, section.sources, strict=True)):
-            shown.set_description(f"read {name}")
+            shown.set_description(f"read {name}", refresh=False)
             for chunk in _chunks(source):
                 number = len(sources)
                 sources.append(at)
@@ -184,7 +200,7 @@ def _read_sources(section: DataSection, seed: int, work: Path, workers: int | No
 
 
 def _chunks(source: SourceSection) -> Iterator[Chunk]:
-    files = find_files(source.path)
+    files = source_files(source)
     if source.max_rows is None:
         for file, name in files:
             yield from read_chunks(file, name, source.columns)
@@ -251,7 +267,7 @@ def _nothing_left(where: str, lost: Sequence[LedgerRow], read: int) -> DataError
     for reason, count in sorted(reasons.items(), key=lambda pair: (-pair[1], str(pair[0])))[:3]:
         example = next(row for row in lost if row.reason == reason)
         text = f": {example.before[:80]}" if example.before else ""
-        lines.append(f"  {count} × {reason} ({REASONS[str(reason)]}), e.g. {example.where}{text}")
+        lines.append(f"  {count} × {reason} ({meaning(str(reason))}), e.g. {example.where}{text}")
     found = f"none of {read} rows is usable"
     return DataError(f"{where}: nothing to learn from: {found}.\n" + "\n".join(lines))
 
@@ -265,9 +281,14 @@ def _diagnosis(shards: Shards, fates: Fates, section: DataSection) -> dict[str, 
     chosen = kept
     if len(kept) > _EXAMINED:
         chosen = np.sort(kept[np.argsort(fates.lots[kept], kind="stable")[:_EXAMINED]])
-    conversations = list(shards.conversations(chosen))
-    lost = _lost(shards)
-    found: list[Symptom] = diagnose(
-        conversations, lost, read=shards.rows, masked=section.pii in ("mask", "drop")
+    conversations = list(map(spoken, shards.conversations(chosen)))
+    places = {at: place for place, at in enumerate(chosen.tolist())}
+    found = diagnose(
+        conversations,
+        _lost(shards),
+        read=shards.rows,
+        section=section,
+        masked=section.pii in ("mask", "drop"),
+        pairs=[(places[a], places[b]) for a, b in fates.pairs if a in places and b in places],
     )
     return {**report(found, len(conversations)), "of": len(kept)}

@@ -1,5 +1,7 @@
 """Why a row is dropped: every reason with what it means, for messages, reports and docs."""
 
+from talkwright.data.cleaning.screen import SCREEN_REASONS
+
 REASONS = {
     "not_json": "the line is not valid JSON",
     "not_an_object": "the row is neither an object nor a list of messages",
@@ -16,7 +18,7 @@ REASONS = {
     "broken_tree": "the messages of the tree run in a circle",
     "arena_tie": "an Arena battle without a winner; `arena: {ties: first}` learns from the first side",
     "arena_both_bad": "an Arena battle in which both answers were bad",
-    "arena_no_winner": "an Arena battle without a vote",
+    "arena_no_winner": "a battle, or two answers, without a verdict",
     "arena_no_conversations": "Arena votes without the conversations; those are in another file",
     "arena_language": "not among the languages that data.sources.arena asks for",
     "arena_model": "not among the models that data.sources.arena asks for",
@@ -35,4 +37,11 @@ REASONS = {
     "near_duplicate": "almost the same as an earlier row",
     "not_sampled": "more rows than data.sources.count, cap or weight asks for; the lot fell on others",
     "contradiction": "another row answers the same question differently",
+    "too_many_same": "data.max_same rows with the same question or answer were kept before it",
+    **SCREEN_REASONS,
 }
+
+
+def meaning(reason: str) -> str:
+    """What a drop reason means; those of the recipe's own rules are named after them."""
+    return REASONS[reason] if reason in REASONS else f"the rule '{reason[5:]}' of data.rules"

@@ -18,8 +18,9 @@ import numpy as np
 from talkwright.data.entries import Entry
 from talkwright.data.ledger import as_table, schema
 from talkwright.data.similarity.features import FLAT, NAMES, Features, features_of
+from talkwright.errors import ArtefactError
 from talkwright.runs import read_json
-from talkwright.types import Conversation, conversation_from_json, to_json
+from talkwright.types import Conversation, conversation_from_json, to_line
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -35,7 +36,7 @@ def write_shard(
     import pyarrow as pa
 
     kept = [entry.conversation for entry in entries if entry.conversation is not None]
-    lines = [json.dumps(to_json(conversation)).encode() + b"\n" for conversation in kept]
+    lines = [to_line(conversation) for conversation in kept]
     features = features_of(kept, threshold, seed)
     table = as_table([entry.row for entry in entries])
     _place(folder, number, "jsonl", b"".join(lines))
@@ -49,16 +50,27 @@ def write_shard(
     arrays["characters"] = np.array([sum(len(m.content) for m in c.messages) for c in kept], np.int64)
     with open(_name(folder, number, "npz"), "wb") as file:
         np.savez(file, **arrays)
-    flat = {name: len(arrays[name]) for name in FLAT}
-    _place(
-        folder, number, "done", json.dumps({"rows": len(entries), "kept": len(kept), **flat}).encode()
-    )
+    about = {"rows": len(entries), "kept": len(kept), **{name: len(arrays[name]) for name in FLAT}}
+    about["bytes"] = _bytes(folder, number)
+    _place(folder, number, "done", json.dumps(about).encode())
 
 
 def rows_done(folder: Path, number: int) -> int | None:
     """How many rows a finished shard has; None when it is not finished."""
     path = _name(folder, number, "done")
-    return int(read_json(path)["rows"]) if path.is_file() else None
+    if not path.is_file():
+        return None
+    try:
+        about = read_json(path)
+        whole = about["bytes"] == _bytes(folder, number)
+    except (ArtefactError, OSError, KeyError, TypeError):
+        return None
+    return int(about["rows"]) if whole else None
+
+
+def _bytes(folder: Path, number: int) -> int:
+    """How large a shard is: what a machine that lost its power wrote last may be torn."""
+    return sum(_name(folder, number, kind).stat().st_size for kind in ("jsonl", "arrow", "npz"))
 
 
 def _name(folder: Path, number: int, kind: str) -> Path:

@@ -7,6 +7,7 @@ so the result does not depend on how many workers there are.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import queue
@@ -15,7 +16,6 @@ import struct
 import subprocess
 import sys
 import threading
-import traceback
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -24,6 +24,7 @@ from talkwright.config import DataSection
 from talkwright.data.entries import enter
 from talkwright.data.reading.containers import Chunk, rows_of
 from talkwright.data.shards import write_shard
+from talkwright.errors import DataError
 
 _LENGTHS = struct.Struct("!QQ")
 _AHEAD = 2  # chunks given to a worker beyond the one it is at, so that it need not wait
@@ -105,10 +106,10 @@ class Workers:
             raise AssertionError
         self._open[at] -= 1
         head = answer[0]
+        if "problem" in head:
+            raise DataError(head["problem"])
         if "errno" in head:
             raise OSError(head["errno"], os.strerror(head["errno"]), head["file"])
-        if "trace" in head:
-            raise RuntimeError(f"reading a chunk failed:\n{head['trace']}")
         return int(head["rows"])
 
     def _died(self, at: int) -> None:
@@ -141,6 +142,7 @@ def _start() -> subprocess.Popen[bytes]:
 
 def work() -> None:
     """Make shards of the chunks that come on standard input, until it ends."""
+    gc.set_threshold(100_000, 50, 50)  # rows are many and small, and make no circles
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this one
     first = _receive(sys.stdin.buffer)
     if first is None:
@@ -157,10 +159,10 @@ def work() -> None:
         try:
             rows = _make(folder, section, seed, head["number"], head["source"], head["name"], chunk)
             answer = {"rows": rows}
+        except DataError as error:
+            answer = {"problem": str(error)}
         except OSError as error:
             answer = {"errno": error.errno, "file": str(error.filename or folder)}
-        except Exception:  # noqa: BLE001 - whatever it is, the other end raises it
-            answer = {"trace": traceback.format_exc()}
         _send(sys.stdout.buffer, answer, b"")
 
 

@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import threading
 import time
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from talkwright.errors import ArtefactError, RequestError
+from talkwright.errors import RequestError
 from talkwright.models import (
     best_precision,
     context_length,
+    load_adapter,
     load_weights,
     make_batch,
     row_losses,
-    without_peft_noise,
+    virtual_tokens,
+    with_virtual_tokens,
 )
 from talkwright.template import Template
 from talkwright.types import BaseModel, Example, Finish, Generated, Sampling
@@ -42,7 +43,8 @@ class TorchEngine:
         self.variants = tuple(models)
         self._models = models
         first = next(iter(models.values()))
-        self.context_length = context_length(first.config)
+        # Learnt tokens before every row take their places from the context.
+        self.context_length = context_length(first.config) - virtual_tokens(first)
         self._device = first.device
         self._lock = threading.Lock()
 
@@ -126,7 +128,7 @@ class TorchEngine:
         rows = list(range(len(prompts)))  # the prompt that each row of the batch belongs to
         draws = [torch.Generator().manual_seed(sampling.seed) for _ in prompts]
         for made in range(1, max(limits) + 1):
-            logits = self._forward(ids, mask, cache, variant)
+            logits, cache = self._forward(ids, mask, cache, variant)
             drawn = [_draw(logits[n], sampling, draws[row]) for n, row in enumerate(rows)]
             step: list[int | None] = [None] * len(prompts)
             for row, token in zip(rows, drawn, strict=True):
@@ -147,27 +149,45 @@ class TorchEngine:
             ids = torch.tensor([[drawn[n]] for n in alive], device=self._device)
             mask = torch.cat([mask, mask.new_ones(len(alive), 1)], 1)
 
-    def _forward(self, ids: Tensor, mask: Tensor, cache: Any, variant: str | None) -> Tensor:
-        """Logits of the next token, [rows, vocabulary] in fp32."""
+    def _forward(self, ids: Tensor, mask: Tensor, cache: Any, variant: str | None) -> tuple[Tensor, Any]:
+        """Logits of the next token, [rows, vocabulary] in fp32, and the filled cache."""
         import torch
 
         # A prompt without padding needs no mask, and the mask-free path is faster.
         whole = bool(mask.all())
-        positions = (mask.cumsum(1) - 1).clamp(min=0)[:, -ids.shape[1] :]
+        inputs = {
+            "input_ids": ids,
+            "attention_mask": None if whole else mask,
+            "position_ids": (mask.cumsum(1) - 1).clamp(min=0)[:, -ids.shape[1] :],
+            "past_key_values": cache,
+        }
         with self._lock, torch.inference_mode(), self._as(variant) as model:
-            out = model(
-                input_ids=ids,
-                attention_mask=None if whole else mask,
-                position_ids=positions,
-                past_key_values=cache,
-                use_cache=True,
-                logits_to_keep=1,
-            )
-            return out.logits[:, -1].float().cpu()
+            if learnt := virtual_tokens(model):
+                inputs = _with_learnt_tokens(model, inputs, learnt)
+                model = model.get_base_model()
+            out = model(**inputs, use_cache=True, logits_to_keep=1)
+            return out.logits[:, -1].float().cpu(), inputs["past_key_values"]
+
+
+def _with_learnt_tokens(model: Any, inputs: dict[str, Any], learnt: int) -> dict[str, Any]:
+    """Inputs of the bare model: the learnt tokens come with the first of them and stay in the cache."""
+    import torch
+
+    cache, mask = inputs["past_key_values"], inputs["attention_mask"]
+    if cache.get_seq_length() == 0:
+        inputs = {**inputs, **with_virtual_tokens(model, inputs)[0]}
+        if "inputs_embeds" in inputs:
+            del inputs["input_ids"]
+        return inputs
+    if mask is not None:
+        mask = torch.cat([mask.new_ones(mask.shape[0], learnt), mask], 1)
+    return {**inputs, "attention_mask": mask, "position_ids": inputs["position_ids"] + learnt}
 
 
 def _with_adapter(model: Any, *, on: bool) -> Any:
     """Context that gives the model with its adapter on or off."""
+    if not on and virtual_tokens(model):
+        return nullcontext(model.get_base_model())
     if on or not hasattr(model, "disable_adapter"):
         return nullcontext(model)
     return _AdapterOff(model)
@@ -220,51 +240,26 @@ def load_engine(
     *,
     name: str,
     tuned: Path | None = None,
-    method: Literal["lora", "full"] = "lora",
+    method: Literal["lora", "ia3", "prefix", "prompt", "full"] = "lora",
     precision: Literal["bf16", "fp32"] | None = None,
+    quantise: Literal["none", "nf4"] = "none",
 ) -> TorchEngine:
-    """Load a base model, with the adapter (`method` "lora") or weights ("full") in folder `tuned`.
+    """Load a base model, with the weights (`method` "full") or the adapter in folder `tuned`.
 
+    `quantise` "nf4" keeps the base in 4 bits, as an adapter that was trained on such a one wants it.
     Raises ModelError or ArtefactError when something does not fit.
     """
     import torch
 
     precision = precision or best_precision()
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    model: Any = load_weights(base, precision=precision)
+    model: Any = load_weights(base, precision=precision, quantise=quantise)
     models: dict[str, Any] = {"base": model}
-    if tuned is not None and method == "lora":
-        models = dict.fromkeys(("tuned", "base"), _load_adapter(model, tuned))
+    if tuned is not None and method != "full":
+        models = dict.fromkeys(("tuned", "base"), load_adapter(model, tuned))
     elif tuned is not None:
         other = BaseModel(base.name, str(tuned), str(tuned), base.licence, "")
         models = {"tuned": load_weights(other, precision=precision), "base": model}
     for each in set(models.values()):
-        each.to(device).eval()
+        (each if quantise != "none" else each.to(device)).eval()  # a quantised one is placed already
     return TorchEngine(models, template, name=name)
-
-
-def _load_adapter(model: Any, folder: Path) -> Any:
-    from peft import PeftModel, get_peft_model_state_dict
-    from safetensors import SafetensorError, safe_open
-
-    weights = folder / "adapter_model.safetensors"
-    for file in (folder / "adapter_config.json", weights):
-        if not file.is_file():
-            raise ArtefactError(f"{file}: no such file, so there is no adapter to load; train again")
-    try:
-        with safe_open(weights, "pt") as file:
-            stored = set(file.keys())
-        with without_peft_noise():
-            warnings.simplefilter("ignore", UserWarning)  # missing weights are refused below
-            adapted = PeftModel.from_pretrained(
-                model, str(folder), local_files_only=True, autocast_adapter_dtype=False
-            )
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
-        raise ArtefactError(f"{folder}: the adapter does not fit its base model: {error}") from None
-    if differing := stored ^ set(get_peft_model_state_dict(adapted)):
-        raise ArtefactError(
-            f"{folder}: the adapter does not fit its base model: {len(differing)} of its weights or the "
-            f"model's have no counterpart, among them {min(differing)}. Load it on the base it was "
-            "trained on."
-        )
-    return adapted

@@ -103,7 +103,7 @@ def _prompts(
             )
             continue
         try:
-            ids = engine.template.prompt_ids(item.messages[:-1])
+            ids = engine.template.prompt_ids(item.messages[:-1], item.tools)
         except (RequestError, TemplateError) as error:
             refused[item.id] = str(error)
             continue
@@ -129,7 +129,7 @@ def _item_rows(
             {
                 "item": item.id,
                 "prompt": to_json(item.messages[:-1]),
-                "reference": item.messages[-1].content,
+                "reference": item.messages[-1].text,
                 "reply": to_json(reply),
                 "facts": to_json(item.facts),
                 "scores": {name: {"value": value, "why": why} for name, (value, why) in scores.items()},

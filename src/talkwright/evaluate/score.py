@@ -42,8 +42,8 @@ def score_item(
     """Score a reply on everything. Without a reply, every metric is None because of `why`."""
     if reply is None:
         return ItemScores(dict.fromkeys(METRIC_NAMES, (None, why or "no reply was made")), {})
-    reference, text = item.messages[-1].content, reply.text
-    prompt = [message.content for message in item.messages[:-1]]
+    reference, text = item.messages[-1].text, reply.text
+    prompt = [message.text for message in item.messages[:-1]]
     bleu_value, bleu_counts = bleu(text, reference)
     chrf_value, chrf_counts = chrf(text, reference)
     scores: dict[str, Value] = {

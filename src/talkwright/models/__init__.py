@@ -6,6 +6,7 @@ weights and models that bring their own code.
 
 from __future__ import annotations
 
+from talkwright.models.adapters import load_adapter, merge_adapter
 from talkwright.models.find import cache_folder, find_base
 from talkwright.models.flat import (
     choose_attention,
@@ -19,8 +20,11 @@ from talkwright.models.load import (
     context_length,
     load_config,
     load_weights,
+    parameter_count,
+    weights_digest,
     without_peft_noise,
 )
+from talkwright.models.virtual import virtual_tokens, with_virtual_tokens
 
 __all__ = [
     "best_precision",
@@ -29,10 +33,16 @@ __all__ = [
     "context_length",
     "find_base",
     "keeps_rows_apart",
+    "load_adapter",
     "load_config",
     "load_weights",
     "make_batch",
+    "merge_adapter",
+    "parameter_count",
     "row_losses",
     "summed_loss",
+    "virtual_tokens",
+    "weights_digest",
+    "with_virtual_tokens",
     "without_peft_noise",
 ]

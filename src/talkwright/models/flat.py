@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from talkwright.errors import TrainError
+from talkwright.models.virtual import with_virtual_tokens
 from talkwright.types import Example
 
 if TYPE_CHECKING:
@@ -174,8 +175,8 @@ def row_losses(model: Any, batch: Batch) -> Tensor:
 
     causal = _causal(model)
     if _plain_head(causal) is None:
-        return cross_entropy(_own_logits(causal, batch).float(), batch.targets, reduction="none")
-    hidden = _hidden(causal, batch)
+        return cross_entropy(_own_logits(model, batch).float(), batch.targets, reduction="none")
+    hidden = _hidden(model, batch)
     losses = [
         cross_entropy(causal.lm_head(rows).float(), targets, reduction="none")
         for rows, targets in zip(hidden.split(HEAD_ROWS), batch.targets.split(HEAD_ROWS), strict=True)
@@ -183,28 +184,35 @@ def row_losses(model: Any, batch: Batch) -> Tensor:
     return torch.cat(losses)
 
 
-def summed_loss(model: Any, batch: Batch) -> Tensor:
-    """Sum of `row_losses` as a differentiable fp32 scalar."""
-    causal = _causal(model)
-    head = _plain_head(causal)
+def summed_loss(model: Any, batch: Batch, smoothing: float = 0.0) -> Tensor:
+    """Sum of `row_losses` as a differentiable fp32 scalar.
+
+    `smoothing` is the share of the loss that asks for an even spread over the whole vocabulary.
+    """
+    from torch.nn.functional import cross_entropy
+
+    head = _plain_head(_causal(model))
     if head is None:
-        return row_losses(model, batch).sum()
-    return _loss_and_gradient_in_one_pass()(_hidden(causal, batch), head, batch.targets)
+        logits = _own_logits(model, batch).float()
+        return cross_entropy(logits, batch.targets, reduction="sum", label_smoothing=smoothing)
+    return _loss_and_gradient_in_one_pass()(_hidden(model, batch), head, batch.targets, smoothing)
 
 
 def _causal(model: Any) -> Any:
     return model.get_base_model() if hasattr(model, "get_base_model") else model
 
 
-def _hidden(causal: Any, batch: Batch) -> Tensor:
+def _hidden(model: Any, batch: Batch) -> Tensor:
     """Last hidden states at the supervised positions: [supervised, width]."""
-    hidden = causal.base_model(**_inputs(batch), use_cache=False).last_hidden_state
+    inputs, learnt = with_virtual_tokens(model, _inputs(batch))
+    hidden = _causal(model).base_model(**inputs, use_cache=False).last_hidden_state[:, learnt:]
     return hidden.reshape(-1, hidden.shape[-1])[batch.scored]
 
 
-def _own_logits(causal: Any, batch: Batch) -> Tensor:
+def _own_logits(model: Any, batch: Batch) -> Tensor:
     """Logits by the model's own forward pass, for heads that do more than multiply."""
-    logits = causal(**_inputs(batch), use_cache=False).logits
+    inputs, learnt = with_virtual_tokens(model, _inputs(batch))
+    logits = _causal(model)(**inputs, use_cache=False).logits[:, learnt:]
     return logits.reshape(-1, logits.shape[-1])[batch.scored]
 
 
@@ -241,12 +249,15 @@ def _loss_and_gradient_in_one_pass() -> Any:
         """Cross entropy of a linear head, summed; its gradient is made while the logits are at hand.
 
         With p = softmax(h W^T) the loss of one position is -log p[target], and its gradients are
-        (p - onehot) W for h and (p - onehot)^T h for W. Keeping these instead of the logits makes one
+        (p - onehot) W for h and (p - onehot)^T h for W. Label smoothing e asks for (1 - e) onehot +
+        e / |V| in onehot's place. Keeping these instead of the logits makes one
         pass over the vocabulary do, a few hundred positions at a time.
         """
 
         @staticmethod
-        def forward(ctx: Any, hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
+        def forward(
+            ctx: Any, hidden: Tensor, weight: Tensor, targets: Tensor, smoothing: float
+        ) -> Tensor:
             gradient = torch.empty_like(hidden) if ctx.needs_input_grad[0] else None
             of_weight = (
                 torch.zeros_like(weight, dtype=torch.float32) if ctx.needs_input_grad[1] else None
@@ -259,11 +270,15 @@ def _loss_and_gradient_in_one_pass() -> Any:
                 )
                 logits = (rows @ weight.t()).float()
                 highest = logits.logsumexp(-1, keepdim=True)
-                total += (highest - logits.gather(1, wanted)).sum()
+                total += (highest - logits.gather(1, wanted)).sum() * (1 - smoothing)
+                if smoothing:
+                    total += (highest - logits.mean(-1, keepdim=True)).sum() * smoothing
                 if gradient is None and of_weight is None:
                     continue
                 slope = logits.sub_(highest).exp_()
-                slope.scatter_add_(1, wanted, slope.new_full(wanted.shape, -1.0))
+                if smoothing:
+                    slope -= smoothing / slope.shape[1]
+                slope.scatter_add_(1, wanted, slope.new_full(wanted.shape, smoothing - 1.0))
                 if gradient is not None:
                     gradient[start : start + HEAD_ROWS] = slope.to(weight.dtype) @ weight
                 if of_weight is not None:
@@ -273,11 +288,12 @@ def _loss_and_gradient_in_one_pass() -> Any:
             return total
 
         @staticmethod
-        def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
             gradient, of_weight = ctx.saved_tensors
             return (
                 None if gradient is None else gradient * upstream.to(gradient.dtype),
                 None if of_weight is None else (of_weight * upstream).to(ctx.dtype),
+                None,
                 None,
             )
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+import math
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from talkwright.errors import ModelError
-from talkwright.types import BaseModel
+from talkwright.types import BaseModel, content_id
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -40,11 +42,35 @@ def load_config(base: BaseModel) -> Any:
         raise ModelError(f"{base.path}: its config.json cannot be used: {first_line(error)}") from None
 
 
+def weights_digest(base: BaseModel, quantise: str) -> str:
+    """What a base answers with: its files' digest, or another for what four bits leave of them."""
+    return base.digest if quantise == "none" else content_id([base.digest, quantise], 64)
+
+
+def parameter_count(base: BaseModel) -> int:
+    """How many weights a base model has, by the heads of its files alone."""
+    from safetensors import SafetensorError, safe_open
+
+    total = 0
+    for path in sorted(Path(base.path).glob("*.safetensors")):
+        try:
+            with safe_open(path, "numpy") as file:
+                total += sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118 - no mapping
+        except (OSError, SafetensorError) as error:
+            raise ModelError(f"{path}: cannot be read: {first_line(error)}") from None
+    return total
+
+
 def load_weights(
-    base: BaseModel, *, precision: Literal["bf16", "fp32"], attention: str | None = None
+    base: BaseModel,
+    *,
+    precision: Literal["bf16", "fp32"],
+    attention: str | None = None,
+    quantise: Literal["none", "nf4"] = "none",
 ) -> PreTrainedModel:
     """Load a base model for training or inference; `attention` None lets transformers choose.
 
+    `quantise` "nf4" keeps its linear modules, but the LM head, in 4 bits and computes in `precision`.
     Raises ModelError when its files are unusable or weights are missing from them.
     """
     import torch
@@ -60,6 +86,7 @@ def load_weights(
             output_loading_info=True,
             dtype=dtype,
             attn_implementation=attention,
+            quantization_config=_four_bits(dtype) if quantise == "nf4" else None,
             local_files_only=True,
             use_safetensors=True,
             trust_remote_code=False,
@@ -69,6 +96,25 @@ def load_weights(
     model: PreTrainedModel = loaded[0]
     refuse_missing(base.path, loaded[1]["missing_keys"])
     return model
+
+
+def _four_bits(dtype: Any) -> Any:
+    """NF4 with scales that are quantised too (Dettmers et al. 2023, QLoRA)."""
+    from importlib.util import find_spec
+
+    from transformers import BitsAndBytesConfig
+
+    if find_spec("bitsandbytes") is None:
+        raise ModelError(
+            "a base in 4 bits needs bitsandbytes, which is not installed: "
+            "`pip install 'talkwright[quantise]'`, or leave out `train.quantise: nf4`"
+        )
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=dtype,
+    )
 
 
 def refuse_missing(where: Any, names: Iterable[str]) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup, escape
 
+from talkwright.report.shape import Bars
 from talkwright.report.taught import Lengths
 from talkwright.report.text import count, decimal
 from talkwright.report.training import Points, Training
@@ -265,12 +266,12 @@ def _columns(points: Points) -> tuple[list[float], list[float]]:
 
 def length_histograms(splits: Sequence[Lengths], limit: int | None) -> list[Markup]:
     """One histogram of row lengths in tokens a split, all on the same axis, empty for an empty split."""
-    longest = max((split.lengths[-1] for split in splits if split.lengths), default=0)
+    longest = max((split.counted[-1][0] for split in splits if split.counted), default=0)
     # A few giant rows must not squeeze the others into one bar: beyond 1.5 limits they share the last.
     edge = max(2, min(longest, round(1.5 * limit)) if limit else longest)
     return [
         # A split's own name comes from a file and may be anything; ids are numbered instead.
-        _histogram(f"lengths{number}", split, limit, edge) if split.lengths else Markup()
+        _histogram(f"lengths{number}", split, limit, edge) if split.counted else Markup()
         for number, split in enumerate(splits)
     ]
 
@@ -286,8 +287,10 @@ def _histogram(name: str, split: Lengths, limit: int | None, edge: int, bins: in
         axes = _plain_axes(figure, 190)
         axes.set_xlabel("tokens per row", labelpad=4)
         right = max(edge, limit) if limit and in_reach else edge
-        lengths = [min(length, edge) for length in split.lengths]
-        axes.hist(lengths, bins=bins, range=(0, right), color=_COLOURS["tuned"], alpha=0.85, rwidth=0.88)
+        axes.hist(
+            [min(length, edge) for length, _ in split.counted], weights=[n for _, n in split.counted],
+            bins=bins, range=(0, right), color=_COLOURS["tuned"], alpha=0.85, rwidth=0.88,
+        )  # fmt: skip
         axes.set_xlim(0, right * 1.04)
         axes.locator_params(axis="y", nbins=4, integer=True)
         if limit and in_reach:
@@ -300,3 +303,35 @@ def _histogram(name: str, split: Lengths, limit: int | None, edge: int, bins: in
             axes.text(at, 1.0, text, ha="right", va="top", color=colour, transform=axes.transAxes)
 
     return _draw(name, label, 190, paint)
+
+
+# --- sizes ---------------------------------------------------------------------------------------
+
+
+def size_bars(name: str, what: str, found: Bars) -> Markup:
+    """How many rows have which size, a bar a size."""
+    label = f"Rows by {what}: " + "; ".join(f"{size}: {count(rows)}" for size, rows in found.bars)
+    height, step = 190.0, max(1, -(-len(found.bars) // 6))
+
+    def paint(figure: Figure) -> None:
+        axes = _plain_axes(figure, height)
+        axes.set_xlabel(what, labelpad=4)
+        places = range(len(found.bars))
+        axes.bar(
+            places, [rows for _, rows in found.bars], color=_COLOURS["tuned"], alpha=0.85, width=0.8
+        )
+        axes.set_xlim(-0.8, max(len(found.bars), 3) - 0.2)
+        shown = [at for at in places if at % step == 0]
+        axes.set_xticks(shown, [_power_label(found.bars[at][0]) for at in shown])
+        axes.locator_params(axis="y", nbins=4, integer=True)
+
+    return _draw(name, label, height, paint)
+
+
+def _power_label(size: str) -> str:
+    """129–256 as ≤ 256, and 1025–2048 as ≤ 2k: what fits below a bar."""
+    edge = size.partition("–")[2]
+    if not edge:
+        return size
+    number = int(edge)
+    return f"≤{number // 1024}k" if number >= 1024 else f"≤{number}"

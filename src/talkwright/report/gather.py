@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shlex
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ from talkwright.errors import ArtefactError
 from talkwright.report.ledger import Data, read_data
 from talkwright.report.replies import Replies, read_replies
 from talkwright.report.taught import Check, read_check
-from talkwright.report.text import clean, is_number
+from talkwright.report.text import clean, count, is_number
 from talkwright.report.training import Training, read_training
 from talkwright.report.verdict import Row, Tile, headline, tally, tiles, verdict_rows
 
@@ -81,20 +83,73 @@ class Report:
     environment: dict[str, Any]
     seconds: float
     commands: list[tuple[str, str]]
+    augmented: int | None = None
+    ledger: str = "data/ledger.parquet"
+
+
+@dataclass(frozen=True, slots=True)
+class DataReport:
+    """What the page of a data set alone shows; `check`, `max_length` and `augmented` need a run."""
+
+    name: str
+    made: str
+    headline: str
+    seconds: float
+    data: Data
+    commands: list[tuple[str, str]]
+    check: None = None
+    max_length: None = None
+    augmented: None = None
+    ledger: str = "ledger.parquet"
+
+
+def gather_dataset(folder: Path) -> DataReport:
+    """Read a prepared data set. Raises ArtefactError when it is none, or damaged."""
+    manifest = clean(runs.manifest(folder, "dataset"))
+    with _shapes(folder):
+        data = read_data(folder, ReportSection().ledger_examples)
+        seconds = manifest.get("seconds")
+        name = shlex.quote(clean(str(folder)))
+        worst = [finding for finding in data.findings if finding.get("severity") == "serious"]
+        serious = f"{len(worst)} serious finding{'s' if len(worst) != 1 else ''}"
+        return DataReport(
+            name=clean(folder.resolve().name),
+            made=str(manifest.get("made") or ""),
+            headline=f"{count(data.kept)} of {count(data.read)} rows are kept, with {serious}."
+            if worst
+            else f"{count(data.kept)} of {count(data.read)} rows are kept, with nothing serious found.",
+            seconds=float(seconds) if is_number(seconds) else 0.0,
+            data=data,
+            commands=[
+                (
+                    f"talkwright data ledger {name} --where fate=dropped",
+                    "the dropped rows, in the terminal",
+                ),
+                (f"talkwright data ledger {name} --count-by reason", "how many rows for which reason"),
+                (f"talkwright data diff {name} OTHER", "what differs from another data set"),
+                (f"talkwright show {name}", "the tokens, and which of them would be learnt"),
+            ],
+        )
 
 
 def gather(run: Path) -> Report:
     """Read a run folder. Raises ArtefactError when it is not a run or a finished part is damaged."""
     if not (run / "recipe.json").is_file():
         raise ArtefactError(f"{run}: this folder is not a run (it has no recipe.json)")
-    try:
+    with _shapes(run):
         return _gather(run)
+
+
+@contextmanager
+def _shapes(folder: Path) -> Iterator[None]:
+    try:
+        yield
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         if isinstance(error, ArtefactError):
             raise
         raise ArtefactError(
-            f"{run}: a file in it does not have the shape this version writes ({error}). "
-            "Make the run again, or report on it with the version that made it."
+            f"{folder}: a file in it does not have the shape this version writes ({error}). "
+            "Make it again, or report on it with the version that made it."
         ) from error
 
 
@@ -126,7 +181,16 @@ def _gather(run: Path) -> Report:
         environment=clean(runs.read_json(environment)) if environment.is_file() else {},
         seconds=sum(_seconds(stage) for stage in done.values()),
         commands=_commands(run, set(done)),
+        augmented=_augmented(run / "augment"),
     )
+
+
+def _augmented(folder: Path) -> int | None:
+    """How many rows a model has written; None where none was asked to."""
+    if not (folder / runs.MANIFEST).is_file() or not (folder / "counts.json").is_file():
+        return None
+    kept = runs.read_json(folder / "counts.json").get("kept")
+    return int(kept) if is_number(kept) else None
 
 
 def _verdicts(compare: Path | None) -> list[Row]:

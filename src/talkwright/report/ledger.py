@@ -11,10 +11,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from talkwright.report.shape import (
+    Bars,
+    Change,
+    Clusters,
+    Mixed,
+    Overlap,
+    read_bars,
+    read_changes,
+    read_clusters,
+    read_mix,
+    read_overlap,
+)
 from talkwright.report.text import clean, is_number
 from talkwright.runs import read_json, read_parquet
 
 MAX_REASONS = 40
+_LOOKED_AT = 1000  # rows among which better examples are looked for
 _SHOWN = {"dropped": 0, "repaired": 1, "marked": 2}
 
 
@@ -39,11 +52,16 @@ class Reason:
 
 @dataclass(slots=True)
 class Source:
-    """What became of one source's rows. `repaired` and `marked` count rows, not changes."""
+    """What became of one source's rows. `repaired` and `marked` count rows, not changes.
+
+    `origin` says in words where it came from, and `licence` what its card says.
+    """
 
     name: str
     path: str = ""
     format: str = ""
+    origin: str = ""
+    licence: str = ""
     read: int = 0
     kept: int = 0
     dropped: int = 0
@@ -51,15 +69,6 @@ class Source:
     marked: int = 0
     reasons: list[Reason] = field(default_factory=list)
     more_reasons: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Overlap:
-    """Measured overlap of the held-out splits with training: a table, and sentences beside it."""
-
-    columns: list[str]
-    rows: list[tuple[str, list[Any]]]
-    notes: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +84,14 @@ class Data:
     has_ledger: bool
     disagreement: str
     findings: list[dict[str, Any]]
+    doctored: bool
+    changes: list[Change]
+    marked: dict[str, int]
+    meanings: dict[str, str]
+    turns: Bars | None
+    characters: Bars | None
+    mix: list[Mixed]
+    clusters: Clusters | None
 
 
 def read_data(folder: Path, examples: int) -> Data:
@@ -90,6 +107,7 @@ def read_data(folder: Path, examples: int) -> Data:
         about = known.get(source.name)
         if isinstance(about, dict):
             source.path, source.format = str(about.get("path") or ""), str(about.get("format") or "")
+            source.origin, source.licence = _origin(about), str(about.get("licence") or "")
     read, kept = int(counts.get("read") or 0), int(counts.get("kept") or 0)
     return Data(
         read=read,
@@ -97,11 +115,36 @@ def read_data(folder: Path, examples: int) -> Data:
         dropped=total(counts.get("dropped")),
         sources=sources,
         splits={str(name): int(n) for name, n in (counts.get("splits") or {}).items()},
-        overlap=_overlap(counts.get("leakage") or {}),
+        overlap=read_overlap(counts.get("leakage") or {}),
         has_ledger=ledger.is_file(),
         disagreement=_disagreement(read, kept, sources) if ledger.is_file() else "",
         findings=_findings(folder / "doctor.json"),
+        doctored=(folder / "doctor.json").is_file(),
+        changes=read_changes(counts.get("repaired") or {}),
+        marked={str(name): int(n) for name, n in (counts.get("marked") or {}).items()},
+        meanings={str(name): str(text) for name, text in (counts.get("meanings") or {}).items()},
+        turns=read_bars(counts.get("turns")),
+        characters=read_bars(counts.get("characters"), doubling=True),
+        mix=read_mix(counts.get("mix")),
+        clusters=read_clusters(counts.get("clusters"), kept),
     )
+
+
+def _origin(about: dict[str, Any]) -> str:
+    """Where a source is from besides its path: `hub owner/name @ abc123, configuration a, split b`."""
+    parts = (
+        [f"hub {about['repository']} @ {str(about.get('commit'))[:12]}"]
+        if about.get("repository")
+        else []
+    )
+    parts += [
+        f"{title} {about[key]}"
+        for key, title in (("config", "configuration"), ("split", "split"))
+        if about.get(key)
+    ]
+    if about.get("origin"):
+        parts.append(str(about["origin"]))
+    return ", ".join(parts)
 
 
 def _findings(path: Path) -> list[dict[str, Any]]:
@@ -139,11 +182,21 @@ def read_ledger(rows: Iterable[Any], examples: int) -> list[Source]:
                 found = reasons[key] = Reason(kind, clean(reason))
                 source.reasons.append(found)
             found.count += 1
-            if len(found.examples) < examples:
-                found.examples.append(_seen(row))
+            _keep_example(found, row, examples)
     for source in sources.values():
         source.reasons.sort(key=lambda reason: (_SHOWN[reason.kind], -reason.count, reason.name))
     return list(sources.values())
+
+
+def _keep_example(reason: Reason, row: dict[str, Any], most: int) -> None:
+    """Keep the first rows, but rather a later one whose placeholder is seen than one where it is not."""
+    if len(reason.examples) < most:
+        reason.examples.append(_seen(row))
+    elif reason.kind == "repaired" and reason.name.startswith("masked_") and reason.count < _LOOKED_AT:
+        mark = f"[{reason.name.removeprefix('masked_')}"
+        hidden = [at for at, seen in enumerate(reason.examples) if mark not in seen.before + seen.after]
+        if hidden and mark in str(row.get("before")) and mark in str(row.get("after")):
+            reason.examples[hidden[0]] = _seen(row)
 
 
 def _reasons(row: dict[str, Any]) -> list[tuple[str, str]]:
@@ -177,10 +230,3 @@ def _disagreement(read: int, kept: int, sources: list[Source]) -> str:
         f"counts.json says {read} rows read and {kept} kept, the ledger lists {rows} and {kept_rows}. "
         "Prepare the data again."
     )
-
-
-def _overlap(leakage: dict[str, Any]) -> Overlap:
-    splits = {name: about for name, about in leakage.items() if isinstance(about, dict)}
-    columns = list(dict.fromkeys(column for about in splits.values() for column in about))
-    rows = [(name, [about.get(column) for column in columns]) for name, about in splits.items()]
-    return Overlap(columns, rows, [str(note) for note in leakage.get("notes") or ()])

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
 
-from talkwright.report.text import clean, quantile, token_markup
+from talkwright.report.text import clean, token_markup
 from talkwright.runs import read_json
 
 IGNORED = -100
@@ -42,10 +44,13 @@ class Taught:
 
 @dataclass(frozen=True, slots=True)
 class Lengths:
-    """Token lengths of one split's rows, ascending, with the sums the check stage made."""
+    """Token lengths of one split's rows with the sums the check stage made.
+
+    `counted` are (tokens, rows) pairs, ascending; of a histogram, tokens are the upper edges.
+    """
 
     name: str
-    lengths: list[int]
+    counted: list[tuple[int, int]]
     rows: int
     too_long: int
     tokens: int
@@ -84,17 +89,38 @@ def _read(path: Path, missing: Any) -> Any:
 
 
 def _lengths(name: str, about: dict[str, Any]) -> Lengths:
-    lengths = sorted(int(length) for length in about.get("lengths") or ())
+    counted = _counted(about)
+    rows = sum(n for _, n in counted)
+    longest = about.get("longest") or (counted[-1][0] if counted else None)
     return Lengths(
         name=name,
-        lengths=lengths,
-        rows=int(about.get("rows") or len(lengths)),
+        counted=counted,
+        rows=int(about.get("rows") or rows),
         too_long=int(about.get("too_long") or 0),
-        tokens=int(about.get("tokens") or sum(lengths)),
+        tokens=int(about.get("tokens") or sum(length * n for length, n in counted)),
         supervised=int(about.get("supervised") or 0),
-        median=quantile(lengths, 0.5) if lengths else None,
-        longest=lengths[-1] if lengths else None,
+        median=about.get("median") or _median(counted, rows),
+        longest=longest,
     )
+
+
+def _counted(about: dict[str, Any]) -> list[tuple[int, int]]:
+    """Lengths as (tokens, rows): from a list of them, a list of such pairs, or a `histogram`."""
+    counted: Counter[int] = Counter()
+    histogram = about.get("histogram")
+    for one in histogram.items() if isinstance(histogram, dict) else about.get("lengths") or ():
+        length, rows = one if isinstance(one, (list, tuple)) else (one, 1)
+        counted[int(length)] += int(rows)
+    return sorted((length, rows) for length, rows in counted.items() if rows)
+
+
+def _median(counted: Sequence[tuple[int, int]], rows: int) -> int | None:
+    seen = 0
+    for length, n in counted:
+        seen += n
+        if 2 * seen >= rows:
+            return length
+    return None
 
 
 def _taught(row: dict[str, Any], stop: frozenset[int]) -> Taught:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Sequence
 from typing import Any, TypeGuard
 
 from markupsafe import Markup, escape
@@ -92,6 +91,14 @@ def decimal(value: float, digits: int, *, sign: bool = False) -> str:
     return f"+{text}" if sign and value > 0 else text
 
 
+def percent(share: float) -> str:
+    """A share as `86 %`; small ones with a decimal, and never rounded to none or all."""
+    shown = f"{100 * share:.1f}" if 0 < share < 0.0995 or 0.995 <= share < 1 else f"{100 * share:.0f}"
+    if shown == "0.0":
+        return f"< 0.1{NBSP}%"
+    return f"> 99.9{NBSP}%" if shown == "100.0" else f"{shown}{NBSP}%"
+
+
 def compact(value: Any) -> str:
     """A number of unknown size with three or four figures."""
     if not is_number(value):
@@ -113,8 +120,3 @@ def duration(seconds: Any) -> str:
     if whole < 3600:
         return f"{whole // 60}{NBSP}min {whole % 60:02d}{NBSP}s"
     return f"{whole // 3600}{NBSP}h {whole % 3600 // 60:02d}{NBSP}min"
-
-
-def quantile(ordered: Sequence[int], share: float) -> int:
-    """The value below which `share` of an ascending, non-empty list lies (nearest rank)."""
-    return ordered[min(len(ordered) - 1, max(0, math.ceil(share * len(ordered)) - 1))]

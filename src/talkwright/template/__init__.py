@@ -11,11 +11,13 @@ No character of any message can become a control token (`tokens.py` says how).
 
 from __future__ import annotations
 
-from talkwright.template.check import check_dataset, fit_length, read_examples
+from talkwright.template.check import check_dataset, fit_length
 from talkwright.template.show import mark_supervised, show_examples
+from talkwright.template.stored import FORMAT, read_examples
 from talkwright.template.template import Template
 
 __all__ = [
+    "FORMAT",
     "Template",
     "check_dataset",
     "fit_length",

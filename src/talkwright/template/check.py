@@ -5,41 +5,59 @@ The check stage encodes the whole data set once and stores it; training reads wh
 
 from __future__ import annotations
 
-import json
-import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
 from talkwright.config import TemplateSection
-from talkwright.errors import ArtefactError, RequestError, TemplateError
+from talkwright.errors import RequestError, TemplateError
 from talkwright.progress import bar
 from talkwright.runs import artefact, write_json
+from talkwright.template.batches import BatchEncoder, Row, row_of
 from talkwright.template.mask import IGNORED
 from talkwright.template.show import show_examples
+from talkwright.template.stored import RowWriter, writing
 from talkwright.template.template import Template
 from talkwright.types import Conversation, Example, Finding, to_json
 
-BATCH = 256  # conversations encoded at a time: enough to keep both cores of a laptop busy
+BATCH = 512  # conversations encoded at a time: enough to keep all cores of a laptop busy
+SHOWN = 3  # rows kept for looking at
+
+
+@dataclass
+class _Places:
+    """How many rows something happened to, and to which first."""
+
+    count: int = 0
+    first: str = ""
+
+    def add(self, where: str) -> None:
+        self.first = self.first if self.count else where
+        self.count += 1
 
 
 @dataclass
 class _Tally:
-    """What happened to the rows of one split."""
+    """What happened to the rows of one split. Its size does not grow with their number."""
 
-    rows: list[Example] = field(default_factory=list)
-    too_long: list[str] = field(default_factory=list)
-    cut: list[str] = field(default_factory=list)
-    refused: list[str] = field(default_factory=list)
+    first: list[Example] = field(default_factory=list)
+    lengths: Counter[int] = field(default_factory=Counter)
+    supervised: int = 0
+    too_long: _Places = field(default_factory=_Places)
+    cut: _Places = field(default_factory=_Places)
+    refused: _Places = field(default_factory=_Places)
     unstable_prompt: int = 0
     doubled_start: int = 0
     control_in_content: int = 0
+    tools_as_text: int = 0
 
 
 def check_dataset(
     template: Template,
-    splits: Mapping[str, Sequence[Conversation]],
+    splits: Mapping[str, Iterable[Conversation]],
     section: TemplateSection,
     *,
     out: Path,
@@ -48,21 +66,23 @@ def check_dataset(
 ) -> list[Finding]:
     """Encode every split, write the check artefact, and return what was found.
 
-    `further` are findings of others (the recipe's settings) to keep with these. Findings of severity
-    "error" are for the caller to stop at; the artefact is written all the same, for reading.
+    Splits are gone through once, a batch at a time, and may be read from disk meanwhile; nothing kept
+    here grows with them. `further` are findings of others (the recipe's settings) to keep with these.
+    Findings of severity "error" are for the caller to stop at; the artefact is written all the same,
+    for reading.
     """
-    since = time.time()
     tallies: dict[str, _Tally] = {}
-    total = sum(len(conversations) for conversations in splits.values())
-    with bar("check", total, "row") as shown:
-        for split, conversations in splits.items():
-            tallies[split] = _Tally()
-            for start in range(0, len(conversations), BATCH):
-                batch = conversations[start : start + BATCH]
-                _encode_batch(template, batch, section, tallies[split])
-                shown.update(len(batch))
-    findings = [*_findings(template, tallies, section), *further]
-    with artefact(out, kind="check", key=key, since=since) as folder:
+    encoder = BatchEncoder(template, section.train_on)
+    total = sum(len(rows) if isinstance(rows, Sized) else 0 for rows in splits.values())
+    with artefact(out, kind="check", key=key) as folder:
+        with bar("check", total or None, "row") as shown:
+            for split, conversations in splits.items():
+                tallies[split] = _Tally()
+                with writing(folder, split) as writer:
+                    for batch in _batches(conversations):
+                        _check_batch(encoder, batch, section, tallies[split], writer)
+                        shown.update(len(batch))
+        findings = [*_findings(template, tallies, section), *further]
         write_json(folder / "findings.json", to_json(findings))
         write_json(
             folder / "tokens.json",
@@ -72,54 +92,67 @@ def check_dataset(
                 "splits": {split: _describe(tally) for split, tally in tallies.items()},
             },
         )
-        write_json(folder / "shown.json", show_examples(template, tallies["train"].rows[:3]))
-        for split, tally in tallies.items():
-            write_examples(folder, split, tally.rows)
+        write_json(folder / "shown.json", show_examples(template, tallies["train"].first))
     return findings
 
 
-def _encode_batch(
-    template: Template, batch: Sequence[Conversation], section: TemplateSection, tally: _Tally
+def _batches(conversations: Iterable[Conversation]) -> Iterator[list[Conversation]]:
+    rows = iter(conversations)
+    while batch := list(islice(rows, BATCH)):
+        yield batch
+
+
+def _check_batch(
+    encoder: BatchEncoder,
+    batch: Sequence[Conversation],
+    section: TemplateSection,
+    tally: _Tally,
+    writer: RowWriter,
 ) -> None:
-    try:
-        encoded = template.encode_all(batch, section.train_on)
-    except TemplateError as error:
-        if len(batch) > 1:  # one row that the template refuses must not take the others with it
-            for conversation in batch:
-                _encode_batch(template, [conversation], section, tally)
-            return
-        tally.refused.append(f"{batch[0].where}: {error}")
-        return
-    for conversation, examples in zip(batch, encoded, strict=True):
+    template = encoder.template
+    kept: list[Row] = []
+    for conversation, rows in zip(batch, encoder.encode(batch), strict=True):
+        if isinstance(rows, TemplateError):
+            tally.refused.add(f"{conversation.where}: {rows}")
+            continue
+        tally.tools_as_text += template.writes_as_text(conversation)
         tally.control_in_content += _spells_control(template, conversation)
-        for example in examples:
-            fitting = fit_length(example, section)
-            if fitting is not example:
-                (tally.too_long if fitting is None else tally.cut).append(conversation.where)
-            if fitting is None:
+        for whole in rows:
+            row = _fit(whole, section)
+            if row is not whole:
+                (tally.too_long if row is None else tally.cut).add(conversation.where)
+            if row is None:
                 continue
-            example = fitting
-            tally.unstable_prompt += not _starts_with_prompt(template, conversation, example)
-            tally.doubled_start += (
-                template.bos_id is not None and example.input_ids[:2] == (template.bos_id,) * 2
+            tally.unstable_prompt += not (
+                row.served or _starts_with_prompt(template, conversation, row.example())
             )
-            tally.rows.append(example)
+            if template.bos_id is not None:
+                tally.doubled_start += row.ids[:2].tolist() == [template.bos_id] * 2
+            kept.append(row)
+    for row in kept:
+        tally.lengths[len(row.ids)] += 1
+        tally.supervised += sum(end - max(start, 1) for start, end in row.spans)
+        if len(tally.first) < SHOWN:
+            tally.first.append(row.example())
+    writer.append(kept)
 
 
 def fit_length(example: Example, section: TemplateSection) -> Example | None:
     """The row as it is trained on: itself, a shorter one, or None when it is too long to be used."""
     if len(example.input_ids) <= section.max_length:
         return example
-    return _cut(example, section.max_length) if section.too_long == "cut" else None
+    row = _fit(row_of(example), section)
+    return row.example() if row else None
 
 
-def _cut(example: Example, max_length: int) -> Example | None:
-    """End a row after its last whole answer within `max_length`; None when no answer fits whole."""
-    labels = example.labels
-    for end in range(max_length, 0, -1):
-        if labels[end - 1] != IGNORED and labels[end] == IGNORED:
-            return Example(example.input_ids[:end], labels[:end], example.conversation)
-    return None
+def _fit(row: Row, section: TemplateSection) -> Row | None:
+    """As `fit_length`: a row that is cut ends after its last whole answer within `max_length`."""
+    if len(row.ids) <= section.max_length:
+        return row
+    spans = tuple(span for span in row.spans if span[1] <= section.max_length)
+    if section.too_long != "cut" or not spans:
+        return None
+    return Row(row.ids[: spans[-1][1]], spans, row.conversation, row.served)
 
 
 def _starts_with_prompt(template: Template, conversation: Conversation, example: Example) -> bool:
@@ -129,7 +162,7 @@ def _starts_with_prompt(template: Template, conversation: Conversation, example:
     for turn, message in enumerate(conversation.messages):
         if message.role == "assistant" and starts:
             try:
-                prompt = tuple(template.prompt_ids(conversation.messages[:turn]))
+                prompt = tuple(template.prompt_ids(conversation.messages[:turn], conversation.tools))
             except RequestError:  # an answer to no question is never asked for
                 continue
             if ids[: len(prompt)] == prompt:
@@ -139,65 +172,68 @@ def _starts_with_prompt(template: Template, conversation: Conversation, example:
 
 def _spells_control(template: Template, conversation: Conversation) -> bool:
     return any(
-        template.guard.first_control(text)
+        template.guard.spells_control(text)
         for message in conversation.messages
-        for text in (message.content, message.thinking or "")
-    )
+        for text in (message.text, message.thinking)
+        if text
+    ) or any(template.guard.spells_control(schema) for schema in conversation.tools)
 
 
 def _describe(tally: _Tally) -> dict[str, Any]:
-    lengths = [len(example.input_ids) for example in tally.rows]
+    lengths = sorted(tally.lengths.items())
     return {
-        "rows": len(tally.rows),
-        "too_long": len(tally.too_long),
-        "cut": len(tally.cut),
-        "refused": len(tally.refused),
-        "tokens": sum(lengths),
-        "supervised": sum(example.n_supervised for example in tally.rows),
-        "lengths": lengths,
+        "rows": sum(count for _, count in lengths),
+        "too_long": tally.too_long.count,
+        "cut": tally.cut.count,
+        "refused": tally.refused.count,
+        "tokens": sum(length * count for length, count in lengths),
+        "supervised": tally.supervised,
+        "lengths": lengths,  # [tokens, rows of that length]
     }
 
 
 def _findings(template: Template, tallies: dict[str, _Tally], section: TemplateSection) -> list[Finding]:
-    def gather(name: str) -> list[str]:
-        return [where for tally in tallies.values() for where in getattr(tally, name)]
+    def gather(name: str) -> _Places:
+        found = [getattr(tally, name) for tally in tallies.values()]
+        first = next((places.first for places in found if places.count), "")
+        return _Places(sum(places.count for places in found), first)
 
     def count(name: str) -> int:
         return sum(getattr(tally, name) for tally in tallies.values())
 
     found: list[Finding] = []
     too_long, refused, cut = gather("too_long"), gather("refused"), gather("cut")
-    if not tallies["train"].rows:
+    if not tallies["train"].lengths:
         found.append(
             Finding(
                 "error", "nothing_to_learn", "no training row is left after rendering",
                 "raise template.max_length, or look at the other findings",
             )
         )  # fmt: skip
-    if too_long:
+    if too_long.count:
         severity: Literal["error", "warning"] = "error" if section.too_long == "error" else "warning"
         found.append(
             Finding(
                 severity, "too_long",
-                f"{len(too_long)} rows are longer than {section.max_length} tokens and are not used; "
-                f"the first is {too_long[0]}",
-                "raise template.max_length, or set template.too_long: cut", len(too_long),
+                f"{too_long.count} rows are longer than {section.max_length} tokens and are not used; "
+                f"the first is {too_long.first}",
+                "raise template.max_length, or set template.too_long: cut", too_long.count,
             )
         )  # fmt: skip
-    if cut:
+    if cut.count:
         found.append(
             Finding(
-                "warning", "cut", f"{len(cut)} rows were cut after their last whole answer that fits; "
-                f"the first is {cut[0]}", "raise template.max_length", len(cut),
+                "warning", "cut", f"{cut.count} rows were cut after their last whole answer that fits; "
+                f"the first is {cut.first}", "raise template.max_length", cut.count,
             )
         )  # fmt: skip
-    if refused:
+    if refused.count:
         found.append(
             Finding(
                 "warning", "template_refuses",
-                f"{len(refused)} rows cannot be rendered; the first is {refused[0]}",
+                f"{refused.count} rows cannot be rendered; the first is {refused.first}",
                 "see `talkwright show` for the reason, or name another template.chat_template",
-                len(refused),
+                refused.count,
             )
         )  # fmt: skip
     if unstable := count("unstable_prompt"):
@@ -224,6 +260,7 @@ def _findings(template: Template, tallies: dict[str, _Tally], section: TemplateS
                 spelled,
             )
         )  # fmt: skip
+    found += _tools_as_text(count("tools_as_text"))
     if not template.has_system:
         found.append(
             Finding(
@@ -234,39 +271,13 @@ def _findings(template: Template, tallies: dict[str, _Tally], section: TemplateS
     return found
 
 
-# --- encoded splits on disk ----------------------------------------------------------------------
-
-
-def write_examples(folder: Path, split: str, rows: Sequence[Example]) -> None:
-    """Store examples as flat arrays: `ids` (int32), `learned` (uint8), `ends` (int64 row borders)."""
-    import numpy
-    from safetensors.numpy import save_file
-
-    arrays = {
-        "ids": numpy.array([i for row in rows for i in row.input_ids], dtype=numpy.int32),
-        "learned": numpy.array([x != IGNORED for row in rows for x in row.labels], dtype=numpy.uint8),
-        "ends": numpy.cumsum([0, *(len(row.input_ids) for row in rows)], dtype=numpy.int64),
-    }
-    names = json.dumps([row.conversation for row in rows])
-    save_file(arrays, folder / f"{split}.safetensors", metadata={"conversations": names})
-
-
-def read_examples(folder: Path, split: str) -> list[Example]:
-    """Read back a split that `check_dataset` stored."""
-    from safetensors import SafetensorError, safe_open
-
-    path = folder / f"{split}.safetensors"
-    try:
-        with safe_open(path, framework="numpy") as file:
-            ids, learned, ends = (file.get_tensor(name).tolist() for name in ("ids", "learned", "ends"))
-            names = json.loads(file.metadata()["conversations"])
-    except (OSError, SafetensorError, KeyError, ValueError) as error:
-        raise ArtefactError(f"{path}: missing or damaged: {error}") from None
-    return list(_rows(ids, learned, ends, names))
-
-
-def _rows(ids: list[int], learned: list[int], ends: list[int], names: list[str]) -> Iterable[Example]:
-    for name, start, end in zip(names, ends, ends[1:], strict=False):
-        row = ids[start:end]
-        labels = [i if yes else IGNORED for i, yes in zip(row, learned[start:end], strict=True)]
-        yield Example(tuple(row), tuple(labels), name)
+def _tools_as_text(rows: int) -> list[Finding]:
+    if not rows:
+        return []
+    return [
+        Finding(
+            "note", "tools_as_text", f"the template has no place for the tools of {rows} conversations: "
+            "calls are written as JSON text, schemas after the system prompt", "name a "
+            "template.chat_template that knows tools, or serve the model with tools as text, too", rows,
+        )
+    ]  # fmt: skip

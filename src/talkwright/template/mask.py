@@ -28,9 +28,9 @@ def mark(rendering: Rendering, spans: Sequence[tuple[int, int]]) -> Layout:
     for piece, start, end in zip(
         rendering.pieces, rendering.borders, rendering.borders[1:], strict=False
     ):
-        inner = [cut for cut in cuts if start < cut < end] if piece.message < 0 else []
+        inner = [cut for cut in cuts if start < cut < end] if not piece.field else []
         for low, high in zip([start, *inner], [*inner, end], strict=True):
-            pieces.append(Piece(piece.text[low - start : high - start]) if piece.message < 0 else piece)
+            pieces.append(piece if piece.field else Piece(piece.text[low - start : high - start]))
             learned.append(any(a <= low and high <= b for a, b in spans))
     return Layout(tuple(pieces), tuple(learned))
 

@@ -10,12 +10,14 @@ from typing import Any, Literal
 
 from talkwright.errors import RequestError, TemplateError
 from talkwright.template.decode import StreamDecoder
+from talkwright.template.fold import fold_calls, fold_system, fold_thinking, fold_tools
 from talkwright.template.mask import Layout, label, mark
 from talkwright.template.render import Piece, Renderer, Rendering, Shape, shape_of
 from talkwright.template.tokens import GuardedTokenizer
-from talkwright.types import Conversation, Example, Message
+from talkwright.template.tools import STYLES
+from talkwright.types import Conversation, Example, Message, ToolCall
 
-RENDERER_VERSION = 1
+RENDERER_VERSION = 2
 
 
 class Template:
@@ -25,6 +27,8 @@ class Template:
     the tokenizer, the default system prompt and this renderer's version. `stop_ids` end a reply.
     `has_system` says whether the template has a place for a system message; where it has none, a
     system message is written before the first user message's text, in training and serving alike.
+    `has_tools` and `has_tool_calls` say whether it has places for schemas and for calls with their
+    results; where it has none, they are written as text.
     """
 
     def __init__(self, tokenizer: Any, *, system: str | None = None, extra_stop_ids: Iterable[int] = ()):
@@ -46,11 +50,14 @@ class Template:
         self.system = system
         self.has_system = self._probe_system()
         self._has_thinking = self._probe_thinking()
+        self.has_tool_calls = self._probe_tool_calls()
+        self.has_tools = self.has_tool_calls and self._probe_tools()
         self._stop = self._probe_stop()
         stops = [self.guard.control[self._stop[1]]] if self._stop else []
         if tokenizer.eos_token_id is not None:
             stops.append(tokenizer.eos_token_id)
         self.stop_ids: frozenset[int] = frozenset([*stops, *extra_stop_ids])
+        self._stop_texts = [text for text, i in self.guard.control.items() if i in self.stop_ids]
         self.bos_id: int | None = tokenizer.bos_token_id
         self.fingerprint = self._fingerprint()
 
@@ -82,15 +89,15 @@ class Template:
 
     # --- rendering ---------------------------------------------------------------------------
 
-    def prompt_ids(self, messages: Sequence[Message]) -> list[int]:
+    def prompt_ids(self, messages: Sequence[Message], tools: tuple[str, ...] = ()) -> list[int]:
         """Token ids of a chat up to where the assistant's next words begin.
 
-        Raises RequestError for a chat the template cannot express.
+        `tools` are JSON schemas as text. Raises RequestError for a chat the template cannot express.
         """
         self.check_messages(messages)
         try:
-            messages = self._arrange(messages)
-            rendering = self._renderer.render(shape_of(messages), add_generation_prompt=True)
+            messages, shape = self.arrange(messages, tools)
+            rendering = self._renderer.render(shape, add_generation_prompt=True)
             return self.guard.encode_fast(self._fill(rendering.pieces, messages)[0])
         except TemplateError as error:
             raise RequestError(str(error), param="messages") from None
@@ -100,9 +107,9 @@ class Template:
     ) -> list[Example]:
         """Training rows of a conversation: one, or one per answer where the template needs that.
 
-        Labels equal the ids on every assistant turn (all, or only the last) from the end of the
-        generation prompt through the stop token, and are -100 elsewhere. An assistant message that comes
-        first of all answers nothing and is not learned.
+        Labels equal the ids on every assistant turn (all, or only the last), its tool calls included:
+        all that follows the generation prompt, through the stop token. They are -100 elsewhere. An
+        assistant message that comes first of all answers nothing and is not learned.
         """
         return self.encode_all([conversation], train_on)[0]
 
@@ -112,8 +119,8 @@ class Template:
         """`encode` for many conversations at once, which is several times faster."""
         rows: list[tuple[int, str, list[tuple[int, int]]]] = []
         for number, conversation in enumerate(conversations):
-            messages = self._arrange(conversation.messages)
-            for layout in self._layouts_of(messages, train_on):
+            messages, shape = self.arrange(conversation.messages, conversation.tools)
+            for layout in self.layouts_of(shape, train_on):
                 text, spans = self._fill(layout.pieces, messages)
                 learned = [span for span, yes in zip(spans, layout.learned, strict=True) if yes]
                 rows.append((number, text, learned))
@@ -140,29 +147,31 @@ class Template:
                     param="messages",
                 )
 
-    def _arrange(self, messages: Sequence[Message]) -> list[Message]:
-        """Add the default system prompt; fold in what the template has no place for.
+    def arrange(
+        self, messages: Sequence[Message], tools: tuple[str, ...] = ()
+    ) -> tuple[list[Message], Shape]:
+        """Add the default system prompt; fold in what the template has no place for. Also the shape.
 
         A system message goes before the first user message's text, thinking before the answer's, so
         that nothing that was said is lost.
         """
-        arranged = [m if self._has_thinking else _with_thinking_in_content(m) for m in messages]
+        arranged = [*messages]
+        if not self._has_thinking:
+            arranged = [fold_thinking(message) for message in arranged]
+        if not self.has_tool_calls:
+            arranged = [fold_calls(message) for message in arranged]
         if self.system is not None and (not arranged or arranged[0].role != "system"):
             arranged.insert(0, Message("system", self.system))
+        if tools and not self.has_tools:
+            arranged, tools = fold_tools(arranged, tools), ()
         if arranged and arranged[0].role == "system" and not self.has_system:
-            system, *arranged = arranged
-            first = next((n for n, message in enumerate(arranged) if message.role == "user"), None)
-            if first is not None:
-                said = arranged[first].content
-                arranged[first] = Message(
-                    "user", f"{system.content}\n\n{said}" if system.content else said
-                )
-            elif system.content.strip():
-                raise TemplateError(
-                    "the chat template has no system role, and there is no user message to write the "
-                    "system prompt into; remove it or add a user message"
-                )
-        return arranged
+            arranged = fold_system(arranged)
+        return arranged, shape_of(arranged, tools, results=self.has_tool_calls)
+
+    def writes_as_text(self, conversation: Conversation) -> bool:
+        """Say whether calls or schemas of a conversation become text, as the template has no place."""
+        calls = any(message.tool_calls for message in conversation.messages)
+        return (calls and not self.has_tool_calls) or bool(conversation.tools and not self.has_tools)
 
     def _fill(
         self, pieces: Sequence[Piece], messages: Sequence[Message]
@@ -172,8 +181,10 @@ class Template:
         spans: list[tuple[int, int]] = []
         position = 0
         for piece in pieces:
-            if piece.message < 0:
+            if not piece.field:
                 part = self.guard.scaffold(piece.text)
+            elif piece.field == "tools":
+                part = piece.text
             else:
                 message = messages[piece.message]
                 part = (message.content if piece.field == "content" else message.thinking or "").strip()
@@ -182,13 +193,18 @@ class Template:
             position += len(part)
         return "".join(parts), spans
 
-    def _run_jinja(self, messages: list[dict[str, Any]], add_generation_prompt: bool) -> str:
+    def _run_jinja(
+        self, messages: list[dict[str, Any]], add_generation_prompt: bool, tools: list[Any] | None
+    ) -> str:
         from jinja2.exceptions import TemplateError as JinjaError
         from jinja2.exceptions import TemplateSyntaxError
 
         try:
             text = self._tokenizer.apply_chat_template(
-                messages, tokenize=False, add_generation_prompt=add_generation_prompt
+                messages,
+                tools=tools,
+                tokenize=False,
+                add_generation_prompt=add_generation_prompt,
             )
         except TemplateSyntaxError as error:
             raise TemplateError(
@@ -214,8 +230,15 @@ class Template:
 
     # --- masks -------------------------------------------------------------------------------
 
-    def _layouts_of(self, messages: Sequence[Message], train_on: str) -> tuple[Layout, ...]:
-        key = (shape_of(messages), train_on)
+    def render_prompt(self, shape: Shape) -> Rendering:
+        """A chat of this shape up to where the assistant's next words begin. Raises TemplateError."""
+        return self._renderer.render(shape, add_generation_prompt=True)
+
+    def layouts_of(self, shape: Shape, train_on: str) -> tuple[Layout, ...]:
+        """The rows that a chat of this shape makes, as pieces. Raises TemplateError where it is none."""
+        if shape.has_tools:  # what tools say is part of the shape: hardly any comes twice
+            return self._lay_out(shape, train_on)
+        key = (shape, train_on)
         if key not in self._layouts:
             if len(self._layouts) > 10_000:
                 self._layouts.clear()
@@ -229,7 +252,7 @@ class Template:
                 "to end one. Name a template that does: `template: {chat_template: my_template.jinja}`"
             )
         # A greeting before anybody spoke is context: no prompt exists that it would be the answer to.
-        turns = [number for number, message in enumerate(shape) if number and message[0] == "assistant"]
+        turns = [n for n, turn in enumerate(shape.turns) if n and turn.role == "assistant"]
         if not turns:
             raise TemplateError(
                 "a conversation without an assistant turn that answers something teaches nothing"
@@ -238,7 +261,7 @@ class Template:
             turns = turns[-1:]
         whole = self._renderer.render(shape, add_generation_prompt=False)
         spans = [self._learned_span(whole, shape, turn) for turn in turns]
-        alone = [self._lay_out_turn(shape[: turn + 1]) for turn in turns]
+        alone = [self._lay_out_turn(shape.upto(turn + 1)) for turn in turns]
         if all(
             span is not None and whole.text[span[0] : span[1]] == learned
             for span, (_, learned) in zip(spans, alone, strict=True)
@@ -251,7 +274,7 @@ class Template:
     def _lay_out_turn(self, shape: Shape) -> tuple[Layout, str]:
         """A row that learns the last message alone, and what it learns (names in place of fields)."""
         rendering = self._renderer.render(shape, add_generation_prompt=False)
-        span = self._learned_span(rendering, shape, len(shape) - 1)
+        span = self._learned_span(rendering, shape, len(shape.turns) - 1)
         if span is None:
             raise TemplateError(
                 "the chat template's generation prompt is not how it writes an answer it is given, so "
@@ -262,7 +285,7 @@ class Template:
 
     def _learned_span(self, rendering: Rendering, shape: Shape, turn: int) -> tuple[int, int] | None:
         """Range of `rendering.text` from the end of turn's generation prompt through its stop token."""
-        prompt = self._renderer.render(shape[:turn], add_generation_prompt=True)
+        prompt = self._renderer.render(shape.upto(turn), add_generation_prompt=True)
         if not rendering.text.startswith(prompt.text):
             return None
         assert self._stop is not None
@@ -276,16 +299,21 @@ class Template:
                 after = end
             elif piece.message > turn:
                 until = min(until, start)
+        if shape.turns[turn].calls:  # between a call and its stop token the template closes brackets
+            ends = [(rendering.text.find(text, after, until), text) for text in self._stop_texts]
+            ends = [end for end in ends if end[0] >= 0]
+            return (len(prompt.text), min(ends)[0] + len(min(ends)[1])) if ends else None
         found = rendering.text.find(stop, after, until)
-        filled = shape[turn][1][1]
+        filled = shape.turns[turn].content[1]
         if found < 0 or (filled and rendering.text[after:found].strip() != before_stop.strip()):
             return None
         return (len(prompt.text), found + len(stop))
 
     def _probe_system(self) -> bool:
         try:
-            shape = shape_of([Message("system", "s"), Message("user", "u")])
-            self._renderer.render(shape, add_generation_prompt=True)
+            shape = shape_of([Message("system", "s"), Message("user", "u"), Message("assistant", "a")])
+            self._renderer.render(shape.upto(2), add_generation_prompt=True)
+            self._renderer.render(shape, add_generation_prompt=False)  # some write it in prompts alone
         except TemplateError:
             return False
         return True
@@ -294,6 +322,35 @@ class Template:
         shape = shape_of([Message("user", "u"), Message("assistant", "a", thinking="t")])
         rendering = self._renderer.render(shape, add_generation_prompt=False)
         return any(piece.field == "thinking" for piece in rendering.pieces)
+
+    def _probe_tool_calls(self) -> bool:
+        """Say whether the template writes calls and results; sets the style in which it does."""
+        if "tool_calls" not in self._tokenizer.chat_template:
+            return False
+        call = ToolCall("look_up", '{"word": "stop"}', "call_of_look_up")
+        result = Message("tool", "halt", name="look_up", tool_call_id=call.id)
+        messages = [Message("user", "u"), Message("assistant", "", tool_calls=(call,)), result]
+        shape = shape_of([*messages, Message("assistant", "a")], results=True)
+        for style in STYLES:
+            try:
+                self._renderer.render_with(style, shape)
+            except TemplateError:
+                continue
+            self._renderer.style = style
+            return True
+        return False
+
+    def _probe_tools(self) -> bool:
+        word = {"word": {"type": "string", "description": "w"}}
+        parameters = {"type": "object", "properties": word, "required": ["word"]}
+        function = {"name": "look_up", "description": "d", "parameters": parameters}
+        schema = json.dumps({"type": "function", "function": function})
+        shape = shape_of([Message("user", "u")], (schema,))
+        try:
+            self._renderer.render(shape, add_generation_prompt=True)
+        except TemplateError:
+            return False
+        return True
 
     def _probe_stop(self) -> tuple[str, str] | None:
         """What the template writes after an answer: text up to the stop token, and the stop token."""
@@ -342,6 +399,8 @@ class Template:
             "chat_template": self._tokenizer.chat_template,
             "system": self.system,
             "has_system": self.has_system,
+            "has_tools": self.has_tools,
+            "has_tool_calls": self.has_tool_calls,
             "stop": sorted(self.stop_ids),
         }
 
@@ -351,12 +410,6 @@ class Template:
         config = folder / "generation_config.json"
         if not config.exists():  # stop ids are read from there, and are part of the fingerprint
             config.write_text(json.dumps({"eos_token_id": sorted(self.stop_ids)}), encoding="utf-8")
-
-
-def _with_thinking_in_content(message: Message) -> Message:
-    if message.thinking is None:
-        return message
-    return Message(message.role, f"<think>\n{message.thinking}\n</think>\n\n{message.content}")
 
 
 def _generation_stop_ids(folder: Path) -> list[int]:

@@ -16,13 +16,18 @@ import re
 import secrets
 import string
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate, chain, pairwise
 from typing import TYPE_CHECKING, Any
 
 from talkwright.errors import TemplateError
+from talkwright.template.words import cuts_at_spaces
 
 if TYPE_CHECKING:
+    import numpy
     from tokenizers import Tokenizer
 
 
@@ -63,6 +68,7 @@ class GuardedTokenizer:
         self._break = f"{secret}kbreakz"
         description: dict[str, Any] = json.loads(backend.to_str())
         self._unknown = _unknown(description["model"], backend)
+        self.cuts_at_spaces = cuts_at_spaces(description)
         description.update(added_tokens=[], post_processor=None, truncation=None, padding=None)
         guarded = Tokenizer.from_str(json.dumps(description))
         for _, token in added:
@@ -77,8 +83,20 @@ class GuardedTokenizer:
         self._original = {guarded.token_to_id(name): i for name, i in renamed.items()}
         self._original[guarded.token_to_id(self._break)] = -1
         self._control_ids = frozenset(self.control.values())
+        self._flags = {token.content: token for _, token in added}
         alternatives = sorted(self.control, key=len, reverse=True)  # the longest match wins, as there
         self._pattern = re.compile("|".join(map(re.escape, alternatives))) if alternatives else None
+        self._marks = _marks(alternatives)
+
+    @property
+    def unknown_id(self) -> int | None:
+        """Id of whatever the vocabulary cannot write, if it has one."""
+        return self._unknown[0] if self._unknown else None
+
+    @property
+    def id_limit(self) -> int:
+        """One more than the largest id there is."""
+        return max(int(self._own_ids.max()), *self._control_ids, 0) + 1
 
     @property
     def control_ids(self) -> frozenset[int]:
@@ -95,6 +113,57 @@ class GuardedTokenizer:
         """The first control token in a template's own text: start, end, its text."""
         match = self._pattern.search(text) if self._pattern else None
         return (match.start(), match.end(), match.group()) if match else None
+
+    def spells_control(self, text: str) -> bool:
+        """Say whether a message's text spells a control token."""
+        # Looking for one character is many times faster than for any of many words.
+        return any(mark in text for mark in self._marks) and self.first_control(text) is not None
+
+    def atoms(self, text: str) -> list[str]:
+        """A template's own text cut up: at odd places control tokens, at even ones text, if only ""."""
+        if self._pattern is None:
+            return [text]
+        found: list[str] = []
+        position = 0
+        for match in self._pattern.finditer(text):
+            found += [text[position : match.start()], match.group()]
+            position = match.end()
+        return [*found, text[position:]]
+
+    def stands_alone(self, control: str) -> bool:
+        """Say whether a control token is found wherever it is written, whatever stands beside it."""
+        token = self._flags[control]
+        return not (token.single_word or token.lstrip or token.normalized)
+
+    def encode_to_bytes(self, texts: Sequence[str]) -> list[bytes | None]:
+        """Ids alone, as little-endian int32 bytes; None for a text whose vocabulary spells a control
+        token, which `encode` knows how to handle. Raises TemplateError for invalid Unicode."""
+        import numpy
+
+        try:
+            encodings = self._guarded.encode_batch_fast(list(texts), add_special_tokens=False)
+        except (UnicodeEncodeError, TypeError):
+            raise TemplateError(_what_is_not_unicode(texts)) from None
+        rows = [encoding.ids for encoding in encodings]
+        guarded = numpy.fromiter(chain.from_iterable(rows), numpy.int64, sum(map(len, rows)))
+        ids = self._own_ids[guarded]
+        flat = ids.tobytes()
+        ends = list(accumulate((4 * len(row) for row in rows), initial=0))
+        out: list[bytes | None] = [flat[a:b] for a, b in pairwise(ends)]
+        for place in numpy.flatnonzero(ids < 0).tolist():
+            out[bisect_right(ends, 4 * place) - 1] = None
+        return out
+
+    @cached_property
+    def _own_ids(self) -> numpy.ndarray:
+        """Own id for every id of the guarded tokenizer; -1 for what only `encode` can handle."""
+        import numpy
+
+        table = numpy.arange(max(self._guarded.get_vocab(with_added_tokens=True).values()) + 1)
+        table[[i for i in self._control_ids if i < len(table)]] = -1  # spelled by the vocabulary
+        for guarded, original in self._original.items():
+            table[guarded] = original
+        return table.astype("<i4")
 
     def encode(self, texts: Sequence[str]) -> list[Encoded]:
         """Encode texts made of scaffold and message parts. Raises TemplateError for invalid Unicode."""
@@ -163,6 +232,17 @@ class GuardedTokenizer:
             return min(position - passed * width, limit)
 
         return Encoded(encoded.ids, [(unbroken(a), unbroken(b)) for a, b in encoded.offsets])
+
+
+def _marks(tokens: Sequence[str]) -> list[str]:
+    """Few characters of which every one of `tokens` holds one, the rarest in texts first."""
+    left, marks = list(tokens), []
+    while left:
+        held = Counter(c for token in left for c in sorted(set(token)))
+        best = max(held, key=lambda c: (not c.isalnum() and not c.isspace(), held[c], c))
+        marks.append(best)
+        left = [token for token in left if best not in token]
+    return marks
 
 
 def _unknown(model: dict[str, Any], backend: Tokenizer) -> tuple[int, str] | None:

@@ -4,12 +4,23 @@ In: a base model and the rows that the check stage stored. Out: an artefact with
 full weights), `metrics.jsonl` and a summary. A killed run goes on from its newest whole checkpoint and
 ends with the same weights, bit for bit on CPU in fp32, as one that was never killed.
 
-Refuses: rows that teach nothing, targets that match no module, a loss that is not finite.
+Refuses: rows that teach nothing, targets that match no module, tokens that the model does not know, and
+losses that are not finite three times in a row.
 """
 
 from __future__ import annotations
 
+from talkwright.train.adapters import start_digest
 from talkwright.train.loop import train
-from talkwright.train.plan import Plan, check_settings, make_plan
+from talkwright.train.plan import Plan, make_plan
+from talkwright.train.settings import check_recipe, check_settings, check_template
 
-__all__ = ["Plan", "check_settings", "make_plan", "train"]
+__all__ = [
+    "Plan",
+    "check_recipe",
+    "check_settings",
+    "check_template",
+    "make_plan",
+    "start_digest",
+    "train",
+]

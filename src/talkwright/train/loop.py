@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
-import json
 import math
 import shutil
 import signal
-import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 from talkwright.config import TrainSection
 from talkwright.errors import TrainError
 from talkwright.models import make_batch, row_losses, summed_loss
 from talkwright.progress import bar, say
-from talkwright.runs import artefact, read_jsonl, write_json, write_jsonl, write_text
+from talkwright.runs import artefact, read_jsonl, write_json, write_jsonl
 from talkwright.train.checkpoint import State, load_best, restore_newest, save_best, save_checkpoint
-from talkwright.train.model import Masters, prepare_model, save_model
-from talkwright.train.plan import Plan, learning_rate, make_plan, rows_of_steps
+from talkwright.train.faults import (
+    WINDOW,
+    describe_fault,
+    find_fault,
+    is_out_of_memory,
+    make_room,
+    split,
+    split_further,
+    stop_if_it_persists,
+)
+from talkwright.train.model import Masters, prepare_model, refuse_added_tokens, save_model
+from talkwright.train.noise import RowNoise
+from talkwright.train.optimizers import Optimizer, make_optimizer
+from talkwright.train.plan import Plan, make_plan, rows_of_steps
+from talkwright.train.records import Metrics, metrics_file, stop_between_steps
+from talkwright.train.schedules import learning_rate
+from talkwright.train.trackers import FOLDER, refuse_missing_trackers, tracking
 from talkwright.types import BaseModel, Example, to_json
 
 if TYPE_CHECKING:
@@ -38,12 +49,13 @@ class _Session:
     accelerator: Any
     model: Any
     masters: Masters
-    optimizer: Any
+    optimizer: Optimizer
     section: TrainSection
     plan: Plan
     rows: Sequence[Example]
     validation: Sequence[Example]
     layout: dict[str, Any]
+    noise: RowNoise | None
     seed: int
     checkpoints: Path
     key: str
@@ -65,35 +77,40 @@ def train(
     Checkpoints live in a folder `checkpoints` beside `out` until the artefact is finished. Ctrl-C and
     SIGTERM save one first. Raises TrainError when training cannot go on.
     """
+    refuse_added_tokens(base, template)
     session = _open_session(base, rows, validation, section, seed, out.parent / "checkpoints", key)
     plan, checkpoints, masters = session.plan, session.checkpoints, session.masters
     state = restore_newest(checkpoints, key, masters, session.optimizer)
     if state.step:
         say(f"Going on from step {state.step} of {plan.steps}.")
     with (
-        _metrics_file(checkpoints, upto=state.step) as metrics,
+        tracking(session.accelerator, section, out.parent) as track,
+        metrics_file(checkpoints, upto=state.step, track=track) as metrics,
         bar("train", plan.steps, "step", initial=state.step) as shown,
-        _stop_between_steps() as asked_to_stop,
+        stop_between_steps() as asked_to_stop,
     ):
         if state.step == 0:
             _validate(session, state, metrics)
         for numbers in rows_of_steps(plan, section.batch_size, seed, first=state.step):
-            if state.stopped_early:
+            if state.stopped:
                 break
             loss = _take_step(session, state, [rows[n] for n in numbers], metrics)
-            last = state.step == plan.steps
+            state.stopped = _limit_reached(section, state)
+            last = state.step == plan.steps or bool(state.stopped)
             if state.step % plan.eval_every == 0 or last:
                 _validate(session, state, metrics)
             best = "-" if state.best_loss is None else f"{state.best_loss:.3f}"
             shown.set_postfix(loss=f"{loss:.3f}", validation=best, refresh=False)
             shown.update(1)
             stop = asked_to_stop()
-            if state.step % plan.save_every == 0 or last or stop or state.stopped_early:
+            if state.step % plan.save_every == 0 or last or stop or state.stopped:
                 keep = section.keep_checkpoints
                 save_checkpoint(checkpoints, key, state, masters, session.optimizer, keep=keep)
             if stop:
                 say(f"Saved at step {state.step} of {plan.steps}. The same command goes on from there.")
                 raise KeyboardInterrupt if stop == signal.SIGINT else SystemExit(128 + stop)
+    if state.stopped:
+        say(f"Stopped by train.{state.stopped} after step {state.step} of {plan.steps}.")
     if section.patience and state.best_loss is not None:
         load_best(checkpoints, key, masters)
     _finish(session, state, base, template, out)
@@ -112,7 +129,9 @@ def _open_session(
     from accelerate.utils import set_seed
 
     _refuse_useless(rows)
-    accelerator = Accelerator()
+    refuse_missing_trackers(section)
+    logs = str(checkpoints.parent / FOLDER)
+    accelerator = Accelerator(log_with=section.trackers or None, project_dir=logs)
     if accelerator.num_processes > 1:
         raise TrainError("this version trains in one process; start it without a multi-process launcher")
     set_seed(seed)
@@ -124,12 +143,13 @@ def _open_session(
         accelerator=accelerator,
         model=model,
         masters=masters,
-        optimizer=_make_optimizer(masters, section),
+        optimizer=make_optimizer(model, masters, section),
         section=section,
         plan=make_plan(section, len(rows)),
         rows=rows,
         validation=_spread(validation, section.eval_rows),
         layout={"padded": padded, "device": accelerator.device},
+        noise=RowNoise(model, section.neftune) if section.neftune else None,
         seed=seed,
         checkpoints=checkpoints,
         key=key,
@@ -139,56 +159,120 @@ def _open_session(
 # --- one step ------------------------------------------------------------------------------------
 
 
-def _take_step(session: _Session, state: State, examples: Sequence[Example], metrics: TextIO) -> float:
-    """Forward, backward, update; returns the step's loss."""
-    from accelerate.utils import set_seed
-
+def _take_step(session: _Session, state: State, examples: Sequence[Example], metrics: Metrics) -> float:
+    """Forward, backward, update, in as many passes as the memory wants; returns the step's loss."""
     started = time.perf_counter()
-    set_seed(session.seed + state.step)  # dropout of a step is the same whether resumed or not
     rate = learning_rate(session.section, session.plan, state.step)
-    loss = _accumulate(session, examples)
-    if not math.isfinite(loss):
-        raise TrainError(_diagnose("loss", loss, state.step, examples, rate))
-    norm = _clip(session)
-    if not math.isfinite(norm):
-        raise TrainError(_diagnose("gradient", norm, state.step, examples, rate))
-    _update(session, rate)
+    while (attempt := _attempt(session, state, examples, rate)) is None:
+        _split_further(session, state, examples, metrics)
+    loss, norm, fault = attempt
+    if fault is None:
+        session.masters.write_back()
+        state.faults = []
+        state.norms = [*state.norms, norm][-WINDOW:]
+    else:
+        _pass_over(session, state, describe_fault(state.step + 1, fault, rate, examples))
     state.step += 1
     state.tokens += sum(len(example.input_ids) for example in examples)
     state.supervised += sum(example.n_supervised for example in examples)
     state.seconds += time.perf_counter() - started
-    _write(
-        metrics,
-        {
-            "step": state.step,
-            "loss": loss,
-            "learning_rate": rate,
-            "gradient_norm": norm,
-            "tokens": state.tokens,
-            "supervised": state.supervised,
-            "seconds": round(state.seconds, 3),
-        },
-    )
+    row: dict[str, Any] = {
+        "step": state.step,
+        "loss": loss,
+        "learning_rate": rate,
+        "gradient_norm": norm,
+        "tokens": state.tokens,
+        "supervised": state.supervised,
+        "seconds": round(state.seconds, 3),
+        **({"fault": fault} if fault else {}),
+    }
+    _write(metrics, {name: x for name, x in row.items() if isinstance(x, str) or math.isfinite(x)})
     return loss
 
 
-def _accumulate(session: _Session, examples: Sequence[Example]) -> float:
+def _attempt(
+    session: _Session, state: State, examples: Sequence[Example], rate: float
+) -> tuple[float, float, str | None] | None:
+    """Take a step on the masters: its loss, its gradient's norm before clipping, and what was wrong
+    with them (then nothing was updated). None: the memory ran out, and nothing was updated."""
+    from accelerate.utils import set_seed
+
+    set_seed(session.seed + state.step)  # dropout of a step is the same whether resumed or not
+    updating = False
+    try:
+        loss = _accumulate(session, state, examples)
+        norm = _clip(session)
+        fault = find_fault(loss, norm, state.norms, session.section)
+        if fault is None:
+            updating = True
+            session.optimizer.step(rate)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        if updating and not session.optimizer.safe_to_repeat:
+            raise TrainError(
+                f"out of memory in the update of step {state.step + 1}, which cannot be taken back. The "
+                "moments need less with `train.optimizer: adafactor` or an adapter; the same command "
+                "goes on from the last checkpoint."
+            ) from None
+        return None  # not handled here: the error holds on to the tensors of the failed pass
+    return loss, norm, fault
+
+
+def _accumulate(session: _Session, state: State, examples: Sequence[Example]) -> float:
     """Gradient of the mean loss over the step's supervised tokens; returns that mean, in nats.
 
-    Each part's loss is summed and divided by the count of the *whole* step, so splitting a step into
-    parts changes nothing, however long their rows are.
+    Each pass's loss is summed and divided by the count of the *whole* step, so splitting a step into
+    passes changes nothing, however long their rows are.
     """
     supervised = sum(example.n_supervised for example in examples)
-    parts = session.section.accumulation
-    cuts = [len(examples) * part // parts for part in range(parts + 1)]
+    padded = bool(session.layout["padded"])
     total = 0.0
-    for start, end in pairwise(cuts):
-        batch = make_batch(examples[start:end], **session.layout)
-        loss = summed_loss(session.model, batch) / supervised
+    for rows in split(examples, session.section, state.halvings, padded=padded):
+        batch = make_batch(rows, **session.layout)
+        if session.noise:
+            session.noise.lengths = batch.lengths
+        loss = summed_loss(session.model, batch, session.section.label_smoothing) / supervised
         session.accelerator.backward(loss)
         session.masters.collect_gradients()
         total += float(loss.detach())
     return total
+
+
+def _split_further(
+    session: _Session, state: State, examples: Sequence[Example], metrics: Metrics
+) -> None:
+    """After the memory ran out: make room, and smaller forward passes from here on."""
+    make_room(session.masters)
+    session.optimizer.forget_half_made()
+    how: Any = {"section": session.section, "padded": bool(session.layout["padded"])}
+    state.halvings = split_further(examples, halvings=state.halvings, **how)
+    passes = len(split(examples, halvings=state.halvings, **how))
+    say(f"Out of memory in step {state.step + 1}: taking it again in {passes} forward passes.")
+    _write(metrics, {"step": state.step + 1, "out_of_memory": passes})
+
+
+def _pass_over(session: _Session, state: State, fault: dict[str, Any]) -> None:
+    """Leave a faulty step's update out, as `train.on_fault` says; stop when it persists."""
+    session.optimizer.clear()
+    state.faults = [*state.faults, fault]
+    state.passed_over += 1
+    stop_if_it_persists(state.faults, session.section)
+    back = ""
+    if session.section.on_fault == "roll_back":
+        # On with the rows after this one: the same rows again would end in the same fault.
+        found = restore_newest(session.checkpoints, session.key, session.masters, session.optimizer)
+        back = f", back to the weights of step {found.step}" if found.step else ", no checkpoint yet"
+    say(f"Step {fault['step']} is passed over{back}: {fault['what']}.")
+
+
+def _limit_reached(section: TrainSection, state: State) -> str:
+    """The setting that ends the run here, or nothing."""
+    if section.max_tokens and state.tokens >= section.max_tokens:
+        return "max_tokens"
+    if section.max_minutes and state.seconds + state.validating >= 60 * section.max_minutes:
+        return "max_minutes"
+    return ""
 
 
 def _clip(session: _Session) -> float:
@@ -197,20 +281,14 @@ def _clip(session: _Session) -> float:
     return float(session.accelerator.clip_grad_norm_(session.masters.masters, clip))
 
 
-def _update(session: _Session, rate: float) -> None:
-    """Take the step and clear the gradients."""
-    for group in session.optimizer.param_groups:
-        group["lr"] = rate
-    session.optimizer.step()
-    session.optimizer.zero_grad(set_to_none=True)
-    session.masters.write_back()
-
-
-def _validate(session: _Session, state: State, metrics: TextIO) -> None:
+def _validate(session: _Session, state: State, metrics: Metrics) -> None:
     """Measure and record the validation loss; keep the weights when it is the best so far."""
     if not session.validation:
         return
-    loss = mean_loss(session.model, session.validation, **session.layout)
+    started = time.perf_counter()
+    while (loss := _measure(session, state)) is None:
+        state.scoring_halvings += 1
+    state.validating += time.perf_counter() - started
     if not math.isfinite(loss):
         raise TrainError(
             f"the validation loss after step {state.step} is {loss}, so training cannot go on. Lower "
@@ -222,42 +300,48 @@ def _validate(session: _Session, state: State, metrics: TextIO) -> None:
         save_best(session.checkpoints, session.key, session.masters)
     else:
         state.worse += 1
-    state.stopped_early = bool(session.section.patience and state.worse >= session.section.patience)
+    if session.section.patience and state.worse >= session.section.patience:
+        state.stopped = "patience"
 
 
-def _make_optimizer(masters: Masters, section: TrainSection) -> Any:
-    """AdamW; weight decay acts on matrices only, as it does no good to norms and biases."""
-    from torch.optim import AdamW
+def _measure(session: _Session, state: State) -> float | None:
+    """The validation loss; None when the memory ran out and there are smaller batches to try."""
+    tokens = SCORING_TOKENS >> state.scoring_halvings
+    try:
+        return mean_loss(session.model, session.validation, tokens=tokens, **session.layout)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        if tokens <= max(len(example.input_ids) for example in session.validation):
+            raise TrainError(
+                "out of memory in validation, with one row at a time; lower template.max_length"
+            ) from None
+    make_room(session.masters)
+    return None
 
-    return AdamW(
-        [
-            {
-                "params": [m for m in masters.masters if m.ndim >= 2],
-                "weight_decay": section.weight_decay,
-            },
-            {"params": [m for m in masters.masters if m.ndim < 2], "weight_decay": 0.0},
-        ],
-        lr=section.learning_rate or 0.0,
-    )
 
-
-def mean_loss(model: Any, examples: Sequence[Example], *, padded: bool, device: Any) -> float:
-    """Mean negative log-likelihood in nats over the supervised tokens of all examples."""
+def mean_loss(
+    model: Any, examples: Sequence[Example], *, padded: bool, device: Any, tokens: int | None = None
+) -> float:
+    """Mean negative log-likelihood in nats over the supervised tokens of all examples; `tokens` (left
+    out: SCORING_TOKENS) go through the model at a time."""
     import torch
 
-    total, count = 0.0, 0
+    total, count, budget = 0.0, 0, tokens or SCORING_TOKENS
     model.eval()
-    with torch.inference_mode():
-        group: list[Example] = []
-        for example in [*examples, None]:
-            size = sum(len(e.input_ids) for e in group)
-            if group and (example is None or size + len(example.input_ids) > SCORING_TOKENS):
-                losses = row_losses(model, make_batch(group, padded=padded, device=device))
-                total, count = total + float(losses.double().sum()), count + len(losses)
-                group = []
-            if example is not None:
-                group.append(example)
-    model.train()
+    try:
+        with torch.inference_mode():
+            group: list[Example] = []
+            for example in [*examples, None]:
+                size = sum(len(e.input_ids) for e in group)
+                if group and (example is None or size + len(example.input_ids) > budget):
+                    losses = row_losses(model, make_batch(group, padded=padded, device=device))
+                    total, count = total + float(losses.double().sum()), count + len(losses)
+                    group = []
+                if example is not None:
+                    group.append(example)
+    finally:
+        model.train()
     return total / count
 
 
@@ -271,70 +355,25 @@ def _spread(examples: Sequence[Example], limit: int) -> list[Example]:
 def _refuse_useless(rows: Sequence[Example]) -> None:
     if not rows:
         raise TrainError("there are no training rows; look at `talkwright data prepare` and its ledger")
-    idle = [row.conversation or "?" for row in rows if row.n_supervised == 0]
+    # Rows on disk know their counts; making a million examples to count would take a minute.
+    counts = getattr(rows, "supervised", None)
+    idle = [
+        n
+        for n, count in enumerate([r.n_supervised for r in rows] if counts is None else counts)
+        if not count
+    ]
     if idle:
         raise TrainError(
             f"{len(idle)} training rows have no supervised token and teach nothing, the first from "
-            f"conversation {idle[0]}; remove them or raise template.max_length"
+            f"conversation {rows[idle[0]].conversation or '?'}; remove them or raise template.max_length"
         )
-
-
-def _diagnose(what: str, value: float, step: int, examples: Sequence[Example], rate: float) -> str:
-    ids = ", ".join(dict.fromkeys(example.conversation for example in examples))
-    return (
-        f"the {what} of step {step + 1} is {value}, so training cannot go on. Learning rate there: "
-        f"{rate:g}; conversations in the step: {ids}. Lower train.learning_rate, or look at these rows "
-        "with `talkwright show`. Earlier checkpoints are kept."
-    )
 
 
 # --- records -------------------------------------------------------------------------------------
 
 
-@contextmanager
-def _metrics_file(folder: Path, upto: int) -> Iterator[TextIO]:
-    """Open metrics.jsonl for appending, without the rows after step `upto` (they will come again)."""
-    path = folder / "metrics.jsonl"
-    if path.exists():
-        kept = []
-        for line in path.read_text(encoding="utf-8").splitlines():
-            try:
-                row = json.loads(line)
-            except ValueError:
-                break  # the last line of a killed process may be half a line
-            if row["step"] <= upto and upto:
-                kept.append(row)
-        write_text(path, "".join(json.dumps(row) + "\n" for row in kept))
-    with open(path, "a", encoding="utf-8") as file:
-        yield file
-
-
-def _write(metrics: TextIO, row: dict[str, Any]) -> None:
-    metrics.write(json.dumps(row) + "\n")
-    metrics.flush()
-
-
-@contextmanager
-def _stop_between_steps() -> Iterator[Any]:
-    """Turn the first Ctrl-C or SIGTERM into a question asked between steps; the second one is heeded
-    at once. Yields a function that gives the signal's number, or 0."""
-    received: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: 0  # only the main thread may set handlers
-        return
-
-    def receive(number: int, _: Any) -> None:
-        if received:
-            raise KeyboardInterrupt
-        received.append(number)
-        say("Stopping after this step (again: at once) ...")
-
-    before = {number: signal.signal(number, receive) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: received[0] if received else 0
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def _write(metrics: Metrics, row: dict[str, Any]) -> None:
+    metrics.write(row)
 
 
 def _finish(session: _Session, state: State, base: BaseModel, template: Template, out: Path) -> None:
@@ -350,13 +389,16 @@ def _finish(session: _Session, state: State, base: BaseModel, template: Template
         "seconds": round(state.seconds, 3),
         "best_validation_loss": state.best_loss,
         "best_step": state.best_step,
-        "stopped_early": state.stopped_early,
+        "stopped_early": bool(state.stopped),
         "kept": "best" if section.patience and state.best_loss is not None else "last",
         "trainable": sum(weight.numel() for weight in weights),
         "precision": str(weights[0].dtype).removeprefix("torch."),
         "method": section.method,
+        "stopped_by": state.stopped or None,
+        "steps_passed_over": state.passed_over,
+        "out_of_memory": state.halvings + state.scoring_halvings,
     }
-    kind = "adapter" if section.method == "lora" else "model"
+    kind = "model" if section.method == "full" else "adapter"
     about = {"template": template.fingerprint, "base": to_json(base)}
     with artefact(
         out, kind=kind, key=session.key, about=about, since=time.time() - state.seconds

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from talkwright.config import LoraSection, TrainSection
+from talkwright.config import TrainSection
 from talkwright.errors import TrainError
 from talkwright.models import (
     best_precision,
@@ -14,30 +13,44 @@ from talkwright.models import (
     keeps_rows_apart,
     load_config,
     load_weights,
-    without_peft_noise,
 )
+from talkwright.train.adapters import add_adapter, freeze, model_folder, refuse_other_base
 from talkwright.types import BaseModel
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from talkwright.template import Template
+
+
+VIRTUAL = ("prefix", "prompt")
+
 
 def prepare_model(base: BaseModel, section: TrainSection, seed: int) -> tuple[Any, bool]:
-    """Load the base and make the right weights trainable; also say whether batches must be padded.
-
-    Adapters are kept in the base's precision; `Masters` holds what needs more.
-    """
+    """Load the base and make the right weights trainable; also say whether batches must be padded."""
     import torch
 
-    precision = best_precision() if section.precision == "auto" else section.precision
-    attention, padded = choose_attention(load_config(base))
-    model: Any = load_weights(base, precision=precision, attention=attention)
+    refuse_other_base(base, section)
+    if section.method == "full" and section.start_from is not None:
+        earlier = str(model_folder(Path(section.start_from)))
+        base = BaseModel(base.name, earlier, earlier, base.licence, "")
+    how: Any = {
+        "precision": best_precision() if section.precision == "auto" else section.precision,
+        "quantise": section.quantise,
+    }
+    # Learnt tokens stand before every row, which rows laid end to end have no room for.
+    attention, padded = (
+        (None, True) if section.method in VIRTUAL else choose_attention(load_config(base))
+    )
+    model: Any = load_weights(base, attention=attention, **how)
     if not padded and not keeps_rows_apart(model):
         padded = True
-        model = load_weights(base, precision=precision)
+        model = load_weights(base, **how)
     torch.manual_seed(seed)
-    if section.method == "lora":
-        model = _with_lora(model, section.lora)
+    if section.method == "full":
+        freeze(model, section.freeze)
+    else:
+        model = add_adapter(model, section)
     if section.recompute:
         # Renamed in transformers 5.23; the older name is all there is before.
         enable = (
@@ -49,45 +62,21 @@ def prepare_model(base: BaseModel, section: TrainSection, seed: int) -> tuple[An
     return model, padded
 
 
-def _with_lora(model: Any, section: LoraSection) -> Any:
-    from peft import LoraConfig, get_peft_model
-
-    config = LoraConfig(
-        r=section.rank,
-        lora_alpha=section.alpha,
-        lora_dropout=section.dropout,
-        target_modules=section.targets,
-        task_type="CAUSAL_LM",
-    )
-    try:
-        with without_peft_noise():
-            adapted = get_peft_model(model, config, autocast_adapter_dtype=False)
-    except (ValueError, re.error) as error:
-        raise _wrong_targets(model, section.targets, str(error).partition(". ")[0]) from None
-    taken = adapted.base_model.targeted_module_names
-    # PEFT is content when one name of a list fits.
-    for target in section.targets if isinstance(section.targets, list) else ():
-        if not any(f".{name}".endswith(f".{target}") for name in taken):
-            raise _wrong_targets(adapted, target, "it names no module of this model")
-    return adapted
-
-
-def _wrong_targets(model: Any, targets: object, why: str) -> TrainError:
-    from torch import nn
-
-    linear = {
-        n.removesuffix(".base_layer") for n, m in model.named_modules() if isinstance(m, nn.Linear)
-    }
-    names = sorted({n.rsplit(".", 1)[-1] for n in linear if ".lora_" not in n})
-    return TrainError(
-        f"train.lora.targets: {targets!r} cannot be used: {why}. The model's linear modules are: "
-        f"{', '.join(names)}. Or write `targets: all-linear`."
-    )
+def refuse_added_tokens(base: BaseModel, template: Template) -> None:
+    """Raise TrainError when the template writes tokens that the model has no embedding for."""
+    rows = load_config(base).get_text_config().vocab_size
+    if added := sorted((i, text) for text, i in template.guard.control.items() if i >= rows):
+        raise TrainError(
+            f"the tokenizer has {len(added)} tokens that the model knows nothing of, the first "
+            f"'{added[0][1]}' with id {added[0][0]}: the model has {rows} embeddings. Vocabularies are "
+            "not grown here: take the tokenizer that belongs to the model, or grow the model first "
+            "(`resize_token_embeddings` of transformers) and train with `method: full`"
+        )
 
 
 def save_model(model: Any, folder: Path, method: str) -> None:
     """Write the adapter to `folder/adapter`, or all weights to `folder/model`."""
-    target = folder / ("adapter" if method == "lora" else "model")
+    target = folder / ("model" if method == "full" else "adapter")
     model.save_pretrained(str(target), safe_serialization=True)
     for card in target.glob("README.md"):
         card.unlink()  # PEFT writes a model card of blanks; the report says what this is

@@ -1,4 +1,4 @@
-"""How a run will go, in numbers that need no model: steps, rates, order of rows, odd settings."""
+"""How a run will go, in numbers that need no model: steps and the order of rows."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from random import Random
 
 from talkwright.config import TrainSection
-from talkwright.types import Finding
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,21 +31,6 @@ def make_plan(section: TrainSection, rows: int) -> Plan:
         warmup = round(steps * section.warmup_ratio)
     eval_every = section.eval_every or max(1, math.ceil(steps / 5))
     return Plan(rows, steps, warmup, eval_every, section.save_every or eval_every)
-
-
-def learning_rate(section: TrainSection, plan: Plan, step: int) -> float:
-    """Rate of step 0, 1, ... Rises linearly to its peak over the warm-up, then follows the schedule,
-    reaching 0 just after the last step (cosine, linear) or staying (constant)."""
-    assert section.learning_rate is not None
-    if step < plan.warmup:
-        return section.learning_rate * (step + 1) / (plan.warmup + 1)
-    done = (step - plan.warmup) / max(1, plan.steps - plan.warmup)
-    factor = {
-        "constant": 1.0,
-        "linear": 1 - done,
-        "cosine": (1 + math.cos(math.pi * done)) / 2,
-    }[section.schedule]
-    return section.learning_rate * factor
 
 
 def rows_of_steps(plan: Plan, batch_size: int, seed: int, first: int = 0) -> Iterator[list[int]]:
@@ -74,48 +58,3 @@ def _shuffled(rows: int, seed: int, epoch: int) -> list[int]:
     order = list(range(rows))
     Random(f"{seed}/{epoch}").shuffle(order)
     return order
-
-
-def check_settings(section: TrainSection, rows: int, validation_rows: int) -> list[Finding]:
-    """Settings that will not do what they seem to, before any compute is spent."""
-    if rows == 0:
-        return []
-    plan = make_plan(section, rows)
-    rate = section.learning_rate or 0
-    found = []
-    if plan.warmup >= plan.steps:
-        found.append(
-            Finding(
-                "error", "warmup_longer_than_run",
-                f"warm-up lasts {plan.warmup} steps and the run {plan.steps}, so the rate never reaches "
-                f"{rate:g}",
-                f"set train.warmup_steps below {plan.steps}",
-            )
-        )  # fmt: skip
-    if section.batch_size > rows:
-        found.append(
-            Finding(
-                "warning", "batch_larger_than_data",
-                f"batch_size is {section.batch_size} but there are only {rows} training rows, so every "
-                "step sees some rows twice", f"set train.batch_size to {rows} or less",
-            )
-        )  # fmt: skip
-    low, high = (1e-5, 5e-3) if section.method == "lora" else (1e-6, 5e-4)
-    if not low <= rate <= high:
-        found.append(
-            Finding(
-                "warning", "unusual_learning_rate",
-                f"a learning rate of {rate:g} is outside {low:g} to {high:g}, where {section.method} "
-                "training usually works", "leave train.learning_rate out for the default",
-            )
-        )  # fmt: skip
-    if validation_rows == 0:
-        found.append(
-            Finding(
-                "error" if section.patience else "warning", "no_validation",
-                "there are no validation rows, so over-fitting cannot be seen"
-                + (" and train.patience has nothing to go by" if section.patience else ""),
-                "raise data.validation, or add more conversations",
-            )
-        )  # fmt: skip
-    return found

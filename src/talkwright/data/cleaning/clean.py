@@ -34,9 +34,11 @@ def clean(messages: tuple[Message, ...], section: DataSection | None) -> Cleaned
     turns = _in_order([_split_thinking(message, repairs) for message in messages], repairs)
     if isinstance(turns, str):
         return turns
+    cleaned = turns
     for name, step in _text_steps(section, turns):
-        turns = [_apply(step, name, message, repairs) for message in turns]
-    turns = _in_order(turns, repairs)  # cleaning may have emptied a turn
+        cleaned = [_apply(step, name, message, repairs) for message in cleaned]
+    if cleaned != turns:
+        turns = _in_order(cleaned, repairs)  # cleaning may have emptied a turn
     if isinstance(turns, str):
         return turns
     if section and sum(map(_size, turns)) > section.max_chars:
@@ -45,7 +47,7 @@ def clean(messages: tuple[Message, ...], section: DataSection | None) -> Cleaned
 
 
 def _size(message: Message) -> int:
-    return len(message.content) + len(message.thinking or "")
+    return len(message.text) + len(message.thinking or "")
 
 
 # --- text ----------------------------------------------------------------------------------------
@@ -54,12 +56,18 @@ def _size(message: Message) -> int:
 def _text_steps(
     section: DataSection | None, turns: list[Message]
 ) -> list[tuple[str, Callable[[str], str]]]:
+    """The steps that may change one of these turns: a step that has nothing to look for is left out."""
     steps: list[tuple[str, Callable[[str], str]]] = []
+    texts = [turn.content for turn in turns] + [turn.thinking for turn in turns if turn.thinking]
+    plain = all(map(str.isascii, texts))
     if section and section.fix_unicode:
-        steps.append(("fixed_line_ends", fix_line_ends))
+        if not plain or any("\r" in text for text in texts):
+            steps.append(("fixed_line_ends", fix_line_ends))
         steps.append(("fixed_unicode", fix_unicode))
-    steps.append(("fixed_unicode", lambda text: _SURROGATE.sub("\ufffd", text)))
-    if section and section.strip_html and not _about_markup(turns):
+    if not plain:
+        steps.append(("fixed_unicode", lambda text: _SURROGATE.sub("\ufffd", text)))
+    marked_up = any("<" in text or "&" in text for text in texts)
+    if section and section.strip_html and marked_up and not _about_markup(turns):
         steps.append(("stripped_html", strip_html))
     if section:
         steps.append(("stripped_whitespace", str.strip))
@@ -72,7 +80,7 @@ def _apply(step: Callable[[str], str], name: str, message: Message, repairs: dic
     if content == message.content and thinking == message.thinking:
         return message
     repairs[name] = None
-    return Message(message.role, content, thinking)
+    return replace(message, content=content, thinking=thinking)
 
 
 def _split_thinking(message: Message, repairs: dict[str, None]) -> Message:
@@ -82,7 +90,7 @@ def _split_thinking(message: Message, repairs: dict[str, None]) -> Message:
     if not found:
         return message
     repairs["split_thinking"] = None
-    return Message("assistant", found[2].strip(), found[1].strip() or None)
+    return replace(message, content=found[2].strip(), thinking=found[1].strip() or None)
 
 
 def fix_line_ends(text: str) -> str:
@@ -92,7 +100,7 @@ def fix_line_ends(text: str) -> str:
 
 def fix_unicode(text: str) -> str:
     """Repair mojibake, control characters and broken surrogates; leave quotes alone."""
-    if text.isascii() and not _CONTROL.search(text):
+    if not _DOUBTFUL.search(text):
         return text
     import ftfy
 
@@ -100,7 +108,16 @@ def fix_unicode(text: str) -> str:
 
 
 _LINE_END = re.compile("\r\n?|[\u2028\u2029]")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+# Mojibake of UTF-8 is at least two characters beyond ASCII in a row, for all its bytes are. So single
+# ones among plain text are right as they are, except for letters that may stand before a lost blank.
+_SINGLE = (
+    "\u2018\u2019\u201c\u201d\u2013\u2014\u2026\u2022\u20ac\u00a3\u00b0\u00b7\u00ab\u00bb\u00bf\u00a1\u00a9\u00ae\u2122"
+    "\u00e0\u00e1\u00e4\u00e7\u00e8\u00e9\u00ea\u00eb\u00ed\u00ee\u00ef\u00f1\u00f3\u00f4\u00f6\u00f9\u00fa\u00fb\u00fc\u00df"
+    "\u00c4\u00d6\u00dc\u00c9\U0001f300-\U0001f3fa\U0001f400-\U0001faff"
+)
+# Scripts that no one-byte encoding has.
+_WIDE = "\u4e00-\u9fff\u3041-\u3096\u30a1-\u30fa\u30fc\u3001\u3002\uff0c\uff01\uff1f"
+_DOUBTFUL = re.compile(rf"[^\t\n\x20-\x7e{_SINGLE}{_WIDE}]|[{_SINGLE}]{{2}}")
 
 
 @cache
@@ -251,7 +268,7 @@ def _unescape(found: re.Match[str]) -> str:
 
 def _in_order(messages: list[Message], repairs: dict[str, None]) -> list[Message] | str:
     """System first, then user and assistant in turn, an answer last; or the reason it cannot be."""
-    turns = [message for message in messages if message.content.strip()]
+    turns = [message for message in messages if message.content.strip() or _is_tool_turn(message)]
     if not turns:
         return "empty"
     if not any(turn.role == "user" for turn in turns):
@@ -282,11 +299,19 @@ def _merged(talk: list[Message], repairs: dict[str, None]) -> list[Message]:
     merged = [talk[0]]
     for turn in talk[1:]:
         last = merged[-1]
-        if turn.role != last.role or turn.role == "tool":  # several tools may answer one call
+        # Several tools may answer one call, and what is said after a call is not said before it.
+        if turn.role != last.role or turn.role == "tool" or (last.tool_calls and turn.content.strip()):
             merged.append(turn)
             continue
         repairs["merged_turns"] = None
         thoughts = [thought for thought in (last.thinking, turn.thinking) if thought]
-        content = f"{last.content}\n\n{turn.content}"
-        merged[-1] = replace(last, content=content, thinking="\n\n".join(thoughts) or None)
+        content = "\n\n".join(text for text in (last.content, turn.content) if text.strip())
+        calls = (*last.tool_calls, *turn.tool_calls)
+        thinking = "\n\n".join(thoughts) or None
+        merged[-1] = replace(last, content=content, thinking=thinking, tool_calls=calls)
     return merged
+
+
+def _is_tool_turn(message: Message) -> bool:
+    """A call, or the result of one: it says something even where it holds no text."""
+    return bool(message.tool_calls or message.tool_call_id or (message.role == "tool" and message.name))

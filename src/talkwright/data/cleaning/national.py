@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date
 
 Span = tuple[int, int]
 
 _WINDOW = 40  # characters before a number in which its name is looked for
-_ANY = re.compile(r"\d(?:[ .-]?\d){5}|[A-Za-z]{6}\d\d[A-Za-z]\d\d")  # a part of every shape below
 _DNI_LETTERS = "TRWAGMYFPDXBNJZSQVHLCKE"
 _CN_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _PESEL_WEIGHTS = (1, 3, 7, 9, 1, 3, 7, 9, 1, 3)
@@ -33,16 +33,30 @@ _FISCAL_ODD = dict(
 )  # fmt: skip
 
 
-def find_national(text: str) -> Iterator[Span]:
-    """Yield where identity numbers stand: US, DE, ES, UK, BR, IT, FR, CN, PL, IN, NL and CA."""
-    if not _ANY.search(text):
-        return
-    for shape, holds, name in _RULES:
-        for found in shape.finditer(text):
+def find_national(text: str, low: str, runs: Sequence[tuple[int, int, int]]) -> Iterator[Span]:
+    """Yield where identity numbers stand: US, DE, ES, UK, BR, IT, FR, CN, PL, IN, NL and CA.
+
+    `low` is the text in lower case; `runs` are (start, end, digits) of what may be a number.
+    """
+    if runs:
+        for rule in _RULES:
+            if not rule.hints or any(hint in low for hint in rule.hints):
+                yield from _by(rule, text, runs)
+    if runs or _FISCAL_PART.search(text):
+        for found in _FISCAL_CODE.finditer(text):
+            if _is_fiscal_code(found[0].upper()):
+                yield found.span()
+
+
+def _by(rule: _Rule, text: str, runs: Sequence[tuple[int, int, int]]) -> Iterator[Span]:
+    for start, end, count in runs:
+        if count < rule.least or (rule.sign and rule.sign not in text[start:end]):
+            continue
+        for found in rule.shape.finditer(text, start, end):
             around = max(0, found.start() - _WINDOW), found.end() + _WINDOW // 2
-            if name is not None and not name.search(text, *around):
+            if rule.name is not None and not rule.name.search(text, *around):
                 continue
-            if holds(re.sub(r"[^0-9A-Za-z]", "", found[0]).upper()):
+            if rule.holds(_SEPARATOR.sub("", found[0]).upper()):
                 yield found.span()
 
 
@@ -128,32 +142,53 @@ def _is_bsn(number: str) -> bool:
 
 
 def _shape(pattern: str) -> re.Pattern[str]:
-    return re.compile(rf"(?<![0-9A-Za-z_.-])(?<!\d ){pattern}(?![0-9A-Za-z_]|[-.]\w| \d)")
+    # ASCII: the check rules are about these digits, and other scripts' digits would have no values here.
+    return re.compile(rf"(?<![0-9A-Za-z_.-])(?<!\d ){pattern}(?![0-9A-Za-z_]|[-.]\w| \d)", re.ASCII)
 
 
 def _named(*names: str) -> re.Pattern[str]:
     return re.compile("|".join(names), re.IGNORECASE)
 
 
-_Rule = tuple[re.Pattern[str], Callable[[str], bool], "re.Pattern[str] | None"]
-_TAX = _named("tax", "steuer", r"\bid\b", "tin", "idnr")
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """A shape with at least so many digits and this sign in it, its check, and the name it needs nearby.
+
+    `hints` are parts of which the name has one, to be looked for in lower case.
+    """
+
+    least: int
+    sign: str
+    shape: re.Pattern[str]
+    holds: Callable[[str], bool]
+    hints: tuple[str, ...] = ()
+    name: re.Pattern[str] | None = None
+
+
+_SEPARATOR = re.compile(r"[^0-9A-Za-z]")
+_FISCAL_PART = re.compile(r"\d\d[A-Za-z]\d\d[A-Za-z]\d{3}")
+_FISCAL_CODE = _shape(r"[A-Za-z]{6}\d\d[A-EHLMPR-Ta-ehlmpr-t]\d\d[A-Za-z]\d{3}[A-Za-z]")
 _RULES: tuple[_Rule, ...] = (
-    (_shape(r"(?!000|666|9)\d{3}-(?!00)\d\d-(?!0000)\d{4}"), _always, None),
-    (_shape(r"(?!000|666|9)\d{3} ?(?!00)\d\d ?(?!0000)\d{4}"), _always, _named(r"\bssn", "social sec")),
-    (_shape(r"[1-9]\d \d{3} \d{3} \d{3}"), _is_german_tax_id, None),
-    (_shape(r"[1-9]\d{10}"), _is_german_tax_id, _TAX),
-    (_shape(r"(?:\d{8}|[XYZxyz]-?\d{7})[- ]?[A-HJ-NP-TV-Za-hj-np-tv-z]"), _is_dni, None),
-    (_shape(r"\d{3}[ -]?\d{3}[ -]?\d{4}"), _is_nhs, _named(r"\bnhs\b")),
-    (_shape(r"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d\d ?\d\d ?\d\d ?[A-D]"), _always,
-     _named(r"\bni\b", r"\bnino\b", "insurance", r"\bn\.i\.")),
-    (_shape(r"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] \d\d \d\d \d\d [A-D]"), _always, None),
-    (_shape(r"\d{3}\.\d{3}\.\d{3}-\d\d"), _is_cpf, None),
-    (_shape(r"\d{11}"), _is_cpf, _named(r"\bcpf\b")),
-    (_shape(r"[A-Za-z]{6}\d\d[A-EHLMPR-Ta-ehlmpr-t]\d\d[A-Za-z]\d{3}[A-Za-z]"), _is_fiscal_code, None),
-    (_shape(r"[12] ?\d\d ?(?:0[1-9]|1[0-2]) ?\d\d ?\d{3} ?\d{3} ?\d\d"), _is_nir, None),
-    (_shape(r"[1-9]\d{16}[\dXx]"), _is_chinese, None),
-    (_shape(r"\d{11}"), _is_pesel, None),
-    (_shape(r"[2-9]\d{3} ?\d{4} ?\d{4}"), _is_aadhaar, _named("aadha+r", r"\buid")),
-    (_shape(r"\d{9}"), _is_bsn, _named(r"\bbsn\b", "burgerservice")),
-    (_shape(r"[1-9]\d\d[ -]?\d{3}[ -]?\d{3}"), luhn, _named(r"\bsin\b", "social insurance")),
+    _Rule(9, "-", _shape(r"(?!000|666|9)\d{3}-(?!00)\d\d-(?!0000)\d{4}"), _always),
+    _Rule(9, "", _shape(r"(?!000|666|9)\d{3} ?(?!00)\d\d ?(?!0000)\d{4}"), _always,
+          ("ssn", "social sec"), _named(r"\bssn", "social sec")),
+    _Rule(11, " ", _shape(r"[1-9]\d \d{3} \d{3} \d{3}"), _is_german_tax_id),
+    _Rule(11, "", _shape(r"[1-9]\d{10}"), _is_german_tax_id, ("tax", "steuer", "id", "tin"),
+          _named("tax", "steuer", r"\bid\b", "tin", "idnr")),
+    _Rule(7, "", _shape(r"(?:\d{8}|[XYZxyz]-?\d{7})[- ]?[A-HJ-NP-TV-Za-hj-np-tv-z]"), _is_dni),
+    _Rule(10, "", _shape(r"\d{3}[ -]?\d{3}[ -]?\d{4}"), _is_nhs, ("nhs",), _named(r"\bnhs\b")),
+    _Rule(6, "", _shape(r"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d\d ?\d\d ?\d\d ?[A-D]"), _always,
+          ("ni", "insurance", "n.i."), _named(r"\bni\b", r"\bnino\b", "insurance", r"\bn\.i\.")),
+    _Rule(6, " ", _shape(r"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] \d\d \d\d \d\d [A-D]"), _always),
+    _Rule(11, ".", _shape(r"\d{3}\.\d{3}\.\d{3}-\d\d"), _is_cpf),
+    _Rule(11, "", _shape(r"\d{11}"), _is_cpf, ("cpf",), _named(r"\bcpf\b")),
+    _Rule(15, "", _shape(r"[12] ?\d\d ?(?:0[1-9]|1[0-2]) ?\d\d ?\d{3} ?\d{3} ?\d\d"), _is_nir),
+    _Rule(17, "", _shape(r"[1-9]\d{16}[\dXx]"), _is_chinese),
+    _Rule(11, "", _shape(r"\d{11}"), _is_pesel),
+    _Rule(12, "", _shape(r"[2-9]\d{3}[ -]?\d{4}[ -]?\d{4}"), _is_aadhaar, ("aadha", "uid"),
+          _named("aadha+r", r"\buid")),
+    _Rule(9, "", _shape(r"\d{9}"), _is_bsn, ("bsn", "burgerservice"),
+          _named(r"\bbsn\b", "burgerservice")),
+    _Rule(9, "", _shape(r"[1-9]\d\d[ -]?\d{3}[ -]?\d{3}"), luhn, ("sin", "social insurance"),
+          _named(r"\bsin\b", "social insurance")),
 )  # fmt: skip

@@ -11,10 +11,55 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
 
 from talkwright.data.cleaning.national import Span, find_national, luhn
 
 _WINDOW = 40  # characters before a number in which a word may say what it is
+
+# --- where to look -------------------------------------------------------------------------------
+# Most of a text is plain words, so each search begins at what is cheap to find: a digit, a sign, a word.
+
+_DIGIT = re.compile(r"\d")
+_NUMBER_RUN = re.compile(r"\d(?:\W{0,3}\d){5,}")  # with whatever separators a number may have
+# The same for ASCII, where they are twice as fast.
+_DIGIT_ASCII = re.compile(r"[0-9]")
+_NUMBER_RUN_ASCII = re.compile(r"[0-9](?:\W{0,3}[0-9]){5,}", re.ASCII)
+# Characters around a run that still belong to its number: "+ (" before, a last letter behind.
+_BEFORE, _BEHIND = 4, 8
+
+
+@dataclass(slots=True)
+class _Text:
+    """A text with what is known of it beforehand. `runs` are (start, end, digits) of longer numbers."""
+
+    text: str
+    low: str
+    digits: bool
+    runs: tuple[tuple[int, int, int], ...]
+
+
+def _look(text: str) -> _Text:
+    plain = text.isascii()
+    digits = (_DIGIT_ASCII if plain else _DIGIT).search(text) is not None
+    low = text.lower() if plain else text.casefold()
+    return _Text(text, low, digits, _number_runs(text) if digits else ())
+
+
+def _number_runs(text: str) -> tuple[tuple[int, int, int], ...]:
+    runs = _NUMBER_RUN_ASCII if text.isascii() else _NUMBER_RUN
+    return tuple(
+        (max(0, found.start() - _BEFORE), found.end() + _BEHIND, len(_DIGIT.findall(found[0])))
+        for found in runs.finditer(text)
+    )
+
+
+def _near(shape: re.Pattern[str], look: _Text, least: int) -> Iterator[re.Match[str]]:
+    """Matches around the runs of at least so many digits."""
+    for start, end, count in look.runs:
+        if count >= least:
+            yield from shape.finditer(look.text, start, end)
+
 
 # --- e-mail --------------------------------------------------------------------------------------
 
@@ -25,24 +70,52 @@ _EMAIL_ASCII = re.compile(
 _EMAIL = re.compile(
     r"(?<![\w.+%-])(?!git@)[\w][\w.+%'-]{0,63}@(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){1,8}[^\W\d_]{2,24}(?![\w@-])"
 )
+_AT_SIGN = r"(?: ?[\[({] ?at ?[\])}] ?| at )"
+_DOT_SIGN = r"(?: ?[\[({] ?dot ?[\])}] ?| dot |\.)"
 _EMAIL_SPELT = re.compile(
-    r"(?<![\w.+-])[\w.+-]{1,64} ?[\[({] ?at ?[\])}] ?[\w-]{1,63}"
-    r"(?: ?(?:[\[({] ?dot ?[\])}]|\.) ?[A-Za-z][\w-]{1,62}){1,4}(?!\w)",
+    rf"(?<![\w.+-])(?P<name>\w[\w.+-]{{0,63}})(?P<at>{_AT_SIGN})(?P<host>[\w-]{{1,63}})"
+    rf"(?P<rest>(?:{_DOT_SIGN}[A-Za-z][\w-]{{1,62}}){{1,4}}(?!\w))",
+    re.IGNORECASE,
+)
+# "look at the dot com boom", "I work at acme dot com": plain words need to look like an address.
+_NO_HOST = frozenset("the a an this that my our your his her their it its one each every".split())  # noqa: SIM905
+_NO_NAME = frozenset(
+    """
+    i am is are was were be look looks looking looked work works working worked stay meet buy bought shop
+    order ordered click available online visit found find only not or and us me you him them it aim good
+    """.split()  # noqa: SIM905
+)
+_ENDINGS = re.compile(
+    r"(?: dot (?:co|com|org|net|edu|gov|info|io|me|eu|uk|us|ca|au|in|de|at|ch|fr|es|it|nl|be|pt|pl|se|no"
+    r"|dk|fi|ie|br|mx|ru|jp|cn|za|nz)){1,2}\Z",
     re.IGNORECASE,
 )
 _AT = re.compile(r"[\[({] ?at ?[\])}]", re.IGNORECASE)
 _FILE_NAMES = re.compile(r"\.(?:png|jpe?g|gif|svg|webp|css|js|ts|py|html?)$", re.IGNORECASE)
 
 
-def _emails(text: str) -> Iterator[Span]:
+def _emails(look: _Text) -> Iterator[Span]:
+    text = look.text
     if "@" in text:
         for shape in (_EMAIL_ASCII, _EMAIL):
             for found in shape.finditer(text):
                 if not _FILE_NAMES.search(found[0]):  # logo@2x.png
                     yield found.span()
-    if _AT.search(text):
+    if "dot" in look.low or _AT.search(text):
         for found in _EMAIL_SPELT.finditer(text):
-            yield found.span()
+            if _is_spelt(found):
+                yield found.span()
+
+
+def _is_spelt(found: re.Match[str]) -> bool:
+    if found["at"].strip().lower() != "at":  # in brackets
+        return True
+    if "." in found["rest"] and "dot" not in found["rest"].lower():
+        return False  # "me at example.com": where somebody is, and no address
+    if re.search(r"[\[({]", found["rest"]):
+        return True
+    plain = found["name"].lower() not in _NO_NAME and found["host"].lower() not in _NO_HOST
+    return plain and bool(_ENDINGS.search(found["rest"]))
 
 
 # --- keys, tokens, logins ------------------------------------------------------------------------
@@ -55,6 +128,8 @@ _TOKEN = re.compile(
     r"|gh[pousr]_\w{30,250}|github_pat_\w{30,250}|glpat-[\w-]{18,250}"
     r"|(?:AKIA|ASIA|AGPA|AROA|AIDA)[0-9A-Z]{16}|AIza[\w-]{30,45}|ya29\.[\w-]{20,250}"
     r"|xox[abeoprs]-[\w-]{10,250}|xapp-[\w-]{20,250}|hf_[A-Za-z0-9]{30,40}|npm_\w{36}|pypi-[\w-]{40,250}"
+    r"|dckr_pat_[\w-]{20,60}|GOCSPX-[\w-]{20,40}"
+    r"|hooks\.slack\.com/services/[\w/]{20,90}"
     r"|SG\.[\w-]{16,32}\.[\w-]{16,64}|key-[0-9a-f]{32}|dop_v1_[0-9a-f]{64}|shp(?:at|ss|ca)_[0-9a-fA-F]{32}"
     r"|(?:SK|AC)[0-9a-f]{32}|\d{8,10}:AA[\w-]{32,36}|sq0(?:atp|csp)-[\w-]{22,43}|r8_\w{37}|gsk_\w{40,60}"
     r"|eyJ[\w-]{8,4000}\.eyJ[\w-]{4,8000}\.[\w-]{8,2000}"
@@ -72,28 +147,47 @@ _ASSIGNED = re.compile(
 )
 _SPACE_ALONE = re.compile(r"[\"'`]?\s[\"'`]?\Z")
 _PLACEHOLDER = re.compile(
-    r"your|example|xxx|\*\*|\.\.\.|placeholder|change_?me|redacted|insert|\$|%\w+%", re.I
+    r"your|example|xxx|\*\*|\.\.\.|placeholder|change_?me|redacted|insert|\$[({]|^\$|%\w+%", re.I
 )
 _PASSWORDS = ("pass", "pwd", "contra", "senha", "mot")
 
 
-def _logins(text: str) -> Iterator[Span]:
-    if "://" in text:
-        for found in _LOGIN.finditer(text):
+_SHORTEST_TOKEN = 15
+_NAME_PREFIX = 24  # "my_long_prefix_" before "secret"
+_NAMES = ("pass", "pwd", "contras", "senha", "mot de", "secret", "token", "key", "bearer")
+
+
+def _logins(look: _Text) -> Iterator[Span]:
+    if "://" in look.text and "@" in look.text:
+        for found in _LOGIN.finditer(look.text):
             yield found.span()
 
 
-def _secrets(text: str) -> Iterator[Span]:
+def _secrets(look: _Text) -> Iterator[Span]:
+    text = look.text
     if "-----BEGIN" in text:
         for found in _PEM.finditer(text):
             yield found.span()
-    for found in _TOKEN.finditer(text):
-        yield found.span()
-    for found in _ASSIGNED.finditer(text):
+    words = [word for word in text.split() if len(word) >= _SHORTEST_TOKEN]
+    if words and any(_TOKEN.search(word) for word in words if not _is_word(word)):
+        for found in _TOKEN.finditer(text):
+            yield found.span()
+    places = [at for name in _NAMES if (at := look.low.find(name)) >= 0] if look.digits else []
+    if not places:
+        return
+    # Lower case may be longer than the text where that is not ASCII.
+    first = max(0, min(places) - _NAME_PREFIX) if text.isascii() else 0
+    for found in _ASSIGNED.finditer(text, first):
         value = found["value"].rstrip(".!?:")
         between = text[found.end("name") : found.start("value")]
         if _is_secret(found["name"].lower(), value, said_only=bool(_SPACE_ALONE.match(between))):
             yield found.start("value"), found.start("value") + len(value)
+
+
+def _is_word(word: str) -> bool:
+    # "Communication," and the like; every token has a digit, a sign, or a capital after its beginning.
+    letters = word.strip(".,;:!?()[]{}\"'*")
+    return letters.isalpha() and letters[1:].islower()
 
 
 def _is_secret(name: str, value: str, said_only: bool) -> bool:
@@ -103,7 +197,7 @@ def _is_secret(name: str, value: str, said_only: bool) -> bool:
     if said_only:
         return name == "bearer" and len(value) >= 16 and entropy(value) >= 3
     if name.startswith(_PASSWORDS):
-        return len(value) >= 6 and "/" not in value
+        return len(value) >= 6 and ("/" not in value or (len(value) >= 16 and entropy(value) >= 3.5))
     if "://" in value or value[0] == "/" or _DATE.search(value):
         return False
     if name == "key":  # "the key: ..." is mostly not of the secret sort
@@ -119,6 +213,7 @@ def entropy(text: str) -> float:
 
 # --- bank accounts, cards ------------------------------------------------------------------------
 
+_TWO_DIGITS = re.compile(r"\d\d")
 _IBAN = re.compile(r"(?<![0-9A-Za-z])[A-Za-z]{2}\d\d(?=(?:[ -]?[0-9A-Za-z]){11})")
 _IBAN_REST = re.compile(r"(?:[ -]?[0-9A-Za-z]){11,30}")
 _IBAN_LENGTHS = """
@@ -130,8 +225,15 @@ _IBAN_LENGTHS = """
 _IBAN_LENGTH = {entry[:2]: int(entry[2:]) for entry in _IBAN_LENGTHS.split()}
 
 
-def _ibans(text: str) -> Iterator[Span]:
-    for found in _IBAN.finditer(text):
+def _ibans(look: _Text) -> Iterator[Span]:
+    text = look.text
+    if not look.digits:
+        return
+    for pair in _TWO_DIGITS.finditer(text):
+        at = pair.start() - 2
+        found = _IBAN.match(text, at) if at >= 0 and text[at + 1].isalpha() else None
+        if found is None:
+            continue
         length = _IBAN_LENGTH.get(found[0][:2].upper(), 0)
         rest = _IBAN_REST.match(text, found.end())
         places = [at for at in range(found.start(), rest.end() if rest else 0) if text[at].isalnum()]
@@ -154,8 +256,8 @@ _CARD_START = re.compile(
 )
 
 
-def _cards(text: str) -> Iterator[Span]:
-    for found in _CARD.finditer(text):
+def _cards(look: _Text) -> Iterator[Span]:
+    for found in _near(_CARD, look, 14):
         digits = re.sub(r"\D", "", found[0])
         if _CARD_START.match(digits) and luhn(digits):
             yield found.span()
@@ -175,17 +277,23 @@ _VERSION_WORD = re.compile(
     r"patch|revision|rev\.?|kernel|numpy|python)(?:\s(?:to|is|from|number))?[\s:=]*\Z",
     re.IGNORECASE,
 )  # fmt: skip
+_PRODUCT = re.compile(r"[A-Za-z]/\Z")  # Chrome/120.0.6099.71
 _HOST_WORD = re.compile(
     r"\b(?:ip|ipv4|address|host|server|ping|ssh|subnet|dns|gateway|login|logged)\b", re.I
 )
 
 
-def _ips(text: str) -> Iterator[Span]:
-    if text.count(".") >= 3:
+_DOTTED = re.compile(r"\d\.\d{1,3}\.\d")
+_COLONS = re.compile(r":[0-9A-Fa-f]{0,4}:")
+
+
+def _ips(look: _Text) -> Iterator[Span]:
+    text = look.text
+    if look.digits and text.count(".") >= 3 and _DOTTED.search(text):
         for found in _IPV4.finditer(text):
             if _is_ipv4(found[0], text[max(0, found.start() - _WINDOW) : found.start()]):
                 yield found.span()
-    if text.count(":") >= 2:
+    if _COLONS.search(text):
         for found in _IPV6.finditer(text):
             if _is_ipv6(found[0]):
                 yield found.span()
@@ -198,7 +306,7 @@ def _is_ipv4(address: str, before: str) -> bool:
         or address in _PUBLIC
     ):
         return False
-    if parts[0] in ("0", "127", "255") or _VERSION_WORD.search(before):
+    if parts[0] in ("0", "127", "255") or _VERSION_WORD.search(before) or _PRODUCT.search(before):
         return False
     return any(len(part) > 1 for part in parts) or bool(_HOST_WORD.search(before))
 
@@ -240,6 +348,7 @@ _NATIONAL = tuple(
     )
 )
 _TRUNK = re.compile(r"\(?0[1-9]\d{0,4}\)?(?: ?[-/.\u2010-\u2013 ] ?|(?<=\)))?\d[\d ./\u2010-\u2013-]*")
+_ZIP = re.compile(r"0\d{4}-0\d{3}")  # US ZIP+4; no number of a subscriber begins with 0
 _PHONE_WORD = (
     r"tele?(?:ph|f)\w*|t[ée]l\b|tlf|phone\w*|mobile?\b|mobil\w*|m[óo]vil|cell(?:ulare|ular|phone)?\b|"
     r"celular|call\w*|dial\w*|fax\w*|whats ?app|ring\b|text me|sms|hotline|reach (?:me|us|him|her)|"
@@ -250,13 +359,14 @@ _ID_WORD = (
     r"order\w*|invoice\w*|ticket\w*|tracking|refer?ence|ref\b|case\b|sku|part\b|serial|isbn|ean|upc|"
     r"model|version|customer (?:id|no|number)|account|article|item|batch|lot\b|timestamp|id\b|policy|"
     r"booking|parcel|shipment|contract|bestell\w*|rechnung\w*|auftrag\w*|pedido|commande|factur\w*|"
-    r"total|price|population|score|card"
+    r"total|price|population|score|card|zip\b|post(?:al)? ?code|plz"
 )
 _WORD = re.compile(rf"(?<![^\W_])(?:(?P<phone>{_PHONE_WORD})|(?P<id>{_ID_WORD}))", re.IGNORECASE)
 
 
-def _phones(text: str) -> Iterator[Span]:
-    for found in _RUN.finditer(text):
+def _phones(look: _Text) -> Iterator[Span]:
+    text = look.text
+    for found in _near(_RUN, look, 8):
         start, end = found.span()
         if _AFTER.match(text, end):
             continue
@@ -297,36 +407,44 @@ def _is_phone(run: str, before: str) -> bool:
         return len(digits) >= 11 and len(digits) < len(run) and bool(_COUNTRY.match(digits[2:]))
     if any(shape.fullmatch(run) for shape in _NATIONAL):
         return True
+    if _ZIP.fullmatch(run):
+        return False
     separated = len(run) > len(digits)
     return separated and 9 <= len(digits) <= 12 and bool(_TRUNK.fullmatch(run))
 
 
 # --- all of them ---------------------------------------------------------------------------------
 
+
+def _national_ids(look: _Text) -> Iterator[Span]:
+    if look.digits:
+        yield from find_national(look.text, look.low, look.runs)
+
+
 # In order of certainty: what an earlier kind has claimed, a later one does not get.
-_FINDERS: dict[str, Callable[[str], Iterator[Span]]] = {
+_FINDERS: dict[str, Callable[[_Text], Iterator[Span]]] = {
     "login": _logins,
     "secret": _secrets,
     "email": _emails,
     "iban": _ibans,
     "card": _cards,
-    "national_id": find_national,
+    "national_id": lambda look: (
+        find_national(look.text, look.low, look.runs) if look.digits else iter(())
+    ),
     "ip": _ips,
     "phone": _phones,
 }
 KINDS = tuple(_FINDERS)
-_ANY = re.compile(r"[\d@]|-----BEGIN|[\[({] ?at ?[\])}]|[\w-]{20}", re.IGNORECASE)
 
 
 def find_private(text: str, kinds: Collection[str] = KINDS) -> list[tuple[int, int, str]]:
     """Find what is private in a text: (start, end, kind), in order, without overlaps."""
-    if not _ANY.search(text):
-        return []
+    look = _look(text)
     found: list[tuple[int, int, str]] = []
     claimed = bytearray(len(text))
     for kind, finder in _FINDERS.items():
         # All kinds are looked for, that an e-mail address inside a login is not found as one.
-        for start, end in finder(text):
+        for start, end in finder(look):
             if not any(claimed[start:end]):
                 claimed[start:end] = b"\1" * (end - start)
                 found.append((start, end, kind))

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
+from talkwright.config import DataSection
 from talkwright.data.doctor import patterns, symptoms
-from talkwright.data.doctor.symptoms import Example, Rows, Symptom
+from talkwright.data.doctor.symptoms import Example, Rows, Symptom, Talk
 from talkwright.types import Conversation, LedgerRow, to_json
 
-# The most harmful first.
+# The most harmful first; contradictions and private data, which need more than the rows, come before.
 _CHECKS: tuple[Callable[[Rows], Symptom | None], ...] = (
-    patterns.contradictions, symptoms.private_data, symptoms.control_strings, patterns.too_little,
-    patterns.one_answer, patterns.ignores_question, symptoms.placeholders, symptoms.cut_off,
-    symptoms.repetition, symptoms.refusals, patterns.boilerplate, patterns.system_prompts,
-    patterns.languages, patterns.crowded, patterns.mixed_styles, symptoms.too_short,
-    patterns.long_talks, patterns.uneven_lengths,
+    symptoms.control_strings, patterns.too_little, patterns.one_answer, patterns.ignores_question,
+    symptoms.placeholders, symptoms.cut_off, symptoms.repetition, symptoms.refusals,
+    patterns.boilerplate, patterns.system_prompts, patterns.languages, patterns.crowded,
+    patterns.clusters, patterns.mixed_styles, symptoms.too_short, patterns.long_talks,
+    patterns.uneven_lengths,
 )  # fmt: skip
 _RANK = {"serious": 0, "warning": 1, "note": 2}
 EXIT_CODES = {"serious": 3, "warning": 1, "note": 0}
@@ -28,22 +29,37 @@ def diagnose(
     lost: Sequence[LedgerRow] = (),
     *,
     read: int = 0,
+    section: DataSection | None = None,
     masked: bool = False,
+    pairs: Collection[tuple[int, int]] | None = None,
 ) -> list[Symptom]:
     """Examine conversations: serious findings first, and among equals in the order of their harm.
 
-    With the rows that were `lost`, of `read`, unusable rows are a finding too. `masked` says that
-    private data has been looked for already, and that what is left is there on purpose.
+    With the rows that were `lost`, of `read`, unusable rows are a finding too. `section` says what the
+    recipe does not count as private, and where the sources are from. `masked` says that private data
+    has been looked for already, and that what is left is there on purpose. `pairs` are contradicting
+    rows, by their places in `conversations`, where they are known already; looking for them takes
+    longer than all else.
     """
-    talks = [c for c in conversations if {"user", "assistant"} <= {m.role for m in c.messages}]
-    checks = [check for check in _CHECKS if not (masked and check is symptoms.private_data)]
-    found = [symptom for check in checks if (symptom := check(talks))] if talks else []
+    if any(not {"user", "assistant"} <= {m.role for m in c.messages} for c in conversations):
+        whole = [c for c in conversations if {"user", "assistant"} <= {m.role for m in c.messages}]
+        conversations, pairs = whole, None
+    talks = [Talk(conversation) for conversation in conversations]
+    found: list[Symptom | None] = []
+    if talks:
+        found.append(patterns.contradictions(talks, pairs))
+        found.append(None if masked else symptoms.private_data(talks, section))
+        found += [check(talks) for check in _CHECKS]
+    if section:
+        found.append(patterns.provenance(section))
+    found.append(_losses(lost, read))
+    return sorted((symptom for symptom in found if symptom), key=lambda s: _RANK[s.severity])
+
+
+def _losses(lost: Sequence[LedgerRow], read: int) -> Symptom | None:
     unusable = (row for row in lost if not str(row.reason).endswith("duplicate"))
     shown = (Example(row.where, f"{row.reason}: {row.before[:80]}") for row in unusable)
-    symptom = patterns.losses(Counter(str(row.reason) for row in lost), read, shown)
-    if symptom:
-        found.append(symptom)
-    return sorted(found, key=lambda symptom: _RANK[symptom.severity])
+    return patterns.losses(Counter(str(row.reason) for row in lost), read, shown)
 
 
 def report(found: Sequence[Symptom], rows: int) -> dict[str, Any]:

@@ -2,37 +2,36 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+from statistics import median
 
+from talkwright.config import DataSection
+from talkwright.data.cleaning.answers import LONG, is_phrase
 from talkwright.data.cleaning.language import language_of
-from talkwright.data.doctor.symptoms import (
-    EXAMPLES,
-    Example,
-    Rows,
-    Severity,
-    Symptom,
-    answers_of,
-    questions_of,
-    symptom,
-)
+from talkwright.data.cleaning.screen import shares_matter
+from talkwright.data.cleaning.surplus import topic
+from talkwright.data.doctor.symptoms import EXAMPLES, Example, Rows, Severity, Symptom, rule, symptom
 from talkwright.data.similarity.contradictions import contradictory_pairs, matter
 from talkwright.data.similarity.similar import normal
 
-_LONG = 200  # characters from which an answer has a layout
+_FEW = 19  # rows of one question or answer that are never too many
 
 # --- answers against each other ------------------------------------------------------------------
 
 
-def contradictions(rows: Rows) -> Symptom | None:
-    """Near-identical questions, answers that cannot both be right."""
-    pairs = contradictory_pairs(dict(enumerate(rows)))
+def contradictions(rows: Rows, pairs: Collection[tuple[int, int]] | None = None) -> Symptom | None:
+    """Near-identical questions, answers that cannot both be right; `pairs` where they are known."""
+    if pairs is None:
+        pairs = contradictory_pairs({at: talk.row for at, talk in enumerate(rows)})
     found = []
     for a, b in pairs:
         for at, other in ((a, b), (b, a)):
-            said = f"{questions_of(rows[at])[0]} → {answers_of(rows[at])[0]}"
-            found.append((at, f"against {rows[other].where}: {said}"))
+            said = f"{rows[at].question} → {rows[at].answer}"
+            found.append((at, f"against {rows[other].row.where}: {said}"))
     return symptom(
         "contradictions",
         rows,
@@ -40,22 +39,22 @@ def contradictions(rows: Rows) -> Symptom | None:
         serious=0.01,
         what="rows answer the same question differently",
         why="The model cannot learn both, and will say either.",
-        fix="data.contradictions: drop",
+        fix="data.contradictions: drop  # or keep the right ones",
     )
 
 
 def one_answer(rows: Rows) -> Symptom | None:
     """One answer for many questions. First answers, for conversations may all end with a good-bye."""
     users: dict[str, list[int]] = defaultdict(list)
-    for at, row in enumerate(rows):
-        users[normal(answers_of(row)[0])].append(at)
-    limit = max(20, len(rows) // 50)
+    for at, talk in enumerate(rows):
+        users[talk.normal_answer].append(at)
+    limit = max(_FEW + 1, len(rows) // 50)
     often = {
         text: all_
         for text, all_ in users.items()
-        if len(all_) >= limit and len({matter(questions_of(rows[at])[0]) for at in all_}) >= 10
+        if len(all_) >= limit and len({rows[at].matter for at in all_}) >= 10
     }
-    found = [(all_[0], f"{len(all_)} rows: {answers_of(rows[all_[0]])[0]}") for all_ in often.values()]
+    found = [(all_[0], f"{len(all_)} rows: {rows[all_[0]].answer}") for all_ in often.values()]
     count = sum(map(len, often.values()))
     made = symptom(
         "one_answer",
@@ -64,35 +63,33 @@ def one_answer(rows: Rows) -> Symptom | None:
         what=f"rows share {len(often)} answer{'s' if len(often) != 1 else ''}, "
         f"out of {len(users)} different ones in all",
         why="The model learns to give these answers to whatever is asked.",
-        fix="vary the answers at the source, or keep fewer of these rows",
+        fix=f"data.max_same: {max(_FEW, (len(rows) - count) // 50 - 1)}  # better: vary the answers",
     )
     if made is None:
         return None
     share = count / len(rows)
-    severity: Severity = "serious" if share >= 0.3 else "warning"
-    return Symptom(
-        made.code, severity, count, round(share, 4), made.what, made.why, made.fix, made.examples
+    return replace(
+        made,
+        severity="serious" if share >= 0.3 else "warning",
+        count=count,
+        share=round(share, 4),
     )
-
-
-_GENERIC = re.compile(
-    r"i (?:do not|don't) know|how (?:can|may) i (?:help|assist)|please contact|happy to help|let me know"
-    r"|thank you for (?:contact|reach)|i(?:'m| am) here to help|is there anything else"
-    r"|have a (?:nice|great) day",
-    re.IGNORECASE,
-)
 
 
 def ignores_question(rows: Rows) -> Symptom | None:
     """A general phrase that shares no word of matter with its question."""
-    used = Counter(normal(answers_of(row)[0]) for row in rows)
-    found = []
-    for at, row in enumerate(rows):
-        question, answer = questions_of(row)[0], answers_of(row)[0]
-        asked = matter(question)
-        general = len(answer) < _LONG and (_GENERIC.search(answer) or used[normal(answer)] >= 5)
-        if len(asked) >= 2 and general and not _stems(asked) & _stems(matter(answer)):
-            found.append((at, f"{question} → {answer}"))
+    used = Counter(talk.normal_answer for talk in rows)
+    found, repeated = [], False
+    for at, talk in enumerate(rows):
+        if len(talk.answer) >= LONG:
+            continue
+        phrase = is_phrase(talk.answer)
+        if not phrase and used[talk.normal_answer] < _OFTEN:
+            continue
+        if len(talk.matter) >= 2 and not shares_matter(talk.matter, matter(talk.answer)):
+            found.append((at, f"{talk.question} → {talk.answer}"))
+            repeated |= not phrase
+    drop = "data.evasive: drop" if not repeated else f"data: {{evasive: drop, max_same: {_OFTEN - 1}}}"
     return symptom(
         "ignores_question",
         rows,
@@ -101,21 +98,20 @@ def ignores_question(rows: Rows) -> Symptom | None:
         warning=0.01,
         what="answers have no word in common with their question, and are general phrases",
         why="The model learns that the question does not matter.",
-        fix="answer these, or take them out of the source",
+        fix=f"{drop}  # or answer them",
     )
 
 
-def _stems(found: tuple[str, ...]) -> set[str]:
-    return {word[:5] for word in found}  # "cancel" and "canceling" are about the same
+_OFTEN = 5  # rows with one answer from which it is a phrase
 
-
-_MARKDOWN = re.compile(r"^(?:#{1,6} |[-*] |\d+[.)] |```)|\*\*[^*\n]+\*\*", re.MULTILINE)
+# Numbered lists are plain text too, and code is code.
+_MARKDOWN = re.compile(r"^(?:#{1,6} |[-*] )|\*\*[^*\n]+\*\*", re.MULTILINE)
 
 
 def mixed_styles(rows: Rows) -> Symptom | None:
     """Long answers partly in Markdown, partly plain."""
-    long = [at for at, row in enumerate(rows) if len(answers_of(row)[-1]) >= _LONG]
-    marked = [at for at in long if _MARKDOWN.search(answers_of(rows[at])[-1])]
+    long = [at for at, talk in enumerate(rows) if len(talk.answers[-1]) >= LONG]
+    marked = [at for at in long if _MARKDOWN.search(rows[at].answers[-1])]
     plain = sorted(set(long) - set(marked))
     fewer = min(marked, plain, key=len)
     if len(long) < 20 or not len(fewer) / len(long) >= 0.1:
@@ -124,20 +120,20 @@ def mixed_styles(rows: Rows) -> Symptom | None:
     return symptom(
         "mixed_styles",
         rows,
-        [(at, answers_of(rows[at])[-1]) for at in fewer],
+        [(at, rows[at].answers[-1]) for at in fewer],
         what=f"of {len(long)} long answers are {how}, unlike the others",
         why="The model will change its layout from answer to answer.",
-        fix="bring the answers into one style",
+        fix="data.markdown: plain  # or write all of them in Markdown",
     )
 
 
 def uneven_lengths(rows: Rows) -> Symptom | None:
     """Answers of a few words beside answers of pages."""
-    sizes = sorted((len(answers_of(row)[-1]), at) for at, row in enumerate(rows))
+    sizes = sorted((len(talk.answers[-1]), at) for at, talk in enumerate(rows))
     low, high = sizes[len(sizes) // 10][0], sizes[-1 - len(sizes) // 10][0]
     if len(rows) < 50 or high < 30 * max(low, 10):
         return None
-    found = [(at, answers_of(rows[at])[-1]) for size, at in sizes if size >= high]
+    found = [(at, rows[at].answers[-1]) for size, at in sizes if size >= high]
     return symptom(
         "uneven_lengths",
         rows,
@@ -145,25 +141,49 @@ def uneven_lengths(rows: Rows) -> Symptom | None:
         warning=2.0,
         what=f"answers are {high} characters or longer, while a tenth has {low} or fewer",
         why="Nothing tells the model when to be brief.",
-        fix="data.max_chars, or a system prompt for each style",
+        fix=f"data.max_answer: {30 * max(low, 10) - 1}  # or a system prompt for each style",
     )
 
 
 def crowded(rows: Rows) -> Symptom | None:
     """One question that makes up a good part of the data."""
     asked: dict[tuple[str, ...], list[int]] = defaultdict(list)
-    for at, row in enumerate(rows):
-        asked[matter(questions_of(row)[0])].append(at)
+    for at, talk in enumerate(rows):
+        asked[talk.matter].append(at)
     largest = max((all_ for key, all_ in asked.items() if key), key=len, default=[])
-    if len(largest) < 20 or len(largest) < len(rows) / 20:
+    if len(largest) <= _FEW or len(largest) < len(rows) / 20:
         return None
+    limit = max(_FEW, (len(rows) - len(largest)) // 20 - 1)
     return symptom(
         "crowded",
         rows,
-        [(at, questions_of(rows[at])[0]) for at in largest],
+        [(at, rows[at].question) for at in largest],
         what="rows ask one and the same question",
         why="The model hears of little else, and the rest is learnt less well.",
-        fix="data.sources[].max_rows for the source it comes from",
+        fix=f"data.max_same: {limit}",
+    )
+
+
+def clusters(rows: Rows) -> Symptom | None:
+    """Matters that come up far oftener than others: questions with the same words of matter."""
+    groups: dict[tuple[str, ...], list[int]] = defaultdict(list)
+    for at, talk in enumerate(rows):
+        groups[topic(talk.matter)].append(at)
+    groups.pop((), None)
+    if len(groups) < 2:
+        return None
+    limit = max(_FEW, round(10 * median(map(len, groups.values()))) - 1)
+    large = sorted((g for g in groups.items() if len(g[1]) > limit), key=lambda g: (-len(g[1]), g[0]))
+    once = sum(len(group) == 1 for group in groups.values())
+    listed = ", ".join(f"{' '.join(words)} {len(group)}" for words, group in large[:5])
+    return symptom(
+        "clusters",
+        rows,
+        [(at, f"{len(group)} rows: {rows[at].question}") for _, group in large for at in group],
+        warning=2.0,
+        what=f"rows are about {len(large)} of {len(groups)} matters ({listed}); {once} come up once",
+        why="What comes up often is learnt well, and what comes up once hardly at all.",
+        fix=f"data.max_same: {limit}  # or more rows for the rare ones",
     )
 
 
@@ -171,58 +191,74 @@ def crowded(rows: Rows) -> Symptom | None:
 
 
 def system_prompts(rows: Rows) -> Symptom | None:
-    """A system prompt here and none there."""
-    without = [at for at, row in enumerate(rows) if row.messages[0].role != "system"]
-    if not 0.02 <= len(without) / len(rows) <= 0.98 or len(rows) < 20:
+    """A system prompt here and none there, or another one in a few rows."""
+    prompts = [
+        normal(talk.row.messages[0].content) if talk.row.messages[0].role == "system" else ""
+        for talk in rows
+    ]
+    common = Counter(prompts).most_common(2)
+    without = prompts.count("")
+    if len(rows) < 20 or len(common) < 2:
         return None
-    fewer = without if len(without) <= len(rows) / 2 else sorted(set(range(len(rows))) - set(without))
-    how = "no system prompt" if fewer is without else "a system prompt"
+    if 0.02 <= without / len(rows) <= 0.98:
+        fewer = {""} if without <= len(rows) / 2 else set(prompts) - {""}
+        how = "no system prompt" if "" in fewer else "a system prompt"
+    elif not without and common[0][1] >= 0.8 * len(rows):
+        fewer = set(prompts) - {common[0][0]}
+        how = "another system prompt"
+    else:
+        return None
     return symptom(
         "system_prompts",
         rows,
-        [(at, rows[at].messages[0].content) for at in fewer],
+        [(at, rows[at].row.messages[0].content) for at, prompt in enumerate(prompts) if prompt in fewer],
         what=f"rows have {how}, unlike the others",
         why="What the prompt says is then learnt for a part of the conversations only.",
-        fix="template.system: one prompt for all that have none",
+        fix="data.system_prompts: strip  # and one for all as template.system",
     )
 
 
 def boilerplate(rows: Rows) -> Symptom | None:
     """The same opening in nearly every first message."""
-    opening = Counter(questions_of(row)[0][:40] for row in rows).most_common(1)[0]
-    if len(rows) < 20 or opening[1] < 0.5 * len(rows) or len(opening[0]) < 40:
+    opening, count = Counter(talk.question[:40] for talk in rows).most_common(1)[0]
+    if len(rows) < 20 or count < 0.5 * len(rows) or len(opening) < 40:
         return None
-    found = [
-        (at, questions_of(row)[0])
-        for at, row in enumerate(rows)
-        if questions_of(row)[0].startswith(opening[0])
-    ]
-    if len({questions_of(rows[at])[0] for at, _ in found}) < 10:
+    found = [(at, talk.question) for at, talk in enumerate(rows) if talk.question.startswith(opening)]
+    if len({question for _, question in found}) < 10:
         return None  # one question, not one opening
+    low, high = min(question for _, question in found), max(question for _, question in found)
+    same = next((n for n, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), len(low))
+    whole = low[:same]  # what the first and the last in order have in common, all have
+    # To the end of a line or sentence, else of a word: what varies after it belongs to the question.
+    end = max(whole.rfind("\n"), whole.rfind(". "), whole.rfind(": "))
+    whole = whole[: end + 1] if end >= 20 else whole.rpartition(" ")[0] or whole
     return symptom(
         "boilerplate",
         rows,
         found,
-        serious=2.0,
         what="first messages begin with the same words",
         why="The model will expect them, and answer worse without.",
-        fix="take the opening out of the source; a prompt for all belongs in template.system",
+        fix=rule("opening", rf"\A{re.escape(whole)}\s*", role="user", do="replace")
+        + "  # a prompt for all belongs in template.system",
     )
 
 
 def languages(rows: Rows) -> Symptom | None:
-    """Conversations in another language than most."""
-    spoken = {
-        at: language_of(" ".join(m.content for m in row.messages if m.role != "system")[:2000])
-        for at, row in enumerate(rows)
-    }
-    sums = Counter(name for name in spoken.values() if name)
+    """Conversations with an answer in another language than most."""
+    spoken = [[language_of(answer[:_HEAD]) for answer in talk.answers[:_ANSWERS]] for talk in rows]
+    # Short answers may tell together with their questions what most of the data is in.
+    whole = (
+        set(names) - {None} or {language_of(f"{talk.question[:_HEAD]} {talk.answer[:_HEAD]}")}
+        for talk, names in zip(rows, spoken, strict=True)
+    )
+    sums = Counter(name for names in whole for name in names if name)
     if len(sums) < 2:
         return None
     main = sums.most_common(1)[0][0]
     found = [
-        (at, f"{name}: {questions_of(rows[at])[0]}")
-        for at, name in spoken.items()
+        (at, f"{name}: {rows[at].question}")
+        for at, names in enumerate(spoken)
+        for name in names
         if name not in (None, main)
     ]
     listed = ", ".join(f"{name} {n}" for name, n in sums.most_common(5))
@@ -231,10 +267,13 @@ def languages(rows: Rows) -> Symptom | None:
         rows,
         found,
         warning=0.02,
-        what=f"rows are in another language than {main} ({listed})",
+        what=f"rows have an answer in another language than {main} ({listed})",
         why="Right if it is wanted; else the model may answer in the wrong language.",
-        fix="put each language in a source of its own, and leave out what is not wanted",
+        fix=f"data.languages: [{main}]  # and whatever else is wanted",
     )
+
+
+_ANSWERS, _HEAD = 20, 300  # answers of a conversation, and characters of each, that are looked at
 
 
 def too_little(rows: Rows) -> Symptom | None:
@@ -250,27 +289,57 @@ def too_little(rows: Rows) -> Symptom | None:
         "conversations are all there is",
         "A style can be learnt from some hundred examples, facts need several wordings each; and with "
         "few held out no comparison will say anything.",
-        "add conversations",
+        "add conversations, as further data.sources",
     )
 
 
 def long_talks(rows: Rows) -> Symptom | None:
     """Very many turns, or the same answer twice in one conversation."""
-    found = []
-    for at, row in enumerate(rows):
-        said = [normal(answer) for answer in answers_of(row) if len(answer) > 30]
-        if len(row.messages) > 60 or len(set(said)) < len(said):
-            found.append((at, answers_of(row)[-1]))
+    found, again, long = [], False, False
+    for at, talk in enumerate(rows):
+        said = [answer for answer in talk.answers if len(answer) > 30]
+        twice = len(said) > 1 and len(set(said)) < len(said)
+        many = len(talk.questions) > _MOST_TURNS
+        if twice or many:
+            found.append((at, talk.answers[-1]))
+        again, long = again or twice, long or many
+    lines = ["repetition: drop"] * again + [f"max_turns: {_MOST_TURNS}"] * long
     return symptom(
         "odd_turns",
         rows,
         found,
         serious=0.2,
         warning=0.02,
-        what="conversations give the same answer twice, or have more than 60 turns",
+        what=f"conversations give the same answer twice, or have more than {_MOST_TURNS} questions",
         why="The first teaches not to listen; of the second, most will be cut.",
-        fix="template.max_length and template.too_long decide what is cut",
+        fix=f"data: {{{', '.join(lines)}}}",
     )
+
+
+_MOST_TURNS = 30
+
+
+def provenance(section: DataSection) -> Symptom | None:
+    """Sources of which the recipe does not say where they are from, and under which licence."""
+    unknown = [s for s in section.sources if not s.licence or not s.origin]
+    if not unknown:
+        return None
+    first = unknown[0]
+    return Symptom(
+        "provenance",
+        "note",
+        len(unknown),
+        round(len(unknown) / len(section.sources), 4),
+        "sources have no licence or no origin in the recipe",
+        "Who publishes the model must be able to say what it was made from, and that it was allowed.",
+        f"data.sources: [{{path: {json.dumps(first.path)}, licence: ..., origin: ...}}]",
+        tuple(Example(s.path, _missing(s.licence, s.origin)) for s in unknown[:EXAMPLES]),
+    )
+
+
+def _missing(licence: str | None, origin: str | None) -> str:
+    parts = [name for name, value in (("licence", licence), ("origin", origin)) if not value]
+    return "no " + " and no ".join(parts)
 
 
 def losses(dropped: Mapping[str, int], read: int, examples: Iterable[Example]) -> Symptom | None:

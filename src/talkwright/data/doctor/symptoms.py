@@ -1,26 +1,72 @@
 """What can be wrong with a single answer or text: one function a symptom.
 
 Each takes all conversations and gives a `Symptom` or None. Nothing is changed or dropped. Patterns over
-many conversations are in patterns.py.
+many conversations are in patterns.py. How an answer is judged is in cleaning/answers.py, so that what is
+found here is what the recipe's line drops.
 """
 
 from __future__ import annotations
 
+import json
 import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
+from talkwright.config import DataSection
+from talkwright.data.cleaning.answers import (
+    echoes,
+    is_refusal,
+    placeholder_in,
+    repeats_itself,
+    stops_open,
+    stops_short,
+)
+from talkwright.data.cleaning.masks import Placeholders
 from talkwright.data.cleaning.private import find_private
-from talkwright.data.similarity.similar import normal, words
+from talkwright.data.similarity.contradictions import matter
+from talkwright.data.similarity.similar import normal
 from talkwright.types import Conversation
 
 Severity = Literal["serious", "warning", "note"]
-Rows = Sequence[Conversation]
 
 EXAMPLES = 3
 _EXCERPT = 120
+
+
+class Talk:
+    """A conversation with what several checks want to know of it, worked out once."""
+
+    def __init__(self, row: Conversation):
+        self.row = row
+        self.questions = [m.content for m in row.messages if m.role == "user"]
+        self.answers = [m.content for m in row.messages if m.role == "assistant"]
+        self.question, self.answer = self.questions[0], self.answers[0]
+
+    @cached_property
+    def exchanges(self) -> list[tuple[str, str]]:
+        """Answers, each with the last question before it."""
+        found, question = [], ""
+        for m in self.row.messages:
+            if m.role == "user":
+                question = m.content
+            elif m.role == "assistant":
+                found.append((question, m.content))
+        return found
+
+    @cached_property
+    def normal_answer(self) -> str:
+        """The first answer without case and spacing."""
+        return normal(self.answer)
+
+    @cached_property
+    def matter(self) -> tuple[str, ...]:
+        """The words of the first question that say what it is about."""
+        return matter(self.question)
+
+
+Rows = Sequence[Talk]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +79,8 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Symptom:
-    """One finding. `share` is `count` over all conversations; `fix` is a recipe line, or advice."""
+    """One finding. `share` is `count` over all conversations; `fix` is a line of the recipe that makes
+    the finding go away, with a remark after `#`, or advice where no line can."""
 
     code: str
     severity: Severity
@@ -45,20 +92,16 @@ class Symptom:
     examples: tuple[Example, ...] = ()
 
 
-def answers_of(row: Conversation) -> list[str]:
-    """What the assistant says, in order; never empty."""
-    return [m.content for m in row.messages if m.role == "assistant"]
-
-
-def questions_of(row: Conversation) -> list[str]:
-    """What the user says, in order; never empty."""
-    return [m.content for m in row.messages if m.role == "user"]
-
-
 def example(row: Conversation, text: str) -> Example:
     """Cut a text to a line beside its place."""
-    flat = " ".join(text.split())
+    flat = " ".join(text[: 4 * _EXCERPT].split())
     return Example(row.where, flat if len(flat) <= _EXCERPT else flat[: _EXCERPT - 1] + "…")
+
+
+def rule(name: str, match: str, **settings: str) -> str:
+    """A line of the recipe with one rule; JSON's quotes are YAML's too."""
+    parts = {"name": name, "match": json.dumps(match, ensure_ascii=False), **settings}
+    return f"data.rules: [{{{', '.join(f'{key}: {value}' for key, value in parts.items())}}}]"
 
 
 def symptom(
@@ -80,25 +123,19 @@ def symptom(
     share = count / len(rows)
     severity: Severity = "serious" if share >= serious else "warning" if share >= warning else "note"
     first = dict(reversed(found))
-    examples = tuple(example(rows[at], first[at]) for at in sorted(first)[:EXAMPLES])
+    examples = tuple(example(rows[at].row, first[at]) for at in sorted(first)[:EXAMPLES])
     return Symptom(code, severity, count, round(share, 4), what, why, fix, examples)
 
 
 # --- single answers ------------------------------------------------------------------------------
 
-_ENDS_WELL = re.compile(r"[.!?…:;)\]}\"'»”’*`>|。！？）」_~\U0001F300-\U0001FAFF\u2600-\u27BF-]\s*\Z")
-_LAST_WORD = re.compile(
-    r"(?:\b(?:the|a|an|of|to|and|or|in|for|with|is|are|your|that|on|at|by|from|as)|,|\w-)\s*\Z",
-    re.IGNORECASE,
-)
-
 
 def too_short(rows: Rows) -> Symptom | None:
     """Answers of one or two words."""
     found = [
-        (at, f"{questions_of(row)[-1]} → {answers_of(row)[-1]}")
-        for at, row in enumerate(rows)
-        if len(words(answers_of(row)[-1])) <= 2 and len(answers_of(row)[-1]) < 15
+        (at, f"{talk.questions[-1]} → {talk.answers[-1]}")
+        for at, talk in enumerate(rows)
+        if len(talk.answers[-1]) < _CURT and len(talk.answers[-1].split()) <= 2
     ]
     return symptom(
         "too_short",
@@ -108,45 +145,36 @@ def too_short(rows: Rows) -> Symptom | None:
         warning=0.05,
         what="answers have one or two words",
         why="The model learns to be curt.",
-        fix="write them out, if that is not what is wanted",
+        fix=f"data.min_answer: {_CURT}  # or write them out, if curt is not what is wanted",
     )
+
+
+_CURT = 15  # characters
 
 
 def cut_off(rows: Rows) -> Symptom | None:
     """Answers that stop in the middle of a sentence."""
-    talk = [(at, answers_of(row)[-1].rstrip()) for at, row in enumerate(rows)]
-    prose = [(at, text) for at, text in talk if len(text) >= 60 and "\n" not in text[-40:]]
-    open_ = [(at, text) for at, text in prose if not _ENDS_WELL.search(text)]
-    if len(open_) > 0.4 * len(prose):  # a style without full stops; then only what certainly goes on
-        open_ = []
-    found = dict(open_) | {at: text for at, text in talk if len(text) >= 20 and _LAST_WORD.search(text)}
+    ends = [talk.answers[-1].rstrip() for talk in rows]
+    prose = sum(len(text) >= 60 and "\n" not in text[-40:] for text in ends)
+    open_ = {at for at, text in enumerate(ends) if stops_open(text)}
+    if len(open_) > 0.4 * prose:  # a style without full stops; then only what certainly goes on
+        open_ = set()
+    found = open_ | {at for at, text in enumerate(ends) if stops_short(text)}
     return symptom(
         "cut_off",
         rows,
-        [(at, "… " + text[-80:]) for at, text in sorted(found.items())],
+        [(at, "… " + ends[at][-80:]) for at in sorted(found)],
         serious=0.1,
         what="answers stop in the middle of a sentence",
         why="The model learns to stop anywhere.",
-        fix="export them again without a limit of length, or take them out",
+        fix="data.cut_off: drop  # or export them again without a limit of length",
     )
-
-
-_REFUSAL = re.compile(
-    r"\bas an? (?:ai|artificial intelligence)\b|\bas a (?:large )?language model\b"
-    r"|\bi am (?:just |only )?an? (?:ai|language model)\b"
-    r"|\bi(?:'m| am) (?:sorry|afraid),? (?:but )?(?:i|as)\b.{0,40}"
-    r"\b(?:can(?:'|no)t|cannot|unable|not able|won't)\b"
-    r"|\bi (?:can't|cannot|am unable to|am not able to|won't) "
-    r"(?:assist|help|provide|fulfil|comply|do that)\b"
-    r"|\bmy knowledge cutoff\b",
-    re.IGNORECASE,
-)
 
 
 def refusals(rows: Rows) -> Symptom | None:
     """Answers that decline, or speak of being a language model."""
     found = [
-        (at, answer) for at, row in enumerate(rows) for answer in answers_of(row) if is_refusal(answer)
+        (at, answer) for at, talk in enumerate(rows) for answer in talk.answers if is_refusal(answer)
     ]
     return symptom(
         "refusals",
@@ -156,30 +184,18 @@ def refusals(rows: Rows) -> Symptom | None:
         warning=0.01,
         what='answers refuse, or say "as an AI language model"',
         why="A few are enough for the model to refuse what it could do.",
-        fix="take them out, if they are another model's habits",
+        fix="data.refusals: drop  # unless they are meant",
     )
 
 
-def is_refusal(answer: str) -> bool:
-    """Say whether an answer declines in its first 400 characters."""
-    return bool(_REFUSAL.search(answer[:400].replace("\u2019", "'")))
-
-
-_SENTENCE = re.compile(r"(?<=[.!?。！？])\s*|\n+")
-_LOOP = re.compile(r"(\b\w[\w ,]{2,40})(?:\s*\1){4,}")
-
-
 def repetition(rows: Rows) -> Symptom | None:
-    """Answers that say one sentence three times or more, or repeat the question."""
-    found = []
-    for at, row in enumerate(rows):
-        for answer in answers_of(row):
-            parts = [normal(part) for part in _SENTENCE.split(answer) if len(part) >= 20]
-            said = Counter(parts).most_common(1)
-            if (said and said[0][1] >= 3) or _LOOP.search(answer[:4000]):
-                found.append((at, answer))
-        if normal(answers_of(row)[0]) == normal(questions_of(row)[0]) and len(answers_of(row)[0]) > 15:
-            found.append((at, answers_of(row)[0]))
+    """Answers that say a thing over and over, or repeat the question."""
+    found = [
+        (at, answer)
+        for at, talk in enumerate(rows)
+        for question, answer in talk.exchanges
+        if repeats_itself(answer) or echoes(question, answer)
+    ]
     return symptom(
         "repetition",
         rows,
@@ -187,25 +203,17 @@ def repetition(rows: Rows) -> Symptom | None:
         serious=0.1,
         what="answers repeat themselves, or the question",
         why="Repetition is learnt fast and hard to get rid of.",
-        fix="take them out of the source",
+        fix="data.repetition: drop",
     )
-
-
-_PLACEHOLDER = re.compile(
-    r"\{\{[^{}\n]{1,60}\}\}|\$\{\w{1,40}\}"
-    r"|\[(?:your|insert|company|customer|name|date|order)\b[^\]\n]{0,40}\]",
-    re.IGNORECASE,
-)
-_CODE = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
 
 
 def placeholders(rows: Rows) -> Symptom | None:
     """Template fields that nobody filled in."""
     found = [
-        (at, text[max(0, hit.start() - 40) :])
-        for at, row in enumerate(rows)
-        for text in (_CODE.sub("", answer) for answer in answers_of(row))
-        if (hit := _PLACEHOLDER.search(text))
+        (at, answer[max(0, place - 40) :])
+        for at, talk in enumerate(rows)
+        for question, answer in talk.exchanges
+        if (place := placeholder_in(answer, question)) is not None
     ]
     return symptom(
         "placeholders",
@@ -214,25 +222,30 @@ def placeholders(rows: Rows) -> Symptom | None:
         serious=0.05,
         what="answers have fields to fill in, such as {{Order Number}}",
         why="The model will say the field's name to customers.",
-        fix="fill them in, or rewrite the sentences without them",
+        fix="data.placeholders: drop  # or fill them in",
     )
 
 
-_CONTROL = re.compile(
+_CONTROL = (
     r"<\|[a-z_]{2,24}\|>|</?s>|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>|<\uff5c[^\uff5c]{2,40}\uff5c>"
-    r"|^### (?:Response|Instruction|Input):|^(?:Human|Assistant|USER|ASSISTANT): ",
-    re.MULTILINE,
+    r"|^### (?:Response|Instruction|Input):|^(?:Human|Assistant|USER|ASSISTANT): "
 )
+_CONTROL_STRING = re.compile(_CONTROL, re.MULTILINE)
+_CONTROL_HINTS = ("<|", "s>", "INST]", "SYS>>", "_of_turn>", "<\uff5c", "### ", "Human: ", "Assistant: ",
+                  "USER: ", "ASSISTANT: ")  # fmt: skip
 
 
 def control_strings(rows: Rows) -> Symptom | None:
     """Pieces of some chat template inside what is said."""
     found = [
         (at, m.content[max(0, hit.start() - 30) :])
-        for at, row in enumerate(rows)
-        for m in row.messages
-        if (hit := _CONTROL.search(m.content))
+        for at, talk in enumerate(rows)
+        for m in talk.row.messages
+        if any(hint in m.content for hint in _CONTROL_HINTS)
+        and (hit := _CONTROL_STRING.search(m.content))
     ]
+    # Where most rows have them, dropping would leave too little.
+    do = "replace" if len({at for at, _ in found}) > len(rows) / 3 else "drop"
     return symptom(
         "control_strings",
         rows,
@@ -240,17 +253,19 @@ def control_strings(rows: Rows) -> Symptom | None:
         serious=0.01,
         what="rows have control strings of a chat template inside their text",
         why="They are taught as text, and the model will write them.",
-        fix="export the conversations before a template is applied",
+        fix=rule("control_strings", f"(?m){_CONTROL}", do=do)
+        + "  # better: export them before a template is applied",
     )
 
 
-def private_data(rows: Rows) -> Symptom | None:
-    """What masking would have removed."""
+def private_data(rows: Rows, section: DataSection | None = None) -> Symptom | None:
+    """What masking would have removed; with the recipe's section, what is not private is known."""
+    find = Placeholders(section).find if section else find_private
     found = [
         (at, f"{kind} in a {m.role} turn")
-        for at, row in enumerate(rows)
-        for m in row.messages
-        for _, _, kind in find_private(m.content)[:1]
+        for at, talk in enumerate(rows)
+        for m in talk.row.messages
+        for _, _, kind in find(m.content)[:1]
     ]
     return symptom(
         "private_data",

@@ -1,6 +1,7 @@
 """Chatbot Arena battles: two models answered, and somebody said which did better.
 
-What is learnt is the winner's conversation, with all its turns. A tie has no winner: it is dropped,
+What is learnt is the winner's conversation, with all its turns; the loser's is kept as rejected where
+both were asked the same. A tie has no winner: it is dropped,
 or its first side is learnt with `ties: first`. When both were bad, nothing is learnt.
 """
 
@@ -11,6 +12,7 @@ from datetime import date, datetime, timezone
 from typing import Any
 
 from talkwright.config import ArenaSection, Columns
+from talkwright.data.reading.parting import part
 from talkwright.data.reading.turns import (
     Draft,
     Row,
@@ -62,9 +64,33 @@ def read_battle(value: Row, keys: Row, columns: Columns, options: ArenaSection) 
     if system and not any(turn.role == "system" for turn in messages):
         messages.insert(0, Message("system", system))
     marks = _filter(value, keys, value.get(keys[f"model{side}"]), messages, options)
+    rejected: tuple[Message, ...] = ()
     if won == "tie":
         marks.append("arena_tie_learnt")
-    return draft(value, keys, columns, messages, "arena", repairs, marks)
+    else:
+        head = messages[:1] if messages and messages[0].role == "system" else []
+        rejected, more = _lost(value, keys, "a" if side == "b" else "b", head, messages)
+        marks += more
+    return draft(value, keys, columns, messages, "arena", repairs, marks, rejected)
+
+
+def _lost(
+    value: Row, keys: Row, side: str, head: list[Message], won: list[Message]
+) -> tuple[tuple[Message, ...], list[str]]:
+    """What the losing side said after the last turn both share, or why there is no pair."""
+    try:
+        lost = _said(value, keys, side, [])
+    except Unfit:
+        return (), ["no_pair_unreadable"]
+    if not any(turn.role == "system" for turn in lost):
+        lost = [*head, *lost]
+    asked = [[turn.content for turn in turns if turn.role == "user"] for turns in (won, lost)]
+    if asked[0] != asked[1]:
+        return (), ["no_pair_prompts_differ"]
+    if won == lost:
+        return (), ["tie"]
+    rejected = part(won, lost)
+    return (rejected, []) if rejected else ((), ["no_pair_empty"])
 
 
 def _winner(value: Row, keys: Row) -> str:

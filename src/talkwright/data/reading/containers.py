@@ -65,10 +65,6 @@ def read_chunks(path: Path, name: str, columns: Columns) -> Iterator[Chunk]:
 def rows_of(chunk: Chunk) -> Iterator[Row]:
     """The rows of a chunk."""
     if chunk.kind == "lines":
-        if len(chunk.body) > LONGEST_LINE and b"\n" not in chunk.body[:-1]:
-            raw = chunk.body[:RAW].decode("utf-8", "replace")
-            yield Row(f"{chunk.name}:{chunk.line + 1}", None, raw, "line_too_long")
-            return
         yield from jsonl_rows(decode_block(chunk.body), chunk.name, chunk.line)
     elif chunk.kind == "batch":
         yield from rows_of_batch(chunk.body, chunk.name, chunk.line)
@@ -123,10 +119,11 @@ def _chunks(path: Path, name: str, stream: Stream, columns: Columns) -> Iterator
     elif kind == "csv":
         blocks = (decode_block(block) for block in stream.blocks(PIECE))
         yield from chunks_of(csv_rows(blocks, name, path, columns), name)
-    elif kind is None and suffix in _JSONL and text.content.lstrip().startswith("{"):
-        yield from _line_chunks(name, stream)
     elif (data := stream.whole(_LARGEST)) is not None:
         yield from _small(path, name, data, columns)
+    elif text.content.lstrip()[:1] == "{" and (suffix in _JSONL or b"\n{" in head):
+        # Its first row is torn, or too long to be one.
+        yield from _line_chunks(name, stream)
     else:
         yield from chunks_of(large_json_rows(path, stream.rest(), name), name)
 
@@ -147,7 +144,10 @@ def _small(path: Path, name: str, data: bytes, columns: Columns) -> Iterator[Chu
 def _line_chunks(name: str, stream: Stream) -> Iterator[Chunk]:
     line = 0
     for block in stream.blocks(_BLOCK, _SOUND_STARTS):
-        if block.strip():
+        if len(block) > LONGEST_LINE and b"\n" not in block:
+            raw = block[:RAW].decode("utf-8", "replace")
+            yield from chunks_of([Row(f"{name}:{line + 1}", None, raw, "line_too_long")], name)
+        elif block.strip():
             yield Chunk("lines", name, line, block)
         line += block.count(b"\n")
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from talkwright.config import ArenaSection, Columns
 from talkwright.data.reading.arena import has_conversations, is_battle, read_battle
+from talkwright.data.reading.choices import is_ranked
 from talkwright.data.reading.pairs import pair_keys, read_pair
 from talkwright.data.reading.preferences import is_preference, read_preference, read_transcript
 from talkwright.data.reading.tasks import read_summary, read_translation, task_of
@@ -72,7 +73,7 @@ def _recognise(value: Row, keys: Row) -> str:
         return "tree"
     if is_export(value):
         return "chatgpt"
-    if is_preference(keys):
+    if is_preference(keys) or is_ranked(value, keys):
         return "preference"
     if any(as_list(field_of(value, keys, name)) is not None for name in LISTS):
         return "messages"
@@ -116,6 +117,7 @@ def recognises_columns(names: Iterable[str], columns: Columns) -> bool:
         _has_pair(keys, columns)
         or any(key in keys for key in (*LISTS[:3], "text"))
         or is_preference(keys)
+        or {"prompt", "answers"} <= keys.keys()  # ranked ones
         or is_battle(keys)
         or task_of(keys) is not None
     )

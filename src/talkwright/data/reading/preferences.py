@@ -1,4 +1,4 @@
-"""Pairs of a chosen and a rejected answer, read for what they teach: the chosen one.
+"""Pairs of a chosen and a rejected answer: the chosen one is learnt, the other is kept beside it.
 
 Also the transcripts that some of them are made of: one text with a speaker's name before each turn.
 """
@@ -10,12 +10,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from talkwright.config import Columns
+from talkwright.data.reading.choices import better_of_pair, is_choice, read_choice, read_ranked
 from talkwright.data.reading.pairs import PROMPT_NAMES, history_of, side
+from talkwright.data.reading.parting import part
 from talkwright.data.reading.turns import (
     LISTS,
     Draft,
     Row,
-    Unfit,
     as_list,
     as_value,
     draft,
@@ -39,7 +40,7 @@ _CHATML = re.compile(r"<\|im_start\|>(\w{1,20})\n(.*?)(?:<\|im_end\|>\s*|\Z)", r
 _LABELS = tuple(
     re.compile(pattern)
     for pattern in (
-        r"(?:\A\s*|\n)[ \t]*### ?(Human|User|Instruction|Assistant|Response|System|Bot|AI):?[ \t]*",
+        r"(?:\A\s*|\n[ \t]*)### ?(Human|User|Instruction|Assistant|Response|System|Bot|AI):?[ \t]*",
         r"(?:\A\s*|\n\n)(Human|User|Assistant|System|AI|Bot):[ \t]*",
         r"(?:\A\s*|\n)(Human|User|Customer|Assistant|AI|Bot|Agent|Chatbot|System):[ \t]*",
     )
@@ -49,30 +50,50 @@ _PREAMBLE = re.compile(r"\ABelow is an instruction that describes a task[^#]{0,2
 
 def is_preference(keys: Iterable[str]) -> bool:
     """Say whether these (plain) column names are those of a preference pair."""
-    return any(set(names) <= set(keys) for names in _SIDES)
+    names = set(keys)
+    return any(names.issuperset(sides) for sides in _SIDES) or is_choice(names)
 
 
 def read_preference(value: Row, keys: Row, columns: Columns) -> Draft:
-    """Read a preference pair as the conversation that ends in the chosen answer. Raises Unfit."""
+    """Read a preference pair as the conversation that ends in the chosen answer. Raises Unfit.
+
+    The turns of the other side become `rejected` where both sides share a user turn that they part
+    after; a tie is learnt as its first side says, and is no pair.
+    """
     names = next((names for names in _SIDES if set(names) <= keys.keys()), None)
-    if names is None:
-        raise Unfit("unknown_format")
+    marks: list[str] = []
+    if names is not None:
+        sides = [value[keys[name]] for name in names]
+        won = better_of_pair(value, keys)
+        if won == "rejected":
+            sides.reverse()
+            marks.append("swapped_pair")
+        tie = won == "tie"
+    else:
+        read = read_choice if is_choice(keys) else read_ranked
+        *sides, decided = read(value, keys)
+        tie = not decided
     repairs: list[str] = []
     before = _before(value, keys, columns, repairs)
-    chosen, rejected = (_answer(value[keys[name]], repairs) for name in names)
-    marks = []
-    if chosen == rejected:
-        marks.append("tied_pair")
-    if any(turn.role == "user" for turn in chosen):
-        if [*_asked(chosen)] != [*_asked(rejected)]:
-            marks.append("pair_prompts_differ")
+    first, second = (_whole(before, _answer(side, repairs)) for side in sides)
+    if tie or first == second:
+        return draft(value, keys, columns, first, "preference", repairs, [*marks, "tie"])
+    rejected = part(first, second)
+    if first[:-1] != second[:-1]:
+        marks.append("pair_prompts_differ" if rejected else "no_pair_prompts_differ")
+    elif rejected is None:
+        marks.append("no_pair_empty")
+    return draft(value, keys, columns, first, "preference", repairs, marks, rejected or ())
+
+
+def _whole(before: list[Message], answer: list[Message]) -> list[Message]:
+    """One side as a conversation: an answer after the prompt, or the whole of it as it stands."""
+    asked = any(turn.role == "user" for turn in before)
+    goes_on = bool(answer) and answer[0].role == "assistant" and asked  # an answer of several turns
+    if not goes_on and any(turn.role == "user" for turn in answer):
         head = [turn for turn in before if turn.role == "system"]
-        before = [] if any(turn.role == "system" for turn in chosen) else head
-    return draft(value, keys, columns, [*before, *chosen], "preference", repairs, marks)
-
-
-def _asked(turns: list[Message]) -> list[Message]:
-    return turns[:-1]
+        before = [] if any(turn.role == "system" for turn in answer) else head
+    return [*before, *answer]
 
 
 def _before(value: Row, keys: Row, columns: Columns, repairs: list[str]) -> list[Message]:

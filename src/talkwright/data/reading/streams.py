@@ -50,29 +50,36 @@ class Stream:
         yield from self._pieces
 
     def blocks(self, size: int, before: tuple[bytes, ...] = (b"\n",)) -> Iterator[bytes]:
-        """Yield blocks of at least `size` bytes but the last, each cut behind a line end.
+        """Yield blocks of about `size` bytes, each cut behind a line end.
 
         `before` are line ends with what must follow them; where none comes for long, any line end will
         do. Of a line longer than LONGEST_LINE only a beginning of at least that length comes, as a block
         without a line end; the next block begins with the line end.
         """
-        at = 0  # what was searched already
-        while self._fetch_to(size):
-            cut = max(self._held.rfind(mark, max(at, size) - size) for mark in before)
-            if cut <= 0 and len(self._held) > 8 * size:
-                cut = self._held.rfind(b"\n")
+        searched = size - 1
+        while True:
+            while len(self._held) < size and self._fetch():
+                pass
+            if len(self._held) < size:
+                break
+            found = [self._held.find(mark, searched) for mark in before]
+            cut = min((at for at in found if at >= 0), default=-1)
+            if cut < 0 and len(self._held) > 8 * size:
+                cut = self._held.find(b"\n", size - 1)
+                if cut < 0:
+                    cut = self._held.rfind(b"\n", 0, size)
                 if cut < 0 and len(self._held) > LONGEST_LINE:
                     yield self._held
                     self._skip_line()
-                    at = 0
+                    searched = size - 1
                     continue
-            if cut > 0:
-                block, self._held, at = self._held[: cut + 1], self._held[cut + 1 :], 0
+            if cut >= 0:
+                block, self._held, searched = self._held[: cut + 1], self._held[cut + 1 :], size - 1
                 yield block
             elif self._ended:
                 break
             else:
-                at = len(self._held)
+                searched = max(size - 1, len(self._held) - 1)
                 self._fetch()
         if self._held:
             block, self._held = self._held, b""
@@ -85,11 +92,6 @@ class Stream:
             if not self._fetch():
                 return
         self._held = self._held[self._held.index(b"\n") :]
-
-    def _fetch_to(self, size: int) -> bool:
-        while len(self._held) < size and self._fetch():
-            pass
-        return len(self._held) >= size and not self._ended
 
     def _fetch(self) -> bool:
         piece = next(self._pieces, None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from talkwright.config import Columns
+from talkwright.data.reading.parting import part
 from talkwright.data.reading.turns import Draft, Row, Unfit, draft, message
 from talkwright.types import Message
 
@@ -24,20 +25,42 @@ def is_tree_message(keys: Row) -> bool:
 
 
 def read_tree(value: Row, keys: Row, columns: Columns) -> Draft:
-    """Follow the best ranked answer at each step, and the reply that was answered. Raises Unfit."""
+    """Follow the best ranked answer at each step, and the reply that was answered. Raises Unfit.
+
+    The lowest ranked alternative to the last answer is the rejected one.
+    """
     if not is_tree(value):
         raise Unfit("unknown_format")
     messages: list[Message] = []
     repairs: list[str] = []
     node: Any = value["prompt"]
+    before: Any = None
     while node is not None:
-        messages.append(
-            message({"role": node.get("role", "prompter"), "text": node.get("text")}, repairs)
-        )
+        messages.append(_said(node, repairs))
         if len(messages) > _LONGEST:
             raise Unfit("broken_tree")
-        node = _next(node)
-    return draft(value, keys, columns, messages, "tree", repairs)
+        worse = _worst(before, node) if before is not None else None
+        before, node = node, _next(node)
+    rejected = None
+    if worse is not None:
+        rejected = part(messages, [*messages[:-1], _said(worse, repairs)])
+    return draft(value, keys, columns, messages, "tree", repairs, rejected=rejected or ())
+
+
+def _said(node: Row, repairs: list[str]) -> Message:
+    return message({"role": node.get("role", "prompter"), "text": node.get("text")}, repairs)
+
+
+def _worst(before: Row, answer: Row) -> Row | None:
+    """The lowest ranked of the other answers; None where none has a worse rank."""
+    ranked = [
+        reply
+        for reply in _replies(before)
+        if not _is_withdrawn(reply)
+        and reply.get("role") == answer.get("role") == "assistant"
+        and _rank(answer) < _rank(reply) < float("inf")
+    ]
+    return max(ranked, key=_rank) if ranked else None
 
 
 def _next(node: Row) -> Row | None:

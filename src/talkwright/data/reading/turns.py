@@ -11,14 +11,23 @@ from typing import Any
 
 from talkwright.config import Columns
 from talkwright.data.reading.literals import is_too_dense, parse_literal
-from talkwright.types import Message, Role
+from talkwright.data.reading.tools import (
+    as_json,
+    clean_id,
+    read_call,
+    read_calls,
+    read_schemas,
+    read_written,
+    tool_marks,
+)
+from talkwright.types import Message, Role, ToolCall
 
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What a row says, before any cleaning."""
+    """What a row says, before any cleaning. `tools` and `rejected` are those of `Conversation`."""
 
     messages: tuple[Message, ...]
     format: str
@@ -26,6 +35,8 @@ class Draft:
     facts: tuple[tuple[str, ...], ...] = ()
     repairs: tuple[str, ...] = ()
     marks: tuple[str, ...] = ()
+    tools: tuple[str, ...] = ()
+    rejected: tuple[Message, ...] = ()
 
 
 class Unfit(Exception):
@@ -40,6 +51,8 @@ _ROLE_NAMES: dict[Role, str] = {
     "tool": "tool function observation functionresponse toolresponse toolresult ipython",
 }
 _ROLES: dict[str, Role] = {name: role for role, names in _ROLE_NAMES.items() for name in names.split()}
+
+_CALLING = ("functioncall", "toolcall")  # ShareGPT's names for an assistant that calls a tool
 
 LISTS = (
     "messages",
@@ -72,7 +85,7 @@ def is_message(item: Any) -> bool:
     """Say whether `item` is a turn with a role and a text."""
     if not isinstance(item, dict):
         return False
-    openai = "role" in item and ("content" in item or "tool_calls" in item)
+    openai = "role" in item and ("content" in item or "tool_calls" in item or "function_call" in item)
     return openai or ("from" in item and "value" in item)
 
 
@@ -116,7 +129,10 @@ def message(turn: Any, repairs: list[str]) -> Message:
         raise Unfit("not_a_message")
     role_key = next((key for key in _ROLE_KEYS if key in turn), None)
     text_key = next((key for key in _TEXT_KEYS if key in turn), None)
-    if role_key is None or (text_key is None and not turn.get("tool_calls")):
+    calls = read_calls(turn)
+    if calls is None:
+        raise Unfit("not_text")
+    if role_key is None or (text_key is None and not calls):
         raise Unfit("not_a_message")
     name = turn[role_key]
     if isinstance(name, dict):  # {"author": {"role": ...}}
@@ -124,24 +140,49 @@ def message(turn: Any, repairs: list[str]) -> Message:
     role = _ROLES.get(plain(name)) if isinstance(name, str) else None
     if role is None:
         raise Unfit("bad_role")
-    content, thinking = _content(turn.get(text_key) if text_key else None, repairs)
+    said = turn.get(text_key) if text_key else None
+    if role == "tool":
+        return _result(turn, said, repairs)
+    content, thinking, typed = _content(said, repairs)
     for key in _THINKING_KEYS:
         if isinstance(turn.get(key), str) and turn[key].strip():
             thinking = thinking or turn[key]
-    calls = turn.get("tool_calls")
-    if isinstance(calls, list) and calls:
-        content = "\n".join(filter(None, [content, *(_call(call) for call in calls)]))
-        repairs.append("tool_call_as_text")
-    return Message(role, content, thinking if role == "assistant" else None)
+    if role != "assistant":
+        return Message(role, content)
+    if plain(name) in _CALLING and not calls:
+        found = read_written(content)
+        content, calls = ("", found) if found else (content, ())
+        if not found:
+            repairs.append("tool_call_as_text")
+    return Message(role, content, thinking, (*typed, *calls))
 
 
-def _content(value: Any, repairs: list[str]) -> tuple[str, str | None]:
-    """Text and thinking of a message's content: a string, or a list of typed parts."""
+def _result(turn: Row, said: Any, repairs: list[str]) -> Message:
+    """What a tool gave back: text, or a JSON value, which is kept as text."""
+    if (isinstance(said, list) and not any(map(_is_part, said))) or (
+        isinstance(said, dict) and not _is_part(said) and "parts" not in said
+    ):
+        content = as_json(said)
+        if content is None:
+            raise Unfit("not_text")
+    else:
+        content, _, _ = _content(said, repairs)
+    name = turn.get("name")
+    named = name if isinstance(name, str) and name.strip() else None
+    return Message("tool", content, None, (), named, clean_id(turn.get("tool_call_id")))
+
+
+def _is_part(value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("type"), str)
+
+
+def _content(value: Any, repairs: list[str]) -> tuple[str, str | None, tuple[ToolCall, ...]]:
+    """Text, thinking and calls of a message's content: a string, or a list of typed parts."""
     if isinstance(value, dict):
         value = value.get("parts", [value])
     if not isinstance(value, list):
-        return text_of(value, repairs), None
-    said, thought = [], []
+        return text_of(value, repairs), None, ()
+    said, thought, calls = [], [], []
     for part in value:
         if isinstance(part, str):
             said.append(part)
@@ -149,6 +190,12 @@ def _content(value: Any, repairs: list[str]) -> tuple[str, str | None]:
         if not isinstance(part, dict):
             raise Unfit("not_text")
         kind = part.get("type", "text")
+        if kind in ("tool_call", "tool_use"):
+            call = read_call(part.get("value", part.get("text", part)))
+            if call is None:
+                raise Unfit("not_text")
+            calls.append(call)
+            continue
         body = next(
             (part[key] for key in ("text", "value", "content", "reasoning") if key in part), None
         )
@@ -156,26 +203,11 @@ def _content(value: Any, repairs: list[str]) -> tuple[str, str | None]:
             raise Unfit("not_text")
         if kind in ("reasoning", "thinking"):
             thought.append(body)
-        elif kind in ("text", "input_text", "output_text", "tool_call", "tool_result"):
+        elif kind in ("text", "input_text", "output_text", "tool_result"):
             said.append(body)
-            if kind == "tool_call":
-                repairs.append("tool_call_as_text")
         else:
             raise Unfit("not_text")
-    return "\n".join(said), "\n".join(thought) or None
-
-
-def _call(call: Any) -> str:
-    function = call.get("function", call) if isinstance(call, dict) else None
-    if not isinstance(function, dict) or not isinstance(function.get("name"), str):
-        raise Unfit("not_text")
-    arguments = function.get("arguments")
-    if isinstance(arguments, str):
-        try:
-            arguments = json.loads(arguments)
-        except (ValueError, RecursionError):
-            raise Unfit("not_text") from None
-    return json.dumps({"name": function["name"], "arguments": arguments}, ensure_ascii=False)
+    return "\n".join(said), "\n".join(thought) or None, tuple(calls)
 
 
 def text_of(value: Any, repairs: list[str]) -> str:
@@ -203,19 +235,26 @@ def draft(
     shape: str,
     repairs: list[str],
     marks: Sequence[str] = (),
+    rejected: Sequence[Message] = (),
 ) -> Draft:
-    """Put together what a row says, with the facts and the group that come with it."""
+    """Put together what a row says, with the tools, the facts and the group that come with it."""
     facts = _facts(value.get("facts"))
     found = [*marks]
     if facts is None:
         found.append("ignored_facts")
-    if any(field_of(value, keys, name) for name in ("tools", "functions")):
-        found.append("ignored_tools")
+    tools: tuple[str, ...] = ()
+    for name in ("tools", "functions"):
+        if not tools:
+            tools, understood = read_schemas(as_value(field_of(value, keys, name)))
+            if not understood:
+                found.append("ignored_tools")
+    found += tool_marks(messages)
     if any("\\" in turn.content and _looks_doubled(turn.content) for turn in messages):
         found.append("literal_escapes")
     names = tuple(dict.fromkeys(repairs))
     group = group_of(value, keys, columns)
-    return Draft(tuple(messages), shape, group, facts or (), names, tuple(dict.fromkeys(found)))
+    named = tuple(dict.fromkeys(found))
+    return Draft(tuple(messages), shape, group, facts or (), names, named, tools, tuple(rejected))
 
 
 def _looks_doubled(text: str) -> bool:

@@ -9,13 +9,20 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import lru_cache
 
-from talkwright.data.similarity.similar import jaccard, normal, normal_question, numbers, words
-from talkwright.types import Conversation
+from talkwright.data.similarity.similar import (
+    jaccard,
+    normal,
+    normal_question,
+    numbers,
+    without_edges,
+    words,
+)
+from talkwright.types import Conversation, Message
 
 MOST_COMPARED = 50_000  # rows
 _RIVALS = 50  # different answers to one question that are compared with each other
@@ -36,6 +43,12 @@ _NEGATED = re.compile(
     r"|n['\u2019]t\b",
     re.IGNORECASE,
 )
+
+# One of these is in whatever _NEGATED finds in a normal form; looking for them is fast.
+_NEGATED_PARTS = (
+    "not", "no longer", "never", "nicht", "kein", "jamais", "nunca", "unable", "imposs", "without",
+    "n't", "n\u2019t",
+)  # fmt: skip
 
 # What a question loses before it is compared: courtesy, and words that carry no matter.
 _COURTESY = frozenset(
@@ -103,17 +116,23 @@ for _number, _line in enumerate(_SAME.split("|")):
 # --- questions -----------------------------------------------------------------------------------
 
 
-def question_keys(conversation: Conversation, system: str) -> tuple[object, object]:
+def question_keys(
+    messages: Sequence[Message],
+    said: Sequence[str],
+    system: str,
+    known: tuple[str, Sequence[str]] = ("", ()),
+) -> tuple[object, object]:
     """What names the first question, and what all questions share that may be it but for typos.
 
-    Both are None where no answer follows it at once. `system` is the normal form of the system prompt.
+    Both are None where no answer follows it at once. `said` are the normal forms of the messages and
+    `system` that of the system prompt; `known` is a question with its words, which may be this one.
     """
-    talk = [m for m in conversation.messages if m.role != "system"][:2]
-    if [m.role for m in talk] != ["user", "assistant"]:
+    talk = [n for n, message in enumerate(messages) if message.role != "system"][:2]
+    if [messages[n].role for n in talk] != ["user", "assistant"]:
         return None, None
-    key = (system, normal_question(talk[0].content) or talk[0].content)
-    block, asked = _asked(key)
-    return (*block, asked), (*block, tuple(word[0] for word in asked))
+    key = (system, without_edges(said[talk[0]]) or messages[talk[0]].content)
+    block, asked = _asked(key, known[1] if known[0] == key[1] else None)
+    return (*block, asked), (*block, tuple([word[0] for word in asked]))
 
 
 def find_contradictions(
@@ -164,10 +183,15 @@ def contradictory_pairs(conversations: Mapping[int, Conversation]) -> list[tuple
     return sorted(found)
 
 
-def _asked(key: tuple[str, str]) -> tuple[tuple[object, ...], tuple[str, ...]]:
-    """Of (system, question): what must be equal, and the content words."""
-    block = (key[0], numbers(key[1]), bool(_NEGATED.search(key[1])))
-    return block, matter(key[1]) or (key[1],)
+def _asked(
+    key: tuple[str, str], known: Sequence[str] | None = None
+) -> tuple[tuple[object, ...], tuple[str, ...]]:
+    """Of (system, question): what must be equal, and the content words. `known` are its words."""
+    question = key[1]
+    negated = any(part in question for part in _NEGATED_PARTS) and bool(_NEGATED.search(question))
+    typographic = "\u2019" in question
+    found = matter(question) if known is None or typographic else _matter(known)
+    return (key[0], numbers(question), negated), found or (question,)
 
 
 def _same_questions(keys: list[tuple[str, str]]) -> list[list[tuple[str, str]]]:
@@ -191,9 +215,16 @@ def _same_questions(keys: list[tuple[str, str]]) -> list[list[tuple[str, str]]]:
 @lru_cache(maxsize=4096)
 def matter(question: str) -> tuple[str, ...]:
     """The words of a question that say what it is about, in order, without plural and courtesy."""
-    found = [word for word in words(question.replace("\u2019", "'")) if word not in _COURTESY]
+    return _matter(words(question.replace("\u2019", "'")))
+
+
+def _matter(said: Sequence[str]) -> tuple[str, ...]:
     return tuple(
-        word[:-1] if len(word) > 3 and word[-1] == "s" and word[-2] != "s" else word for word in found
+        [
+            word[:-1] if word[-1] == "s" and len(word) > 3 and word[-2] != "s" else word
+            for word in said
+            if word not in _COURTESY
+        ]
     )
 
 

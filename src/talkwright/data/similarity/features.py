@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from talkwright.data.similarity.contradictions import question_keys
-from talkwright.data.similarity.similar import hard_parts, normal, normal_question, word_list
-from talkwright.types import Conversation
+from talkwright.data.similarity.similar import hard_parts, normal, without_edges, word_list
+from talkwright.types import Conversation, spoken
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -72,9 +72,18 @@ FLAT = {
 
 def question_of(conversation: Conversation) -> str:
     """The normalised first real question, after any greeting: what two rows have in common."""
-    asked = [normal_question(m.content) for m in conversation.messages if m.role == "user"]
-    real = next((text for text in asked if len(word_list(text)) >= _QUESTION_WORDS), None)
-    return real if real is not None else " ".join(asked)
+    return _question([normal(m.content) for m in conversation.messages if m.role == "user"])[0]
+
+
+def _question(said: Sequence[str]) -> tuple[str, list[str]]:
+    """The first real question of what the user said, in normal form, and its words."""
+    asked = [without_edges(text) for text in said]
+    for text in asked:
+        found = word_list(text)
+        if len(found) >= _QUESTION_WORDS:
+            return text, found
+    text = " ".join(asked)
+    return text, word_list(text)
 
 
 def place_of(kind: str, text: str, seed: int) -> float:
@@ -112,6 +121,7 @@ _COLUMNS = {
 
 
 def _numbers_of(conversation: Conversation, seed: int) -> dict[str, Any]:
+    conversation = spoken(conversation)
     messages = conversation.messages
     said = [normal(m.content) for m in messages]
     user = [n for n, m in enumerate(messages) if m.role in ("user", "tool")]
@@ -122,11 +132,13 @@ def _numbers_of(conversation: Conversation, seed: int) -> dict[str, Any]:
         hard_parts("\n".join([messages[n].content for n in side]), own)
         for side, own in zip((user, answers), sides, strict=True)
     ]
-    question = question_of(conversation)
-    question_words = word_list(question)
-    asked, letters = question_keys(conversation, system)
+    question, question_words = _question([said[n] for n, m in enumerate(messages) if m.role == "user"])
+    asked, letters = question_keys(messages, said, system, (question, question_words))
     group = conversation.group
-    whole = [(m.role, text, normal(m.thinking or "")) for m, text in zip(messages, said, strict=True)]
+    whole = [
+        (m.role, text, normal(m.thinking) if m.thinking else "")
+        for m, text in zip(messages, said, strict=True)
+    ]
     return {
         "exact": _digest(whole, 16),
         "block": number([m.role for m in messages], system, hard),
@@ -183,7 +195,8 @@ def _shingles(texts: Sequence[Sequence[str]]) -> tuple[NDArray[np.uint32], NDArr
     owner = np.repeat(np.arange(len(texts), dtype=np.uint64), sizes)
     pairs = (flat[:-1] * _MIX + flat[1:]) * _MIX >> np.uint64(32)
     inside = owner[:-1] == owner[1:]
-    keyed = np.unique((owner[:-1][inside] << np.uint64(32)) | pairs[inside])
+    keyed = np.sort((owner[:-1][inside] << np.uint64(32)) | pairs[inside])
+    keyed = keyed[np.concatenate((keyed[:1] >= 0, keyed[1:] != keyed[:-1]))]
     counts = np.bincount((keyed >> np.uint64(32)).astype(np.int64), minlength=len(texts))
     return (keyed & np.uint64(0xFFFFFFFF)).astype(np.uint32), np.cumsum(counts)
 

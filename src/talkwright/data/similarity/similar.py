@@ -36,7 +36,12 @@ def normal(text: str) -> str:
 
 def normal_question(text: str) -> str:
     """As `normal`, and without punctuation at either end."""
-    return normal(text).strip(_EDGES)
+    return without_edges(normal(text))
+
+
+def without_edges(text: str) -> str:
+    """A normal form without punctuation at either end."""
+    return text.strip(_EDGES)
 
 
 @lru_cache(maxsize=4096)

@@ -1,0 +1,196 @@
+"""What is wrong with a single answer: judged alike when rows are screened and when the doctor looks.
+
+Every judgement begins with something cheap that most answers do not have, for each is made of each row.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from itertools import pairwise
+
+from talkwright.data.similarity.similar import normal
+
+# --- refusals ------------------------------------------------------------------------------------
+
+_REFUSAL_HINTS = (
+    "ai ", "ai,", "language model", "cannot", "can't", "can not", "unable", "not able", "won't",
+    "cutoff", "cut-off", "do not have", "don't have",
+)  # fmt: skip
+_CANNOT = r"\b(?:can't|cannot|can not|won't|unable to|not able to)"
+_REFUSAL = re.compile(
+    r"\bas an? (?:ai|artificial intelligence)(?: (?:language )?(?:model|assistant|chatbot|system))?"
+    r"(?:,| i\b)"
+    r"|\bas a (?:large )?language model\b|\bai language model\b"
+    r"|\bi(?:'m| am) (?:just |only |merely )(?:an? )?(?:ai|language model|computer program)\b"
+    rf"|{_CANNOT} (?:assist|help|comply|engage|continue)(?: you)?(?: with| in| to)? ?(?:that|this|your)?"
+    r"(?: kind of| type of)?(?: request| matter| topic| question)?[.,!;]"
+    rf"|{_CANNOT} (?:fulfil+|comply with|answer|process|complete) (?:that|this|your|such)"
+    r"(?: kind of| type of| an?)? ?requests?\b"
+    rf"|{_CANNOT} (?:provide|give|offer|generate|create|write|share) (?:you )?(?:with )?(?:any )?"
+    r"(?:information (?:on|about) (?:illegal|harmful|how to)|such content|"
+    r"(?:medical|legal|financial) advice|explicit|harmful|illegal|offensive)"
+    r"|\bi (?:do not|don't) have (?:the ability to|(?:access to )?real[- ]time|personal (?:opinions?|"
+    r"feelings?|experiences?|beliefs?|preferences?)|feelings or|emotions|a physical)\b"
+    r"|\bmy (?:knowledge|training)(?: data)? cut-?off\b|\bmy last (?:knowledge|training) update\b"
+)
+
+
+def is_refusal(answer: str) -> bool:
+    """Say whether an answer, in its first 400 characters, declines as a language model does, or speaks
+    of being one. That a shop cannot do something ("I can't refund after 30 days") is no refusal."""
+    head = answer[:400].lower().replace("\u2019", "'")
+    return any(hint in head for hint in _REFUSAL_HINTS) and bool(_REFUSAL.search(head))
+
+
+# --- placeholders --------------------------------------------------------------------------------
+
+_FIELD = re.compile(r"\{\{[^{}\n]{1,60}\}\}|\$\{\w{1,40}\}")
+_BLANK = re.compile(
+    r"\[(?:your|insert|company|customer|name|date|order|product|recipient)\b[^\]\n]{0,40}\]"
+    r"(?!\()",
+    re.IGNORECASE,
+)
+_CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]{1,400}`", re.DOTALL)
+_ABOUT_TEMPLATES = (
+    "jinja", "handlebars", "mustache", "liquid ", "helm ", "ansible", "vue.js", "vuejs", "angular",
+    "django", "twig", "template", "templating", "placeholder", "variable", "syntax", "bash",
+    "shell script", "javascript", "typescript", "kotlin", "groovy", "curly", "interpolat", "mail merge",
+    "github action",
+)  # fmt: skip
+_ASKS_FOR_A_FORM = re.compile(
+    r"\b(?:write|draft|compose|generate|create|rewrite|edit|template|letter|e-?mail|invoice|contract|cv|resume"
+    r"|form|speech|message)\b",
+    re.IGNORECASE,
+)
+
+
+def placeholder_in(answer: str, question: str = "") -> int | None:
+    """Where a field stands that nobody filled in, such as {{Order Number}}; None where there is none.
+
+    Not in code, not where the talk is of templates, and [Your Name] not where a letter was asked for.
+    """
+    if "{{" not in answer and "${" not in answer and "[" not in answer:
+        return None
+    text = _CODE.sub(lambda code: " " * len(code[0]), answer) if "`" in answer else answer
+    found = _FIELD.search(text)
+    if found:
+        talk = _FIELD.sub(" ", f"{question[:600]} {answer[:600]}").lower()
+        if not any(word in talk for word in _ABOUT_TEMPLATES):
+            return found.start()
+    blank = _BLANK.search(text)
+    return blank.start() if blank and not _ASKS_FOR_A_FORM.search(question) else None
+
+
+# --- repetition ----------------------------------------------------------------------------------
+
+_SENTENCE = re.compile(r"[.!?\u3002\uff01\uff1f\n]+")
+_LEAST_SENTENCE = 20  # characters
+_LIKE_CODE = re.compile(r"[;{}()<>=|\\]|^\s{4}|^\t")
+_PERIODS = range(1, 13)  # words of a phrase that is said over and over
+_LONG_CIRCLE = 16  # words
+_WIDE_LOOP = re.compile(r"([\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{2,12}?)\1{5,}")
+_WIDE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{12}")
+_LOOKED_AT = 6000  # characters
+
+
+def repeats_itself(answer: str) -> bool:
+    """Say whether an answer is degenerate: one sentence three times in a row or most of the text, or a
+    phrase five times in a row. Not lines of code or tables, and not a refrain."""
+    text = answer[:_LOOKED_AT]
+    if len(text) < 3 * _LEAST_SENTENCE:
+        return False
+    if "`" in text:
+        text = _CODE.sub(" ", text)
+    return _same_sentence(text) or _same_phrase(text)
+
+
+def _same_sentence(text: str) -> bool:
+    parts = [part for part in _SENTENCE.split(text) if len(part) >= _LEAST_SENTENCE]
+    if len(parts) - len({part.strip().lower() for part in parts}) < 2:
+        return False
+    said = [normal(part) for part in parts if not _LIKE_CODE.search(part)]
+    if any(a == b == c for a, b, c in zip(said, said[1:], said[2:], strict=False)):
+        return True
+    often = Counter(said).most_common(1)
+    return bool(often) and often[0][1] >= 3 and often[0][1] * 2 > len(said)
+
+
+def _same_phrase(text: str) -> bool:
+    words = text.split()
+    if any(_runs_in_circles(words, period) for period in _periods(words)):
+        return True
+    return not text.isascii() and bool(_WIDE.search(text)) and bool(_WIDE_LOOP.search(text))
+
+
+def _periods(words: list[str]) -> set[int]:
+    """After how many words the text may begin again; all of them where it is too short to tell."""
+    if len(words) <= 3 * _LONG_CIRCLE:
+        doubles = len(words) - 1 - len(set(pairwise(words)))
+        return set(_PERIODS) if doubles >= max(4, len(words) // 3) - 1 else set()
+    # A circle of so many words covers one of these places.
+    places = range(_LONG_CIRCLE, len(words), _LONG_CIRCLE)
+    return {period for at in places for period in _PERIODS if words[at] == words[at - period]}
+
+
+def _runs_in_circles(words: list[str], period: int) -> bool:
+    run = 0
+    for word, earlier in zip(words[period:], words, strict=False):
+        run = run + 1 if word == earlier and _is_prose(word) else 0
+        # "la la la la la" in a song is none; a text that turns in circles does so for long.
+        if run >= 4 * period and (run >= _LONG_CIRCLE or run * 3 >= len(words)):
+            return True
+    return False
+
+
+def _is_prose(word: str) -> bool:
+    return any(map(str.isalpha, word)) and not _LIKE_CODE.search(word)
+
+
+def echoes(question: str, answer: str) -> bool:
+    """Say whether an answer is its question once more."""
+    return (
+        len(answer) > 15 and abs(len(question) - len(answer)) < 8 and normal(question) == normal(answer)
+    )
+
+
+# --- answers that stop, or say nothing -----------------------------------------------------------
+
+_ENDS_WELL = re.compile(r"[.!?…:;)\]}\"'»”’*`>|。！？）」_~\U0001F300-\U0001FAFF\u2600-\u27BF-]\Z")
+_LAST_WORD = re.compile(
+    r"(?:(?<![\w/.-])(?:the|a|an|of|to|and|or|in|for|with|is|are|your|that|on|at|by|from|as)|,|\w-)\Z",
+    re.IGNORECASE,
+)
+_TAIL = 40  # characters
+
+
+def stops_open(answer: str) -> bool:
+    """Say whether a longer answer in prose has no sign at its end, as one that was cut off has none."""
+    tail = answer[-_TAIL:].rstrip()
+    return len(answer) >= 60 and "\n" not in tail and not _ENDS_WELL.search(tail)
+
+
+def stops_short(answer: str) -> bool:
+    """Say whether an answer ends with a word or a comma after which something must come."""
+    tail = answer[-_TAIL:].rstrip()
+    goes_on = tail[-1:].isalpha() or tail[-1:] in (",", "-")
+    return goes_on and len(answer) >= 20 and bool(_LAST_WORD.search(tail))
+
+
+def is_cut_off(answer: str) -> bool:
+    """Say whether an answer stops in the middle of a sentence."""
+    return stops_short(answer) or stops_open(answer)
+
+
+_GENERIC = re.compile(
+    r"i (?:do not|don't) know|how (?:can|may) i (?:help|assist)|please contact|happy to help|let me know"
+    r"|thank you for (?:contact|reach)|i(?:'m| am) here to help|is there anything else"
+    r"|have a (?:nice|great) day"
+)
+LONG = 200
+"""Characters from which an answer is no mere phrase."""
+
+
+def is_phrase(answer: str) -> bool:
+    """Say whether an answer is short, and one that would do for any question."""
+    return len(answer) < LONG and bool(_GENERIC.search(answer.lower().replace("\u2019", "'")))

@@ -1,0 +1,162 @@
+"""Tools in a row: what may be called, what is called, and whether every call has its result.
+
+JSON is kept as text in one spelling (`json.dumps`), with keys in the order they were read, since a chat
+template writes them in that order. What is called is data and not prose: no cleaning step but that
+of private data changes it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from talkwright.types import Message, ToolCall
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_WRITTEN_CALL = ("tool_call", "functioncall", "function_call", '"name"')
+_DEEPEST = 64  # lists and objects inside of one another
+_ARGUMENTS = ("arguments", "parameters", "args", "input")
+
+
+def as_json(value: Any) -> str | None:
+    """A JSON value in its one spelling; None for what JSON cannot say (NaN, bytes, endless digits)."""
+    if _too_deep(value):
+        return None
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        return None
+    return _SURROGATE.sub("\ufffd", text)
+
+
+def _too_deep(value: Any) -> bool:
+    """Nothing calls for such depth, and whatever walks through the value later calls itself for each."""
+    level, depth = [value], 0
+    while level and depth <= _DEEPEST:
+        inner = [list(held.values()) if isinstance(held, dict) else held for held in level]
+        level = [item for held in inner if isinstance(held, list) for item in held]
+        depth += 1
+    return bool(level)
+
+
+def read_schemas(value: Any) -> tuple[tuple[str, ...], bool]:
+    """The schemas in a `tools` or `functions` column, and whether all of it was understood.
+
+    A bare function ({"name", "description", "parameters"}) is put into OpenAI's envelope, the shape
+    chat templates expect.
+    """
+    value = _loaded(value)
+    if isinstance(value, dict) and value:
+        value = [value]
+    if not isinstance(value, list):
+        return (), not value
+    found = [_schema(_loaded(tool)) for tool in value]
+    return tuple(schema for schema in found if schema is not None), None not in found
+
+
+def _schema(tool: Any) -> str | None:
+    if not isinstance(tool, dict):
+        return None
+    function = tool.get("function")
+    if isinstance(function, dict):
+        named = function.get("name")
+        return as_json(tool) if isinstance(named, str) and named else None
+    if not isinstance(tool.get("name"), str) or not tool["name"]:
+        return None
+    # Anthropic says input_schema where OpenAI says parameters.
+    renamed = {"parameters" if key == "input_schema" else key: held for key, held in tool.items()}
+    if renamed.get("type") == "function":  # OpenAI's newer, flat shape
+        renamed.pop("type")
+    return as_json({"type": "function", "function": renamed})
+
+
+def read_calls(turn: dict[str, Any]) -> tuple[ToolCall, ...] | None:
+    """The calls of an OpenAI message, new or old; None where one of them cannot be read."""
+    listed = _loaded(turn.get("tool_calls"))
+    if not isinstance(listed, list):
+        listed = []
+    old = _loaded(turn.get("function_call"))
+    if isinstance(old, dict) and not listed:
+        listed = [old]
+    calls = [read_call(call) for call in listed]
+    return None if None in calls else tuple(call for call in calls if call is not None)
+
+
+def read_call(value: Any) -> ToolCall | None:
+    """One call: {"name", "arguments"}, or such an object under "function" beside an "id"."""
+    value = _loaded(value)
+    if not isinstance(value, dict):
+        return None
+    function = value.get("function", value)
+    if not isinstance(function, dict) or not isinstance(function.get("name"), str):
+        return None
+    name = _SURROGATE.sub("\ufffd", function["name"]).strip()
+    held = next((function[key] for key in _ARGUMENTS if key in function), None)
+    if isinstance(held, str):
+        try:
+            held = json.loads(held) if held.strip() else None
+        except (ValueError, RecursionError):
+            return None
+    arguments = as_json({} if held is None else held)
+    if not name or arguments is None:
+        return None
+    id = value.get("id")
+    return ToolCall(name, arguments, clean_id(id))
+
+
+def read_written(text: str) -> tuple[ToolCall, ...] | None:
+    """The calls that a ShareGPT turn of `function_call` spells in JSON; None where it is other text."""
+    value = _loaded(text)
+    calls = [read_call(call) for call in (value if isinstance(value, list) else [value])]
+    return None if None in calls or not calls else tuple(call for call in calls if call is not None)
+
+
+def clean_id(value: Any) -> str | None:
+    """A call's id as text, or None."""
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        return None
+    return _SURROGATE.sub("\ufffd", str(value)[:200]).strip() or None
+
+
+def tool_marks(messages: Sequence[Message]) -> list[str]:
+    """Marks for calls that nothing answers and for results that nothing asked for."""
+    marks: dict[str, None] = {}
+    at = 0
+    while at < len(messages):
+        turn, at = messages[at], at + 1
+        start = at
+        while at < len(messages) and messages[at].role == "tool":
+            at += 1
+        results = messages[start:at]
+        if turn.tool_calls:
+            unanswered, unasked = _unmatched(turn.tool_calls, results)
+        else:
+            written = turn.role == "assistant" and any(w in turn.content for w in _WRITTEN_CALL)
+            unanswered, unasked = False, bool(results) and not written
+        if turn.role == "tool":  # only where a conversation begins with results
+            unasked = True
+        if unanswered:
+            marks["tool_call_without_result"] = None
+        if unasked:
+            marks["tool_result_without_call"] = None
+    return list(marks)
+
+
+def _unmatched(calls: Sequence[ToolCall], results: Sequence[Message]) -> tuple[bool, bool]:
+    """By ids where both sides have them, else by count."""
+    asked = [call.id for call in calls]
+    answered = [result.tool_call_id for result in results]
+    if None in asked or None in answered:
+        return len(answered) < len(asked), len(answered) > len(asked)
+    return not set(asked) <= set(answered), not set(answered) <= set(asked)
+
+
+def _loaded(value: Any) -> Any:
+    if not isinstance(value, str) or value.lstrip()[:1] not in ("[", "{"):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        return value

@@ -1,0 +1,231 @@
+"""What is added to a base model, or freed in it, to be trained."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from talkwright.config import LoraSection, TrainSection
+from talkwright.errors import ArtefactError, TrainError
+from talkwright.models import without_peft_noise
+from talkwright.runs import file_digest, manifest, read_json
+from talkwright.types import BaseModel, content_id
+
+
+def add_adapter(model: Any, section: TrainSection) -> Any:
+    """Give `model` the adapter that the recipe asks for, freshly made or as an earlier run left it.
+
+    Adapters are kept in the base's precision; `Masters` holds what needs more. Raises TrainError when
+    a target or a layer is not there, ArtefactError when the earlier adapter is another one.
+    """
+    from peft import IA3Config, PrefixTuningConfig, PromptTuningConfig
+
+    tokens = {"num_virtual_tokens": section.virtual_tokens, "task_type": "CAUSAL_LM"}
+    if section.method == "lora":
+        adapted = _with_lora(model, section.lora)
+    elif section.method == "ia3":
+        # Factors on the outputs alone: one on an MLP's inner output is one on its next input.
+        config = IA3Config(target_modules="all-linear", feedforward_modules=[], task_type="CAUSAL_LM")
+        adapted = _adapted(model, config)
+    elif section.method == "prefix":
+        adapted = _adapted(model, PrefixTuningConfig(**tokens))
+    else:
+        adapted = _adapted(model, PromptTuningConfig(prompt_tuning_init="SAMPLE_VOCAB", **tokens))
+    if section.start_from is not None:
+        _go_on_from(adapted, section, adapter_folder(Path(section.start_from)))
+    return adapted
+
+
+def freeze(model: Any, names: list[str]) -> None:
+    """Keep weights out of training whose name contains one of `names`.
+
+    Raises TrainError for a name that fits no weight, and when nothing would be left to train.
+    """
+    weights = dict(model.named_parameters())
+    for part in names:
+        fitting = [weight for name, weight in weights.items() if part in name]
+        if not fitting:
+            there = sorted({re.sub(r"\.\d+\.", ".N.", name) for name in weights})
+            raise TrainError(
+                f"train.freeze: no weight's name contains '{part}'. The model's weights are (N is the "
+                f"number of a layer): {', '.join(there)}"
+            )
+        for weight in fitting:
+            weight.requires_grad_(False)
+    if not any(weight.requires_grad for weight in weights.values()):
+        raise TrainError(f"train.freeze: {names} freezes every weight; nothing is left to train")
+
+
+def adapter_folder(start: Path) -> Path:
+    """The adapter that `train.start_from` names: a run's folder, its `train` folder or its own."""
+    places = (start / "train" / "adapter", start / "adapter", start)
+    for place in places:
+        if (place / "adapter_config.json").is_file():
+            return place
+    if any((place / "config.json").is_file() for place in (start / "train" / "model", start / "model")):
+        raise TrainError(
+            f"train.start_from: {start} holds all weights of a model, not an adapter. Write "
+            "`method: full`, or name its `model` folder as `model:` and leave start_from out"
+        )
+    raise TrainError(f"train.start_from: {start} holds no adapter (adapter_config.json)")
+
+
+def model_folder(start: Path) -> Path:
+    """The weights that `train.start_from` names for `method: full`."""
+    for place in (start / "train" / "model", start / "model", start):
+        if (place / "config.json").is_file():
+            return place
+    raise TrainError(
+        f"train.start_from: {start} holds no model (config.json). An adapter is gone on from with the "
+        "method it was made by, not with `method: full`"
+    )
+
+
+def start_digest(section: TrainSection) -> list[str]:
+    """Hash of the weights that `train.start_from` names, if it names any."""
+    if section.start_from is None:
+        return []
+    find = model_folder if section.method == "full" else adapter_folder
+    folder = find(Path(section.start_from))
+    return [content_id([[p.name, file_digest(p)] for p in sorted(folder.glob("*.safetensors"))], 64)]
+
+
+def refuse_other_base(base: BaseModel, section: TrainSection) -> None:
+    """Raise TrainError when `train.start_from` is a run on another base model."""
+    if section.start_from is None or section.method == "full":
+        return
+    folder = adapter_folder(Path(section.start_from)).parent
+    try:
+        trained_on = manifest(folder, "adapter")["about"]["base"]
+    except (ArtefactError, KeyError):
+        return  # an adapter of another tool: its shapes are all there is to go by
+    if trained_on["digest"] != base.digest:
+        raise TrainError(
+            f"train.start_from: {folder} was trained on '{trained_on['name']}', whose files differ from "
+            f"those of '{base.name}' ({base.path}). Name the base model it was trained on as `model:`"
+        )
+
+
+def _go_on_from(adapted: Any, section: TrainSection, folder: Path) -> None:
+    """Give a fresh adapter the values of the one in `folder`, which must be of the same kind."""
+    from peft import get_peft_model_state_dict, set_peft_model_state_dict
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        config = read_json(folder / "adapter_config.json")
+        stored = load_file(folder / "adapter_model.safetensors")
+    except (OSError, SafetensorError) as error:
+        raise ArtefactError(f"{folder}: the adapter cannot be read: {error}") from None
+    differing = [
+        f"{name} is {config.get(name)!r} there and {value!r} here"
+        for name, value in _settings_wanted(section).items()
+        if config.get(name) != value
+    ]
+    shapes = [{n: tuple(t.shape) for n, t in tensors.items()}
+              for tensors in (stored, get_peft_model_state_dict(adapted))]  # fmt: skip
+    if not differing and shapes[0] != shapes[1]:
+        odd = sorted(n for n in {*shapes[0], *shapes[1]} if shapes[0].get(n) != shapes[1].get(n))
+        differing = [f"{len(odd)} of its weights are of other modules or shapes, the first {odd[0]}"]
+    if differing:
+        raise TrainError(
+            f"train.start_from: the adapter in {folder} is not the one this recipe describes: "
+            f"{'; '.join(differing)}. Give the recipe the adapter's settings"
+        )
+    set_peft_model_state_dict(adapted, stored)
+
+
+def _settings_wanted(section: TrainSection) -> dict[str, Any]:
+    lora = section.lora
+    if section.method == "lora":
+        return {
+            "peft_type": "LORA",
+            "r": lora.rank,
+            "lora_alpha": lora.alpha,
+            "use_rslora": lora.rank_stabilised,
+            "use_dora": lora.dora,
+        }
+    if section.method == "ia3":
+        return {"peft_type": "IA3"}
+    kind = "PREFIX_TUNING" if section.method == "prefix" else "PROMPT_TUNING"
+    return {"peft_type": kind, "num_virtual_tokens": section.virtual_tokens}
+
+
+def _with_lora(model: Any, section: LoraSection) -> Any:
+    from peft import LoraConfig
+
+    try:
+        config = LoraConfig(
+            r=section.rank,
+            lora_alpha=section.alpha,
+            lora_dropout=section.dropout,
+            target_modules=section.targets if section.layers is None else _in_layers(model, section),
+            use_rslora=section.rank_stabilised,
+            use_dora=section.dora,
+            task_type="CAUSAL_LM",
+        )
+        adapted = _adapted(model, config)
+    except (ValueError, re.error) as error:
+        raise _wrong_targets(model, section.targets, str(error).partition(". ")[0]) from None
+    taken = adapted.base_model.targeted_module_names
+    # PEFT is content when one name of a list fits.
+    for target in section.targets if isinstance(section.targets, list) else ():
+        if not any(f".{name}".endswith(f".{target}") for name in taken):
+            raise _wrong_targets(adapted, target, "it names no module of this model")
+    return adapted
+
+
+def _in_layers(model: Any, section: LoraSection) -> list[str]:
+    """Full names of the targets in the chosen layers: PEFT's own choice of layers wants names in a
+    list and finds layers by their name."""
+    from torch import nn
+
+    count = int(model.config.get_text_config().num_hidden_layers)
+    if missing := [n for n in section.layers or () if not 0 <= n < count]:
+        raise TrainError(f"train.lora.layers: there is no layer {missing[0]}; they are 0 to {count - 1}")
+    stacks = [
+        name
+        for name, module in model.named_modules()
+        if isinstance(module, nn.ModuleList) and len(module) == count
+    ]
+    if not stacks:
+        raise TrainError("train.lora.layers: this model has no list of layers to choose from; remove it")
+    found = []
+    for name, module in model.named_modules():
+        inside = any(name.startswith(f"{stacks[0]}.{n}.") for n in section.layers or ())
+        if inside and _is_target(name, module, section.targets):
+            found.append(name)
+    if not found:
+        raise _wrong_targets(model, section.targets, f"it names no module of layers {section.layers}")
+    return found
+
+
+def _is_target(name: str, module: Any, targets: str | list[str]) -> bool:
+    from torch import nn
+
+    if targets == "all-linear":
+        return isinstance(module, nn.Linear)  # a quantised one is one, too
+    if isinstance(targets, str):
+        return re.fullmatch(targets, name) is not None
+    return any(f".{name}".endswith(f".{target}") for target in targets)
+
+
+def _adapted(model: Any, config: Any) -> Any:
+    from peft import get_peft_model
+
+    with without_peft_noise():
+        return get_peft_model(model, config, autocast_adapter_dtype=False)
+
+
+def _wrong_targets(model: Any, targets: object, why: str) -> TrainError:
+    from torch import nn
+
+    linear = {
+        n.removesuffix(".base_layer") for n, m in model.named_modules() if isinstance(m, nn.Linear)
+    }
+    names = sorted({n.rsplit(".", 1)[-1] for n in linear if ".lora_" not in n})
+    return TrainError(
+        f"train.lora.targets: {targets!r} cannot be used: {why}. The model's linear modules are: "
+        f"{', '.join(names)}. Or write `targets: all-linear`."
+    )

@@ -1,0 +1,124 @@
+"""What can go wrong in a step, and the rules by which training goes on or stops.
+
+Out of memory: the step is taken again in twice as many forward passes, which compute the same gradient,
+and so are all later ones. A loss or gradient that is not finite, or spikes: `train.on_fault` says what
+becomes of the step; after `FAULTS_IN_A_ROW` of them the run stops and names steps and rows.
+"""
+
+from __future__ import annotations
+
+import gc
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from talkwright.config import TrainSection
+from talkwright.errors import TrainError
+from talkwright.types import Example
+
+if TYPE_CHECKING:
+    from talkwright.train.model import Masters
+
+FAULTS_IN_A_ROW = 3
+WINDOW = 32  # gradient norms that say what is usual
+FEWEST = 8  # ... and how many it takes to say so
+
+
+# --- out of memory -------------------------------------------------------------------------------
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error of torch says that an allocation failed; on a CPU it has no class of its own."""
+    import torch
+
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    said = str(error)
+    return isinstance(error, RuntimeError) and ("not enough memory" in said or "out of memory" in said)
+
+
+def split(
+    examples: Sequence[Example], section: TrainSection, halvings: int, *, padded: bool
+) -> list[Sequence[Example]]:
+    """The rows of each forward pass of a step, `halvings` times smaller than the recipe says."""
+    if section.pass_tokens is None:
+        parts = min(len(examples), section.accumulation << halvings)
+        cuts = [len(examples) * part // parts for part in range(parts + 1)]
+        return [examples[start:end] for start, end in pairwise(cuts)]
+    budget = section.pass_tokens >> halvings
+    passes: list[list[Example]] = [[]]
+    for example in examples:
+        group = [*passes[-1], example]
+        sizes = [len(each.input_ids) for each in group]
+        if len(group) > 1 and (max(sizes) * len(sizes) if padded else sum(sizes)) > budget:
+            passes.append([example])
+        else:
+            passes[-1] = group
+    return list(passes)
+
+
+def split_further(
+    examples: Sequence[Example], section: TrainSection, halvings: int, *, padded: bool
+) -> int:
+    """How many halvings give more forward passes. Raises TrainError when each has one row already."""
+    passes = split(examples, section, halvings, padded=padded)
+    if all(len(rows) == 1 for rows in passes):
+        longest = max(examples, key=lambda example: len(example.input_ids))
+        raise TrainError(
+            "out of memory with one row at a time; the longest of the step has "
+            f"{len(longest.input_ids)} tokens (conversation {longest.conversation or '?'}). Write "
+            "`train.recompute: true`, lower template.max_length, or take an adapter with "
+            "`train.quantise: nf4`. Checkpoints are kept."
+        )
+    while len(split(examples, section, halvings, padded=padded)) == len(passes):
+        halvings += 1
+    return halvings
+
+
+def make_room(masters: Masters) -> None:
+    """Let go of half-made gradients and of what the allocator holds."""
+    import torch
+
+    for tensor in (*masters.weights, *masters.masters):
+        tensor.grad = None
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+# --- losses and gradients that cannot be used ----------------------------------------------------
+
+
+def find_fault(loss: float, norm: float, norms: Sequence[float], section: TrainSection) -> str | None:
+    """Say what is wrong with a step's loss or gradient norm; `norms` are those of the steps before."""
+    if not math.isfinite(loss):
+        return f"the loss is {loss}"
+    if not math.isfinite(norm):
+        return f"the gradient's norm is {norm}"
+    if section.spike and len(norms) >= FEWEST and norm > section.spike * median(norms):
+        return f"the gradient's norm is {norm:.3g}, {norm / median(norms):.0f} times the usual"
+    return None
+
+
+def describe_fault(step: int, what: str, rate: float, examples: Sequence[Example]) -> dict[str, Any]:
+    """A fault as a checkpoint keeps it. Step counts from 1."""
+    rows = list(dict.fromkeys(example.conversation for example in examples))
+    return {"step": step, "what": what, "learning_rate": rate, "conversations": rows}
+
+
+def stop_if_it_persists(faults: Sequence[dict[str, Any]], section: TrainSection) -> None:
+    """Raise TrainError when the steps that ended in a fault are as many in a row as are borne."""
+    if section.on_fault != "stop" and len(faults) < FAULTS_IN_A_ROW:
+        return
+    said = "\n".join(
+        f"  - step {fault['step']}: {fault['what']}, at learning rate {fault['learning_rate']:g}; "
+        f"conversations {', '.join(fault['conversations'])}"
+        for fault in faults
+    )
+    in_a_row = f" after {len(faults)} steps in a row" if len(faults) > 1 else ""
+    raise TrainError(
+        f"training cannot go on{in_a_row}:\n{said}\nLower train.learning_rate, or look at these rows "
+        "with `talkwright show`. Earlier checkpoints are kept."
+    )

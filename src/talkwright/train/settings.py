@@ -1,0 +1,178 @@
+"""Settings that will not do what they seem to, said before any compute is spent.
+
+Every finding has the recipe's line that mends it. What a section of the recipe cannot hold at all is
+refused when it is read (`config/training.py`); what only the rows show is found by `check_dataset`.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from talkwright.config import TrainSection
+from talkwright.models import best_precision, parameter_count
+from talkwright.train.plan import Plan, make_plan
+from talkwright.types import BaseModel, Finding
+
+if TYPE_CHECKING:
+    from talkwright.template import Template
+
+BEARABLE_PASSES = 10  # over the same rows, when nothing watches for over-fitting
+RATES = {  # where each method usually works, for a model of up to a billion weights
+    "lora": (1e-5, 5e-3),
+    "ia3": (1e-4, 5e-2),
+    "prefix": (1e-4, 2e-1),
+    "prompt": (1e-3, 5e-1),
+    "full": (1e-6, 5e-4),
+}
+
+
+def check_recipe(
+    section: TrainSection, rows: int, validation_rows: int, base: BaseModel, template: Template
+) -> list[Finding]:
+    """What will go wrong in a run with this base and template: `check_settings`, `check_template`."""
+    found = check_settings(section, rows, validation_rows, parameter_count(base))
+    return [*found, *check_template(template)]
+
+
+def check_settings(
+    section: TrainSection, rows: int, validation_rows: int, parameters: int = 0
+) -> list[Finding]:
+    """What will go wrong in a run over `rows` training rows with a base of `parameters` weights (0: not
+    known). A finding that is an error would make training useless."""
+    if rows == 0:
+        return []
+    plan = make_plan(section, rows)
+    return [
+        *_of_length(section, plan, rows),
+        *_of_rates(section, parameters),
+        *_of_validation(section, validation_rows, plan),
+        *_of_precision(section, parameters),
+    ]
+
+
+def check_template(template: Template) -> list[Finding]:
+    """A chat template that writes control tokens which this model's tokenizer does not have."""
+    text = str(template.describe()["chat_template"])
+    written = set(_CONTROL.findall(text))
+    strange = sorted(written - template.guard.control.keys())
+    if not strange:
+        return []
+    names = ", ".join(strange[:4])
+    return [
+        Finding(
+            "error" if len(strange) == len(written) else "warning", "template_of_another_model",
+            f"the chat template writes {names}, which this model's tokenizer does not know as control "
+            "tokens: they would be learnt as plain text",
+            "remove `template.chat_template` for the model's own, or name the model it belongs to",
+            len(strange),
+        )
+    ]  # fmt: skip
+
+
+_CONTROL = re.compile(r"<\|[^|<>\s'\"{}]{1,40}\|>|<(?:start|end)_of_\w{1,20}>")
+
+
+def _of_length(section: TrainSection, plan: Plan, rows: int) -> Iterator[Finding]:
+    rate = section.learning_rate or 0
+    if plan.warmup >= plan.steps:
+        yield Finding(
+            "error", "warmup_longer_than_run",
+            f"warm-up lasts {plan.warmup} steps and the run {plan.steps}, so the rate never reaches "
+            f"{rate:g}",
+            f"write `train.warmup_steps: {plan.steps // 10}`",
+        )  # fmt: skip
+    if section.batch_size > rows:
+        yield Finding(
+            "warning", "batch_larger_than_data",
+            f"batch_size is {section.batch_size} but there are only {rows} training rows, so every "
+            "step sees some rows twice", f"write `train.batch_size: {max(1, rows // 4)}`",
+        )  # fmt: skip
+    passes = plan.steps * section.batch_size / rows
+    if passes > BEARABLE_PASSES and section.patience is None:
+        fewer = max(1, 3 * rows // section.batch_size)
+        line = f"train.max_steps: {fewer}" if section.max_steps else "train.epochs: 3"
+        yield Finding(
+            "warning", "too_many_epochs",
+            f"each of the {rows} rows is learnt {passes:.0f} times, by heart, not in general, and "
+            "nothing stops the run when the validation loss rises",
+            f"write `{line}`, or `train.patience: 3`",
+        )  # fmt: skip
+
+
+def _of_rates(section: TrainSection, parameters: int) -> Iterator[Finding]:
+    rate = section.learning_rate or 0
+    low, high = usual_rates(section, parameters)
+    if not low <= rate <= high:
+        of = f" a model of {parameters / 1e9:.1f} billion weights by" if parameters >= 1e9 else ""
+        nearest = low if rate < low else high
+        yield Finding(
+            "warning", "unusual_learning_rate",
+            f"a learning rate of {rate:g} is outside {low:g} to {high:g}, where training{of} "
+            f"{section.method} usually works",
+            f"write `train.learning_rate: {nearest:g}`, or leave it out for the default",
+        )  # fmt: skip
+    if section.method == "lora":
+        root = math.sqrt(section.lora.rank) if section.lora.rank_stabilised else section.lora.rank
+        scale = section.lora.alpha / root
+        if not 0.25 <= scale <= 8:
+            yield Finding(
+                "warning", "odd_alpha",
+                f"alpha {section.lora.alpha:g} at rank {section.lora.rank} scales the update by "
+                f"{scale:.3g}, which changes the learning rate in disguise; 1 or 2 is usual",
+                f"write `train.lora.alpha: {2 * root:.3g}`",
+            )  # fmt: skip
+        if not 1 <= section.lora.plus_ratio <= 64:
+            yield Finding(
+                "warning", "odd_plus_ratio",
+                f"the second matrix learns at {section.lora.plus_ratio:g} times the rate of the first; "
+                "LoRA+ found 4 to 16 to help", "write `train.lora.plus_ratio: 16`",
+            )  # fmt: skip
+
+
+def usual_rates(section: TrainSection, parameters: int = 0) -> tuple[float, float]:
+    """Lowest and highest learning rate that usually works for a method and a size of model."""
+    low, high = RATES[section.method]
+    if section.method in ("lora", "full"):  # larger models break at smaller steps
+        high /= 1 if parameters < 1e9 else 5 if parameters < 1e10 else 10
+    if section.optimizer == "adafactor":  # its rate is relative to the size of each weight
+        low, high = 10 * low, 100 * high
+    return low, high
+
+
+def _of_validation(section: TrainSection, rows: int, plan: Plan) -> Iterator[Finding]:
+    if rows == 0:
+        yield Finding(
+            "error" if section.patience else "warning", "no_validation",
+            "there are no validation rows, so over-fitting cannot be seen"
+            + (" and train.patience has nothing to go by" if section.patience else ""),
+            "write `data.validation: 0.1`, or add more conversations",
+        )  # fmt: skip
+    elif section.patience and plan.steps // plan.eval_every < section.patience:
+        yield Finding(
+            "warning", "patience_never_ends",
+            f"patience is {section.patience} validations, and the run of {plan.steps} steps has only "
+            f"{plan.steps // plan.eval_every}, so it cannot stop early",
+            f"write `train.eval_every: {max(1, plan.steps // (4 * section.patience))}`",
+        )  # fmt: skip
+
+
+def _of_precision(section: TrainSection, parameters: int) -> Iterator[Finding]:
+    import torch
+
+    gpu = torch.cuda.is_available()
+    if section.precision == "bf16" and best_precision() != "bf16":
+        yield Finding(
+            "warning", "slow_precision", "this machine has no bf16 instructions and emulates them, some "
+            "five times slower than fp32", "write `train.precision: auto`",
+        )  # fmt: skip
+    if section.quantise == "nf4" and (not gpu or 0 < parameters < 1e9):
+        saved = f", which saves {parameters * 1.4 / 1e9:.1f} GB against bf16" if parameters else ""
+        yield Finding(
+            "warning", "quantised_in_vain",
+            f"the base is kept in 4 bits{saved}, loses precision for good and is unpacked at every use"
+            + ("" if gpu else "; without a GPU, memory is seldom that short"),
+            "write `train.quantise: none` and `train.precision: auto` where the memory allows it",
+        )  # fmt: skip

@@ -1,0 +1,151 @@
+"""What the page says of data: changes, sizes, mixture, groups and overlap; and a page of data alone."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from talkwright.errors import ArtefactError
+from talkwright.report import write_report
+from talkwright.report.marked import marked
+from talkwright.report.shape import read_bars, read_changes, read_mix
+from talkwright.report.taught import read_check
+from talkwright.report.text import percent
+
+
+def text_of(path: Path) -> str:
+    page = re.sub(r"(?s)<style>.*?</style>", "", path.read_text(encoding="utf-8"))
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page)).replace("\N{NO-BREAK SPACE}", " ")
+
+
+@pytest.fixture
+def dataset(build: Any, tmp_path: Path) -> Path:
+    """A prepared data set outside of any run."""
+    return Path(shutil.copytree(build(stages=("data",)) / "data", tmp_path / "prepared"))
+
+
+def test_a_data_set_gets_a_page_of_its_own(dataset: Path) -> None:
+    path = write_report(dataset)
+    assert path == dataset / "report.html"
+    text = text_of(path)
+    assert "360 of 367 rows are kept, with 1 serious finding." in text
+    assert f"talkwright data ledger {dataset} --where fate=dropped" in text
+    assert "hub owner/chats @ c0ffeec0ffee, configuration default, split train" in text
+    assert "licence cc-by-4.0" in text
+    assert "3 more in ledger.parquet" in re.sub(r"\d+ more", "3 more", text)
+    for section in ("Verdict", "Training", "has not run yet"):
+        assert section not in text
+    targets = set(re.findall(r' id="([^"]+)"', path.read_text()))
+    assert set(re.findall(r'href="#([^"]+)"', path.read_text())) <= targets
+
+
+def test_an_older_data_set_without_the_newer_sums_still_gets_its_page(dataset: Path) -> None:
+    counts = json.loads((dataset / "counts.json").read_text())
+    for key in ("turns", "characters", "mix", "clusters", "leakage", "meanings", "splits"):
+        del counts[key]
+    (dataset / "counts.json").write_text(json.dumps(counts))
+    (dataset / "doctor.json").unlink()
+    page = write_report(dataset).read_text()
+    assert "How large conversations are" not in page
+    assert set(re.findall(r'href="#([^"]+)"', page)) <= set(re.findall(r' id="([^"]+)"', page))
+
+
+@pytest.mark.parametrize("broken", ['{"read": {"a": 1}}', "[]", '{"read": 1, "turns": {"x": 1}}'])
+def test_a_damaged_data_set_is_an_error(dataset: Path, broken: str) -> None:
+    (dataset / "counts.json").write_text(broken)
+    with pytest.raises(ArtefactError):
+        write_report(dataset)
+
+
+def test_the_whole_is_told_in_words(build: Any) -> None:
+    run = build()
+    text = text_of(write_report(run))
+    assert "Half of the conversations have at most 2 turns and 256 characters." in text
+    assert "300 groups; 270 of them are a single row (75 % of the rows)" in text
+    assert "9 How do I clean it? support.jsonl:4" in text
+    assert "2 of 80 held-out rows are asked in training too" in text
+    assert "79 % alike" in text
+    assert "the same as an earlier row" in text
+    assert "masked private data replaced by a placeholder such as [email] masked email 3" in text
+    assert re.search(r"faq\.csv 40 20 20 40 11 %", text)
+    page = (run / "report.html").read_text()
+    assert "before <del>winter</del>" in page
+    assert "before <ins>summer</ins>" in page
+    assert "write to <del>help@brumel.example</del>" in page
+    assert "write to <ins>[email]</ins>" in page
+    labels = re.findall(r'aria-label="(Rows by [^"]+)"', page)
+    assert labels[0] == "Rows by turns: 2: 300; 4: 50; 7: 10"
+    assert "257–512: 60" in labels[1]
+
+
+def test_rows_that_a_model_wrote_are_counted(build: Any) -> None:
+    from talkwright.runs import artefact, write_json
+
+    run = build(stages=("data",))
+    assert "augmented" not in text_of(write_report(run))
+    with artefact(run / "augment", kind="augment", key="k") as out:
+        write_json(out / "counts.json", {"asked": 20, "kept": 17})
+    assert re.search(r"augmented rows written by a model .*? rows 17", text_of(write_report(run)))
+
+
+@pytest.mark.parametrize(
+    "about",
+    [
+        {"lengths": [10, 20, 20, 90]},
+        {"lengths": [[10, 1], [20, 2], [90, 1]]},
+        {"histogram": {"10": 1, "20": 2, "90": 1}},
+        {"histogram": {"16": 1, "32": 2, "128": 1}, "median": 20, "longest": 90},
+    ],
+)
+def test_token_lengths_come_as_a_list_as_pairs_or_as_a_histogram(tmp_path: Path, about: Any) -> None:
+    tokens = {"splits": {"train": {"tokens": 140, "supervised": 9, **about}}}
+    (tmp_path / "tokens.json").write_text(json.dumps(tokens))
+    (split,) = read_check(tmp_path).splits
+    assert (split.rows, split.median, split.longest, split.tokens) == (4, 20, 90, 140)
+    assert sum(rows for _, rows in split.counted) == 4
+
+
+def test_only_what_differs_is_marked() -> None:
+    before = '{"prompt": "Is it <b>bold</b>?", "completion": "Yes, call 555 any day you like to"}'
+    after = "user: Is it bold? / assistant: Yes, call [phone] any day you like to"
+    old, new = marked(before, after, 400)
+    assert re.findall(r"<del>(.*?)</del>", old) == ["555"]
+    assert re.findall(r"<ins>(.*?)</ins>", new) == ["[phone]"]
+    assert "&lt;b&gt;" in old
+    assert marked("same text of some words", "same text of some words", 9)[0] == (
+        'same text<span class="cut">… 14 more characters</span>'
+    )
+
+
+def test_repairs_fall_into_kinds() -> None:
+    found = read_changes({"masked_email": 3, "merged_turns": 2, "split_line": 1, "repaired_truncated": 1,
+                          "stripped_html": 4, "fixed_quotes": 5, "never": 0})  # fmt: skip
+    kinds = [change.kind for change in found]
+    assert kinds == ["masked", "merged", "split", "truncated", "removed", "corrected"]
+
+
+def test_many_sizes_become_few_bars() -> None:
+    bars = read_bars({str(n): 1 for n in range(1, 201)})
+    assert bars is not None
+    assert [label for label, _ in bars.bars][:4] == ["1", "2", "3–4", "5–8"]
+    assert sum(rows for _, rows in bars.bars) == bars.rows == 200
+    assert bars.median == "128"
+    assert read_bars({}) is None
+
+
+def test_one_source_taken_as_it_is_needs_no_table() -> None:
+    whole = {"asked": None, "available": 5, "taken": 5, "written": 5}
+    assert read_mix({"a": whole}) == []
+    assert [one.share for one in read_mix({"a": whole, "b": whole})] == [0.5, 0.5]
+
+
+def test_shares_are_not_rounded_to_all_or_nothing() -> None:
+    shown = [
+        percent(share).replace("\N{NO-BREAK SPACE}", "") for share in (0, 0.0001, 0.004, 0.5, 0.9999, 1)
+    ]
+    assert shown == ["0%", "<0.1%".replace("<", "< "), "0.4%", "50%", "> 99.9%", "100%"]

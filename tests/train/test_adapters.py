@@ -1,0 +1,398 @@
+"""Every way to change a model: it learns, is saved, answers the same when loaded, goes on exactly after
+a stop, and becomes part of the weights where it can."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from talkwright.engine import load_engine
+from talkwright.errors import ModelError, TrainError
+from talkwright.models import (
+    load_adapter,
+    load_weights,
+    make_batch,
+    merge_adapter,
+    row_losses,
+    summed_loss,
+    virtual_tokens,
+)
+from talkwright.train.model import prepare_model
+from talkwright.types import Conversation, Message, Sampling
+
+METHODS: dict[str, dict[str, Any]] = {
+    "lora": {},
+    "rslora": {"lora": {"rank_stabilised": True}},
+    "dora": {"lora": {"dora": True, "rank": 4, "alpha": 8.0}},
+    "lora+": {"lora": {"plus_ratio": 4.0}, "learning_rate": 5e-3},
+    "lora on a layer": {"lora": {"layers": [1]}},
+    "ia3": {"method": "ia3", "learning_rate": 5e-2},
+    "prefix": {"method": "prefix", "learning_rate": 5e-2, "virtual_tokens": 8},
+    "prompt": {"method": "prompt", "learning_rate": 1e-1, "virtual_tokens": 8},
+    "full": {"method": "full", "learning_rate": 2e-3},
+}
+MERGING = [name for name in METHODS if name not in ("prefix", "prompt", "full")]
+
+
+def tuned_in(out: Path) -> Path:
+    return next(out / kind for kind in ("adapter", "model") if (out / kind).is_dir())
+
+
+@pytest.fixture
+def engine_of(tiny_base, tiny_template) -> Callable[..., Any]:
+    def load(out: Path, how: dict[str, Any]) -> Any:
+        return load_engine(
+            tiny_base,
+            tiny_template,
+            name="run",
+            tuned=tuned_in(out),
+            method=how.get("method", "lora"),
+            precision="fp32",
+        )
+
+    return load
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_it_learns_and_the_engine_answers_with_what_was_trained(
+    name, train_tiny, engine_of, rows, metrics_of, tiny_base, tiny_template
+) -> None:
+    how = {"learning_rate": 1e-2, **METHODS[name]}
+    out = train_tiny(validation=rows, max_steps=16, eval_every=16, **how)
+    measured = [row["validation_loss"] for row in metrics_of(out) if "validation_loss" in row]
+    assert measured[-1] < 0.9 * measured[0]
+    engine = engine_of(out, how)
+    for variant, loss in (("base", measured[0]), ("tuned", measured[-1])):
+        found = engine.nll(rows, variant=variant)
+        mean = sum(nll for nll, _ in found) / sum(count for _, count in found)
+        # Prefixes and prompts begin at random, so the loss before the first step is not the base's.
+        if variant == "tuned" or how.get("method") not in ("prefix", "prompt"):
+            assert mean == pytest.approx(loss, rel=1e-5)
+    bare = load_engine(tiny_base, tiny_template, name="bare", precision="fp32")
+    assert engine.nll(rows[:3], variant="base") == bare.nll(rows[:3])
+
+
+@pytest.mark.parametrize("method", ["prefix", "prompt"])
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_learnt_tokens_are_computed_as_peft_computes_them(
+    method, precision, tiny_base, section, rows
+) -> None:
+    model, padded = prepare_model(
+        tiny_base, section(method=method, virtual_tokens=5, precision=precision), 7
+    )
+    assert padded
+    assert virtual_tokens(model) == 5
+    loss = summed_loss(model, make_batch(rows[:3], padded=True))
+    loss.backward()
+    (ours,) = [weight.grad.clone() for weight in model.parameters() if weight.requires_grad]
+    model.zero_grad()
+    plain = sum(
+        model(
+            input_ids=torch.tensor([row.input_ids]),
+            attention_mask=torch.ones(1, len(row.input_ids)),
+            labels=torch.tensor([row.labels]),
+        ).loss
+        * row.n_supervised
+        for row in rows[:3]
+    )
+    plain.backward()
+    (theirs,) = [weight.grad for weight in model.parameters() if weight.requires_grad]
+    close = 1e-5 if precision == "fp32" else 3e-2
+    assert float(loss.detach()) == pytest.approx(float(plain.detach()), rel=close)
+    assert (ours - theirs).norm() <= close * theirs.norm()
+    assert theirs.norm() > 0
+
+
+@pytest.mark.parametrize("name", ["lora", "prefix", "prompt"])
+def test_what_is_generated_is_what_scoring_finds_likeliest(
+    name, train_tiny, engine_of, tiny_base, tiny_template
+) -> None:
+    """Prompts of different lengths side by side, token by token with a cache, against whole passes."""
+    talks = [
+        Conversation((Message("user", asked), Message("assistant", answer)))
+        for asked, answer in (("How long?", "Eleven."), ("And how wide is it?", "Three."))
+    ]
+    rows = [row for each in tiny_template.encode_all(talks) for row in each]
+    how = {"learning_rate": 1e-2, "schedule": "cosine", **METHODS[name]}
+    out = train_tiny(rows=rows, batch_size=2, max_steps=90, **how)
+    engine = engine_of(out, how)
+    prompts = [tiny_template.prompt_ids(talk.messages[:1]) for talk in talks]
+    together = engine.generate(prompts, Sampling(max_new_tokens=12))
+    assert [tiny_template.decode(reply.ids) for reply in together] == ["Eleven.", "Three."]
+    alone = [engine.generate([prompt], Sampling(max_new_tokens=12))[0].ids for prompt in prompts]
+    assert [reply.ids for reply in together] == alone
+    adapted = load_adapter(load_weights(tiny_base, precision="fp32"), out / "adapter").eval()
+    with torch.no_grad():
+        losses = row_losses(adapted, make_batch(rows, padded=True))
+    assert losses.max() < 0.69  # each token of the answers is likelier than all others together
+
+
+@pytest.mark.parametrize("method", ["prefix", "prompt"])
+def test_learnt_tokens_take_their_places_from_the_context(
+    method, train_tiny, engine_of, tiny_base, tiny_template
+) -> None:
+    out = train_tiny(method=method, virtual_tokens=8, max_steps=1)
+    engine = engine_of(out, {"method": method})
+    bare = load_engine(tiny_base, tiny_template, name="bare", precision="fp32")
+    assert engine.context_length == bare.context_length - 8
+
+
+@pytest.mark.parametrize("method", ["prefix", "prompt"])
+def test_cached_decoding_gives_the_logits_of_a_whole_pass(method, train_tiny, engine_of, rows) -> None:
+    """Random learnt tokens, left padding and a cache in steps, against PEFT's own forward pass."""
+    engine = engine_of(train_tiny(method=method, virtual_tokens=6, max_steps=3), {"method": method})
+    prompts = [row.input_ids[:length] for row, length in zip(rows, (9, 5, 12), strict=False)]
+    seen: list[Any] = []
+    plain = engine._forward
+
+    def recording(*given: Any) -> Any:
+        seen.append(plain(*given))
+        return seen[-1]
+
+    engine._forward = recording
+    steps = list(engine._decode(prompts, Sampling(max_new_tokens=4), "tuned"))
+    model = engine._models["tuned"]
+    text = [list(prompt) for prompt in prompts]
+    alive = list(range(len(prompts)))
+    for step, (logits, _) in zip(steps, seen, strict=True):
+        assert len(alive) == len(logits)
+        for row, found in zip(alive, logits, strict=True):
+            ids = torch.tensor([text[row]])
+            with torch.no_grad():
+                whole = model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits[0, -1]
+            assert torch.allclose(whole, found, atol=1e-4)
+            text[row].append(step[row])
+        alive = [row for row in alive if step[row] not in engine.template.stop_ids]
+    assert len(steps) > 1
+
+
+class Stopped(Exception):
+    """Stands for the end of a process between two steps."""
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_stopped_and_gone_on_is_bit_for_bit_uninterrupted(
+    name, train_tiny, weights_of, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from talkwright.train import loop
+
+    how = {"max_steps": 5, "save_every": 2, "schedule": "cosine", **METHODS[name]}
+    whole = weights_of(train_tiny("whole", **how))
+    write = loop._write
+
+    def dying(metrics: Any, row: dict[str, Any]) -> None:
+        write(metrics, row)
+        if row["step"] == 3:
+            raise Stopped
+
+    monkeypatch.setattr(loop, "_write", dying)
+    with pytest.raises(Stopped):
+        train_tiny("cut", **how)
+    monkeypatch.setattr(loop, "_write", write)
+    resumed = weights_of(train_tiny("cut", **how))
+    assert whole.keys() == resumed.keys()
+    assert all(torch.equal(whole[n], resumed[n]) for n in whole)
+
+
+@pytest.mark.parametrize("name", MERGING)
+def test_merged_weights_answer_as_the_adapter_does(
+    name, train_tiny, tiny_base, tiny_template, rows, tmp_path, engine_of
+) -> None:
+    how = {"learning_rate": 1e-2, **METHODS[name]}
+    out = train_tiny(max_steps=6, **how)
+    merge_adapter(tiny_base, out / "adapter", tmp_path / "merged", precision="fp32")
+    from talkwright.models import find_base
+    from talkwright.template import Template
+
+    base = find_base(str(tmp_path / "merged"))  # a whole model folder, as any other
+    template = Template.load(base.path)
+    assert template.fingerprint == Template.load(tiny_base.path).fingerprint
+    merged = load_engine(base, template, name="merged", precision="fp32").nll(rows)
+    adapter = engine_of(out, how).nll(rows)
+    assert [x for x, _ in merged] == pytest.approx([x for x, _ in adapter], rel=1e-4)
+    assert adapter != engine_of(out, how).nll(rows, variant="base")
+
+
+@pytest.mark.parametrize("method", ["prefix", "prompt"])
+def test_learnt_tokens_cannot_be_merged(method, train_tiny, tiny_base, tmp_path) -> None:
+    out = train_tiny(method=method, max_steps=1)
+    with pytest.raises(ModelError, match="cannot be merged"):
+        merge_adapter(tiny_base, out / "adapter", tmp_path / "merged", precision="fp32")
+
+
+def config_of(out: Path) -> dict[str, Any]:
+    return json.loads((out / "adapter" / "adapter_config.json").read_text())
+
+
+def test_what_the_recipe_says_is_in_the_adapter(train_tiny, weights_of) -> None:
+    out = train_tiny("a", max_steps=1, lora={"rank_stabilised": True, "dora": True, "layers": [1]})
+    config = config_of(out)
+    assert (config["use_rslora"], config["use_dora"]) == (True, True)
+    names = weights_of(out)
+    assert all(".layers.1." in name for name in names)
+    assert any("magnitude" in name for name in names)
+    prefix = train_tiny("b", max_steps=1, method="prefix", virtual_tokens=3)
+    assert config_of(prefix)["num_virtual_tokens"] == 3
+    # 3 tokens, 2 layers, keys and values of 2 heads of 16 each
+    assert [tuple(w.shape) for w in weights_of(prefix).values()] == [(3, 2 * 2 * 2 * 16)]
+    factors = weights_of(train_tiny("c", max_steps=1, method="ia3"))
+    assert {name.split(".")[-2] for name in factors} == {
+        *("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+    }
+
+
+def test_plus_ratio_is_the_second_matrix_rate(train_tiny, weights_of) -> None:
+    # One step of AdamW moves every weight that has a gradient by its rate.
+    def moved(name: str, **lora: float) -> float:
+        found = weights_of(train_tiny(name, max_steps=1, learning_rate=1e-3, lora=lora))
+        return max(float(w.abs().max()) for n, w in found.items() if "lora_B" in n)  # from zero
+
+    assert moved("plain") == pytest.approx(1e-3, rel=1e-2)
+    assert moved("plus", plus_ratio=8.0) == pytest.approx(8e-3, rel=1e-2)
+
+
+def test_a_layer_that_is_not_there_is_refused(train_tiny) -> None:
+    with pytest.raises(TrainError, match=r"no layer 2; they are 0 to 1"):
+        train_tiny(lora={"layers": [0, 2]})
+    with pytest.raises(TrainError, match=r"names no module of layers \[1\]"):
+        train_tiny(lora={"layers": [1], "targets": ["lm_head"]})
+
+
+# --- going on from what was trained before -------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["lora", "dora", "ia3", "prefix", "prompt", "full"])
+def test_going_on_from_a_run_begins_where_it_ended(name, train_tiny, rows, metrics_of) -> None:
+    how = {"learning_rate": 1e-2, **METHODS[name]}
+    first = train_tiny("first", validation=rows, max_steps=4, eval_every=4, **how)
+    again = train_tiny(
+        "again", validation=rows, max_steps=4, eval_every=4, start_from=str(first.parent), **how
+    )
+    ended = [row["validation_loss"] for row in metrics_of(first) if "validation_loss" in row][-1]
+    began, now = (row["validation_loss"] for row in metrics_of(again) if "validation_loss" in row)
+    assert began == pytest.approx(ended, rel=1e-6)
+    assert now < began
+
+
+def test_an_adapter_of_another_shape_is_not_gone_on_from(train_tiny, tmp_path) -> None:
+    first = train_tiny("first", max_steps=1, lora={"rank": 4, "alpha": 8.0})
+    with pytest.raises(TrainError, match=r"r is 4 there and 16 here; lora_alpha is 8.* and 32"):
+        train_tiny("again", start_from=str(first.parent))
+    with pytest.raises(TrainError, match="14 of its weights are of other modules or shapes"):
+        train_tiny("again", start_from=str(first.parent), lora={"rank": 4, "alpha": 8.0, "layers": [0]})
+    with pytest.raises(TrainError, match="peft_type is 'LORA' there and 'IA3' here"):
+        train_tiny("again", start_from=str(first / "adapter"), method="ia3")
+    with pytest.raises(TrainError, match=r"holds no model.*not with `method: full`"):
+        train_tiny("again", start_from=str(first), method="full")
+    with pytest.raises(TrainError, match="holds no adapter"):
+        train_tiny("again", start_from=str(tmp_path / "nothing"))
+    whole = train_tiny("whole", max_steps=1, method="full")
+    with pytest.raises(TrainError, match="holds all weights of a model, not an adapter"):
+        train_tiny("again", start_from=str(whole.parent))
+
+
+def test_a_run_on_another_base_is_not_gone_on_from(train_tiny, tiny_base, section) -> None:
+    first = train_tiny("first", max_steps=1)
+    other = replace(tiny_base, digest="1" * 64)
+    with pytest.raises(TrainError, match="was trained on 'tiny', whose files differ"):
+        prepare_model(other, section(start_from=str(first.parent)), 7)
+
+
+def test_what_is_gone_on_from_is_part_of_what_makes_a_run(train_tiny, section) -> None:
+    from talkwright.train import start_digest
+
+    runs = [str(train_tiny(name, max_steps=n).parent) for n, name in enumerate(("a", "b", "a2"), 1)]
+    digests = [start_digest(section(start_from=run)) for run in runs]
+    assert len({digest for (digest,) in digests}) == 3
+    assert start_digest(section()) == []
+
+
+def test_tokens_that_the_model_does_not_know_are_refused(
+    tiny_base, tiny_template, rows, section, tmp_path
+) -> None:
+    from talkwright.template import Template
+    from talkwright.train import train
+
+    tokenizer = copy.deepcopy(tiny_template._tokenizer)
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<|tool|>"]})
+    with pytest.raises(TrainError, match=r"'<\|tool\|>' with id 259: the model has 259 embeddings"):
+        train(tiny_base, Template(tokenizer), rows, [], section(), seed=1, out=tmp_path / "out", key="k")
+
+
+def test_dropout_of_the_recipe_holds_for_an_adapter_gone_on_from(train_tiny, weights_of) -> None:
+    first = str(train_tiny("first", max_steps=2).parent)
+    with_it = weights_of(train_tiny("a", start_from=first, lora={"dropout": 0.5}))
+    without = weights_of(train_tiny("b", start_from=first))
+    assert not all(torch.equal(with_it[n], without[n]) for n in without)
+
+
+def test_what_is_frozen_stays(train_tiny, tiny_base, weights_of) -> None:
+    from safetensors.torch import load_file
+
+    before = load_file(f"{tiny_base.path}/model.safetensors")
+    after = weights_of(
+        train_tiny(method="full", max_steps=2, freeze=["embed_tokens", "layers.0."], weight_decay=0.1)
+    )
+    for name, weight in before.items():
+        frozen = "embed_tokens" in name or "layers.0." in name
+        assert torch.equal(weight, after[name]) == frozen, name
+
+
+def test_freezing_nothing_or_everything_is_refused(train_tiny) -> None:
+    with pytest.raises(TrainError, match=r"contains 'embedd'.*layers\.N\.self_attn\.q_proj"):
+        train_tiny(method="full", freeze=["embedd"])
+    with pytest.raises(TrainError, match="nothing is left to train"):
+        train_tiny(method="full", freeze=["model"])
+
+
+# --- a base in four bits -------------------------------------------------------------------------
+
+
+def test_a_quantised_base_learns_reloads_and_goes_on_exactly(
+    train_tiny, tiny_base, tiny_template, rows, metrics_of, weights_of, monkeypatch, tmp_path
+) -> None:
+    pytest.importorskip("bitsandbytes", reason="bitsandbytes (the extra `quantise`) is not installed")
+    how = {"quantise": "nf4", "max_steps": 10, "learning_rate": 1e-2, "save_every": 5}
+    out = train_tiny(validation=rows, eval_every=10, **how)
+    before, after = (row["validation_loss"] for row in metrics_of(out) if "validation_loss" in row)
+    assert after < 0.95 * before
+    engine = load_engine(
+        tiny_base, tiny_template, name="q", tuned=out / "adapter", precision="fp32", quantise="nf4"
+    )
+    for variant, wanted in (("base", before), ("tuned", after)):
+        found = engine.nll(rows, variant=variant)
+        mean = sum(nll for nll, _ in found) / sum(count for _, count in found)
+        assert mean == pytest.approx(wanted, rel=1e-4)
+    whole = load_engine(tiny_base, tiny_template, name="w", precision="fp32").nll(rows)
+    assert whole != engine.nll(rows, variant="base")  # four bits are not the same model
+
+    from talkwright.train import loop
+
+    finish = loop._finish
+    monkeypatch.setattr(loop, "_write", lambda m, r, w=loop._write: (w(m, r), _die_at(7, r)))
+    with pytest.raises(Stopped):
+        train_tiny("cut", **how)
+    monkeypatch.undo()
+    assert loop._finish is finish
+    resumed, straight = weights_of(train_tiny("cut", **how)), weights_of(train_tiny("one", **how))
+    assert all(torch.equal(resumed[n], straight[n]) for n in straight)
+
+
+def _die_at(step: int, row: dict[str, Any]) -> None:
+    if row["step"] == step:
+        raise Stopped
+
+
+def test_four_bits_without_bitsandbytes_say_what_to_install(
+    tiny_base, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ModelError, match=r"pip install 'talkwright\[quantise\]'"):
+        load_weights(tiny_base, precision="fp32", quantise="nf4")

@@ -1,0 +1,401 @@
+"""Memory that runs out, losses that are no numbers, gradients that spike, time that is up."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from talkwright.errors import TrainError
+from talkwright.models import summed_loss
+from talkwright.runs import read_json
+from talkwright.train import loop
+from talkwright.train.faults import find_fault, split, split_further
+from talkwright.train.optimizers import Optimizer
+from talkwright.types import Example
+
+# --- out of memory -------------------------------------------------------------------------------
+
+
+class ShortOfMemory(TorchDispatchMode):
+    """Fails the allocations whose numbers are in `failing`, counted from when training begins."""
+
+    def __init__(self, failing: set[int] | None = None):
+        super().__init__()
+        self.failing = failing or set()
+        self.counted = 0
+        self.armed = False
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        makes_new = any(
+            "Tensor" in str(given.type) and given.alias_info is None for given in func._schema.returns
+        )
+        if self.armed and makes_new:
+            self.counted += 1
+            if self.counted in self.failing:
+                raise torch.OutOfMemoryError(f"allocation {self.counted} failed")
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.fixture
+def short_of_memory(monkeypatch: pytest.MonkeyPatch) -> Callable[..., ShortOfMemory]:
+    """A shortage that holds from the first validation to the last step, not while files are read."""
+
+    def make(failing: set[int] | None = None) -> ShortOfMemory:
+        shortage = ShortOfMemory(failing)
+        restore, finish = loop.restore_newest, loop._finish
+
+        def begin(*given: Any) -> Any:
+            state = restore(*given)
+            shortage.armed = True
+            return state
+
+        def end(*given: Any) -> None:
+            shortage.armed = False
+            finish(*given)
+
+        monkeypatch.setattr(loop, "restore_newest", begin)
+        monkeypatch.setattr(loop, "_finish", end)
+        return shortage
+
+    return make
+
+
+def losses(metrics: list[dict[str, Any]]) -> list[float]:
+    return [row["loss"] for row in metrics if "loss" in row]
+
+
+@pytest.mark.parametrize(
+    ("method", "spread"), [("full", 8), pytest.param("lora", 40, marks=pytest.mark.slow)]
+)
+def test_wherever_the_memory_runs_out_the_steps_are_the_same(
+    method, spread, train_tiny, rows, short_of_memory, weights_of, metrics_of, monkeypatch
+) -> None:
+    how = {"method": method, "max_steps": 2, "validation": rows[:3], "learning_rate": 1e-3}
+    updates: list[int] = []
+    with short_of_memory() as counting:
+        step = Optimizer.step
+        monkeypatch.setattr(
+            Optimizer, "step", lambda *given: updates.append(counting.counted) or step(*given)
+        )
+        whole = train_tiny("whole", **how)
+    wanted, reported = weights_of(whole), losses(metrics_of(whole))
+    monkeypatch.undo()
+    places = {1, *(counting.counted * n // spread for n in range(1, spread + 1)), updates[0] + 5}
+    seen = set()
+    for place in sorted(places):
+        with short_of_memory({place}) as shortage:
+            out = train_tiny(f"at {place}", **how)
+        monkeypatch.undo()
+        assert shortage.counted > counting.counted  # some of it was done twice
+        got = weights_of(out)
+        apart = sum((wanted[n] - got[n]).square().sum() for n in wanted).sqrt()
+        assert apart <= 1e-4 * sum(w.square().sum() for w in wanted.values()).sqrt(), place
+        assert losses(metrics_of(out)) == pytest.approx(reported, rel=1e-5)
+        events = [row for row in metrics_of(out) if "out_of_memory" in row]
+        summary = read_json(out / "summary.json")
+        assert (summary["steps"], summary["out_of_memory"]) == (2, 1), place
+        seen.add(tuple((row["step"], row["out_of_memory"]) for row in events))
+    assert seen == {(), ((1, 2),), ((2, 2),)}  # in a validation, in each of the steps
+
+
+def test_an_update_without_memory_for_all_moments_changes_nothing(tiny_base, section) -> None:
+    from talkwright.train.model import Masters, prepare_model
+    from talkwright.train.optimizers import make_optimizer
+
+    model, _ = prepare_model(tiny_base, section(), 7)
+    place, before = 0, [weight.detach().clone() for weight in model.parameters()]
+    while True:  # at every single allocation
+        place += 1
+        masters = Masters(model)
+        optimizer = make_optimizer(model, masters, section())
+        for master in masters.masters:
+            master.grad = torch.ones_like(master)
+        with ShortOfMemory({place}) as shortage:
+            shortage.armed = True
+            try:
+                optimizer.step(0.01)
+                break
+            except torch.OutOfMemoryError:
+                shortage.armed = False
+        assert all(map(torch.equal, before, model.parameters()))
+        optimizer.forget_half_made()
+        if place % 7 == 1:
+            optimizer.step(0.01)
+            moved = [w.detach() - b for w, b in zip(model.parameters(), before, strict=True)]
+            assert {round(float(m.abs().max()), 3) for m in moved} == {0.0, 0.01}
+            for weight, old in zip(model.parameters(), before, strict=True):
+                weight.data.copy_(old)
+    assert place > 2 * len(masters.masters)
+
+
+def test_the_size_that_worked_is_remembered_also_over_a_stop(
+    train_tiny, rows, monkeypatch: pytest.MonkeyPatch, metrics_of, capsys
+) -> None:
+    """Memory for two rows at a time: found out once, in the first step."""
+    sizes: list[int] = []
+    plain = loop.make_batch
+
+    def small(examples: Any, **how: Any) -> Any:
+        sizes.append(len(examples))
+        if len(examples) > 2:
+            raise RuntimeError("[enforce fail] DefaultCPUAllocator: not enough memory: you tried to")
+        return plain(examples, **how)
+
+    class Stopped(Exception):
+        pass
+
+    write = loop._write
+
+    def dying(metrics: Any, row: dict[str, Any]) -> None:
+        write(metrics, row)
+        if row["step"] == 3 and "loss" in row:
+            raise Stopped
+
+    monkeypatch.setattr(loop, "make_batch", small)
+    monkeypatch.setattr(loop, "_write", dying)
+    with pytest.raises(Stopped):
+        train_tiny(max_steps=5, save_every=1)
+    assert sizes == [4, 2, 2, 2, 2, 2, 2]
+    assert "Out of memory in step 1: taking it again in 2 forward passes." in capsys.readouterr().err
+    sizes.clear()
+    monkeypatch.setattr(loop, "_write", write)
+    out = train_tiny(max_steps=5, save_every=1)
+    assert sizes == [2] * 6
+    assert [row["step"] for row in metrics_of(out)] == [1, 1, 2, 3, 4, 5]
+
+
+def test_one_row_that_does_not_fit_is_named(train_tiny, rows, monkeypatch) -> None:
+    def never(*_given: Any, **_how: Any) -> Any:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(loop, "make_batch", never)
+    with pytest.raises(TrainError, match=r"one row at a time.*tokens \(conversation \w+\).*recompute"):
+        train_tiny()
+
+
+def test_other_errors_are_not_taken_for_a_lack_of_memory(train_tiny, monkeypatch) -> None:
+    def broken(*_given: Any, **_how: Any) -> Any:
+        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+
+    monkeypatch.setattr(loop, "make_batch", broken)
+    with pytest.raises(RuntimeError, match="mat1"):
+        train_tiny()
+
+
+@pytest.mark.parametrize("optimizer", ["muon", "adafactor"])
+def test_an_update_that_cannot_be_repeated_stops_and_goes_on_exactly(
+    optimizer, train_tiny, weights_of, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    how = {"optimizer": optimizer, "max_steps": 4, "save_every": 1}
+    whole = weights_of(train_tiny("whole", **how))
+    step, taken = Optimizer.step, []
+
+    def half(self: Any, rate: float) -> None:
+        step(self, rate)
+        taken.append(1)
+        if len(taken) == 3:
+            raise torch.OutOfMemoryError("in the middle of it")
+
+    monkeypatch.setattr(Optimizer, "step", half)
+    with pytest.raises(TrainError, match=r"in the update of step 3, which cannot be taken back"):
+        train_tiny("cut", **how)
+    monkeypatch.undo()
+    resumed = weights_of(train_tiny("cut", **how))
+    assert all(torch.equal(whole[n], resumed[n]) for n in whole)
+
+
+def examples(*lengths: int) -> list[Example]:
+    return [Example((1,) * n, (-100,) * (n - 1) + (1,)) for n in lengths]
+
+
+def test_passes_by_tokens(section) -> None:
+    def sizes(tokens: int, halvings: int = 0, padded: bool = False) -> list[list[int]]:
+        passes = split(rows, section(pass_tokens=tokens), halvings, padded=padded)
+        assert [row for group in passes for row in group] == rows
+        return [[len(row.input_ids) for row in group] for group in passes]
+
+    rows = examples(5, 3, 9, 2, 2, 2)
+    assert sizes(100) == [[5, 3, 9, 2, 2, 2]]
+    assert sizes(8) == [[5, 3], [9], [2, 2, 2]]
+    assert sizes(17) == [[5, 3, 9], [2, 2, 2]]
+    assert sizes(17, halvings=1) == [[5, 3], [9], [2, 2, 2]]
+    assert sizes(17, padded=True) == [[5, 3], [9], [2, 2, 2]]
+    assert sizes(1) == [[5], [3], [9], [2], [2], [2]]
+    # Halved until it really gets smaller, and no further than single rows.
+    assert split_further(rows, section(pass_tokens=1000), 0, padded=False) == 6
+    with pytest.raises(TrainError, match="longest of the step has 9 tokens"):
+        split_further(rows, section(pass_tokens=1), 0, padded=False)
+
+
+@pytest.mark.parametrize("tokens", [60, 130])
+def test_a_step_in_passes_by_tokens_is_the_same_step(tokens, train_tiny, weights_of, metrics_of) -> None:
+    how = {"max_steps": 4, "learning_rate": 1e-3, "method": "full"}
+    whole, parts = train_tiny("whole", **how), train_tiny("parts", **how, pass_tokens=tokens)
+    assert losses(metrics_of(parts)) == pytest.approx(losses(metrics_of(whole)), rel=1e-5)
+    wanted, got = weights_of(whole), weights_of(parts)
+    apart = sum((wanted[n] - got[n]).square().sum() for n in wanted).sqrt()
+    assert apart <= 1e-6 * sum(w.square().sum() for w in wanted.values()).sqrt()
+
+
+# --- faults --------------------------------------------------------------------------------------
+
+
+def poison(monkeypatch: pytest.MonkeyPatch, *steps: int, by: float = math.nan) -> None:
+    """Make the losses of these steps (one pass each, counted from 1) not what they are."""
+    made: list[int] = []
+
+    def poisoned(*given: Any) -> Any:
+        made.append(1)
+        return summed_loss(*given) * (by if len(made) in steps else 1.0)
+
+    monkeypatch.setattr(loop, "summed_loss", poisoned)
+
+
+def test_what_a_fault_is(section) -> None:
+    norms = [1.0, 2.0, 3.0] * 3
+    assert find_fault(1.0, 1.0, norms, section()) is None
+    assert find_fault(math.nan, 1.0, norms, section()) == "the loss is nan"
+    assert find_fault(1.0, math.inf, norms, section()) == "the gradient's norm is inf"
+    assert find_fault(1.0, 1e9, norms, section()) is None
+    assert find_fault(1.0, 20.0, norms, section(spike=10)) is None
+    assert "10 times the usual" in str(find_fault(1.0, 20.1, norms, section(spike=10)))
+    assert find_fault(1.0, 20.1, norms[:7], section(spike=10)) is None  # too few to know
+
+
+def test_a_fault_is_skipped_without_a_trace_in_the_weights(
+    train_tiny, weights_of, metrics_of, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    whole = train_tiny("whole", max_steps=2)
+    poison(monkeypatch, 3, 4)
+    out = train_tiny("skipped", max_steps=4)
+    said = capsys.readouterr().err
+    assert "Step 3 is passed over: the loss is nan." in said
+    wanted, got = weights_of(whole), weights_of(out)
+    assert all(torch.equal(wanted[n], got[n]) for n in wanted)
+    rows = metrics_of(out)
+    assert [row.get("fault") for row in rows] == [None, None, "the loss is nan", "the loss is nan"]
+    assert ["loss" in row for row in rows] == [True, True, False, False]  # JSON has no NaN
+    assert read_json(out / "summary.json")["steps_passed_over"] == 2
+
+
+def test_faults_that_persist_stop_with_their_steps_and_rows(
+    train_tiny, rows, monkeypatch: pytest.MonkeyPatch, tmp_path
+) -> None:
+    poison(monkeypatch, 2, 4, 5, 6)
+    with pytest.raises(TrainError, match="after 3 steps in a row") as caught:
+        train_tiny("bad", max_steps=9, save_every=1)
+    said = str(caught.value)
+    assert "step 2" not in said  # a good one came between
+    for step in (4, 5, 6):
+        (line,) = [line for line in said.splitlines() if line.startswith(f"  - step {step}:")]
+        named = [row.conversation for row in rows if row.conversation in line]
+        assert 3 <= len(named) <= 4
+    kept = sorted(p.name for p in (tmp_path / "bad" / "checkpoints").glob("step-*"))
+    assert kept == ["step-000004", "step-000005"]
+
+
+def test_a_roll_back_takes_the_checkpoints_weights_and_goes_on_with_the_rows_after(
+    train_tiny, weights_of, metrics_of, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    how = {"max_steps": 6, "save_every": 2, "on_fault": "roll_back"}
+    two = weights_of(train_tiny("two", **{**how, "max_steps": 2}))
+    poison(monkeypatch, 4)
+    seen = {}
+    write = loop._write
+
+    def watching(metrics: Any, row: dict[str, Any]) -> None:
+        write(metrics, row)
+        seen[row["step"]] = "fault" in row
+
+    monkeypatch.setattr(loop, "_write", watching)
+    out = train_tiny("back", **{**how, "max_steps": 4})
+    assert "Step 4 is passed over, back to the weights of step 2" in capsys.readouterr().err
+    got = weights_of(out)
+    assert all(torch.equal(two[n], got[n]) for n in two)
+    assert [row["step"] for row in metrics_of(out)] == [1, 2, 3, 4]  # never back in time
+    assert seen == {1: False, 2: False, 3: False, 4: True}
+
+
+@pytest.mark.parametrize("rule", ["skip", "roll_back"])
+def test_a_run_with_a_fault_resumes_bit_for_bit(
+    rule, train_tiny, weights_of, metrics_of, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    how = {"max_steps": 8, "save_every": 3, "on_fault": rule}
+    batches: list[list[int]] = []
+    bad: list[list[int]] = []
+
+    def poisoned(model: Any, batch: Any, *also: Any) -> Any:
+        """Bad whenever the rows of step 5 come, as bad rows are."""
+        ids = batch.ids.tolist()
+        batches.append(ids)
+        return summed_loss(model, batch, *also) * (math.nan if ids in bad else 1.0)
+
+    monkeypatch.setattr(loop, "summed_loss", poisoned)
+    train_tiny("plain", **how)
+    bad.append(batches[4])
+    assert batches.count(bad[0]) == 1
+    whole = train_tiny("whole", **how)
+    assert [row["step"] for row in metrics_of(whole) if "fault" in row] == [5]
+
+    class Stopped(Exception):
+        pass
+
+    write = loop._write
+    for end in (5, 6):
+
+        def dying(metrics: Any, row: dict[str, Any], end: int = end) -> None:
+            write(metrics, row)
+            if row["step"] == end:
+                raise Stopped
+
+        monkeypatch.setattr(loop, "_write", dying)
+        with pytest.raises(Stopped):
+            train_tiny("cut", **how)
+    monkeypatch.setattr(loop, "_write", write)
+    resumed = train_tiny("cut", **how)
+    wanted, got = weights_of(whole), weights_of(resumed)
+    assert all(torch.equal(wanted[n], got[n]) for n in wanted)
+    assert metrics_of(whole) == metrics_of(resumed)
+
+
+def test_a_spike_is_passed_over(train_tiny, weights_of, metrics_of, monkeypatch) -> None:
+    how = {"max_steps": 10, "clip": None}
+    poison(monkeypatch, 10, by=1000.0)
+    kept = train_tiny("kept", **how)
+    poison(monkeypatch, 10, by=1000.0)
+    out = train_tiny("spared", **how, spike=20.0)
+    row = metrics_of(out)[-1]
+    assert "times the usual" in row["fault"]
+    assert row["gradient_norm"] > 100
+    assert row["loss"] == metrics_of(kept)[-1]["loss"]
+    a, b = weights_of(kept), weights_of(out)
+    assert not all(torch.equal(a[n], b[n]) for n in a)
+
+
+# --- limits --------------------------------------------------------------------------------------
+
+
+def test_a_limit_of_tokens_ends_the_run_as_usual(train_tiny, rows, metrics_of, capsys) -> None:
+    out = train_tiny(max_steps=50, max_tokens=700, validation=rows[:2], eval_every=50)
+    steps = [row for row in metrics_of(out) if "loss" in row]
+    assert steps[-1]["tokens"] >= 700 > steps[-2]["tokens"]
+    summary = read_json(out / "summary.json")
+    assert (summary["stopped_by"], summary["stopped_early"]) == ("max_tokens", True)
+    assert [row["step"] for row in metrics_of(out) if "validation_loss" in row] == [0, len(steps)]
+    assert "Stopped by train.max_tokens" in capsys.readouterr().err
+
+
+def test_a_limit_of_time_counts_training_and_validation(
+    train_tiny, rows, metrics_of, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter(range(10**6))
+    monkeypatch.setattr(loop.time, "perf_counter", lambda: float(next(clock)) * 10)
+    # A validation takes 10 s before the first step and after each step, a step takes 10 s, too.
+    out = train_tiny(max_steps=50, max_minutes=1.0, validation=rows[:2], eval_every=1)
+    assert read_json(out / "summary.json")["stopped_by"] == "max_minutes"
+    assert [row["step"] for row in metrics_of(out) if "loss" in row] == [1, 2, 3]

@@ -1,0 +1,134 @@
+"""Every optimizer learns, decays matrices alone, and goes on exactly after a stop."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from talkwright.errors import TrainError
+from talkwright.train import loop
+from talkwright.train.model import Masters, prepare_model
+from talkwright.train.optimizers import Optimizer, make_optimizer
+
+OPTIMIZERS = {"adamw": 5e-3, "adamw_8bit": 5e-3, "adafactor": 1e-1, "muon": 1e-2}
+
+
+class Stopped(Exception):
+    """Stands for the end of a process between two steps."""
+
+
+@pytest.fixture(params=OPTIMIZERS)
+def optimizer(request: pytest.FixtureRequest) -> str:
+    if "8bit" in request.param:
+        pytest.importorskip("bitsandbytes", reason="bitsandbytes (the extra `quantise`) is missing")
+    return request.param
+
+
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_it_learns_and_goes_on_bit_for_bit(
+    optimizer, method, train_tiny, weights_of, metrics_of, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rate = OPTIMIZERS[optimizer] * (0.3 if method == "full" else 1)
+    how = {"optimizer": optimizer, "method": method, "max_steps": 14, "save_every": 4,
+           "learning_rate": rate, "weight_decay": 0.01}  # fmt: skip
+    whole = train_tiny("whole", **how)
+    losses = [row["loss"] for row in metrics_of(whole)]
+    assert sum(losses[-3:]) < 0.9 * sum(losses[:3])
+    write = loop._write
+
+    def dying(metrics: Any, row: dict[str, Any]) -> None:
+        write(metrics, row)
+        if row["step"] == 10:
+            raise Stopped
+
+    monkeypatch.setattr(loop, "_write", dying)
+    with pytest.raises(Stopped):
+        train_tiny("cut", **how)
+    monkeypatch.setattr(loop, "_write", write)
+    resumed, straight = weights_of(train_tiny("cut", **how)), weights_of(whole)
+    assert all(torch.equal(resumed[name], straight[name]) for name in straight)
+
+
+def test_the_fused_update_is_the_plain_one(tiny_base, section) -> None:
+    """AdamW of Loshchilov and Hutter (2019), written out."""
+    model, _ = prepare_model(tiny_base, section(method="full"), 7)
+    masters = Masters(model)
+    optimizer = make_optimizer(model, masters, section(weight_decay=0.1))
+    weight = masters.masters[1]
+    wanted = weight.detach().clone().double()
+    mean, square = torch.zeros_like(wanted), torch.zeros_like(wanted)
+    draw = torch.Generator().manual_seed(0)
+    for step in range(1, 4):
+        for master in masters.masters:
+            master.grad = torch.randn(master.shape, generator=draw)
+        gradient = weight.grad.double()
+        mean, square = 0.9 * mean + 0.1 * gradient, 0.999 * square + 0.001 * gradient**2
+        wanted = wanted * (1 - 0.01 * 0.1) - 0.01 * (mean / (1 - 0.9**step)) / (
+            (square / (1 - 0.999**step)).sqrt() + 1e-8
+        )
+        optimizer.step(0.01)
+    assert torch.allclose(weight.double(), wanted, atol=1e-6)
+    assert all(master.grad is None for master in masters.masters)
+
+
+def test_muon_is_for_the_matrices_between_layers(tiny_base, section) -> None:
+    model, _ = prepare_model(tiny_base, section(method="full"), 7)
+    masters = Masters(model)
+    optimizer = make_optimizer(model, masters, section(optimizer="muon"))
+    muon, adamw = optimizer._parts
+    names = {id(m): n for n, m in zip(masters.names, masters.masters, strict=True)}
+    by = [
+        {names[id(m)] for group in part.param_groups for m in group["params"]} for part in (muon, adamw)
+    ]
+    assert by[0] | by[1] == set(masters.names)
+    assert not by[0] & by[1]
+    assert all("proj" in name for name in by[0])
+    assert all("norm" in name or "embed" in name for name in by[1])
+
+
+def test_decay_leaves_factors_alone(tiny_base, section) -> None:
+    model, _ = prepare_model(tiny_base, section(method="ia3"), 7)
+    groups = make_optimizer(model, Masters(model), section(weight_decay=0.5)).groups()
+    assert [group["weight_decay"] for group in groups] == [0.0]
+
+
+def test_the_second_matrix_of_lora_plus_has_its_rate(tiny_base, section) -> None:
+    chosen = section(lora={"plus_ratio": 16.0}, weight_decay=0.5)
+    model, _ = prepare_model(tiny_base, chosen, 7)
+    masters = Masters(model)
+    optimizer = make_optimizer(model, masters, chosen)
+    optimizer.step(0.01)
+    names = {id(m): n for n, m in zip(masters.names, masters.masters, strict=True)}
+    for group in optimizer.groups():
+        seconds = {"lora_B" in names[id(m)] for m in group["params"]}
+        assert seconds == {group["lr"] == pytest.approx(0.16)}
+
+
+def test_paged_moments_need_a_gpu(train_tiny) -> None:
+    pytest.importorskip("bitsandbytes", reason="bitsandbytes (the extra `quantise`) is missing")
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU here")
+    with pytest.raises(TrainError, match="no GPU here"):
+        train_tiny(optimizer="paged_adamw_8bit")
+
+
+def test_without_bitsandbytes_it_says_what_to_install(
+    train_tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("talkwright.train.optimizers.find_spec", lambda name: None)
+    with pytest.raises(TrainError, match=r"pip install 'talkwright\[quantise\]'"):
+        train_tiny(optimizer="adamw_8bit")
+
+
+def test_moments_of_eight_bits_are_of_eight_bits(tiny_base, section) -> None:
+    pytest.importorskip("bitsandbytes", reason="bitsandbytes (the extra `quantise`) is missing")
+    model, _ = prepare_model(tiny_base, section(method="full"), 7)
+    masters = Masters(model)
+    optimizer: Optimizer = make_optimizer(model, masters, section(optimizer="adamw_8bit"))
+    for master in masters.masters:
+        master.grad = torch.ones_like(master)
+    optimizer.step(0.01)
+    large = max(masters.masters, key=lambda m: m.numel())
+    assert optimizer.state(large)["state1"].dtype == torch.uint8

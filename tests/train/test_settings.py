@@ -1,0 +1,196 @@
+"""The recipe check: what will go wrong is named before compute, with the line that mends it."""
+
+from __future__ import annotations
+
+import copy
+import re
+
+import pytest
+import yaml
+
+from talkwright.config import build_recipe
+from talkwright.errors import RecipeError
+from talkwright.models import parameter_count
+from talkwright.train import check_settings, check_template
+
+
+def findings(
+    section, *, rows: int = 80, validation: int = 8, parameters: int = 0, **settings: object
+) -> dict[str, str]:
+    found = check_settings(
+        section(**{"max_steps": 20, "learning_rate": None, **settings}), rows, validation, parameters
+    )
+    assert all(each.message and each.fix for each in found)
+    return {each.code: each.severity for each in found}
+
+
+def test_defaults_give_nothing_to_find(section) -> None:
+    assert findings(section) == {}
+    assert findings(section, method="full") == {}
+    assert findings(section, rows=0, validation=0) == {}  # the data stage has said so already
+
+
+def test_settings_that_cannot_work_are_found(section) -> None:
+    assert findings(section, warmup_steps=20) == {"warmup_longer_than_run": "error"}
+    assert findings(section, warmup_steps=19) == {}
+    assert findings(section, batch_size=81, max_steps=2) == {"batch_larger_than_data": "warning"}
+    assert findings(section, batch_size=80, max_steps=2) == {}
+    assert findings(section, validation=0) == {"no_validation": "warning"}
+    assert findings(section, validation=0, patience=2) == {"no_validation": "error"}
+
+
+@pytest.mark.parametrize(
+    ("method", "rate", "odd"),
+    [
+        ("lora", 6e-3, True),
+        ("lora", 5e-3, False),
+        ("lora", 9e-6, True),
+        ("full", 1e-3, True),
+        ("full", 5e-4, False),
+    ],
+)
+def test_rates_that_seldom_work_are_found(section, method: str, rate: float, odd: bool) -> None:
+    expected = {"unusual_learning_rate": "warning"} if odd else {}
+    assert findings(section, method=method, learning_rate=rate) == expected
+
+
+@pytest.mark.parametrize(
+    ("method", "optimizer", "parameters", "rate", "odd"),
+    [
+        ("lora", "adamw", 0.9e9, 2e-3, False),
+        ("lora", "adamw", 7e9, 2e-3, True),
+        ("full", "adamw", 7e9, 5e-5, False),
+        ("full", "adamw", 70e9, 1e-4, True),
+        ("ia3", "adamw", 7e9, 5e-3, False),
+        ("prefix", "adamw", 0, 5e-5, True),
+        ("prompt", "adamw", 0, 0.3, False),
+        ("prompt", "adamw", 0, 0.6, True),
+        ("lora", "adafactor", 0, 1e-1, False),
+        ("lora", "adafactor", 0, 1e-5, True),
+    ],
+)
+def test_rates_go_by_method_size_and_optimizer(
+    section, method: str, optimizer: str, parameters: float, rate: float, odd: bool
+) -> None:
+    found = findings(
+        section, method=method, optimizer=optimizer, parameters=int(parameters), learning_rate=rate
+    )
+    assert ("unusual_learning_rate" in found) == odd
+
+
+def test_every_methods_default_rate_is_a_usual_one(section) -> None:
+    for method in ("lora", "ia3", "prefix", "prompt", "full"):
+        assert findings(section, method=method) == {}, method
+
+
+@pytest.mark.parametrize(
+    ("lora", "odd"),
+    [
+        ({"rank": 16, "alpha": 16.0}, None),
+        ({"rank": 256, "alpha": 32.0}, "odd_alpha"),
+        ({"rank": 256, "alpha": 32.0, "rank_stabilised": True}, None),
+        ({"rank": 2, "alpha": 32.0}, "odd_alpha"),
+        ({"plus_ratio": 16.0}, None),
+        ({"plus_ratio": 0.5}, "odd_plus_ratio"),
+    ],
+)
+def test_odd_scales_of_the_adapter_are_found(section, lora, odd) -> None:
+    assert findings(section, lora=lora) == ({odd: "warning"} if odd else {})
+
+
+def test_rows_learnt_by_heart_are_found(section) -> None:
+    much = {"max_steps": None, "epochs": 11.0}
+    assert findings(section, **much) == {"too_many_epochs": "warning"}
+    assert findings(section, **much, patience=3) == {}
+    assert findings(section, max_steps=200) == {}
+    assert findings(section, max_steps=201) == {"too_many_epochs": "warning"}
+
+
+def test_a_patience_that_can_never_end_is_found(section) -> None:
+    assert findings(section, patience=5) == {}
+    assert findings(section, patience=6) == {"patience_never_ends": "warning"}
+
+
+def test_four_bits_in_vain_are_found(section, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert findings(section, quantise="nf4", parameters=8 * 10**9) == {"quantised_in_vain": "warning"}
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    assert findings(section, quantise="nf4", parameters=8 * 10**9) == {}
+    assert findings(section, quantise="nf4", parameters=10**8) == {"quantised_in_vain": "warning"}
+
+
+def test_a_precision_that_is_emulated_is_found(section, monkeypatch: pytest.MonkeyPatch) -> None:
+    for best, expected in (("fp32", {"slow_precision": "warning"}), ("bf16", {})):
+        monkeypatch.setattr("talkwright.train.settings.best_precision", lambda best=best: best)
+        assert findings(section, precision="bf16") == expected
+
+
+WRONG = [
+    {"warmup_steps": 50},
+    {"batch_size": 81, "max_steps": 3},
+    {"max_steps": None, "epochs": 30.0},
+    {"learning_rate": 1.0},
+    {"learning_rate": 1e-9},
+    {"lora": {"alpha": 1.0}},
+    {"lora": {"plus_ratio": 1000.0}},
+    {"patience": 9},
+    {"quantise": "nf4"},
+]
+
+
+@pytest.mark.parametrize("settings", WRONG, ids=str)
+def test_the_line_that_mends_it_mends_it(section, settings) -> None:
+    plain = {"max_steps": 20, "learning_rate": None, **settings}
+    (found,) = check_settings(section(**plain), 80, 8)
+    changed = {**plain, "lora": dict(plain.get("lora", {}))}
+    lines = re.findall(r"`(train\..+?)`", found.fix)
+    assert lines
+    for line in lines[:1]:
+        key, value = next(iter(yaml.safe_load(line).items()))
+        *_, last = path = key.split(".")
+        value = float(value) if last in ("learning_rate", "alpha", "plus_ratio", "epochs") else value
+        (changed["lora"] if path[1] == "lora" else changed)[last] = value
+    assert check_settings(section(**changed), 80, 8) == []
+
+
+@pytest.mark.parametrize(
+    ("train", "said"),
+    [
+        ({"precision": "fp16"}, "overflow in fp16; write `precision: bf16`"),
+        ({"method": "full", "quantise": "nf4"}, "write `method: lora`"),
+        ({"method": "ia3", "lora": {"rank": 4}}, "the lora section would have no effect"),
+        ({"virtual_tokens": 5}, "virtual_tokens would have no effect"),
+        ({"freeze": ["embed"]}, "freeze would have no effect"),
+        ({"method": "prefix", "recompute": True}, "recompute cannot go with method prefix"),
+        ({"schedule": "constant", "min_rate": 0.1}, "min_rate would have no effect"),
+        ({"decay_ratio": 0.5}, "decay_ratio would have no effect"),
+        ({"accumulation": 2, "pass_tokens": 100}, "remove one"),
+        ({"use_dora": True}, "not a setting"),
+        ({"optim": "adamw"}, "Did you mean 'optimizer'"),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused_when_read(train, said) -> None:
+    with pytest.raises(RecipeError) as caught:
+        build_recipe({"data": "x.jsonl", "train": train})
+    assert said in str(caught.value)
+
+
+def test_a_template_of_another_model_is_found(tiny_template) -> None:
+    from talkwright.template import Template
+
+    assert check_template(tiny_template) == []
+    tokenizer = copy.deepcopy(tiny_template._tokenizer)
+    own = tokenizer.chat_template
+    tokenizer.chat_template = own.replace("im_start", "header").replace("im_end", "eot_id")
+    (found,) = check_template(Template(tokenizer))
+    assert (found.severity, found.code, found.count) == ("error", "template_of_another_model", 2)
+    assert "<|eot_id|>, <|header|>" in found.message
+    tokenizer.chat_template = own.replace("<|im_start|>", "<start_of_turn>")
+    assert [each.severity for each in check_template(Template(tokenizer))] == ["warning"]
+
+
+def test_weights_are_counted_without_reading_them(tiny_base) -> None:
+    from talkwright.models import load_weights
+
+    model = load_weights(tiny_base, precision="fp32")
+    assert parameter_count(tiny_base) == sum(weight.numel() for weight in model.parameters())
