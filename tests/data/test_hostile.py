@@ -20,6 +20,7 @@ import fuzz
 from talkwright.config import Columns
 from talkwright.data import read_conversations
 from talkwright.data.reading.containers import read_rows
+from talkwright.data.reading.formats import read_row
 from talkwright.data.reading.rows import Row
 from talkwright.errors import DataError
 
@@ -93,11 +94,11 @@ def fuzzed(first: int, count: int) -> dict[str, Any]:
     return dict(json.loads(done.stdout))
 
 
-def test_two_thousand_wrong_files_give_rows_or_a_sentence() -> None:
-    found = fuzzed(1_000_000, 2000)
+def test_many_wrong_files_give_rows_or_a_sentence() -> None:
+    found = fuzzed(1_000_000, 1500)
     assert found["failures"] == []
     assert found["peak"] < 512
-    assert min(found["counts"][kind] for kind in ("rows", "no rows", "DataError")) > 200
+    assert min(found["counts"][kind] for kind in ("rows", "no rows", "DataError")) > 150
 
 
 @pytest.mark.slow
@@ -128,6 +129,7 @@ def test_the_same_files_read_in_small_pieces_give_the_same_rows(tmp_path: Path) 
 # --- packed files --------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_gzip_bomb_of_ten_gigabytes_is_refused_at_once(tmp_path: Path) -> None:
     packer = zlib.compressobj(9, wbits=31)
     megabyte = packer.compress(b"\0" * 2**20) + packer.flush(zlib.Z_FULL_FLUSH)
@@ -151,7 +153,7 @@ def overlapping(size: int, members: int) -> bytes:
     """A zip archive whose members are all the same bytes."""
     held = io.BytesIO()
     with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("0.jsonl", LINE * (size // len(LINE)))
+        archive.writestr("0.jsonl", (b" " * 10_000 + LINE) * (size // 10_000))
     data = held.getvalue()
     at = data.rindex(b"PK\x01\x02")
     end = data.rindex(b"PK\x05\x06")
@@ -165,7 +167,7 @@ def overlapping(size: int, members: int) -> bytes:
 
 def test_zip_bombs_of_overlapping_members_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.zip"
-    path.write_bytes(overlapping(2**21, 60))
+    path.write_bytes(overlapping(2**19, 60))
     found, error, peak = read_apart(path)
     assert error is not None and peak < 512
 
@@ -240,6 +242,14 @@ def test_characters_that_are_none_never_reach_a_file(
         assert "\0" not in text
     if read is not None:
         assert f"x {read} y" in texts
+
+
+def test_text_that_is_shown_in_another_order_is_marked(tmp_path: Path) -> None:
+    for text, marked in (("a\u202eb", True), ("\u2066a", True), ("\u05d0\u200f?", False), ("a", False)):
+        draft = read_row({"prompt": text, "completion": "x"}, "auto", Columns())
+        assert not isinstance(draft, str)
+        assert ("bidi_controls" in draft.marks) == marked
+        assert draft.messages[0].content == text
 
 
 def test_brackets_that_would_fill_the_memory_are_no_row(tmp_path: Path) -> None:
@@ -484,7 +494,7 @@ def named(shape: str) -> str:
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_line_of_a_hundred_megabytes(tmp_path: Path, shape: str) -> None:
-    size = 10_000_000 if shape.startswith("an ") else 100_000_000
+    size = 3_000_000 if shape.startswith("an ") else 100_000_000
     check_long_line(tmp_path / named(shape), shape, size)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
@@ -67,6 +66,7 @@ def whole(sources: list[Path], tmp_path_factory: pytest.TempPathFactory) -> dict
     return made(out)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, 2])
 def test_killed_again_and_again_the_result_is_the_same(
     tmp_path: Path, sources: list[Path], whole: dict[str, bytes], workers: int
@@ -95,6 +95,7 @@ def test_killed_again_and_again_the_result_is_the_same(
     assert not list(tmp_path.glob(".*"))
 
 
+@pytest.mark.slow
 def test_a_torn_shard_is_made_again(tmp_path: Path, sources: list[Path], whole: dict[str, bytes]) -> None:
     out, work = tmp_path / "out", tmp_path / ".out.unfinished"
     process = start(out, 0, *sources)
@@ -114,6 +115,7 @@ def test_a_torn_shard_is_made_again(tmp_path: Path, sources: list[Path], whole: 
     assert made(out) == whole
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize("limit", [1_000, 300_000])
 def test_a_full_disk_is_a_sentence_and_leaves_nothing_half(
@@ -131,6 +133,7 @@ def test_a_full_disk_is_a_sentence_and_leaves_nothing_half(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_a_killed_worker_is_a_sentence_and_the_next_run_goes_on(
     tmp_path: Path, sources: list[Path], whole: dict[str, bytes]
 ) -> None:
@@ -176,10 +179,12 @@ sys.addaudithook(watch)
 """
 
 
-def test_nothing_else_is_read_or_written(tmp_path: Path, sources: list[Path]) -> None:
+def test_nothing_else_is_read_or_written(tmp_path: Path) -> None:
     (tmp_path / "beside.jsonl").write_text("{}")
     (tmp_path / "in").mkdir()
-    here = [Path(shutil.copy(path, tmp_path / "in")) for path in sources]
+    here = [tmp_path / "in" / name for name in ("a.jsonl", "b.csv")]
+    here[0].write_text('{"prompt": "Where is the key?", "completion": "Under the mat."}\n' * 9)
+    here[1].write_text("prompt,completion\nWhere is it?,There.\n")
     out = tmp_path / "made" / "out"
     said = tmp_path / "said"
     os.environ["SAID"] = str(said)

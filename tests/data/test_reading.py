@@ -283,6 +283,7 @@ def test_csv_quotes_that_do_not_close_and_cells_without_a_column(tmp_path: Path)
         "too_many_cells",
         None,
         "broken_quotes",
+        None,
     ]
 
 

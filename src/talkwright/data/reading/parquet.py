@@ -87,7 +87,7 @@ def _repeated_texts(source: Any, metadata: Any) -> list[str]:
     """
     with nullcontext(source) if isinstance(source, io.BytesIO) else open(source, "rb") as file:
         size = file.seek(0, io.SEEK_END)
-        names = {}
+        names: dict[str, None] = {}
         for number, column in enumerate(_columns(metadata)):
             about = metadata.schema.column(number % metadata.num_columns)
             if column.physical_type != "BYTE_ARRAY" or not column.has_dictionary_page:

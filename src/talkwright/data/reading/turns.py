@@ -72,6 +72,8 @@ _GROUP_NAMES = """
     group groupid userid customerid threadid conversationid sessionid chatid dialogueid dialogid
     messagetreeid
 """
+# They turn the order of what is shown around, and so can hide what a text says.
+_BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _ESCAPE_IN_TEXT = re.compile(r"\\(?:n|r|t|\"|u[0-9a-fA-F]{4})")
 _SYSTEMS = ("system", "systemprompt", "systemmessage")
 
@@ -251,6 +253,8 @@ def draft(
     found += tool_marks(messages)
     if any("\\" in turn.content and _looks_doubled(turn.content) for turn in messages):
         found.append("literal_escapes")
+    if any(not turn.content.isascii() and _BIDI.search(turn.content) for turn in messages):
+        found.append("bidi_controls")
     names = tuple(dict.fromkeys(repairs))
     group = group_of(value, keys, columns)
     named = tuple(dict.fromkeys(found))
