@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from talkwright.config import Columns
 from talkwright.data import read_conversations
 from talkwright.data.reading.containers import read_rows
+from talkwright.data.reading.packed import unpack
 from talkwright.errors import DataError
 from talkwright.types import Message
 
@@ -106,6 +107,14 @@ def test_links_and_encrypted_files_in_a_zip_are_refused(tmp_path: Path) -> None:
         read_conversations(path)
 
 
+def test_a_sound_zip_that_unpacks_to_too_much_is_called_that(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.zip"
+    path.write_bytes(zipped(**{"a.jsonl": b" " * 2**27}))
+    [(_, pieces)] = unpack(path, (".jsonl",))
+    with pytest.raises(DataError, match="unpacks to more than"):
+        sum(map(len, pieces))
+
+
 @pytest.mark.parametrize("kind", ["gzip", "zip", "zip that lies"])
 def test_bombs_are_refused_before_they_fill_the_memory(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "bomb.zip"
@@ -121,7 +130,9 @@ def test_bombs_are_refused_before_they_fill_the_memory(tmp_path: Path, kind: str
         path.write_bytes(content)
     tracemalloc.start()
     try:
-        with pytest.raises(DataError, match=r"unpacks to more than|damaged|empty"):
+        with pytest.raises(
+            DataError, match=r"unpacks to more than|damaged|empty"
+        ):
             read_conversations(path)
         assert tracemalloc.get_traced_memory()[1] < 2**27
     finally:
