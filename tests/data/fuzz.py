@@ -37,10 +37,19 @@ from talkwright.data.reading.containers import read_chunks, rows_of
 from talkwright.errors import TalkwrightError
 from talkwright.types import to_json
 
-FORMATS = (
-    "messages sharegpt alpaca prompt_completion preference arena tree chatgpt summary translation "
-    "transcript"
-).split()
+FORMATS = [
+    "messages",
+    "sharegpt",
+    "alpaca",
+    "prompt_completion",
+    "preference",
+    "arena",
+    "tree",
+    "chatgpt",
+    "summary",
+    "translation",
+    "transcript",
+]
 TELL: Counter[str] | None = None  # counts what errors say, where somebody wants to know
 PREPARED = 40  # one input in so many goes through the whole data stage
 
@@ -57,11 +66,45 @@ class Case:
 
 # --- good rows -----------------------------------------------------------------------------------
 
-_WORDS = (
-    "where is the key under mat wie geht es dir お元気ですか مرحبا 🙂 it's “quoted” \"so\" <b>bold</b> "
-    "&amp; C:\\Users\\new a,b;c|d\te mail@example.com +49 30 1234567 https://x.example/a?b=c 4111111111111111 "
-    "don't Ã¤Ã¶ caf\u00e9 1,5 None True null {x} [y] \u2028 \u202eabc\u202c"
-).split(" ")
+_WORDS = [
+    "where",
+    "is",
+    "the",
+    "key",
+    "under",
+    "mat",
+    "wie",
+    "geht",
+    "es",
+    "dir",
+    "お元気ですか",
+    "مرحبا",
+    "🙂",
+    "it's",
+    "“quoted”",
+    '"so"',
+    "<b>bold</b>",
+    "&amp;",
+    "C:\\Users\\new",
+    "a,b;c|d\te",
+    "mail@example.com",
+    "+49",
+    "30",
+    "1234567",
+    "https://x.example/a?b=c",
+    "4111111111111111",
+    "don't",
+    "Ã¤Ã¶",
+    "café",
+    "1,5",
+    "None",
+    "True",
+    "null",
+    "{x}",
+    "[y]",
+    "\u2028",
+    "\u202eabc\u202c",
+]
 
 
 def text(rng: random.Random) -> str:
@@ -100,7 +143,11 @@ def export(rng: random.Random) -> dict[str, Any]:
 
 def battle(rng: random.Random) -> dict[str, Any]:
     """An Arena battle."""
-    found: dict[str, Any] = {"model_a": "x", "model_b": "y", "winner": rng.choice(("model_a", "model_b", "tie"))}
+    found: dict[str, Any] = {
+        "model_a": "x",
+        "model_b": "y",
+        "winner": rng.choice(("model_a", "model_b", "tie")),
+    }
     if rng.random() < 0.5:
         return {**found, "conversation_a": turns(rng), "conversation_b": turns(rng), "tstamp": 1e9,
                 "language": "English", "openai_moderation": {"flagged": False}}  # fmt: skip
@@ -122,7 +169,11 @@ def row(rng: random.Random) -> Any:
     if shape < 8:
         return {"prompt": text(rng), "completion": text(rng)}
     if shape == 8:
-        return {"prompt": text(rng), "chosen": rng.choice((text(rng), turns(rng))), "rejected": text(rng)}
+        return {
+            "prompt": text(rng),
+            "chosen": rng.choice((text(rng), turns(rng))),
+            "rejected": text(rng),
+        }
     if shape == 9:
         return battle(rng)
     if shape == 10:
@@ -229,7 +280,9 @@ def as_json(rows: list[Any], rng: random.Random) -> str:
     if kind == 0:
         return '{"data": [' + held + "]}"
     if kind == 1:
-        return json.dumps(json.loads("[" + held + "]"), indent=2) if len(held) < 4000 else "[" + held + "]"
+        return (
+            json.dumps(json.loads("[" + held + "]"), indent=2) if len(held) < 4000 else "[" + held + "]"
+        )
     return "[" + held + "]"
 
 
@@ -273,7 +326,16 @@ def as_parquet(rows: list[Any], rng: random.Random) -> bytes:
     return sink.getvalue()
 
 
-_ENCODINGS = (*["utf-8"] * 20, "utf-8-sig", "utf-8-sig", "utf-16", "utf-32", "utf-16-le", "cp1252", "latin-1")
+_ENCODINGS = (
+    *["utf-8"] * 20,
+    "utf-8-sig",
+    "utf-8-sig",
+    "utf-16",
+    "utf-32",
+    "utf-16-le",
+    "cp1252",
+    "latin-1",
+)
 
 
 def encoded(content: str, rng: random.Random) -> bytes:
@@ -307,9 +369,15 @@ def damaged(data: bytes, rng: random.Random) -> bytes:
     if kind == 6:
         return data[:at] + rng.randbytes(to - at) + data[to:]
     if kind == 7:
-        one, other = rng.choice(((b'"', b"'"), (b'"', b"\xe2\x80\x9c"), (b"\\", b"\\\\"), (b"\n", b""), (b",", b"")))
+        one, other = rng.choice(
+            ((b'"', b"'"), (b'"', b"\xe2\x80\x9c"), (b"\\", b"\\\\"), (b"\n", b""), (b",", b""))
+        )
         return data.replace(one, other)
-    return data[:at] + (bytes([data[at] ^ (1 << rng.randrange(8))]) if at < len(data) else b"") + data[at + 1 :]
+    return (
+        data[:at]
+        + (bytes([data[at] ^ (1 << rng.randrange(8))]) if at < len(data) else b"")
+        + data[at + 1 :]
+    )
 
 
 def packed(data: bytes, name: str, rng: random.Random) -> tuple[bytes, str]:
@@ -337,7 +405,9 @@ def case(number: int) -> Case:
     """Input `number`."""
     rng = random.Random(number)
     rows = [row(rng) for _ in range(rng.choice((1, 1, 2, 3, 5, 12)))]
-    suffix = rng.choice((".jsonl", ".jsonl", ".jsonl", ".json", ".json", ".csv", ".csv", ".tsv", ".parquet"))
+    suffix = rng.choice(
+        (".jsonl", ".jsonl", ".jsonl", ".json", ".json", ".csv", ".csv", ".tsv", ".parquet")
+    )
     if suffix in (".csv", ".tsv", ".parquet") and rng.random() < 0.8:  # a table is of one shape
         rows = like(rows[0], rng, len(rows))
     for _ in range(rng.choice((0, 0, 1, 1, 2, 4))):
@@ -362,9 +432,17 @@ def case(number: int) -> Case:
     if rng.random() < 0.06:
         source["format"] = rng.choice(FORMATS)
     if rng.random() < 0.02:
-        source["columns"] = {"prompt": rng.choice(("prompt", "instruction", "id")), "completion": "completion"}
+        source["columns"] = {
+            "prompt": rng.choice(("prompt", "instruction", "id")),
+            "completion": "completion",
+        }
     if rng.random() < 0.1:
-        source["arena"] = {"ties": "first", "languages": ["english"], "since": "2001-01-01", "flagged": "drop"}
+        source["arena"] = {
+            "ties": "first",
+            "languages": ["english"],
+            "since": "2001-01-01",
+            "flagged": "drop",
+        }
     section = {"sources": [source], "pii": rng.choice(("mask", "mask", "flag", "drop", "keep"))}
     section |= {"fix_unicode": rng.random() < 0.8, "strip_html": rng.random() < 0.8}
     small = rng.choice((None, None, 7, 65, 301, 64)) if len(data) < 20_000 else None
@@ -453,7 +531,9 @@ def run(first: int, count: int) -> dict[str, Any]:
                 counts[outcome(made, Path(folder), number % PREPARED == 0)] += 1
             except Exception as error:  # noqa: BLE001 - this is what is looked for
                 counts[f"FAILED {type(error).__name__}"] += 1
-                failures.append({"number": number, "name": made.name, "trace": traceback.format_exc()[-1500:]})
+                failures.append(
+                    {"number": number, "name": made.name, "trace": traceback.format_exc()[-1500:]}
+                )
         slowest = max(slowest, (time.time() - began, number))
         hungriest = max(hungriest, (_mebibytes() - before, number))
     return {

@@ -14,9 +14,9 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+import fuzz
 import pytest
 
-import fuzz
 from talkwright.config import Columns
 from talkwright.data import read_conversations
 from talkwright.data.reading.containers import read_rows
@@ -122,7 +122,9 @@ def test_the_same_files_read_in_small_pieces_give_the_same_rows(tmp_path: Path) 
         ):
             path = tmp_path / f"a{suffix}"
             whole = rows_of(path, content.encode("utf-8", "surrogatepass"))
-            with fuzz.pieces_of(max(map(len, content.encode("utf-8", "surrogatepass").split(b"\n"))) + 9):
+            with fuzz.pieces_of(
+                max(map(len, content.encode("utf-8", "surrogatepass").split(b"\n"))) + 9
+            ):
                 assert list(read_rows(path, path.name, Columns())) == whole
 
 
@@ -264,7 +266,9 @@ def test_brackets_that_would_fill_the_memory_are_no_row(tmp_path: Path) -> None:
 def test_a_broken_value_does_not_take_the_rest_of_an_array_with_it(tmp_path: Path) -> None:
     rows = [json.dumps({"prompt": f"q{n}", "completion": f"a{n}"}) for n in range(9)]
     lists = [json.dumps([{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}])] * 9
-    own = [json.dumps({"frage": f"q{n}", "antwort": {"prompt": "p", "completion": "c"}}) for n in range(9)]
+    own = [
+        json.dumps({"frage": f"q{n}", "antwort": {"prompt": "p", "completion": "c"}}) for n in range(9)
+    ]
     for good in (rows, lists, own):
         for between in (", ", ",\n", ",\n  "):
             for broken in (good[2][:-9], good[2].replace("q", 'q"', 1), good[2][1:], good[2][:-1], "{]"):
@@ -273,6 +277,14 @@ def test_a_broken_value_does_not_take_the_rest_of_an_array_with_it(tmp_path: Pat
                 values = [row.value for row in sound]
                 assert values[:2] == [json.loads(row) for row in good[:2]]
                 assert values[-6:] == [json.loads(row) for row in good[3:]], content
+
+
+def test_what_is_inside_a_broken_value_is_no_row(tmp_path: Path) -> None:
+    good = {"frage": "q", "antwort": "a", "mehr": [{"prompt": "p", "completion": "c"}] * 3}
+    rows = [json.dumps(good)] * 4
+    content = "[" + ", ".join([rows[0], rows[1].replace('"a"', '"a'), *rows[2:]]) + "]"
+    sound = [row.value for row in rows_of(tmp_path / "a.json", content) if row.problem is None]
+    assert sound == [good] * 3
 
 
 def test_an_array_of_thousands_of_broken_values_takes_no_quadratic_time(tmp_path: Path) -> None:
@@ -405,7 +417,9 @@ def repeating(path: Path, nested: bool) -> None:
     table = pa.table({"prompt": text, "completion": text})
     if nested:
         turns = pa.StructArray.from_arrays([role, text], ["role", "content"])
-        table = pa.table({"messages": pa.ListArray.from_arrays(pa.array(range(1001), pa.int32()), turns)})
+        table = pa.table(
+            {"messages": pa.ListArray.from_arrays(pa.array(range(1001), pa.int32()), turns)}
+        )
     pq.write_table(table, path, compression="zstd", dictionary_pagesize_limit=2**30)
 
 
@@ -444,7 +458,9 @@ def test_the_longest_text_of_a_dictionary_page(tmp_path: Path, codec: str) -> No
 
     from talkwright.data.reading.pages import longest_text
 
-    table = pa.table({"a": ["x" * n for n in (1, 50, 7)] * 9, "b": [[{"c": "y" * n}] for n in (1, 77, 3)] * 9})
+    table = pa.table(
+        {"a": ["x" * n for n in (1, 50, 7)] * 9, "b": [[{"c": "y" * n}] for n in (1, 77, 3)] * 9}
+    )
     pq.write_table(table, tmp_path / "a.parquet", compression=codec)
     with pq.ParquetFile(tmp_path / "a.parquet") as file, open(tmp_path / "a.parquet", "rb") as held:
         columns = [file.metadata.row_group(0).column(n) for n in (0, 1)]
@@ -466,7 +482,15 @@ SHAPES = {
     "brackets": (LINE, b"[", b"\n" + LINE),
     "objects": (LINE, b'{"a":{},', b"\n" + LINE),
 }
-KEPT = {"a row": 2, "an array": 10, "an array in an object": 10, "cells": 2, "quotes": 2, "brackets": 2, "objects": 2}
+KEPT = {
+    "a row": 2,
+    "an array": 10,
+    "an array in an object": 10,
+    "cells": 2,
+    "quotes": 2,
+    "brackets": 2,
+    "objects": 2,
+}
 
 
 def long_line(path: Path, shape: str, size: int) -> None:
@@ -485,11 +509,14 @@ def check_long_line(path: Path, shape: str, size: int) -> None:
     assert peak < 512, (found, error, peak)
     if shape in KEPT:
         assert found.get("kept", 0) >= KEPT[shape], (found, error)
-    assert sum(count for fate, count in found.items() if fate != "kept") < 100
+    lost = sum(count for fate, count in found.items() if fate != "kept")
+    assert lost == 1 if KEPT.get(shape) == 2 and shape != "cells" else lost < 100, found
 
 
 def named(shape: str) -> str:
-    return "a.json" if shape.startswith("an ") else "a.csv" if shape in ("a quote", "cells") else "a.jsonl"
+    return (
+        "a.json" if shape.startswith("an ") else "a.csv" if shape in ("a quote", "cells") else "a.jsonl"
+    )
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -11,9 +11,8 @@ import sys
 import time
 from pathlib import Path
 
-import pytest
-
 import fuzz
+import pytest
 
 COMMAND = """
 import json, sys
@@ -96,7 +95,9 @@ def test_killed_again_and_again_the_result_is_the_same(
 
 
 @pytest.mark.slow
-def test_a_torn_shard_is_made_again(tmp_path: Path, sources: list[Path], whole: dict[str, bytes]) -> None:
+def test_a_torn_shard_is_made_again(
+    tmp_path: Path, sources: list[Path], whole: dict[str, bytes]
+) -> None:
     out, work = tmp_path / "out", tmp_path / ".out.unfinished"
     process = start(out, 0, *sources)
     while process.poll() is None and len(list(work.glob("*.done"))) < 2:
