@@ -37,7 +37,7 @@ from talkwright.data.reading.containers import read_chunks, rows_of
 from talkwright.errors import TalkwrightError
 from talkwright.types import to_json
 
-FORMATS = [
+FORMATS = (
     "messages",
     "sharegpt",
     "alpaca",
@@ -49,7 +49,7 @@ FORMATS = [
     "summary",
     "translation",
     "transcript",
-]
+)
 TELL: Counter[str] | None = None  # counts what errors say, where somebody wants to know
 PREPARED = 40  # one input in so many goes through the whole data stage
 
@@ -134,8 +134,11 @@ def export(rng: random.Random) -> dict[str, Any]:
     nodes: dict[str, Any] = {"n0": {"id": "n0", "message": None, "parent": None, "children": ["n1"]}}
     size = rng.randint(1, 6)
     for at in range(1, size):
-        said = {"author": {"role": ("assistant", "user")[at % 2]},
-                "content": {"content_type": "text", "parts": [text(rng)]}, "metadata": {}}  # fmt: skip
+        said = {
+            "author": {"role": ("assistant", "user")[at % 2]},
+            "content": {"content_type": "text", "parts": [text(rng)]},
+            "metadata": {},
+        }
         children = [f"n{at + 1}"] if at + 1 < size else []
         nodes[f"n{at}"] = {"id": f"n{at}", "message": said, "parent": f"n{at - 1}", "children": children}
     return {"title": text(rng), "mapping": nodes, "current_node": f"n{size - 1}"}
@@ -149,10 +152,20 @@ def battle(rng: random.Random) -> dict[str, Any]:
         "winner": rng.choice(("model_a", "model_b", "tie")),
     }
     if rng.random() < 0.5:
-        return {**found, "conversation_a": turns(rng), "conversation_b": turns(rng), "tstamp": 1e9,
-                "language": "English", "openai_moderation": {"flagged": False}}  # fmt: skip
-    return {**found, "prompt": json.dumps([text(rng)]), "response_a": json.dumps([text(rng)]),
-            "response_b": json.dumps([text(rng)])}  # fmt: skip
+        return {
+            **found,
+            "conversation_a": turns(rng),
+            "conversation_b": turns(rng),
+            "tstamp": 1e9,
+            "language": "English",
+            "openai_moderation": {"flagged": False},
+        }
+    return {
+        **found,
+        "prompt": json.dumps([text(rng)]),
+        "response_a": json.dumps([text(rng)]),
+        "response_b": json.dumps([text(rng)]),
+    }
 
 
 def row(rng: random.Random) -> Any:
@@ -183,9 +196,16 @@ def row(rng: random.Random) -> Any:
     if shape == 12:
         return {"text": f"Human: {text(rng)}\n\nAssistant: {text(rng)}"}
     return rng.choice(
-        ({"article": text(rng), "highlights": text(rng)}, {"translation": {"en": text(rng), "de": text(rng)}},
-         {"question": text(rng), "context": text(rng), "answers": {"text": [text(rng)], "answer_start": [1]}})
-    )  # fmt: skip
+        (
+            {"article": text(rng), "highlights": text(rng)},
+            {"translation": {"en": text(rng), "de": text(rng)}},
+            {
+                "question": text(rng),
+                "context": text(rng),
+                "answers": {"text": [text(rng)], "answer_start": [1]},
+            },
+        )
+    )
 
 
 def like(first: Any, rng: random.Random, count: int) -> list[Any]:
@@ -209,11 +229,46 @@ def odd_value(rng: random.Random) -> Any:
     for _ in range(rng.choice((3, 200))):
         deep = [deep] if rng.random() < 0.5 else {"messages": deep}
     odd: tuple[Any, ...] = (
-        None, True, False, 0, -1, 10**30, 1e308, float("nan"), float("inf"), "", " ", "\0", "\ud800",
-        "\udfff\ud800", "\u202e\u2066", "\ufeff", "a" * 5000, [], {}, [[]], [None], [{}], {"": ""}, deep,
-        "[" * 3000, "{" * 3000, "array(" * 3000, "{'a':" * 3000, "[(" * 3000, "{'a': None}", "[{'role': 'user', 'content': 'x'}\n {'role': 'assistant'}]", "array([1])",
-        '{"role": "user"}', 10**4000, "{" * 50 + '"', "\x1b[31m", "=1+1", "-1e999", "1e5",
-    )  # fmt: skip
+        None,
+        True,
+        False,
+        0,
+        -1,
+        10**30,
+        1e308,
+        float("nan"),
+        float("inf"),
+        "",
+        " ",
+        "\0",
+        "\ud800",
+        "\udfff\ud800",
+        "\u202e\u2066",
+        "\ufeff",
+        "a" * 5000,
+        [],
+        {},
+        [[]],
+        [None],
+        [{}],
+        {"": ""},
+        deep,
+        "[" * 3000,
+        "{" * 3000,
+        "array(" * 3000,
+        "{'a':" * 3000,
+        "[(" * 3000,
+        "{'a': None}",
+        "[{'role': 'user', 'content': 'x'}\n {'role': 'assistant'}]",
+        "array([1])",
+        '{"role": "user"}',
+        10**4000,
+        "{" * 50 + '"',
+        "\x1b[31m",
+        "=1+1",
+        "-1e999",
+        "1e5",
+    )
     return copy.deepcopy(rng.choice(odd))
 
 
@@ -242,9 +297,33 @@ def changed(rng: random.Random, value: Any) -> Any:
     elif kind == 3:
         del held[key]
     elif kind == 4 and isinstance(held, dict):
-        names = ("role", "Content", "from", "messages", "mapping", "chosen", "rejected", "winner", "model_a",
-                 "prompt", "conversation_a", "replies", "facts", "history", "system", "translation", "text",
-                 "tool_calls", "label", "user_id", "openai_moderation", "current_node", "answers", "", "tstamp")  # fmt: skip
+        names = (
+            "role",
+            "Content",
+            "from",
+            "messages",
+            "mapping",
+            "chosen",
+            "rejected",
+            "winner",
+            "model_a",
+            "prompt",
+            "conversation_a",
+            "replies",
+            "facts",
+            "history",
+            "system",
+            "translation",
+            "text",
+            "tool_calls",
+            "label",
+            "user_id",
+            "openai_moderation",
+            "current_node",
+            "answers",
+            "",
+            "tstamp",
+        )
         held[rng.choice(names)] = rng.choice((held[key], odd_value(rng)))
     elif kind == 5:
         held[key] = json.dumps(held[key], allow_nan=True)
@@ -291,14 +370,27 @@ def as_csv(rows: list[Any], rng: random.Random, delimiter: str) -> str:
     flat = [value if isinstance(value, dict) else {"messages": value} for value in rows]
     names = list(dict.fromkeys(str(key) for value in flat for key in value)) or ["prompt", "completion"]
     out = io.StringIO()
-    writer = csv.writer(out, delimiter=delimiter, quoting=rng.choice((csv.QUOTE_MINIMAL, csv.QUOTE_ALL)),
-                        lineterminator=rng.choice(("\n", "\r\n")))  # fmt: skip
+    writer = csv.writer(
+        out,
+        delimiter=delimiter,
+        quoting=rng.choice((csv.QUOTE_MINIMAL, csv.QUOTE_ALL)),
+        lineterminator=rng.choice(("\n", "\r\n")),
+    )
     writer.writerow(names)
     for value in flat:
         cells = [value.get(name, "") for name in names]
-        writer.writerow([cell if isinstance(cell, str) else
-                         (repr(cell) if rng.random() < 0.3 and not isinstance(cell, int) else _dumped(cell, rng))
-                         for cell in cells])  # fmt: skip
+        writer.writerow(
+            [
+                cell
+                if isinstance(cell, str)
+                else (
+                    repr(cell)
+                    if rng.random() < 0.3 and not isinstance(cell, int)
+                    else _dumped(cell, rng)
+                )
+                for cell in cells
+            ]
+        )
     return out.getvalue()
 
 
@@ -315,12 +407,22 @@ def as_parquet(rows: list[Any], rng: random.Random) -> bytes:
     except (pa.ArrowException, ValueError, TypeError, OverflowError, AttributeError, RecursionError):
         lines = [_dumped(value, rng).encode("utf-8", "surrogatepass") for value in flat]
         kind = pa.binary() if rng.random() < 0.5 else pa.string()
-        table = pa.table({"messages": pa.array(lines, pa.binary()).cast(kind, safe=False)
-                          if kind == pa.binary() else pa.array([x.decode("utf-8", "replace") for x in lines])})  # fmt: skip
+        table = pa.table(
+            {
+                "messages": pa.array(lines, pa.binary()).cast(kind, safe=False)
+                if kind == pa.binary()
+                else pa.array([x.decode("utf-8", "replace") for x in lines])
+            }
+        )
     sink = io.BytesIO()
     try:
-        pq.write_table(table, sink, compression=rng.choice(("none", "snappy", "zstd", "gzip")),
-                       row_group_size=rng.choice((1, 2, 100)), use_dictionary=rng.random() < 0.5)  # fmt: skip
+        pq.write_table(
+            table,
+            sink,
+            compression=rng.choice(("none", "snappy", "zstd", "gzip")),
+            row_group_size=rng.choice((1, 2, 100)),
+            use_dictionary=rng.random() < 0.5,
+        )
     except (pa.ArrowException, ValueError):  # a struct without fields
         pq.write_table(pa.table({"text": ["x"]}), sink)
     return sink.getvalue()
@@ -346,11 +448,47 @@ def encoded(content: str, rng: random.Random) -> bytes:
 
 
 _TOKENS = (
-    b'"', b"'", b"{", b"}", b"[", b"]", b",", b":", b"\\", b"\n", b"\r", b"\0", b"\xff", b"\xed\xa0\x80", b"\xef\xbb\xbf",
-    b"NaN", b"-Infinity", b"1e999", b"9" * 5000, b"[" * 2000, b'{"a":' * 2000, b'"role": "user", ', b"\x1f\x8b",
-    b"PK\x03\x04", b"PAR1", b"\xe2\x80\xae", b"\xe2\x80\xa8", b"\\u0000", b"\\ud800", b"\\udfff\\ud800", b'""', b"None",
-    b"\n" * 200, b"," * 500, b" " * 3000, b"=cmd|' /C calc'!A0", b"#", b"\x80", b"\\", b"\t",
-)  # fmt: skip
+    b'"',
+    b"'",
+    b"{",
+    b"}",
+    b"[",
+    b"]",
+    b",",
+    b":",
+    b"\\",
+    b"\n",
+    b"\r",
+    b"\0",
+    b"\xff",
+    b"\xed\xa0\x80",
+    b"\xef\xbb\xbf",
+    b"NaN",
+    b"-Infinity",
+    b"1e999",
+    b"9" * 5000,
+    b"[" * 2000,
+    b'{"a":' * 2000,
+    b'"role": "user", ',
+    b"\x1f\x8b",
+    b"PK\x03\x04",
+    b"PAR1",
+    b"\xe2\x80\xae",
+    b"\xe2\x80\xa8",
+    b"\\u0000",
+    b"\\ud800",
+    b"\\udfff\\ud800",
+    b'""',
+    b"None",
+    b"\n" * 200,
+    b"," * 500,
+    b" " * 3000,
+    b"=cmd|' /C calc'!A0",
+    b"#",
+    b"\x80",
+    b"\\",
+    b"\t",
+)
 
 
 def damaged(data: bytes, rng: random.Random) -> bytes:
@@ -393,8 +531,18 @@ def packed(data: bytes, name: str, rng: random.Random) -> tuple[bytes, str]:
     with zipfile.ZipFile(held, "w", rng.choice((zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED))) as archive:
         archive.writestr(name, data)
         if rng.random() < 0.4:
-            odd = ("b.jsonl", "../c.jsonl", "/etc/d.jsonl", "e/", "f.json.gz", "__MACOSX/g.json", "h\0.json",
-                   "\u202ei.csv", "C:\\j.csv", "k.parquet")  # fmt: skip
+            odd = (
+                "b.jsonl",
+                "../c.jsonl",
+                "/etc/d.jsonl",
+                "e/",
+                "f.json.gz",
+                "__MACOSX/g.json",
+                "h\0.json",
+                "\u202ei.csv",
+                "C:\\j.csv",
+                "k.parquet",
+            )
             archive.writestr(rng.choice(odd), rng.choice((data, b"", gzip.compress(data, 1))))
     if kind == 15:
         return gzip.compress(held.getvalue(), 1), "a.jsonl.gz"
@@ -459,12 +607,18 @@ def pieces_of(size: int | None) -> Iterator[None]:
         yield
         return
     wanted: list[tuple[Any, str, int]] = [
-        (containers, "_SMALL", size), (containers, "PIECE", size), (containers, "_BLOCK", size),
-        (containers, "_ROWS", 2), (containers, "_LARGEST", 2**28 if size % 2 else size * 20), (streams, "PIECE", size),
-        (streams, "LONGEST_LINE", max(size * 40, 3000)), (containers, "LONGEST_LINE", max(size * 40, 3000)),
-        (jsonfiles, "_LARGEST_VALUE", max(size * 40, 3000)), (jsonfiles, "_STEP", size),
+        (containers, "_SMALL", size),
+        (containers, "PIECE", size),
+        (containers, "_BLOCK", size),
+        (containers, "_ROWS", 2),
+        (containers, "_LARGEST", 2**28 if size % 2 else size * 20),
+        (streams, "PIECE", size),
+        (streams, "LONGEST_LINE", max(size * 40, 3000)),
+        (containers, "LONGEST_LINE", max(size * 40, 3000)),
+        (jsonfiles, "_LARGEST_VALUE", max(size * 40, 3000)),
+        (jsonfiles, "_STEP", size),
         (tables, "_FIELD_LIMIT", 2**24),
-    ]  # fmt: skip
+    ]
     before = [(module, name, getattr(module, name)) for module, name, _ in wanted]
     try:
         for module, name, value in wanted:
@@ -486,7 +640,7 @@ def entries_of(path: Path, section: DataSection) -> list[Entry]:
 
 
 def outcome(made: Case, folder: Path, whole: bool) -> str:
-    """What comes of an input: "rows", "no rows", or the class of the error, which is a TalkwrightError."""
+    """What comes of an input: "rows", "no rows", or the class of a TalkwrightError."""
     path = folder / made.name
     path.write_bytes(made.data)
     section = DataSection.model_validate(made.section)
@@ -515,7 +669,7 @@ def _mebibytes() -> float:
 
 
 def run(first: int, count: int) -> dict[str, Any]:
-    """Read `count` inputs: counts of outcomes, failures, seconds, and peak memory in MiB above the start."""
+    """Read `count` inputs: what came of them, the seconds, and the peak memory (MiB above the start)."""
     import pyarrow.compute
     import pyarrow.parquet  # noqa: F401 - what the libraries take is not what an input takes
 
@@ -537,10 +691,14 @@ def run(first: int, count: int) -> dict[str, Any]:
         slowest = max(slowest, (time.time() - began, number))
         hungriest = max(hungriest, (_mebibytes() - before, number))
     return {
-        "counts": dict(counts), "failures": failures[:50], "seconds": time.time() - since,
-        "peak": _mebibytes() - start, "slowest": slowest, "hungriest": hungriest,
-    }  # fmt: skip
+        "counts": dict(counts),
+        "failures": failures[:50],
+        "seconds": time.time() - since,
+        "peak": _mebibytes() - start,
+        "slowest": slowest,
+        "hungriest": hungriest,
+    }
 
 
 if __name__ == "__main__":
-    print(json.dumps(run(int(sys.argv[1]), int(sys.argv[2]))))
+    sys.stdout.write(json.dumps(run(int(sys.argv[1]), int(sys.argv[2]))))

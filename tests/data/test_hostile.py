@@ -68,9 +68,12 @@ start = peak()
 {code}
 """
     done = subprocess.run(
-        [sys.executable, "-c", whole, *arguments], capture_output=True, text=True, timeout=limit,
+        [sys.executable, "-c", whole, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=limit,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     return json.loads(done.stdout)
 
@@ -87,9 +90,11 @@ def read_apart(path: Path) -> tuple[dict[str, int], str | None, float]:
 
 def fuzzed(first: int, count: int) -> dict[str, Any]:
     done = subprocess.run(
-        [sys.executable, str(HERE / "fuzz.py"), str(first), str(count)], capture_output=True, text=True,
+        [sys.executable, str(HERE / "fuzz.py"), str(first), str(count)],
+        capture_output=True,
+        text=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     return dict(json.loads(done.stdout))
 
@@ -121,10 +126,9 @@ def test_the_same_files_read_in_small_pieces_give_the_same_rows(tmp_path: Path) 
             (".csv", fuzz.as_csv(fuzz.like(PAIR, rng, 9), rng, ",")),
         ):
             path = tmp_path / f"a{suffix}"
-            whole = rows_of(path, content.encode("utf-8", "surrogatepass"))
-            with fuzz.pieces_of(
-                max(map(len, content.encode("utf-8", "surrogatepass").split(b"\n"))) + 9
-            ):
+            data = content.encode("utf-8", "surrogatepass")
+            whole = rows_of(path, data)
+            with fuzz.pieces_of(max(map(len, data.split(b"\n"))) + 9):
                 assert list(read_rows(path, path.name, Columns())) == whole
 
 
@@ -139,15 +143,17 @@ def test_a_gzip_bomb_of_ten_gigabytes_is_refused_at_once(tmp_path: Path) -> None
     block = again.compress(b"\0" * 2**20) + again.flush(zlib.Z_FULL_FLUSH)
     path = tmp_path / "bomb.jsonl.gz"
     path.write_bytes(megabyte + block * (10 * 1024 - 1))
-    found, error, peak = read_apart(path)
-    assert error is not None and peak < 512
+    _, error, peak = read_apart(path)
+    assert error is not None
+    assert peak < 512
     for content in (b" ", b"\n"):
         again = zlib.compressobj(9, wbits=-15)
         block = again.compress(content * 2**20) + again.flush(zlib.Z_FULL_FLUSH)
         first = zlib.compressobj(9, wbits=31)
         path.write_bytes(first.compress(LINE) + first.flush(zlib.Z_FULL_FLUSH) + block * 10 * 1024)
-        found, error, peak = read_apart(path)
-        assert error is not None and "no honest file" in error, error
+        _, error, peak = read_apart(path)
+        assert error is not None
+        assert "no honest file" in error, error
         assert peak < 512
 
 
@@ -170,8 +176,9 @@ def overlapping(size: int, members: int) -> bytes:
 def test_zip_bombs_of_overlapping_members_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.zip"
     path.write_bytes(overlapping(2**19, 60))
-    found, error, peak = read_apart(path)
-    assert error is not None and peak < 512
+    _, error, peak = read_apart(path)
+    assert error is not None
+    assert peak < 512
 
 
 def test_an_archive_in_itself_is_not_opened_again(tmp_path: Path) -> None:
@@ -193,10 +200,17 @@ DEEP = 100_000
 @pytest.mark.parametrize("name", ["a.jsonl", "a.json", "a.csv"])
 @pytest.mark.parametrize(
     "deep",
-    ["[" * DEEP, "[" * DEEP + "]" * DEEP, '{"a":' * DEEP + "1" + "}" * DEEP, '{"messages":[' * DEEP,
-     "[" + '{"a":,' * DEEP, "(" * DEEP, '{"prompt": ' + "[" * DEEP + "]" * DEEP + ', "completion": "a"}'],
+    [
+        "[" * DEEP,
+        "[" * DEEP + "]" * DEEP,
+        '{"a":' * DEEP + "1" + "}" * DEEP,
+        '{"messages":[' * DEEP,
+        "[" + '{"a":,' * DEEP,
+        "(" * DEEP,
+        '{"prompt": ' + "[" * DEEP + "]" * DEEP + ', "completion": "a"}',
+    ],
     ids=range(7),
-)  # fmt: skip
+)
 def test_depth_is_a_row_or_a_sentence(tmp_path: Path, name: str, deep: str) -> None:
     content = "prompt,completion\n" * (name == "a.csv") + deep + "\n" + LINE.decode()
     try:
@@ -208,9 +222,19 @@ def test_depth_is_a_row_or_a_sentence(tmp_path: Path, name: str, deep: str) -> N
 
 @pytest.mark.parametrize(
     ("value", "kept"),
-    [("NaN", False), ("Infinity", False), ("-Infinity", False), ("1e999", False), ("9" * 5000, False),
-     ("1" + "0" * 30, True), ("1e5", True), ("-0", True), ("[NaN]", False), ("1.5e308", True)],
-)  # fmt: skip
+    [
+        ("NaN", False),
+        ("Infinity", False),
+        ("-Infinity", False),
+        ("1e999", False),
+        ("9" * 5000, False),
+        ("1" + "0" * 30, True),
+        ("1e5", True),
+        ("-0", True),
+        ("[NaN]", False),
+        ("1.5e308", True),
+    ],
+)
 def test_numbers_that_are_none_are_no_answers(tmp_path: Path, value: str, kept: bool) -> None:
     path = tmp_path / "a.jsonl"
     path.write_bytes(LINE + b'{"prompt": "How many?", "completion": ' + value.encode() + b"}\n")
@@ -225,9 +249,16 @@ def test_of_a_key_given_twice_the_last_counts(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("answer", "read"),
-    [(b"a\\u0000b", "ab"), (b"a\\ud800b", None), (b"a\\udfff\\ud800b", None), (b"a\xed\xa0\x80b", None),
-     (b"a\0b", None), ("a\u202eb\u2066c".encode(), None), (b"\xf4\x90\x80\x80", None)],
-)  # fmt: skip
+    [
+        (b"a\\u0000b", "ab"),
+        (b"a\\ud800b", None),
+        (b"a\\udfff\\ud800b", None),
+        (b"a\xed\xa0\x80b", None),
+        (b"a\0b", None),
+        ("a\u202eb\u2066c".encode(), None),
+        (b"\xf4\x90\x80\x80", None),
+    ],
+)
 def test_characters_that_are_none_never_reach_a_file(
     tmp_path: Path, answer: bytes, read: str | None
 ) -> None:
@@ -260,7 +291,8 @@ def test_brackets_that_would_fill_the_memory_are_no_row(tmp_path: Path) -> None:
     assert read_apart(path)[2] < 512
     path.write_bytes(LINE + b'{"prompt": [' + b"[]," * 3_000_000 + b"[]]}\n" + LINE)
     found, _, peak = read_apart(path)
-    assert found["kept"] == 2 and sum(found.values()) == 3 and peak < 512
+    assert (found["kept"], sum(found.values())) == (2, 3)
+    assert peak < 512
 
 
 def test_a_broken_value_does_not_take_the_rest_of_an_array_with_it(tmp_path: Path) -> None:
@@ -277,6 +309,14 @@ def test_a_broken_value_does_not_take_the_rest_of_an_array_with_it(tmp_path: Pat
                 values = [row.value for row in sound]
                 assert values[:2] == [json.loads(row) for row in good[:2]]
                 assert values[-6:] == [json.loads(row) for row in good[3:]], content
+
+
+def test_what_is_inside_a_broken_value_is_no_row(tmp_path: Path) -> None:
+    good = {"frage": "q", "antwort": "a", "mehr": [{"prompt": "p", "completion": "c"}] * 3}
+    rows = [json.dumps(good)] * 4
+    content = "[" + ", ".join([rows[0], rows[1].replace('"a"', '"a'), *rows[2:]]) + "]"
+    sound = [row.value for row in rows_of(tmp_path / "a.json", content) if row.problem is None]
+    assert sound == [good] * 3
 
 
 def test_an_array_of_thousands_of_broken_values_takes_no_quadratic_time(tmp_path: Path) -> None:
@@ -339,10 +379,17 @@ def test_the_content_decides_whatever_the_name(tmp_path: Path, name: str) -> Non
     pq.write_table(pa.Table.from_pylist([PAIR] * 3), sink)
     table = "prompt,completion\n" + "Where is the key?,Under the mat.\n" * 3
     for content in (
-        LINE * 3, json.dumps([PAIR] * 3), table, table.replace(",", "\t"), sink.getvalue(),
-        gzip.compress(LINE * 3), table.encode("utf-16"), (LINE * 3).decode().encode("utf-32"),
-        b"\xef\xbb\xbf" + LINE * 3, b"\xef\xbb\xbf" + table.encode(),
-    ):  # fmt: skip
+        LINE * 3,
+        json.dumps([PAIR] * 3),
+        table,
+        table.replace(",", "\t"),
+        sink.getvalue(),
+        gzip.compress(LINE * 3),
+        table.encode("utf-16"),
+        (LINE * 3).decode().encode("utf-32"),
+        b"\xef\xbb\xbf" + LINE * 3,
+        b"\xef\xbb\xbf" + table.encode(),
+    ):
         found = rows_of(tmp_path / name, content)
         assert [row.value for row in found] == [PAIR] * 3, content[:40]
 
@@ -419,8 +466,10 @@ def repeating(path: Path, nested: bool) -> None:
 def test_two_kilobytes_of_parquet_do_not_become_forty_gigabytes(tmp_path: Path, nested: bool) -> None:
     repeating(tmp_path / "a.parquet", nested)
     found, error, peak = read_apart(tmp_path / "a.parquet")
-    assert error is not None and "memory" in error
-    assert not found and peak < 512
+    assert error is not None
+    assert "memory" in error
+    assert not found
+    assert peak < 512
 
 
 def test_every_kind_of_parquet_column_is_read(tmp_path: Path) -> None:
@@ -431,13 +480,23 @@ def test_every_kind_of_parquet_column_is_read(tmp_path: Path) -> None:
     import pyarrow.parquet as pq
 
     table = pa.table(
-        {"prompt": ["a"], "completion": pa.array(["b"]).dictionary_encode(), "bytes": [b"\xff\0"],
-         "decimal": [decimal.Decimal("1.5")], "time": [datetime.datetime(2020, 1, 1)],
-         "map": pa.array([[("k", "v")]], pa.map_(pa.string(), pa.string())), "nested": [[{"a": [1]}]],
-         "day": [datetime.date(2020, 1, 1)], "span": [datetime.timedelta(1)], "null": pa.nulls(1),
-         "four": pa.array([b"abcd"], pa.binary(4)), "large": pa.array(["x"], pa.large_string()),
-         "two": pa.array([[1, 2]], pa.list_(pa.int32(), 2)), "nan": [float("nan")]}
-    )  # fmt: skip
+        {
+            "prompt": ["a"],
+            "completion": pa.array(["b"]).dictionary_encode(),
+            "bytes": [b"\xff\0"],
+            "decimal": [decimal.Decimal("1.5")],
+            "time": [datetime.datetime(2020, 1, 1)],
+            "map": pa.array([[("k", "v")]], pa.map_(pa.string(), pa.string())),
+            "nested": [[{"a": [1]}]],
+            "day": [datetime.date(2020, 1, 1)],
+            "span": [datetime.timedelta(1)],
+            "null": pa.nulls(1),
+            "four": pa.array([b"abcd"], pa.binary(4)),
+            "large": pa.array(["x"], pa.large_string()),
+            "two": pa.array([[1, 2]], pa.list_(pa.int32(), 2)),
+            "nan": [float("nan")],
+        }
+    )
     pq.write_table(table, tmp_path / "a.parquet")
     [found] = read_conversations(tmp_path / "a.parquet")
     assert [message.content for message in found.messages] == ["a", "b"]
@@ -448,16 +507,28 @@ def test_the_longest_text_of_a_dictionary_page(tmp_path: Path, codec: str) -> No
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from talkwright.data.reading.pages import longest_text
+    from talkwright.data.reading.pages import column_parts, longest_text
 
-    table = pa.table(
-        {"a": ["x" * n for n in (1, 50, 7)] * 9, "b": [[{"c": "y" * n}] for n in (1, 77, 3)] * 9}
-    )
-    pq.write_table(table, tmp_path / "a.parquet", compression=codec)
-    with pq.ParquetFile(tmp_path / "a.parquet") as file, open(tmp_path / "a.parquet", "rb") as held:
-        columns = [file.metadata.row_group(0).column(n) for n in (0, 1)]
-        found = [longest_text(held, c.dictionary_page_offset, c.compression) for c in columns]
-    assert found == [50, 77]
+    path = tmp_path / "a.parquet"
+    nested = [[{"c": "y" * n}] for n in (1, 77, 3)] * 9
+    table = pa.table({"a": ["x" * n for n in (1, 50, 7)] * 9, "n": range(27), "b": nested})
+    pq.write_table(table, path, compression=codec, row_group_size=20)
+    with open(path, "rb") as file:
+        parts = list(column_parts(file))
+        texts = [part for part in parts if part.dictionary is not None]
+        found = [longest_text(file, part.dictionary or 0, part.codec) for part in texts]
+    assert [part.column for part in texts] == [0, 2, 0, 2]
+    assert [part.values for part in parts] == [20] * 3 + [7] * 3
+    assert found == [50, 77, 50, 77]
+
+
+def test_a_parquet_file_that_contradicts_itself_does_not_end_the_process(tmp_path: Path) -> None:
+    """pyarrow 26 aborts on this one when it is asked about its columns."""
+    made = fuzz.case(30032)
+    path = tmp_path / made.name
+    path.write_bytes(made.data)
+    found, error, _ = read_apart(path)
+    assert error is not None or found
 
 
 # --- long lines ----------------------------------------------------------------------------------
@@ -501,7 +572,8 @@ def check_long_line(path: Path, shape: str, size: int) -> None:
     assert peak < 512, (found, error, peak)
     if shape in KEPT:
         assert found.get("kept", 0) >= KEPT[shape], (found, error)
-    assert sum(count for fate, count in found.items() if fate != "kept") < 100
+    lost = sum(count for fate, count in found.items() if fate != "kept")
+    assert lost == 1 if KEPT.get(shape) == 2 and shape != "cells" else lost < 100, found
 
 
 def named(shape: str) -> str:

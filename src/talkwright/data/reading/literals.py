@@ -13,7 +13,7 @@ _MOST_VALUES = 2**20
 _DENSE = 2**20  # characters; a longer text is weighed before it is read
 _HEAVIEST = 2**28  # bytes that the values of a text may take in memory
 _DEEPEST = 100  # levels of nesting; conversations have four or five
-_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?(?![\w.])")
+_NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?(?![\w.])")
 _NAME = re.compile(r"[-+]?[A-Za-z_$][\w$.]{0,60}")
 _KEY = re.compile(r"[A-Za-z_$][\w$]{0,60}(?=\s*:)")
 _SPACE = re.compile(r"[ \t\r\n\f\v\u00a0\ufeff]*")

@@ -9,7 +9,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from talkwright.data.reading.pages import longest_text
+from talkwright.data.reading.pages import column_parts, longest_text
 from talkwright.data.reading.rows import RAW, Row
 from talkwright.data.reading.streams import Stream
 from talkwright.errors import DataError
@@ -39,7 +39,7 @@ def parquet_batches(path: Path, stream: Stream) -> Iterator[tuple[list[str], byt
     try:
         with pq.ParquetFile(source, memory_map=stream.path is not None) as file:
             _refuse_huge(path, file.metadata)
-            texts = _repeated_texts(source, file.metadata)
+            texts = _repeated_texts(path, source, file.schema)
         if stream.path is None:
             source.seek(0)
         with pq.ParquetFile(source, memory_map=stream.path is not None, read_dictionary=texts) as file:
@@ -47,7 +47,7 @@ def parquet_batches(path: Path, stream: Stream) -> Iterator[tuple[list[str], byt
             for batch in file.iter_batches(batch_size=BATCH):
                 left -= batch.num_rows
                 if sum(map(_weight, batch.columns)) > _MOST_IN_BATCH:
-                    raise _huge(path, "a few rows of it take more memory than conversations do")
+                    raise _huge(path, "a few rows take more memory than conversations do")
                 sink = pa.BufferOutputStream()
                 with pa.ipc.new_stream(sink, batch.schema) as writer:
                     writer.write_batch(batch)
@@ -63,42 +63,37 @@ def parquet_batches(path: Path, stream: Stream) -> Iterator[tuple[list[str], byt
 
 def _refuse_huge(path: Path, metadata: Any) -> None:
     sizes = [metadata.row_group(n).total_byte_size for n in range(metadata.num_row_groups)]
-    values = max((column.num_values for column in _columns(metadata)), default=0)
-    if sum(sizes) > _MOST_BYTES or max(sizes, default=0) > _MOST_IN_GROUP or values > _MOST_VALUES:
-        raise _huge(path, f"it unpacks to {sum(sizes) // 2**20} MiB, {values} values in one row group")
+    if sum(sizes) > _MOST_BYTES or max(sizes, default=0) > _MOST_IN_GROUP:
+        raise _huge(path, f"unpacks to {sum(sizes) // 2**20} MiB")
 
 
 def _huge(path: Path, what: str) -> DataError:
     return DataError(f"{path}: {what}. Split it into smaller files, if you trust it.")
 
 
-def _columns(metadata: Any) -> Iterator[Any]:
-    for number in range(metadata.num_row_groups):
-        group = metadata.row_group(number)
-        for column in range(metadata.num_columns):
-            yield group.column(column)
-
-
-def _repeated_texts(source: Any, metadata: Any) -> list[str]:
+def _repeated_texts(path: Path, source: Any, schema: Any) -> list[str]:
     """Columns with a text so long, and so many values, that repeating it could fill the memory.
 
     A file of 2 KB may repeat a text of 20 MB a thousand times. Such columns are read with each text
     once, and weighed; it takes several times as long, so that all others are not.
     """
     with nullcontext(source) if isinstance(source, io.BytesIO) else open(source, "rb") as file:
+        parts = list(column_parts(file))
         size = file.seek(0, io.SEEK_END)
         names: dict[str, None] = {}
-        for number, column in enumerate(_columns(metadata)):
-            about = metadata.schema.column(number % metadata.num_columns)
-            if column.physical_type != "BYTE_ARRAY" or not column.has_dictionary_page:
+        for part in parts:
+            if not 0 <= part.values <= _MOST_VALUES:
+                raise _huge(path, f"has {part.values} values in a row group")
+            if part.dictionary is None or part.column >= len(schema):
                 continue
-            longest = longest_text(file, column.dictionary_page_offset, column.compression)
+            about = schema.column(part.column)
             nested = about.max_repetition_level > 0
-            repeated = longest * (column.num_values if nested else min(BATCH, column.num_values))
+            values = part.values if nested else min(BATCH, part.values)
+            repeated = values * longest_text(file, part.dictionary, part.codec)
             if repeated > (max(2**30, _MOST_TIMES * size) if nested else 4 * _MOST_IN_BATCH):
                 if about.logical_type.type not in ("STRING", "NONE", "JSON", "ENUM"):
-                    raise ValueError("values of an unusual size")
-                names[column.path_in_schema] = None
+                    raise _huge(path, "has values of an unusual size")
+                names[about.path] = None
         return list(names)
 
 
