@@ -11,9 +11,8 @@ import sys
 import time
 from pathlib import Path
 
-import pytest
-
 import fuzz
+import pytest
 
 COMMAND = """
 import json, sys

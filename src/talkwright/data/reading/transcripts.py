@@ -60,7 +60,7 @@ def _messages(found: list[tuple[str, str]]) -> list[Message] | None:
 
 
 def _glued(text: str) -> list[Message] | None:
-    """`### Human: ...### Assistant: ...` where only that, and no heading on a line, gives turns in turn."""
+    """`### Human: ...### Assistant: ...` where no heading on a line of its own does."""
     parts = _LABELS[0].split(text)
     on_lines = _messages(list(zip(parts[1::2], parts[2::2], strict=True)))
     if on_lines is not None and _alternates(on_lines):
