@@ -136,7 +136,8 @@ def test_other_lists_of_these_names_are_no_conversation() -> None:
 def test_plain_texts_are_said_in_turn() -> None:
     assert learnt({"dialog": ["Key?", "Mat."]}) == (ASKED, ("alternating_roles",))
     assert learnt({"dialogue": "['Key?', 'Mat.']"}) == (ASKED, ("alternating_roles",))
-    assert reads_as_row({"dialog": ["Key?", "Mat."]}) and recognises_columns(["id", "dialog"], Columns())
+    assert reads_as_row({"dialog": ["Key?", "Mat."]})
+    assert recognises_columns(["id", "dialog"], Columns())
     assert read({"dialog": ["Key?"]}) == "not_a_message"
     assert read({"dialog": ["Key?", 3]}) == "not_a_message"
     summary = learnt({"dialogue": "A: x\nB: y", "summary": "Mat."})
@@ -245,7 +246,9 @@ def test_weights_of_answers() -> None:
 def test_half_a_win_is_a_tie(verdict: Any, ends: str) -> None:
     row = {"prompt": "Key?", f"response_{ends[0]}": "Mat.", f"response_{ends[1]}": "No."}
     draft = read({**row, "winner": verdict})
-    assert isinstance(draft, Draft) and (draft.messages, draft.marks) == (ASKED, ("tie",))
+    assert isinstance(draft, Draft)
+    assert (draft.messages, draft.marks) == (ASKED, ("tie",))
     assert read({**row, "winner": 0.4}) == "arena_no_winner"
     pair = read({"prompt": "Key?", "chosen": "Mat.", "rejected": "No.", "label": verdict})
-    assert isinstance(pair, Draft) and (pair.marks, pair.rejected) == (("tie",), ())
+    assert isinstance(pair, Draft)
+    assert (pair.marks, pair.rejected) == (("tie",), ())
