@@ -37,7 +37,10 @@ from talkwright.data.reading.containers import read_chunks, rows_of
 from talkwright.errors import TalkwrightError
 from talkwright.types import to_json
 
-FORMATS = ["messages", "sharegpt", "alpaca", "prompt_completion", "preference", "arena", "tree", "chatgpt", "summary", "translation", "transcript"]
+FORMATS = (
+    "messages sharegpt alpaca prompt_completion preference arena tree chatgpt summary translation "
+    "transcript"
+).split()
 TELL: Counter[str] | None = None  # counts what errors say, where somebody wants to know
 PREPARED = 40  # one input in so many goes through the whole data stage
 
@@ -54,7 +57,11 @@ class Case:
 
 # --- good rows -----------------------------------------------------------------------------------
 
-_WORDS = ["where", "is", "the", "key", "under", "mat", "wie", "geht", "es", "dir", "お元気ですか", "مرحبا", "🙂", "it's", "“quoted”", '"so"', "<b>bold</b>", "&amp;", "C:\\Users\\new", "a,b;c|d\te", "mail@example.com", "+49", "30", "1234567", "https://x.example/a?b=c", "4111111111111111", "don't", "Ã¤Ã¶", "café", "1,5", "None", "True", "null", "{x}", "[y]", "\u2028", "\u202eabc\u202c"]
+_WORDS = (
+    "where is the key under mat wie geht es dir お元気ですか مرحبا 🙂 it's “quoted” \"so\" <b>bold</b> "
+    "&amp; C:\\Users\\new a,b;c|d\te mail@example.com +49 30 1234567 https://x.example/a?b=c 4111111111111111 "
+    "don't Ã¤Ã¶ caf\u00e9 1,5 None True null {x} [y] \u2028 \u202eabc\u202c"
+).split(" ")
 
 
 def text(rng: random.Random) -> str:

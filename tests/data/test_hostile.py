@@ -14,9 +14,9 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-import fuzz
 import pytest
 
+import fuzz
 from talkwright.config import Columns
 from talkwright.data import read_conversations
 from talkwright.data.reading.containers import read_rows

@@ -11,8 +11,9 @@ import sys
 import time
 from pathlib import Path
 
-import fuzz
 import pytest
+
+import fuzz
 
 COMMAND = """
 import json, sys
