@@ -17,6 +17,8 @@ from talkwright.data.reading.turns import Draft
 from talkwright.types import Message
 
 ASKED = (Message("user", "Key?"), Message("assistant", "Mat."))
+USERS = ["visitor", "Client", "REQUESTER", "caller", "patient", "student", "guest", "member", "buyer",
+         "asker", "question", "end_user"]  # fmt: skip
 
 
 def read(row: Any) -> Draft | str:
@@ -36,7 +38,7 @@ def said(*turns: tuple[Any, str], role: str = "role", text: str = "content") -> 
 # --- who speaks ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("user", ["visitor", "Client", "REQUESTER", "caller", "patient", "student", "guest", "member", "buyer", "asker", "question", "end_user"])  # fmt: skip
+@pytest.mark.parametrize("user", USERS)
 @pytest.mark.parametrize("assistant", ["operator", "Support", "rep", "help-desk", "service", "advisor",
                                        "owner", "answer", "tutor", "therapist"])  # fmt: skip
 def test_names_of_roles(user: str, assistant: str) -> None:
@@ -203,6 +205,8 @@ def test_layouts_of_several_turns() -> None:
 def test_labels_within_a_line_stay_text_where_lines_have_their_own() -> None:
     text = "### Human: What is ### Assistant: for?\n### Assistant: A label."
     assert learnt({"text": text})[0][0].content == "What is ### Assistant: for?"
+    text = "### Human: Say ### Assistant: x ### Human: y\n### Assistant: I do."
+    assert len(learnt({"text": text})[0]) == 2
 
 
 @pytest.mark.parametrize(
