@@ -128,6 +128,7 @@ def test_the_text_is_where_one_is() -> None:
 
 
 def test_other_lists_of_these_names_are_no_conversation() -> None:
+    more: Any
     for more in ({"log": ["started", "done"]}, {"contents": ["a", "b"]}, {"utterances": 2},
                  {"contents": []}, {"log": [{"level": "info", "text": "x"}]}):  # fmt: skip
         assert learnt({"prompt": "Key?", "completion": "Mat.", **more}) == (ASKED, ())
@@ -240,6 +241,7 @@ def weighted(*weights: Any) -> Any:
 def test_weights_of_answers() -> None:
     assert weighted(0) == weighted(1, 0) == weighted(0.0) == weighted("0") == "weight_zero"
     assert weighted(0, 1).marks == weighted(0.5).marks == ("ignored_weight",)
+    assert weighted(10**5000, 1).marks == weighted([], 1).marks == ("ignored_weight",)
     assert weighted(1).marks == weighted(1.0, None).marks == ()
     asked = [{"role": "user", "content": "Key?", "weight": 0}, *said(("assistant", "Mat."))]
     assert learnt({"messages": asked}) == (ASKED, ())  # only answers are learnt anyway

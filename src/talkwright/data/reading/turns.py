@@ -156,10 +156,10 @@ def weight_marks(turns: list[Any]) -> list[str]:
         for turn in turns
         if isinstance(turn, dict) and ROLES.get(speaker(turn) or "") == "assistant"
     ]
-    if weights and str(weights[-1]) in ("0", "0.0"):
+    if weights and weights[-1] in (0, "0", "0.0"):  # by value: text of a huge number is refused
         raise Unfit("weight_zero")
-    plainly = ("1", "1.0", "None", "")
-    return ["ignored_weight"] if any(str(weight) not in plainly for weight in weights) else []
+    plainly = (1, "1", "1.0", None, "")
+    return ["ignored_weight"] if any(weight not in plainly for weight in weights) else []
 
 
 def plain(key: Any) -> str:
