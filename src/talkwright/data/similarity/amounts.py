@@ -62,7 +62,8 @@ _YEAR = r"(?:,? (?P<{}>[12]\d{{3}})\b)?"
 _NUMBER = r"\d+(?:[.,]\d+)*"
 _AMOUNT = re.compile(
     rf"\b{_DAY.format('d1')}\.? (?:of )?(?P<m1>{_MONTH})\b\.?{_YEAR.format('y1')}"
-    rf"|\b(?P<m2>{_MONTH})\.? (?:the )?{_DAY.format('d2')}\b(?![.,:]\d|%| ?(?:am|pm)\b){_YEAR.format('y2')}"
+    rf"|\b(?P<m2>{_MONTH})\.? (?:the )?{_DAY.format('d2')}\b(?![.,:]\d|%| ?(?:am|pm)\b)"
+    rf"{_YEAR.format('y2')}"
     r"|\b(?P<y3>[12]\d{3})-(?P<m3>[01]\d)-(?P<d3>[0-3]\d)\b"
     r"|\b(?P<d4>[0-3]?\d)[./](?P<m4>[0-3]?\d)[./](?P<y4>[12]\d{3})\b"
     r"|\bhalf past (?P<half>1?\d)\b(?: ?(?P<halfday>[ap])\.?m\b\.?)?"
@@ -70,12 +71,14 @@ _AMOUNT = re.compile(
     r"|\b(?P<hour2>[0-2]?\d):(?P<minute2>[0-5]\d)\b(?!:)"
     r"|\b(?P<named>noon|midday|midnight)\b"
     rf"|(?P<sign>[$€£¥₹]) ?(?P<n1>{_NUMBER})(?P<k>k\b)?"
-    rf"|(?<![\w.,:/-])(?P<n0>{_NUMBER})(?= ?(?:-|\u2013|to|or|and) ?{_NUMBER}[ -]?(?P<u0>[a-z]+|[%€$£]|°[cf]?))"
+    rf"|(?<![\w.,:/-])(?P<n0>{_NUMBER})(?= ?(?:-|\u2013|to|or|and) ?"
+    rf"{_NUMBER}[ -]?(?P<u0>[a-z]+|[%€$£]|°[cf]?))"
     rf"|(?P<n2>{_NUMBER})[ -]?(?P<working>(?:business|working|work) )?"
     r"(?P<unit>[%€$£¥₹]|° ?[cf]?\b|degrees? (?:celsius|fahrenheit|c|f)\b|per ?cent\b|[a-z]+)?"
 )
 _FREE = re.compile(
-    r"\bfree of charge\b|\bfor free\b|\b(?:at no|without) (?:extra |additional )?(?:cost|charge)\b|\bcosts? nothing\b"
+    r"\bfree of charge\b|\bfor free\b|\b(?:no|without) (?:extra |additional )?(?:cost|charge|fee)\b"
+    r"|\bcosts? nothing\b"
     r"|\b(?:is|are|it's) (?:completely |always |entirely |totally )?free\b(?! (?:of|from|to)\b)"
 )
 _LIST_NUMBER = re.compile(r"^\s*\d{1,2}[.)]\s", re.MULTILINE)
@@ -97,7 +100,10 @@ class Amount:
 
 def amounts(text: str) -> tuple[tuple[Amount, ...], str]:
     """The amounts of a text without its list numbers, and its normal form with a 0 for each."""
-    plain = written_out(normal(_LIST_NUMBER.sub("", text).replace("\u2019", "'")))
+    plain = normal(_LIST_NUMBER.sub("", text).replace("\u2019", "'"))
+    plain = written_out(
+        re.sub(r"\bhalf an? (?=minute|hour|kilo|metre|meter|mile|litre|liter)", "0.5 ", plain)
+    )
     plain = re.sub(r"(?<![\w.,])(\d{1,3})((?: \d{3})+)(?![\w.,]\d|\w)", _without_spaces, plain)
     found: list[Amount] = []
 

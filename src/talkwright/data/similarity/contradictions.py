@@ -109,6 +109,7 @@ _SAME = """
     | made produced built manufactured | named called | company firm business | photo picture image
     | device appliance unit product | setting option
 """
+_OPENERS = frozenset("no unfortunately absolutely definitely indeed sorry".split())  # noqa: SIM905
 _CALENDAR = frozenset(MONTHS) | frozenset(
     "monday tuesday wednesday thursday friday saturday sunday".split()  # noqa: SIM905
 )
@@ -290,7 +291,7 @@ def _sentences_contradict(a: str, b: str) -> bool:
     for one in map(_claims, _sentences(a)):
         for other in second:
             same = jaccard(frozenset(one.words), frozenset(other.words))
-            if one.words == other.words or same < _SAME_SENTENCE or len(one.words) < 4:
+            if same < _SAME_SENTENCE or len(one.words) < 3:
                 continue
             if amounts_conflict(one.amounts, other.amounts):
                 return True
@@ -312,7 +313,9 @@ def _overlap(a: frozenset[str], b: frozenset[str]) -> float:
 
 def _differ(a: _Claims, b: _Claims, one_word_decides: bool) -> bool:
     """Of two texts of one shape: a name, a negation or a word stands against another."""
-    if _each_has_own(a.names, b.names) or _excluded(a.words, b.words):
+    # "It is not red" and "It is blue" agree.
+    excluded = a.negated == b.negated and _excluded(a.words, b.words)
+    if excluded or _each_has_own(a.names, b.names):
         return True
     if a.negated != b.negated and jaccard(_affirmed(a.words), _affirmed(b.words)) >= _SAME_SENTENCE:
         return True
@@ -345,7 +348,9 @@ def _exchanged(a: tuple[str, ...], b: tuple[str, ...]) -> bool:
     left, right = swaps[0]
     if not 0 < len(left) <= 3 or not 0 < len(right) <= 3 or len(left) + len(right) > len(a):
         return False
-    lost, won = ({w for w in side if w not in _COURTESY} for side in (left, right))
+    if "0" in left + right:  # an amount against words: "24 hours", "the next day"
+        return False
+    lost, won = ({w for w in side if w not in _COURTESY | _OPENERS} for side in (left, right))
     if not lost or not won or lost & won:
         return False
     return not any(_alike(x, y) for x in lost for y in won)
@@ -379,7 +384,7 @@ def _claims(text: str) -> _Claims:
 
 
 def _yes(text: str, negated: bool, length: int) -> bool | None:
-    """Yes, no, or neither; what may be mere courtesy ("Sure! ...") is a yes in a short affirmation only."""
+    """Yes, no, or neither; what may be courtesy ("Sure! ...") is a yes in a short affirmation only."""
     said = _YES_NO.match(text)
     if said:
         return said[1][0].lower() in "yjos"

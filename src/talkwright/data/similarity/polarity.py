@@ -1,4 +1,4 @@
-"""Whether one answer says of a thing what the other denies of it: "is waterproof", "isn't waterproof"."""
+"""Whether one answer states what the other denies: "is waterproof", "isn't waterproof"."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from talkwright.data.similarity.similar import words
 
 _DENIAL = re.compile(
     r"\b(?:(?P<verb>cannot|not|never|\w+n['\u2019]t)|(?P<noun>no))\b"
-    r"(?! (?:only|just|later|longer|more|less|matter|problem|doubt|worr|hesitate|forget|even|yet|at all))"
+    r"(?! (?:only|just|later|longer|more|less|matter|problem|doubt|worr|hesitate"
+    r"|forget|even|yet|at all))"
     r"(?P<scope>[^.,;:!?()]*)",
     re.IGNORECASE,
 )
@@ -27,11 +28,13 @@ _LIGHT = frozenset(
     offer offers have has provide provides include includes give gives support supports get allow any a
     an the is are be been being was were do does did can could will would we you they i it its it's this
     that there there's our your their my in on at to of for from by with and or so also as all every each
-    very fully just currently unfortunately sorry please
+    very fully just currently unfortunately sorry please here
     """.split()  # noqa: SIM905 - a list of words reads best as one
 )
-_HAS = re.compile(r"\b(?:there['\u2019]s|there (?:is|are)|have|has|offers?|provides?|includes?|get|gives?)\b",
-                  re.IGNORECASE)  # fmt: skip
+_HAS = re.compile(
+    r"\b(?:there['\u2019]s|there (?:is|are)|have|has|offers?|provides?|includes?|get|gives?)\b",
+    re.IGNORECASE,
+)
 _SAYS = frozenset(
     "is are be it's can do does will we you they i fully completely always".split()  # noqa: SIM905
 )
@@ -73,7 +76,7 @@ def _stated(
     verb = next(iter(words(match["scope"])), "")
     if match["noun"] or verb in ("offer", "have", "provide", "include", "give", "support", "get"):
         return bool(_HAS.search(stating)) or (bool(match["noun"]) and len(scope) > 1)
-    return len(scope) > 2 or any(not _SAYS.isdisjoint(said[max(0, n - 2) : n]) for n in at)
+    return len(scope) > 1 or any(not _SAYS.isdisjoint(said[max(0, n - 2) : n]) for n in at)
 
 
 def _only(a: str, b: str) -> bool:
