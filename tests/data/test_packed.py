@@ -129,9 +129,7 @@ def test_bombs_are_refused_before_they_fill_the_memory(tmp_path: Path, kind: str
         path.write_bytes(content)
     tracemalloc.start()
     try:
-        with pytest.raises(
-            DataError, match=r"unpacks to more than|damaged|empty"
-        ):
+        with pytest.raises(DataError, match=r"unpacks to more than|damaged|empty"):
             read_conversations(path)
         assert tracemalloc.get_traced_memory()[1] < 2**27
     finally:
