@@ -275,6 +275,9 @@ def contradicts(a: str, b: str) -> bool:
     one, other = _claims(a), _claims(b)
     if one.yes is not None and other.yes is not None and one.yes != other.yes:
         return True
+    if len(one.words) == len(other.words) == 1:  # a name each, and nothing but the name
+        named = a.lstrip()[:1].isupper() and b.lstrip()[:1].isupper()
+        return named and not {*one.words, *other.words} & _COURTESY and not _alike(a.lower(), b.lower())
     first, second = frozenset(one.words), frozenset(other.words)
     overlap = _overlap(first, second)
     longest = max(len(one.words), len(other.words))
