@@ -29,7 +29,7 @@ model: $(VENV)/.installed  ## fetch the small base model that the demo and some 
 
 test: $(VENV)/.installed-dev  ## the fast tests
 	@$(MAKE) --no-print-directory model || echo "the tests of the real base model will be skipped" >&2
-	$(BIN)/python -m pytest -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
 slow: $(VENV)/.installed-dev  ## the slow tests
 	$(BIN)/python -m pytest -m slow

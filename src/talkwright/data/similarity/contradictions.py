@@ -276,19 +276,13 @@ def contradicts(a: str, b: str) -> bool:
     if one.yes is not None and other.yes is not None and one.yes != other.yes:
         return True
     if len(one.words) == len(other.words) == 1:  # a name each, and nothing but the name
+        if one.amounts or other.amounts:
+            return amounts_conflict(one.amounts, other.amounts)
         named = a.lstrip()[:1].isupper() and b.lstrip()[:1].isupper()
         return named and not {*one.words, *other.words} & _COURTESY and not _alike(a.lower(), b.lower())
     first, second = frozenset(one.words), frozenset(other.words)
     overlap = _overlap(first, second)
     longest = max(len(one.words), len(other.words))
-    if (
-        len(one.words) == len(other.words) == 1
-        and one.yes is None
-        and other.yes is None
-        and a[:1].isupper()
-        and b[:1].isupper()
-    ):
-        return not one.amounts + other.amounts and not _alike(one.words[0], other.words[0])
     if longest > _SHORT:
         equal = jaccard(first, second) >= _ALL and "?" not in a[-1:] + b[-1:]
         return (equal and _exchanged(one.words, other.words)) or _sentences_contradict(a, b)
