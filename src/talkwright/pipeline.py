@@ -101,6 +101,16 @@ def prepare_data(section: DataSection, seed: int, out: Path, key: str = "") -> C
     return data.prepare(section, seed=seed, out=out, key=key)
 
 
+def check_exports(exports: Sequence[tuple[str, Path]]) -> None:
+    """Refuse exports that could not be written, or would replace a file, before any work is done."""
+    places: set[Path] = set()
+    for format, file in exports:
+        for path in data.export_targets(format, file).values():
+            if path.resolve() in places:
+                raise DataError(f"{path}: two exports to one file; name another for one of them.")
+            places.add(path.resolve())
+
+
 def export_data(out: Path, format: str, file: Path) -> list[tuple[Path, int, int]]:
     """Write a prepared data set for another program: (file, rows written, rows left out) each."""
     return data.export_dataset(data.read_dataset(out), format, file)

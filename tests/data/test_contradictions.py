@@ -175,3 +175,44 @@ def test_numbers_are_the_same_however_they_are_written(text: str, found: set[str
 )
 def test_words_that_decide(a: str, b: str, expected: bool) -> None:
     assert contradicts(a, b) == contradicts(b, a) == expected
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        ("The hall seats 12,500 guests.", "The hall has seats for 12500 guests."),
+        ("The clinic opens at 8 am.", "The clinic opens at 08:00."),
+        ("Doors shut at 11 pm.", "Doors shut at 23:00."),
+        ("A day ticket is €15.", "A day ticket costs fifteen euros."),
+        ("The shelf is 1.5 m wide.", "It is 150 cm wide."),
+        ("You get 2 TB of space.", "Your space is 2000 GB."),
+        ("You get 2 TB of space.", "Your space is 2,048 GB."),
+        ("The fair starts on Friday, 12 June.", "It starts on June 12th."),
+        ("Bake it at 200 °C.", "Bake it at 392 degrees Fahrenheit."),
+        ("The can holds 330 ml.", "It holds 0.33 litres."),
+        ("Yes, dogs are welcome in the garden.", "Certainly! Bring your pet along."),
+        ("The lamp is not waterproof.", "A waterproof cover is sold separately."),
+        ("Go to Settings.", "Open the menu and tap your name."),
+    ],
+)
+def test_the_same_in_another_unit_or_other_words_agrees(a: str, b: str) -> None:
+    assert [contradicts(a, b), contradicts(b, a)] == [False, False]
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        ("The watch is fully shockproof.", "The watch isn't shockproof, so handle it with care."),
+        ("A spare key costs $9.", "A spare key is free of charge."),
+        ("There's a student discount.", "We don't offer a student discount."),
+        ("We deliver every day including Mondays.", "There is no delivery on Mondays."),
+        ("Only you can open the box.", "Anyone in the house can open the box."),
+        ("We open at 9 am.", "We open at 21:00."),
+        ("The limit is 2 GB.", "The limit is 500 MB."),
+        ("A ticket is $10.", "A ticket is €10."),
+        ("The fair starts on 12 June.", "It starts on June 14."),
+        ("Of course, bring your dog.", "No, dogs must stay outside."),
+    ],
+)
+def test_another_amount_or_a_denial_contradicts(a: str, b: str) -> None:
+    assert [contradicts(a, b), contradicts(b, a)] == [True, True]

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from talkwright import pipeline
 from talkwright.config import Columns, DataSection
 from talkwright.data import EXPORT_FORMATS, export_dataset, prepare, read_conversations, read_dataset
 from talkwright.data.cleaning.clean import clean
@@ -217,3 +218,17 @@ def test_what_cannot_be_exported_is_refused(tmp_path: Path) -> None:
     ):
         with pytest.raises(DataError, match=message):
             export_dataset({"train": []}, format, tmp_path / name)
+
+
+def test_no_file_is_replaced_by_an_export(tmp_path: Path) -> None:
+    kept = tmp_path / "mine.jsonl"
+    kept.write_text("mine")
+    with pytest.raises(DataError, match=r"mine\.jsonl: there already, and not replaced"):
+        export_dataset({"train": []}, "messages", kept)
+    (tmp_path / "x-test.jsonl").write_text("mine")
+    with pytest.raises(DataError, match=r"x-test\.jsonl: there already"):
+        export_dataset({"train": []}, "messages", tmp_path / "x-{split}.jsonl")
+    assert kept.read_text() == "mine"
+    assert not (tmp_path / "x-train.jsonl").exists()
+    with pytest.raises(DataError, match="two exports to one file"):
+        pipeline.check_exports([("messages", tmp_path / "a.jsonl"), ("alpaca", tmp_path / "a.jsonl")])

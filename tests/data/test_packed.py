@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from talkwright.config import Columns
 from talkwright.data import read_conversations
 from talkwright.data.reading.containers import read_rows
+from talkwright.data.reading.packed import unpack
 from talkwright.errors import DataError
 from talkwright.types import Message
 
@@ -104,6 +105,13 @@ def test_links_and_encrypted_files_in_a_zip_are_refused(tmp_path: Path) -> None:
     path.write_bytes(bytes(content))
     with pytest.raises(DataError, match="is encrypted"):
         read_conversations(path)
+
+
+def test_a_sound_zip_that_unpacks_to_too_much_is_called_that(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.zip"
+    path.write_bytes(zipped(**{"a.jsonl": b" " * 2**27}))
+    with pytest.raises(DataError, match="unpacks to more than"):
+        [sum(map(len, pieces)) for _, pieces in unpack(path, (".jsonl",))]
 
 
 @pytest.mark.parametrize("kind", ["gzip", "zip", "zip that lies"])

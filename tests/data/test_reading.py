@@ -14,6 +14,7 @@ from talkwright.config import Columns
 from talkwright.data import read_conversations
 from talkwright.data.reading import streams
 from talkwright.data.reading.containers import read_rows
+from talkwright.data.reading.files import find_files
 from talkwright.data.reading.formats import read_row
 from talkwright.errors import DataError
 from talkwright.types import Conversation, Message, ToolCall
@@ -376,6 +377,19 @@ def test_a_file_without_permission_is_refused(tmp_path: Path) -> None:
     path.chmod(0)
     with pytest.raises(DataError, match="no permission"):
         read_conversations(path)
+
+
+def test_a_link_out_of_a_folder_is_not_followed(tmp_path: Path) -> None:
+    folder = tmp_path / "chats"
+    folder.mkdir()
+    jsonl(folder / "a.jsonl", PAIR)
+    jsonl(tmp_path / "secret.jsonl", PAIR)
+    (folder / "b.jsonl").symlink_to(tmp_path / "secret.jsonl")
+    (folder / "c.jsonl").symlink_to(folder / "a.jsonl")
+    names = ["a.jsonl", "c.jsonl"]
+    assert [name for _, name in find_files(folder)] == names
+    assert [name for _, name in find_files(f"{folder}/*.jsonl")] == names
+    assert [name for _, name in find_files(folder / "b.jsonl")] == ["b.jsonl"]  # it is named
 
 
 def test_a_read_error_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from talkwright.config import Columns
 from talkwright.data import read_conversations
 from talkwright.data.reading.containers import read_rows
 from talkwright.data.reading.formats import read_row
-from talkwright.data.reading.preferences import read_transcript
+from talkwright.data.reading.transcripts import read_transcript
 from talkwright.data.reading.turns import Draft
 from talkwright.types import Message
 

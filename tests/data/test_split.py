@@ -87,6 +87,26 @@ def test_same_question_and_group_and_links_stay_together() -> None:
     assert len(set(where.values())) == 3
 
 
+def test_wordings_of_one_question_stay_together_and_are_measured() -> None:
+    wordings = (
+        "{}?",
+        "Hello, {} please?",
+        "could you tell me {}",
+        "hi! {}? thanks",
+        "I'd like to know {}",
+    )
+    asked = [f"how do I wash the {a} of the {b}" for a in ("cover", "hood", "strap", "lid", "belt")
+             for b in ("tent", "pram", "boat", "bike", "chair", "lamp", "bed", "car")]  # fmt: skip
+    rows = {n: chat(form.format(q), f"Soap {n}.") for n, (q, form) in
+            enumerate((q, form) for q in asked for form in wordings)}  # fmt: skip
+    where = split(rows)
+    assert set(where.values()) == set(SPLITS)
+    for first in range(0, len(rows), len(wordings)):
+        assert len({where[first + n] for n in range(len(wordings))}) == 1
+    parted = {at: "test" if at % len(wordings) == 1 else "train" for at in rows}
+    assert leakage_of(rows, parted)["test"]["near_question"] == len(asked)
+
+
 def test_a_huge_group_goes_to_training_whole() -> None:
     rows = {at: chat(f"what is word{at} for", group="big" if at < 60 else f"g{at}") for at in range(100)}
     for seed in range(30):

@@ -147,7 +147,7 @@ def test_a_large_json_file_of_another_shape_is_refused_with_advice(
     tmp_path: Path, small_blocks: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(containers, "_LARGEST", 5000)
-    (tmp_path / "a.json").write_text(json.dumps({"rows": rows(100)}))
+    (tmp_path / "a.json").write_text(json.dumps({"about": {"text": "x" * 30_000}}))
     with pytest.raises(DataError, match="Write it as JSONL"):
         list(read_rows(tmp_path / "a.json", "a", Columns()))
 

@@ -84,6 +84,7 @@ def prepare(
     recipe = recipe_for_sources(sources, overrides)
     _refuse_foreign_folder(out)
     note_place(out)
+    pipeline.check_exports(exports)
     counts = pipeline.prepare_data(recipe.data, seed=recipe.seed, out=out)
     written = [done for format, file in exports for done in pipeline.export_data(out, format, file)]
     if as_json:

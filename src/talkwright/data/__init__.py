@@ -24,7 +24,7 @@ from talkwright.data.augment.stage import Joined, augment, preview, read_augment
 from talkwright.data.browse import EXACT, count_by, dataset_folder, parse_wanted, query
 from talkwright.data.difference import difference
 from talkwright.data.doctor.diagnose import exit_code, is_dataset
-from talkwright.data.export import EXPORT_FORMATS, export_dataset
+from talkwright.data.export import EXPORT_FORMATS, export_dataset, export_targets
 from talkwright.data.prepare import (
     examine,
     examine_dataset,
@@ -52,6 +52,7 @@ __all__ = [
     "examine_dataset",
     "exit_code",
     "export_dataset",
+    "export_targets",
     "in_batches",
     "is_dataset",
     "parse_wanted",

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from talkwright.data.similarity.split import SPLITS
 from talkwright.errors import DataError
 from talkwright.runs import write_jsonl
 from talkwright.types import Conversation, Message, ToolCall
@@ -38,7 +39,24 @@ def export_dataset(
 
     `{split}` in the file's name gives a file for each split; without it only "train" is written, so
     that nobody trains on what was held out. Left out are rows that the format cannot express. Raises
-    DataError for an unknown format, another extension, or a place that cannot be written to.
+    DataError for an unknown format, another extension, a file that is there already, or a place that
+    cannot be written to.
+    """
+    written = []
+    as_cells = file.suffix.lower() == ".csv"
+    for split, path in export_targets(format, file).items():
+        make: Callable[..., dict[str, Any] | None] = cell_row if as_cells else export_row
+        rows = [make(conversation, format) for conversation in dataset[split]]
+        good = [row for row in rows if row is not None]
+        _write(path, good, _CELLS.get(format, ()))
+        written.append((path, len(good), len(rows) - len(good)))
+    return written
+
+
+def export_targets(format: str, file: Path) -> dict[str, Path]:
+    """The file that each split is written to. Raises DataError as `export_dataset` does.
+
+    A file that is there already is somebody's and never replaced.
     """
     if format not in EXPORT_FORMATS:
         raise DataError(f"no export format {format!r}; there are {', '.join(EXPORT_FORMATS)}.")
@@ -50,16 +68,12 @@ def export_dataset(
         )
     if not as_cells and file.suffix.lower() not in (".jsonl", ".json"):
         raise DataError(f"{file}: export writes .jsonl, .json or .csv files; name the file so.")
-    splits = list(dataset) if "{split}" in file.name else ["train"]
-    written = []
-    for split in splits:
-        make: Callable[..., dict[str, Any] | None] = cell_row if as_cells else export_row
-        rows = [make(conversation, format) for conversation in dataset[split]]
-        good = [row for row in rows if row is not None]
-        path = file.with_name(file.name.replace("{split}", split))
-        _write(path, good, _CELLS.get(format, ()))
-        written.append((path, len(good), len(rows) - len(good)))
-    return written
+    splits = SPLITS if "{split}" in file.name else SPLITS[:1]
+    targets = {split: file.with_name(file.name.replace("{split}", split)) for split in splits}
+    for path in targets.values():
+        if path.exists() or path.is_symlink():
+            raise DataError(f"{path}: there already, and not replaced. Remove it, or export elsewhere.")
+    return targets
 
 
 def export_row(conversation: Conversation, format: str) -> dict[str, Any] | None:

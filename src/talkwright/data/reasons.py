@@ -26,6 +26,7 @@ REASONS = {
     "arena_flagged": "flagged by the file's moderation or toxicity columns",
     "arena_date": "outside the days that data.sources.arena asks for, or without a date",
     "labelled_bad": "labelled as a bad answer",
+    "weight_zero": "the last answer has weight 0: it is not to be learnt",
     "too_many_cells": "more cells than the header has columns; quote cells with the delimiter in them",
     "broken_quotes": "a quote is not closed, or not doubled inside a quoted cell",
     "empty": "no text at all",

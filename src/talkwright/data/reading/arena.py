@@ -28,7 +28,7 @@ from talkwright.data.reading.turns import (
 from talkwright.types import Message
 
 _WINNERS = {
-    "modela": "a", "a": "a", "modelb": "b", "b": "b", "tie": "tie", "ties": "tie",
+    "modela": "a", "a": "a", "modelb": "b", "b": "b", "tie": "tie", "ties": "tie", "draw": "tie",
     "tie(bothbad)": "both_bad", "bothbad": "both_bad", "tiebothbad": "both_bad",
 }  # fmt: skip
 _DATES = ("tstamp", "timestamp", "date", "createdat")

@@ -23,7 +23,20 @@ _VERDICTS = (
     "winner", "preference", "preferred", "betterresponseid", "betterresponse", "chosenindex", "choice",
     "label", "better", "vote", "preferencestrength",
 )  # fmt: skip
-_TIES = ("tie", "ties", "tied", "equal", "both", "same", "draw", "tie(bothgood)", "bothgood", "neither")
+_TIES = (
+    "tie",
+    "ties",
+    "tied",
+    "equal",
+    "both",
+    "same",
+    "draw",
+    "tie(bothgood)",
+    "bothgood",
+    "neither",
+    "0.5",
+    ".5",
+)
 _BOTH_BAD = ("tie(bothbad)", "bothbad", "tiebothbad")
 _RANKED = ("answers", "completions", "responses", "candidates")
 _ANSWERS = ("answer", "response", "text", "content", "completion", "output")
@@ -76,7 +89,7 @@ def better_of_pair(value: Row, keys: Row) -> str:
         return "tie" if one == other else ("chosen" if one > other else "rejected")
     for name in _VERDICTS:
         said = field_of(value, keys, name)
-        if isinstance(said, str):
+        if isinstance(said, (str, float)):
             word = plain(said)
             if word in _TIES or word in _BOTH_BAD:
                 return "tie"

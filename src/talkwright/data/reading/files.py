@@ -65,7 +65,8 @@ def is_data_name(name: str) -> bool:
 def find_files(path: str | Path) -> list[tuple[Path, str]]:
     """List the files of a file, folder or glob as (path, name for the ledger), sorted by name.
 
-    A folder gives the data files directly in it. Raises DataError when there is none.
+    A folder gives the data files directly in it; a link in it that leads elsewhere is not followed.
+    Raises DataError when there is none.
     """
     path = Path(path)
     try:
@@ -75,7 +76,10 @@ def find_files(path: str | Path) -> list[tuple[Path, str]]:
             found = [
                 file
                 for file in path.iterdir()
-                if is_data_name(file.name) and not file.name.startswith(".") and file.is_file()
+                if is_data_name(file.name)
+                and not file.name.startswith(".")
+                and file.is_file()
+                and _is_inside(file, path)
             ]
             if found:
                 return sorted(((file, file.name) for file in found), key=lambda pair: pair[1])
@@ -91,13 +95,18 @@ def _find_glob(path: Path) -> list[tuple[Path, str]]:
     if not glob.has_magic(str(path)):
         raise DataError(_missing(path))
     found = [Path(name) for name in glob.glob(str(path), recursive=True)]
-    files = [file for file in found if file.is_file()]
+    files = [file for file in found if file.is_file() and (file.is_symlink() <= _is_inside(file))]
     if not files:
         raise DataError(f"{path}: no file fits this pattern.")
     fixed = path
     while glob.has_magic(str(fixed)):
         fixed = fixed.parent
     return sorted(((file, _below(file, fixed)) for file in files), key=lambda pair: pair[1])
+
+
+def _is_inside(file: Path, folder: Path | None = None) -> bool:
+    """Say whether what a name in a folder stands for lies in that folder, too."""
+    return file.resolve().is_relative_to((folder or file.parent).resolve())
 
 
 def _below(file: Path, folder: Path) -> str:

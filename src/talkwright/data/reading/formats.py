@@ -13,22 +13,27 @@ from talkwright.config import ArenaSection, Columns
 from talkwright.data.reading.arena import has_conversations, is_battle, read_battle
 from talkwright.data.reading.choices import is_ranked
 from talkwright.data.reading.pairs import pair_keys, read_pair
-from talkwright.data.reading.preferences import is_preference, read_preference, read_transcript
+from talkwright.data.reading.preferences import is_preference, read_preference
 from talkwright.data.reading.tasks import read_summary, read_translation, task_of
+from talkwright.data.reading.transcripts import read_transcript
 from talkwright.data.reading.trees import is_export, is_tree, is_tree_message, read_export, read_tree
 from talkwright.data.reading.turns import (
+    CERTAIN,
     LISTS,
     Draft,
     Row,
     Unfit,
-    as_list,
     draft,
     field_of,
     is_message,
     is_message_list,
-    message,
+    is_spoken,
+    is_turn,
     plain,
+    read_turns,
     system_of,
+    turn_list,
+    weight_marks,
 )
 from talkwright.types import Message
 
@@ -46,7 +51,7 @@ def read_row(
 
 
 def _read(value: Any, format: str, columns: Columns, arena: ArenaSection) -> Draft:
-    if is_message_list(value):
+    if is_message_list(value) or (isinstance(value, list) and value and all(map(is_turn, value))):
         value = {"messages": value}
     if not isinstance(value, dict):
         raise Unfit("not_an_object")
@@ -75,7 +80,7 @@ def _recognise(value: Row, keys: Row) -> str:
         return "chatgpt"
     if is_preference(keys) or is_ranked(value, keys):
         return "preference"
-    if any(as_list(field_of(value, keys, name)) is not None for name in LISTS):
+    if turn_list(value, keys) is not None:
         return "messages"
     if is_tree_message(keys):
         raise Unfit("tree_message")
@@ -100,9 +105,13 @@ def reads_as_row(value: Any) -> bool:
         return True
     if not isinstance(value, dict):
         return False
-    held = next((value[key] for key in LISTS if isinstance(value.get(key), list)), None)
-    if held is not None:
-        return not held or is_message(held[0])
+    name = next((key for key in LISTS if isinstance(value.get(key), list)), None)
+    if name is not None:
+        held = value[name]
+        if is_spoken(name, held) or (held and (is_message(held[0]) or is_turn(held[0]))):
+            return True
+        if name in LISTS[:CERTAIN]:
+            return not held
     return is_export(value) or recognises_columns(list(value), Columns()) or "chosen" in value
 
 
@@ -115,7 +124,7 @@ def recognises_columns(names: Iterable[str], columns: Columns) -> bool:
         )
     return (
         _has_pair(keys, columns)
-        or any(key in keys for key in (*LISTS[:3], "text"))
+        or any(key in keys for key in (*LISTS[:6], "utterances", "text"))
         or is_preference(keys)
         or {"prompt", "answers"} <= keys.keys()  # ranked ones
         or is_battle(keys)
@@ -141,10 +150,10 @@ def _has_pair(keys: Row, columns: Columns) -> bool:
 
 
 def _read_list(value: Row, keys: Row, columns: Columns, format: str) -> Draft:
-    for name in LISTS:
-        turns = as_list(field_of(value, keys, name))
-        if turns is not None:
-            return _turns(value, keys, turns, columns, _shape(turns, name, format))
+    found = turn_list(value, keys)
+    if found is not None:
+        name, turns = found
+        return _turns(value, keys, turns, columns, _shape(turns, name, format))
     raise Unfit("unknown_format")
 
 
@@ -158,11 +167,12 @@ def _shape(turns: list[Any], name: str, format: str) -> str:
 
 def _turns(value: Row, keys: Row, turns: list[Any], columns: Columns, shape: str) -> Draft:
     repairs: list[str] = []
-    messages = [message(turn, repairs) for turn in turns]
+    messages = read_turns(turns, repairs)
+    marks = weight_marks(turns)
     system = system_of(value, keys, columns)
     if system and not any(message.role == "system" for message in messages):
         messages.insert(0, Message("system", system))
-    return draft(value, keys, columns, messages, shape, repairs)
+    return draft(value, keys, columns, messages, shape, repairs, marks)
 
 
 def _read_text(value: Row, keys: Row, columns: Columns) -> Draft:

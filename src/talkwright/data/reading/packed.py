@@ -126,5 +126,7 @@ def _extract(
                 if left[0] < 0:
                     raise _bomb(path, limit)
                 yield piece
+    except DataError:
+        raise
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, ValueError):
         raise DataError(f"{path}: {member.filename!r} in the archive is damaged.") from None

@@ -13,8 +13,8 @@ from talkwright.data.reading.turns import (
     as_value,
     draft,
     is_message_list,
-    message,
     plain,
+    read_turns,
     system_of,
     text_of,
 )
@@ -105,7 +105,7 @@ def side(value: Any, role: Role, repairs: list[str]) -> list[Message]:
         held = as_value(value)
         value = held if is_message_list(held) else value
     if is_message_list(value):
-        return [message(turn, repairs) for turn in value]
+        return read_turns(value, repairs)
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
     return [Message(role, text_of(value, repairs))]

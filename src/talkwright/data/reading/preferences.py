@@ -1,11 +1,7 @@
-"""Pairs of a chosen and a rejected answer: the chosen one is learnt, the other is kept beside it.
-
-Also the transcripts that some of them are made of: one text with a speaker's name before each turn.
-"""
+"""Pairs of a chosen and a rejected answer: the chosen one is learnt, the other is kept beside it."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -13,8 +9,8 @@ from talkwright.config import Columns
 from talkwright.data.reading.choices import better_of_pair, is_choice, read_choice, read_ranked
 from talkwright.data.reading.pairs import PROMPT_NAMES, history_of, side
 from talkwright.data.reading.parting import part
+from talkwright.data.reading.transcripts import read_transcript
 from talkwright.data.reading.turns import (
-    LISTS,
     Draft,
     Row,
     as_list,
@@ -24,28 +20,14 @@ from talkwright.data.reading.turns import (
     is_message,
     is_message_list,
     message,
+    read_turns,
     system_of,
     text_of,
+    turn_list,
 )
-from talkwright.types import Message, Role
+from talkwright.types import Message
 
 _SIDES = (("chosen", "rejected"), ("chosenmessages", "rejectedmessages"))
-_SPEAKERS: dict[str, Role] = {
-    "system": "system", "human": "user", "user": "user", "customer": "user", "instruction": "user",
-    "assistant": "assistant", "ai": "assistant", "bot": "assistant", "agent": "assistant",
-    "gpt": "assistant", "chatbot": "assistant", "response": "assistant", "tool": "tool",
-}  # fmt: skip
-_CHATML = re.compile(r"<\|im_start\|>(\w{1,20})\n(.*?)(?:<\|im_end\|>\s*|\Z)", re.DOTALL)
-# From the surest sign of a new turn to the least sure; the first that opens the text is used.
-_LABELS = tuple(
-    re.compile(pattern)
-    for pattern in (
-        r"(?:\A\s*|\n[ \t]*)### ?(Human|User|Instruction|Assistant|Response|System|Bot|AI):?[ \t]*",
-        r"(?:\A\s*|\n\n)(Human|User|Assistant|System|AI|Bot):[ \t]*",
-        r"(?:\A\s*|\n)(Human|User|Customer|Assistant|AI|Bot|Agent|Chatbot|System):[ \t]*",
-    )
-)
-_PREAMBLE = re.compile(r"\ABelow is an instruction that describes a task[^#]{0,200}(?=###)")
 
 
 def is_preference(keys: Iterable[str]) -> bool:
@@ -100,10 +82,9 @@ def _before(value: Row, keys: Row, columns: Columns, repairs: list[str]) -> list
     """What was said before the two answers."""
     system = system_of(value, keys, columns)
     messages = [Message("system", system)] if system else []
-    for name in LISTS:
-        turns = as_list(field_of(value, keys, name))
-        if turns is not None:
-            return messages + [message(turn, repairs) for turn in turns]
+    found_turns = turn_list(value, keys)
+    if found_turns is not None:
+        return messages + read_turns(found_turns[1], repairs)
     messages += history_of(as_list(field_of(value, keys, "history")) or [], repairs)
     prompt = columns.prompt or next((keys[name] for name in PROMPT_NAMES if name in keys), None)
     if prompt is None or value.get(prompt) is None:
@@ -120,40 +101,10 @@ def _before(value: Row, keys: Row, columns: Columns, repairs: list[str]) -> list
 def _answer(value: Any, repairs: list[str]) -> list[Message]:
     value = as_value(value)
     if is_message_list(value):
-        return [message(turn, repairs) for turn in value]
+        return read_turns(value, repairs)
     if is_message(value):
         return [message(value, repairs)]
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
     text = text_of(value, repairs)
     return read_transcript(text) or [Message("assistant", text)]
-
-
-def read_transcript(text: str) -> list[Message] | None:
-    """Read `Human: ... Assistant: ...` in its usual spellings; None where the text is no transcript.
-
-    A transcript begins with a speaker and has a user and an assistant in it.
-    """
-    text = _PREAMBLE.sub("", text)
-    start = text.lstrip()
-    if start.startswith("<|im_start|>"):
-        found = [(name, said) for name, said in _CHATML.findall(start)]
-    else:
-        pattern = next((label for label in _LABELS if _opens(label, text)), None)
-        if pattern is None:
-            return None
-        parts = pattern.split(text)
-        found = list(zip(parts[1::2], parts[2::2], strict=True))
-    roles = [_SPEAKERS.get(name.lower()) for name, _ in found]
-    if None in roles or not {"user", "assistant"} <= set(roles):
-        return None
-    return [Message(role, said.strip()) for role, (_, said) in zip(roles, found, strict=True) if role]
-
-
-def _opens(label: re.Pattern[str], text: str) -> bool:
-    first = label.search(text)
-    return (
-        first is not None
-        and not text[: first.start()].strip()
-        and label.search(text, first.end()) is not None
-    )

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from talkwright.config import Columns
 from talkwright.data.reading.literals import is_too_dense, parse_literal
+from talkwright.data.reading.speakers import ROLE_KEYS, ROLES, guess_roles, is_side_note, speaker
 from talkwright.data.reading.tools import (
     as_json,
     clean_id,
@@ -43,15 +44,7 @@ class Unfit(Exception):
     """A row cannot be read; the text is its drop reason. Never leaves `read_row`."""
 
 
-_ROLE_NAMES: dict[Role, str] = {
-    "system": "system developer",
-    "user": "user human customer client enduser visitor prompter",
-    "assistant": "assistant gpt chatgpt gpt4 bing bard claude bot chatbot model ai agent "
-    "functioncall toolcall",
-    "tool": "tool function observation functionresponse toolresponse toolresult ipython",
-}
-_ROLES: dict[str, Role] = {name: role for role, names in _ROLE_NAMES.items() for name in names.split()}
-
+_NO_GUESS: Mapping[str, Role] = {}
 _CALLING = ("functioncall", "toolcall")  # ShareGPT's names for an assistant that calls a tool
 
 LISTS = (
@@ -63,9 +56,14 @@ LISTS = (
     "turns",
     "chat",
     "chatmessages",
+    "utterances",
+    "log",
+    "contents",
 )
-_ROLE_KEYS = ("role", "from", "speaker", "author", "sender")
-_TEXT_KEYS = ("content", "value", "text", "message")
+# The names behind these often hold something else: only with turns is such a list a conversation.
+CERTAIN = LISTS.index("utterances")
+_SPOKEN = ("dialogue", "dialog", "turns", "utterances")  # these may be plain texts, in turn
+_TEXT_KEYS = ("content", "value", "text", "message", "utterance", "body", "says", "parts")
 _THINKING_KEYS = ("reasoning_content", "reasoning", "thinking")
 # The widest first: whoever keeps a user together keeps the user's threads together.
 _GROUP_NAMES = """
@@ -75,7 +73,8 @@ _GROUP_NAMES = """
 # They turn the order of what is shown around, and so can hide what a text says.
 _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _ESCAPE_IN_TEXT = re.compile(r"\\(?:n|r|t|\"|u[0-9a-fA-F]{4})")
-_SYSTEMS = ("system", "systemprompt", "systemmessage")
+_SYSTEMS = ("system", "systemprompt", "systemmessage", "systeminstruction")
+_LABELLED = re.compile(r"\s*([^\W\d_][\w .-]{0,30}?)\s?:\s+(?=\S)")
 
 
 def is_message_list(value: Any) -> bool:
@@ -89,6 +88,78 @@ def is_message(item: Any) -> bool:
         return False
     openai = "role" in item and ("content" in item or "tool_calls" in item or "function_call" in item)
     return openai or ("from" in item and "value" in item)
+
+
+def is_turn(item: Any) -> bool:
+    """Say whether `item` has a speaker and a text under any of the names that are read."""
+    return (
+        isinstance(item, dict)
+        and any(key in item for key in ROLE_KEYS)
+        and any(key in item for key in _TEXT_KEYS)
+    )
+
+
+def is_spoken(name: str, value: Any) -> bool:
+    """Say whether a list is one of plain texts that two say in turn, by its (plain) name."""
+    return (
+        name in _SPOKEN
+        and isinstance(value, list)
+        and len(value) > 1
+        and all(isinstance(item, str) for item in value)
+    )
+
+
+def turn_list(value: Row, keys: Row) -> tuple[str, list[Any]] | None:
+    """The list of turns in a row with the plain name of its column; None where there is none."""
+    for name in LISTS:
+        turns = as_list(field_of(value, keys, name))
+        if turns is None:
+            continue
+        held = is_spoken(name, turns) or (bool(turns) and all(map(is_turn, turns)))
+        if name in LISTS[:CERTAIN] or held:
+            return name, _labelled(turns) if is_spoken(name, turns) else turns
+    return None
+
+
+def _labelled(texts: list[str]) -> list[Any]:
+    """Texts that all begin with one of two speakers' names, as turns; others as they are."""
+    found = [(_LABELLED.match(text), text) for text in texts]
+    turns = [{"speaker": at[1], "text": text[at.end() :]} for at, text in found if at is not None]
+    return turns if len(turns) == len(texts) and len({turn["speaker"] for turn in turns}) == 2 else texts
+
+
+def read_turns(turns: list[Any], repairs: list[str]) -> list[Message]:
+    """Read a list of turns, without notes between them, and with roles for two speakers. Raises Unfit.
+
+    Plain texts are said in turn, by the user first (`alternating_roles`).
+    """
+    if len(turns) > 1 and all(isinstance(turn, str) for turn in turns):
+        repairs.append("alternating_roles")
+        return [Message("assistant" if at % 2 else "user", said) for at, said in enumerate(turns)]
+    spoken = [turn for turn in turns if not is_side_note(turn)]
+    if len(spoken) < len(turns):
+        repairs.append("dropped_side_note")
+    names = {speaker(turn) for turn in spoken}
+    if names <= ROLES.keys() and "system" not in names:
+        return [message(turn, repairs) for turn in spoken]
+    guessed = guess_roles(spoken)
+    if guessed:
+        repairs.append("guessed_role")
+    return [message(turn, repairs, guessed) for turn in spoken]
+
+
+def weight_marks(turns: list[Any]) -> list[str]:
+    """The mark for OpenAI's `weight` on answers, which is not followed. Raises Unfit ("weight_zero")
+    where the last answer is one that should not be learnt."""
+    weights = [
+        turn.get("weight", 1)
+        for turn in turns
+        if isinstance(turn, dict) and ROLES.get(speaker(turn) or "") == "assistant"
+    ]
+    if weights and weights[-1] in (0, "0", "0.0"):  # by value: text of a huge number is refused
+        raise Unfit("weight_zero")
+    plainly = (1, "1", "1.0", None, "")
+    return ["ignored_weight"] if any(weight not in plainly for weight in weights) else []
 
 
 def plain(key: Any) -> str:
@@ -125,21 +196,20 @@ def as_list(value: Any) -> list[Any] | None:
     return value if isinstance(value, list) else None
 
 
-def message(turn: Any, repairs: list[str]) -> Message:
-    """Read one turn. Raises Unfit."""
+def message(turn: Any, repairs: list[str], guessed: Mapping[str, Role] = _NO_GUESS) -> Message:
+    """Read one turn; `guessed` has the roles of names that are not known. Raises Unfit."""
     if not isinstance(turn, dict):
         raise Unfit("not_a_message")
-    role_key = next((key for key in _ROLE_KEYS if key in turn), None)
-    text_key = next((key for key in _TEXT_KEYS if key in turn), None)
+    role_key = next((key for key in ROLE_KEYS if key in turn), None)
+    held = [key for key in _TEXT_KEYS if key in turn]
+    text_key = next((key for key in held if turn[key] is not None), held[0] if held else None)
     calls = read_calls(turn)
     if calls is None:
         raise Unfit("not_text")
     if role_key is None or (text_key is None and not calls):
         raise Unfit("not_a_message")
-    name = turn[role_key]
-    if isinstance(name, dict):  # {"author": {"role": ...}}
-        name = name.get("role")
-    role = _ROLES.get(plain(name)) if isinstance(name, str) else None
+    name = speaker(turn) or ""
+    role = guessed.get(name) or ROLES.get(name)
     if role is None:
         raise Unfit("bad_role")
     said = turn.get(text_key) if text_key else None
@@ -151,7 +221,7 @@ def message(turn: Any, repairs: list[str]) -> Message:
             thinking = thinking or turn[key]
     if role != "assistant":
         return Message(role, content)
-    if plain(name) in _CALLING and not calls:
+    if name in _CALLING and not calls:
         found = read_written(content)
         content, calls = ("", found) if found else (content, ())
         if not found:
@@ -270,6 +340,9 @@ def system_of(value: Row, keys: Row, columns: Columns) -> str | None:
     """The system prompt in a column of its own, if there is one."""
     names = [columns.system] if columns.system else [keys[name] for name in _SYSTEMS if name in keys]
     found = next((value[name] for name in names if name in value), None)
+    if isinstance(found, dict) and isinstance(found.get("parts"), list):  # Gemini's systemInstruction
+        texts = [part.get("text") for part in found["parts"] if isinstance(part, dict)]
+        found = "\n".join(text for text in texts if isinstance(text, str))
     return found if isinstance(found, str) and found.strip() else None
 
 

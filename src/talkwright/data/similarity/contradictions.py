@@ -14,6 +14,15 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import lru_cache
 
+from talkwright.data.similarity.amounts import (
+    MONTHS,
+    TIMES,
+    Amount,
+    amounts,
+    amounts_conflict,
+    written_out,
+)
+from talkwright.data.similarity.polarity import denies
 from talkwright.data.similarity.similar import (
     jaccard,
     normal,
@@ -26,7 +35,6 @@ from talkwright.types import Conversation, Message
 
 MOST_COMPARED = 50_000  # rows
 _RIVALS = 50  # different answers to one question that are compared with each other
-_FAR = 0.08  # word overlap below which two answers have nothing to do with each other
 _SHORT = 40  # words of an answer that states one thing
 _SAME_SHAPE = 0.5  # word overlap from which two short answers differ in details only
 _SAME_SENTENCE = 0.6  # the same of two sentences of longer answers
@@ -36,6 +44,12 @@ _ONE_CLAIM = 24  # words of an answer in which one word in place of another chan
 _SENTENCES = 30  # of an answer that are compared
 
 _YES_NO = re.compile(r"\W*(yes|yeah|yep|no|nope|ja|nein|oui|non|sí)\b", re.IGNORECASE)
+_OF_COURSE = re.compile(r"\W*(of course|sure|certainly|absolutely|definitely|indeed)\b", re.IGNORECASE)
+_OF_COURSE_NOT = re.compile(
+    r"\W*(?:of course|certainly|absolutely|definitely|unfortunately|i'm afraid|sadly),? not\b",
+    re.IGNORECASE,
+)
+_LIMITS = re.compile(r"\b(?:but|however|no|unfortunately|sorry)\b", re.IGNORECASE)
 _NAME = re.compile(r"(?<=[a-z,;] )[A-Z][\w-]+")
 _SENTENCE = re.compile(r"(?<=[.!?。！？])\s+|\n+|(?<=[。！？])")
 _NEGATED = re.compile(
@@ -60,18 +74,6 @@ _COURTESY = frozenset(
     give explain show say may might will shall have has had get got
     """.split()  # noqa: SIM905 - a list of words reads best as one
 )
-_SMALL = """
-    zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen
-    seventeen eighteen nineteen
-"""
-_UNITS = {name: value for value, name in enumerate(_SMALL.split())}
-_TENS = {
-    name: 10 * value
-    for value, name in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)  # noqa: SIM905
-}
-_MULTIPLES = {"dozen": 12, "hundred": 100, "thousand": 1000, "million": 10**6}
-_TIMES = {"minute": 1, "min": 1, "hour": 60, "hr": 60, "h": 60, "day": 1440, "night": 1440,
-          "week": 10080, "fortnight": 20160, "month": 43200, "year": 518400}  # fmt: skip
 _QUANTITY = re.compile(r"(\d+(?:[.,:]\d+)*)(?:[\s-]*([a-z]+))?")
 # Words of one line exclude each other.
 _EXCLUSIVE = """
@@ -107,6 +109,10 @@ _SAME = """
     | made produced built manufactured | named called | company firm business | photo picture image
     | device appliance unit product | setting option
 """
+_OPENERS = frozenset("no unfortunately absolutely definitely indeed sorry".split())  # noqa: SIM905
+_CALENDAR = frozenset(MONTHS) | frozenset(
+    "monday tuesday wednesday thursday friday saturday sunday".split()  # noqa: SIM905
+)
 _SYNONYM_OF: dict[str, set[int]] = defaultdict(set)
 for _number, _line in enumerate(_SAME.split("|")):
     for _word in _line.split():
@@ -255,7 +261,7 @@ class _Claims:
     yes: bool | None
     negated: bool
     words: tuple[str, ...]
-    numbers: frozenset[str]
+    amounts: tuple[Amount, ...]
     names: frozenset[str]
 
 
@@ -269,15 +275,24 @@ def contradicts(a: str, b: str) -> bool:
     one, other = _claims(a), _claims(b)
     if one.yes is not None and other.yes is not None and one.yes != other.yes:
         return True
+    if len(one.words) == len(other.words) == 1:  # a name each, and nothing but the name
+        named = a.lstrip()[:1].isupper() and b.lstrip()[:1].isupper()
+        return named and not {*one.words, *other.words} & _COURTESY and not _alike(a.lower(), b.lower())
     first, second = frozenset(one.words), frozenset(other.words)
     overlap = _overlap(first, second)
-    if jaccard(first, second) < _FAR and overlap < 2 * _FAR:
-        return True
     longest = max(len(one.words), len(other.words))
+    if (
+        len(one.words) == len(other.words) == 1
+        and one.yes is None
+        and other.yes is None
+        and a[:1].isupper()
+        and b[:1].isupper()
+    ):
+        return not one.amounts + other.amounts and not _alike(one.words[0], other.words[0])
     if longest > _SHORT:
         equal = jaccard(first, second) >= _ALL and "?" not in a[-1:] + b[-1:]
         return (equal and _exchanged(one.words, other.words)) or _sentences_contradict(a, b)
-    if _each_has_own(one.numbers, other.numbers):
+    if amounts_conflict(one.amounts, other.amounts) or denies(a, b, _alike):
         return True
     return overlap >= _SAME_SHAPE and _differ(one, other, longest <= _ONE_CLAIM and "?" not in a + b)
 
@@ -287,9 +302,9 @@ def _sentences_contradict(a: str, b: str) -> bool:
     for one in map(_claims, _sentences(a)):
         for other in second:
             same = jaccard(frozenset(one.words), frozenset(other.words))
-            if one.words == other.words or same < _SAME_SENTENCE or len(one.words) < 4:
+            if same < _SAME_SENTENCE or len(one.words) < 3:
                 continue
-            if _each_has_own(one.numbers, other.numbers):
+            if amounts_conflict(one.amounts, other.amounts):
                 return True
             if same >= _NEARLY_ALL and (
                 one.negated != other.negated or _excluded(one.words, other.words)
@@ -309,7 +324,9 @@ def _overlap(a: frozenset[str], b: frozenset[str]) -> float:
 
 def _differ(a: _Claims, b: _Claims, one_word_decides: bool) -> bool:
     """Of two texts of one shape: a name, a negation or a word stands against another."""
-    if _each_has_own(a.names, b.names) or _excluded(a.words, b.words):
+    # "It is not red" and "It is blue" agree.
+    excluded = a.negated == b.negated and _excluded(a.words, b.words)
+    if excluded or _each_has_own(a.names, b.names):
         return True
     if a.negated != b.negated and jaccard(_affirmed(a.words), _affirmed(b.words)) >= _SAME_SENTENCE:
         return True
@@ -342,7 +359,9 @@ def _exchanged(a: tuple[str, ...], b: tuple[str, ...]) -> bool:
     left, right = swaps[0]
     if not 0 < len(left) <= 3 or not 0 < len(right) <= 3 or len(left) + len(right) > len(a):
         return False
-    lost, won = ({w for w in side if w not in _COURTESY} for side in (left, right))
+    if "0" in left + right:  # an amount against words: "24 hours", "the next day"
+        return False
+    lost, won = ({w for w in side if w not in _COURTESY | _OPENERS} for side in (left, right))
     if not lost or not won or lost & won:
         return False
     return not any(_alike(x, y) for x in lost for y in won)
@@ -363,26 +382,40 @@ def _alike(a: str, b: str) -> bool:
 
 @lru_cache(maxsize=16 * _RIVALS)
 def _claims(text: str) -> _Claims:
-    said = _YES_NO.match(text)
+    found, plain = amounts(text)
+    negated = bool(_NEGATED.search(text))
+    said = words(plain)
     return _Claims(
-        yes=said[1][0].lower() in "yjos" if said else None,
-        negated=bool(_NEGATED.search(text)),
-        words=words(text),
-        numbers=quantities(text),
-        names=frozenset(_NAME.findall(text)),
+        yes=_yes(text, negated, len(said)),
+        negated=negated,
+        words=said,
+        amounts=found,
+        names=frozenset(name for name in _NAME.findall(text) if name.lower() not in _CALENDAR),
     )
+
+
+def _yes(text: str, negated: bool, length: int) -> bool | None:
+    """Yes, no, or neither; what may be courtesy ("Sure! ...") is a yes in a short affirmation only."""
+    said = _YES_NO.match(text)
+    if said:
+        return said[1][0].lower() in "yjos"
+    if _OF_COURSE_NOT.match(text):
+        return False
+    if _OF_COURSE.match(text) and not negated and length <= _ONE_CLAIM and "?" not in text:
+        return None if _LIMITS.search(text) else True
+    return None
 
 
 def quantities(text: str) -> frozenset[str]:
     """The numbers of a text, those written out too; a span of time in minutes, whatever its unit."""
-    plain = _written_out(" ".join(numbered for numbered in normal(text).split()))
+    plain = written_out(" ".join(numbered for numbered in normal(text).split()))
     found = set()
     counted = set(numbers(plain))
     for number, unit in _QUANTITY.findall(plain):
         if number not in counted:
             continue
         value = _value(number)
-        factor = _TIMES.get(unit.rstrip("s"))
+        factor = TIMES.get(unit.rstrip("s"))
         if factor is not None and isinstance(value, float):
             found.add(f"{value * factor:g} min")
         else:
@@ -398,32 +431,6 @@ def _value(number: str) -> float | str:
         return float(number.replace(",", "."))
     except ValueError:
         return number
-
-
-def _written_out(text: str) -> str:
-    """Replace number words by digits; "one" only before a unit of time, for it mostly is a pronoun."""
-    found = text.replace("-", " ").split() if re.search(r"[a-z]-[a-z]", text) else text.split()
-    result: list[str] = []
-    at = 0
-    while at < len(found):
-        word = found[at].strip(".,;:!?()\"'")
-        after = found[at + 1].strip(".,;:!?()\"'") if at + 1 < len(found) else ""
-        value = _TENS.get(word, _UNITS.get(word, 0))
-        if not value or (word == "one" and after.rstrip("s") not in _TIMES and after not in _MULTIPLES):
-            if word in ("a", "an") and (after.rstrip("s") in _TIMES or after in _MULTIPLES):
-                value = 1
-            else:
-                result.append(found[at])
-                at += 1
-                continue
-        at += 1
-        if word in _TENS and 0 < _UNITS.get(after, 0) < 10:
-            value, at = value + _UNITS[after], at + 1
-            after = found[at].strip(".,;:!?()\"'") if at < len(found) else ""
-        if after in _MULTIPLES:
-            value, at = value * _MULTIPLES[after], at + 1
-        result.append(str(value))
-    return " ".join(result)
 
 
 def _each_has_own(a: frozenset[str], b: frozenset[str]) -> bool:

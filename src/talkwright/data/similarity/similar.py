@@ -22,7 +22,26 @@ _NUMBER = re.compile(r"\d+(?:[.,:/-]\d+)*")
 _LIST_NUMBER = re.compile(r"^\s*\d{1,2}[.)]\s", re.MULTILINE)
 _DIGIT = re.compile(r"\d")
 _NEGATIONS = frozenset(
-    "not no never none nothing without cannot nicht jamais pas nunca sin".split()  # noqa: SIM905
+    [
+        "not",
+        "no",
+        "never",
+        "none",
+        "nothing",
+        "without",
+        "cannot",
+        "dont",
+        "doesnt",
+        "didnt",
+        "cant",
+        "wont",
+        "isnt",
+        "nicht",
+        "jamais",
+        "pas",
+        "nunca",
+        "sin",
+    ]
 )
 _EDGES = " \t\n?!.,;:…\"'`\u2018\u2019\u201c\u201d«»¿¡。？！，、"
 

@@ -152,6 +152,9 @@ def _clusters(
     grouped = {find(at) for at in np.flatnonzero(groups).tolist()}
     questions = features.question[rows]
     same = _equal(questions, np.ones(len(rows), bool), rare_first=True)
+    # Questions that differ in courtesy, plural or order of words only.
+    asked = features.asked[rows]
+    same += _equal(asked, asked != 0, rare_first=True)
     near = [(int(place[a]), int(place[b])) for a, b in _near_questions(features, rows, threshold)]
     refused = 0
     # Rare questions first: what ties half of the users together is a phrase like "hello there bot".
@@ -250,6 +253,7 @@ def measure_leakage(
     train = np.flatnonzero(where == 0)
     learnt, first = np.unique(features.question[train], return_index=True)
     index = _Lookup(features, train[first])
+    asked = np.unique(features.asked[train][features.asked[train] != 0])
     groups = np.unique(features.group[train])
     result: dict[str, dict[str, Any]] = {}
     for number_, name in enumerate(SPLITS[1:], 1):
@@ -274,10 +278,12 @@ def measure_leakage(
             if (hard & (similarity >= threshold)).any():
                 near.add(int(features.question[row]))
         worst = sorted(worst, key=lambda entry: (-entry[0], entry[1]))[:_WORST]
+        is_near = np.isin(features.question[rows], np.array([*near], np.uint64))
+        is_near |= np.isin(features.asked[rows], asked)
         result[name] = {
             "rows": len(rows),
             "same_question": int(same.sum()),
-            "near_question": int(np.isin(features.question[rows], np.array([*near], np.uint64)).sum()),
+            "near_question": int((is_near & ~same).sum()),
             "same_group": int(shared.sum()),
             "compared": compared,
             "worst": [[a, b, round(similarity, 3)] for similarity, a, b in worst],

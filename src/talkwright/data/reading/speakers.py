@@ -1,0 +1,75 @@
+"""Who speaks in a turn: the names data sets give to roles, and what is left out or guessed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+from talkwright.types import Role
+
+_NAMES: dict[Role, str] = {
+    "system": "system developer",
+    "user": "user human customer client enduser visitor prompter requester caller patient student guest "
+    "member buyer asker question",
+    "assistant": "assistant gpt chatgpt gpt4 bing bard claude bot chatbot model ai agent functioncall "
+    "toolcall operator support supportagent customerservice representative rep employee staff helpdesk "
+    "service advisor consultant seller company owner answer therapist tutor",
+    "tool": "tool function observation functionresponse toolresponse toolresult ipython",
+}
+ROLES: dict[str, Role] = {name: role for role, names in _NAMES.items() for name in names.split()}
+ROLE_KEYS = ("role", "from", "speaker", "author", "sender", "by")
+# Written beside the talk, for colleagues or by the product: the customer never saw it.
+_NOTES = frozenset(["note", "internalnote", "privatenote", "moderator", "event", "comment", "info"])
+# Certainly nobody who asks or answers, so never one of two speakers.
+_NOBODY = frozenset({
+    "narrator", "action", "stage", "thought", "thinking", "image", "picture", "audio", "video", "file",
+    "error", "warning", "status", "log", "unknown", "none", "null", "other", "misc", "nan", "na",
+})  # fmt: skip
+
+
+def speaker(turn: Any) -> str | None:
+    """The plain name of who speaks in a turn; None where it has none. Numbers count as names."""
+    if not isinstance(turn, dict):
+        return None
+    key = next((key for key in ROLE_KEYS if key in turn), None)
+    name = turn[key] if key is not None else None
+    if isinstance(name, dict):  # {"author": {"role": ...}}
+        name = name.get("role")
+    if isinstance(name, int) and not isinstance(name, bool) and 0 <= name < 1000:
+        name = str(name)
+    return re.sub(r"[\s_-]+", "", name).lower() if isinstance(name, str) else None
+
+
+def is_side_note(turn: Any) -> bool:
+    """Say whether a turn was not spoken to the customer: a note by name, or one flagged as private."""
+    if not isinstance(turn, dict):
+        return False
+    hidden = turn.get("public") is False or turn.get("private") is True or turn.get("internal") is True
+    return hidden or speaker(turn) in _NOTES
+
+
+def guess_roles(turns: Sequence[Any]) -> dict[str, Role]:
+    """Roles for the names that are not known, where two speak and so it can be told; else {}.
+
+    Beside a known speaker the unknown one is the other side. Of two unknown ones that take turns, the
+    first asks. `speaker: SYSTEM` that answers a user is what some call the machine.
+    """
+    said = [name for name in map(speaker, turns) if name is not None]
+    order = list(dict.fromkeys(said))
+    if len(said) < 2 or len(said) != len(turns):
+        return {}
+    if order == ["user", "system"] and not any("role" in turn for turn in turns):
+        return {"system": "assistant"}
+    names = [name for name in order if ROLES.get(name) not in ("system", "tool")]
+    unknown = [name for name in names if name not in ROLES]
+    if len(names) != 2 or any(not name or name in _NOBODY for name in unknown):
+        return {}
+    if len(unknown) == 1:
+        [known] = [name for name in names if name in ROLES]
+        return {unknown[0]: "assistant" if ROLES[known] == "user" else "user"}
+    talk = [name for name in said if name in names]
+    if len(unknown) == 2 and all(one != other for one, other in pairwise(talk)):
+        return {names[0]: "user", names[1]: "assistant"}
+    return {}

@@ -1,0 +1,271 @@
+"""The amounts of a text in a form that can be compared, however they are written.
+
+Money, spans of time, times of day, dates, lengths, masses, volumes, data sizes, temperatures, shares
+and plain numbers. What can be read in two ways (1.000, 5:00, 3/5/2026, ten pounds) is given both.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from talkwright.data.similarity.similar import normal
+
+_SMALL = """
+    zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen
+    seventeen eighteen nineteen
+"""
+_ONES = {name: value for value, name in enumerate(_SMALL.split())}
+_TENS = {
+    name: 10 * value
+    for value, name in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)  # noqa: SIM905
+}
+_MULTIPLES = {"dozen": 12, "hundred": 100, "thousand": 1000, "million": 10**6}
+TIMES = {"minute": 1, "min": 1, "hour": 60, "hr": 60, "h": 60, "day": 1440, "night": 1440,
+         "week": 10080, "fortnight": 20160, "month": 43200, "year": 518400}  # fmt: skip
+
+# Each unit's dimension and its size in the first unit of the line.
+_SIZES: dict[str, dict[str, float]] = {
+    "time": {**TIMES, "second": 1 / 60, "sec": 1 / 60, "yr": 518400},
+    "length": {"m": 1, "metre": 1, "meter": 1, "mm": 0.001, "millimetre": 0.001, "millimeter": 0.001,
+               "cm": 0.01, "centimetre": 0.01, "centimeter": 0.01, "km": 1000, "kilometre": 1000,
+               "kilometer": 1000, "inch": 0.0254, "inche": 0.0254, "foot": 0.3048, "feet": 0.3048,
+               "ft": 0.3048, "yard": 0.9144, "mile": 1609.344},
+    "mass": {"kg": 1, "kilo": 1, "kilogram": 1, "kilogramme": 1, "g": 0.001, "gram": 0.001,
+             "gramme": 0.001, "mg": 1e-6, "milligram": 1e-6, "tonne": 1000, "lb": 0.4536,
+             "pound": 0.4536, "ounce": 0.02835, "oz": 0.02835},
+    "volume": {"l": 1, "litre": 1, "liter": 1, "ml": 0.001, "millilitre": 0.001, "milliliter": 0.001,
+               "cl": 0.01, "centilitre": 0.01, "gallon": 3.785, "pint": 0.473},
+    "data": {"b": 1e-6, "byte": 1e-6, "kb": 0.001, "kilobyte": 0.001, "kib": 0.001, "mb": 1,
+             "megabyte": 1, "mib": 1, "gb": 1000, "gigabyte": 1000, "gib": 1000, "gig": 1000,
+             "tb": 10**6, "terabyte": 10**6, "tib": 10**6},
+    "share": {"%": 1, "percent": 1},
+    "dollar": {"$": 1, "dollar": 1, "usd": 1, "buck": 1, "cent": 0.01},
+    "euro": {"€": 1, "euro": 1, "eur": 1, "cent": 0.01},
+    "sterling": {"£": 1, "pound": 1, "gbp": 1, "quid": 1, "pence": 0.01},
+    "yen": {"¥": 1, "yen": 1, "jpy": 1},
+    "rupee": {"₹": 1, "rupee": 1, "inr": 1},
+}  # fmt: skip
+_MONEY = frozenset("dollar euro sterling yen rupee".split())  # noqa: SIM905 - reads best as one
+# How far two amounts in different units may lie apart and still be one rounded: a GB is 1000 or 1024 MB,
+# a month four weeks or thirty days.
+_ROUNDED = {"time": 0.075, "data": 0.05, "mass": 0.05, "length": 0.05, "volume": 0.05}
+_UNITS: dict[str, list[tuple[str, float]]] = {}
+for _dimension, _line in _SIZES.items():
+    for _name, _size in _line.items():
+        _UNITS.setdefault(_name, []).append((_dimension, _size))
+MONTHS = "january february march april may june july august september october november december".split()  # noqa: SIM905
+_MONTH = "|".join(f"{name}|{name[:3]}" for name in MONTHS) + "|sept"
+_DAY = r"(?P<{}>[0-3]?\d)(?:st|nd|rd|th)?"
+_YEAR = r"(?:,? (?P<{}>[12]\d{{3}})\b)?"
+_NUMBER = r"\d+(?:[.,]\d+)*"
+_AMOUNT = re.compile(
+    rf"\b{_DAY.format('d1')}\.? (?:of )?(?P<m1>{_MONTH})\b\.?{_YEAR.format('y1')}"
+    rf"|\b(?P<m2>{_MONTH})\.? (?:the )?{_DAY.format('d2')}\b(?![.,:]\d|%| ?(?:am|pm)\b)"
+    rf"{_YEAR.format('y2')}"
+    r"|\b(?P<y3>[12]\d{3})-(?P<m3>[01]\d)-(?P<d3>[0-3]\d)\b"
+    r"|\b(?P<d4>[0-3]?\d)[./](?P<m4>[0-3]?\d)[./](?P<y4>[12]\d{3})\b"
+    r"|\bhalf past (?P<half>1?\d)\b(?: ?(?P<halfday>[ap])\.?m\b\.?)?"
+    r"|\b(?P<hour>[0-2]?\d)(?:[:.](?P<minute>[0-5]\d))? ?(?:(?P<day>[ap])(?:m\b|\.m\b\.?)|o'clock|uhr\b)"
+    r"|\b(?P<hour2>[0-2]?\d):(?P<minute2>[0-5]\d)\b(?!:)"
+    r"|\b(?P<named>noon|midday|midnight)\b"
+    rf"|(?P<sign>[$€£¥₹]) ?(?P<n1>{_NUMBER})(?P<k>k\b)?"
+    rf"|(?<![\w.,:/-])(?P<n0>{_NUMBER})(?= ?(?:-|\u2013|to|or|and) ?"
+    rf"{_NUMBER}[ -]?(?P<u0>[a-z]+|[%€$£]|°[cf]?))"
+    rf"|(?P<n2>{_NUMBER})[ -]?(?P<working>(?:business|working|work) )?"
+    r"(?P<unit>[%€$£¥₹]|° ?[cf]?\b|degrees? (?:celsius|fahrenheit|c|f)\b|per ?cent\b|[a-z]+)?"
+)
+_FREE = re.compile(
+    r"\bfree of charge\b|\bfor free\b|\b(?:no|without) (?:extra |additional )?(?:cost|charge|fee)\b"
+    r"|\bcosts? nothing\b"
+    r"|\b(?:is|are|it's) (?:completely |always |entirely |totally )?free\b(?! (?:of|from|to)\b)"
+)
+_LIST_NUMBER = re.compile(r"^\s*\d{1,2}[.)]\s", re.MULTILINE)
+_WORKING_WEEK = 7 / 5
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """One amount: what it may mean as (dimension, value), and the number and unit as written.
+
+    A time is in minutes, a time of day in minutes after midnight, a date month * 100 + day.
+    """
+
+    readings: tuple[tuple[str, float], ...]
+    written: float
+    unit: str
+    year: int = 0
+
+
+def amounts(text: str) -> tuple[tuple[Amount, ...], str]:
+    """The amounts of a text without its list numbers, and its normal form with a 0 for each."""
+    plain = normal(_LIST_NUMBER.sub("", text).replace("\u2019", "'"))
+    plain = written_out(
+        re.sub(r"\bhalf an? (?=minute|hour|kilo|metre|meter|mile|litre|liter)", "0.5 ", plain)
+    )
+    plain = re.sub(r"(?<![\w.,])(\d{1,3})((?: \d{3})+)(?![\w.,]\d|\w)", _without_spaces, plain)
+    found: list[Amount] = []
+
+    def placed(match: re.Match[str]) -> str:
+        amount = _read(match)
+        found.append(amount)
+        month = next((v for d, v in amount.readings if d == "date"), 0) // 100
+        if month and len(amount.readings) == 1:
+            return f"{MONTHS[int(month) - 1]} 0 "
+        keeps = match["unit"] if amount.unit == "" and match["unit"] not in (None, "k") else ""
+        return f" 0 {keeps}"
+
+    rest = _AMOUNT.sub(placed, plain) if re.search(r"\d|noon|mid", plain) else plain
+    if _FREE.search(plain):
+        found.append(Amount(tuple((money, 0.0) for money in sorted(_MONEY)), 0.0, "free"))
+    return tuple(found), " ".join(rest.split())
+
+
+def amounts_conflict(a: Sequence[Amount], b: Sequence[Amount]) -> bool:
+    """Say whether each text has an amount that the other has not, and the two are of one sort."""
+    mine = [x for x in a if not any(_equal(x, y) for y in b)]
+    yours = [y for y in b if not any(_equal(x, y) for x in a)]
+    return any(_comparable(x, y) for x in mine for y in yours)
+
+
+def _equal(x: Amount, y: Amount) -> bool:
+    if x.unit == "" or y.unit == "":
+        bare, other = (x, y) if x.unit == "" else (y, x)
+        values = {value for _, value in bare.readings}
+        known = {other.written, *(v for _, v in other.readings)} if other.unit == "" else {other.written}
+        return bool(values & known) or (other.year in values and other.year > 0)
+    for dimension, value in x.readings:
+        for same, other_value in y.readings:
+            if dimension == same and _close(value, other_value, dimension, x.unit == y.unit):
+                return not (x.year and y.year and x.year != y.year)
+    return False
+
+
+def _close(a: float, b: float, dimension: str, same_unit: bool) -> bool:
+    if dimension == "heat":
+        return abs(a - b) <= (0.01 if same_unit else 0.6)
+    allowed = 1e-6 if same_unit else _ROUNDED.get(dimension, 1e-6)
+    return abs(a - b) <= allowed * max(abs(a), abs(b))
+
+
+def _comparable(x: Amount, y: Amount) -> bool:
+    """Say whether two unequal amounts may answer one question; a sum in other money may be exchanged."""
+    if x.unit == "" or y.unit == "":
+        return True
+    mine, yours = ({dimension for dimension, _ in amount.readings} for amount in (x, y))
+    if mine & yours:
+        return True
+    if mine & _MONEY and yours & _MONEY:
+        return x.written == y.written or not 0.6 < x.written / max(y.written, 1e-9) < 1.7
+    return False
+
+
+def _read(match: re.Match[str]) -> Amount:
+    part = match.groupdict()
+    for n in "1234":
+        if part[f"m{n}"]:
+            return _date(part[f"d{n}"], part[f"m{n}"], part[f"y{n}"])
+    if part["named"]:
+        return _clock(
+            0 if part["named"] == "midnight" else 12, 0, "p" if part["named"] != "midnight" else "24"
+        )
+    if part["half"]:
+        return _clock(int(part["half"]), 30, part["halfday"] or "")
+    hour = part["hour"] or part["hour2"]
+    if hour:
+        padded = "24" if hour[0] == "0" else ""
+        return _clock(int(hour), int(part["minute"] or part["minute2"] or 0), part["day"] or padded)
+    if part["n1"]:
+        values = [v * (1000 if part["k"] else 1) for v in _values(part["n1"])]
+        return _measured(values, part["sign"], False)
+    if part["n0"]:
+        return _measured(_values(part["n0"]), part["u0"], False)
+    return _measured(_values(part["n2"]), part["unit"] or "", bool(part["working"]))
+
+
+def _measured(values: list[float], unit: str, working: bool) -> Amount:
+    unit = re.sub(r"^per ?cent", "percent", unit)
+    if unit.startswith(("°", "degree")):
+        last = unit.replace("fahrenheit", "f").replace("celsius", "c")[-1]
+        heats = [v if last == "c" else (v - 32) / 1.8 for v in values if last in "cf"] or [
+            w for v in values for w in (v, (v - 32) / 1.8)
+        ]
+        return Amount(tuple(("heat", v) for v in heats), values[0], "°" + last)
+    if unit == "k":
+        return Amount((*(("", v * 1000) for v in values), *(("", v) for v in values)), values[0], "")
+    name = unit if unit in _UNITS else unit.removesuffix("s")
+    sizes = _UNITS.get(name)
+    if not sizes:
+        return Amount(tuple(("", v) for v in values), values[0], "")
+    readings = [(dimension, v * size) for dimension, size in sizes for v in values]
+    if working and name == "day":
+        readings += [("time", value * _WORKING_WEEK) for _, value in readings]
+    return Amount(tuple(readings), values[0], name)
+
+
+def _clock(hour: int, minute: int, half: str) -> Amount:
+    """A time of day; `half` is a or p, 24 where it is sure to count to 24, else empty."""
+    hours = [hour]
+    if half == "p" and hour < 12:
+        hours = [hour + 12]
+    elif half == "a" and hour == 12:
+        hours = [0]
+    elif half == "" and 0 < hour < 12:
+        hours = [hour, hour + 12]
+    return Amount(tuple(("clock", h * 60.0 + minute) for h in hours), hour + minute / 100, "clock")
+
+
+def _date(day: str, month: str, year: str | None) -> Amount:
+    if month.isdigit():
+        pairs = {(int(month), int(day))} if year and len(month) == 2 == len(day) and int(day) > 12 else {
+            (int(month), int(day)), (int(day), int(month))}  # fmt: skip
+    else:
+        pairs = {(next(n for n, name in enumerate(MONTHS, 1) if name[:3] == month[:3]), int(day))}
+    pairs = {pair for pair in pairs if 1 <= pair[0] <= 12} or {(0, int(day))}
+    readings = tuple(("date", m * 100.0 + d) for m, d in sorted(pairs))
+    return Amount(readings, float(day), "date", int(year or 0))
+
+
+def _values(number: str) -> list[float]:
+    """What a number may mean: 1,000 is a thousand, 1.000 may be one too, and 1,5 is 1.5."""
+    if re.fullmatch(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?", number):
+        return [float(number.replace(",", ""))]
+    if re.fullmatch(r"\d{1,3}(?:\.\d{3}){2,}(?:,\d+)?|\d{1,3}\.\d{3},\d+", number):
+        return [float(number.replace(".", "").replace(",", "."))]
+    if re.fullmatch(r"[1-9]\d{0,2}\.\d{3}", number):
+        return [float(number), float(number.replace(".", ""))]
+    try:
+        return [float(number.replace(",", "."))]
+    except ValueError:  # a version, as 1.2.3
+        return [float(int(re.sub(r"\D", "0", number)))]
+
+
+def _without_spaces(match: re.Match[str]) -> str:
+    return match[1] + match[2].replace(" ", "")
+
+
+def written_out(text: str) -> str:
+    """Replace number words by digits; "one" only before a unit of time, for it mostly is a pronoun."""
+    found = text.replace("-", " ").split() if re.search(r"[a-z]-[a-z]", text) else text.split()
+    result: list[str] = []
+    at = 0
+    while at < len(found):
+        word = found[at].strip(".,;:!?()\"'")
+        after = found[at + 1].strip(".,;:!?()\"'") if at + 1 < len(found) else ""
+        value = _TENS.get(word, _ONES.get(word, 0))
+        if not value or (word == "one" and after.rstrip("s") not in TIMES and after not in _MULTIPLES):
+            if word in ("a", "an") and (after.rstrip("s") in TIMES or after in _MULTIPLES):
+                value = 1
+            else:
+                result.append(found[at])
+                at += 1
+                continue
+        at += 1
+        if word in _TENS and 0 < _ONES.get(after, 0) < 10:
+            value, at = value + _ONES[after], at + 1
+            after = found[at].strip(".,;:!?()\"'") if at < len(found) else ""
+        if after in _MULTIPLES:
+            value, at = value * _MULTIPLES[after], at + 1
+        result.append(str(value))
+    return " ".join(result)

@@ -1,0 +1,260 @@
+"""Dialogues as support desks and other makers keep them: whose names, notes, layouts are read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from talkwright.config import Columns
+from talkwright.data import read_conversations
+from talkwright.data.reading.formats import read_row as read_any
+from talkwright.data.reading.formats import reads_as_row, recognises_columns
+from talkwright.data.reading.speakers import ROLES
+from talkwright.data.reading.turns import Draft
+from talkwright.types import Message
+
+ASKED = (Message("user", "Key?"), Message("assistant", "Mat."))
+USERS = ["visitor", "Client", "REQUESTER", "caller", "patient", "student", "guest", "member", "buyer",
+         "asker", "question", "end_user"]  # fmt: skip
+
+
+def read(row: Any) -> Draft | str:
+    return read_any(row, "auto", Columns())
+
+
+def learnt(row: Any) -> tuple[tuple[Message, ...], tuple[str, ...]]:
+    draft = read(row)
+    assert isinstance(draft, Draft), draft
+    return draft.messages, draft.repairs
+
+
+def said(*turns: tuple[Any, str], role: str = "role", text: str = "content") -> list[dict[str, Any]]:
+    return [{role: name, text: words} for name, words in turns]
+
+
+# --- who speaks ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("user", USERS)
+@pytest.mark.parametrize("assistant", ["operator", "Support", "rep", "help-desk", "service", "advisor",
+                                       "owner", "answer", "tutor", "therapist"])  # fmt: skip
+def test_names_of_roles(user: str, assistant: str) -> None:
+    assert learnt({"messages": said((user, "Key?"), (assistant, "Mat."))}) == (ASKED, ())
+
+
+def test_notes_between_turns_are_left_out() -> None:
+    turns = said(("visitor", "Key?"), ("note", "rude one"), ("operator", "Mat."), ("Event", "closed"))
+    assert learnt({"messages": turns}) == (ASKED, ("dropped_side_note",))
+    for flag in ({"public": False}, {"private": True}, {"internal": True}):
+        hidden = {"role": "agent", "content": "He pays late.", **flag}
+        row = {"messages": [*said(("user", "Key?")), hidden, *said(("agent", "Mat."))]}
+        assert learnt(row) == (ASKED, ("dropped_side_note",))
+    shown = {"role": "agent", "content": "Mat.", "public": True, "private": False, "internal": None}
+    assert learnt({"messages": [*said(("user", "Key?")), shown]}) == (ASKED, ())
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("customer", "zephyr"), ("Ann", "agent"), ("Ann", "Bob"), (0, 1), ("B", "A"), ("doctor", "nurse")],
+)
+def test_a_role_is_guessed_where_two_speak(names: tuple[Any, Any]) -> None:
+    row = {"dialog": said((names[0], "Key?"), (names[1], "Mat."), role="speaker", text="text")}
+    assert learnt(row) == (ASKED, ("guessed_role",))
+    with_note = {
+        "messages": said(("system", "s"), (names[0], "Key?"), ("note", "x"), (names[1], "Mat."))
+    }
+    assert learnt(with_note) == (
+        (Message("system", "s"), *ASKED), ("dropped_side_note", "guessed_role")
+    )  # fmt: skip
+
+
+def test_an_unknown_side_may_begin() -> None:
+    turns = said(("agent", "Hello."), ("Ann", "Key?"), ("agent", "Mat."))
+    assert [turn.role for turn in learnt({"messages": turns})[0]] == ["assistant", "user", "assistant"]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("wizard",),
+        ("Ann", "Bob", "Cid"),
+        ("user", "assistant", "Cid"),
+        ("Ann", "Ann", "Bob"),  # they do not take turns
+        ("user", "narrator"),
+        ("unknown", "assistant"),
+        ("user", ""),
+        ("user", None),
+        ("user", True),
+    ],
+)
+def test_no_role_is_guessed_where_it_cannot_be_told(names: tuple[Any, ...]) -> None:
+    assert read({"messages": said(*((name, "x") for name in names))}) == "bad_role"
+
+
+def test_a_machine_called_system() -> None:
+    turns = (("USER", "Key?"), ("SYSTEM", "Mat."))
+    assert learnt({"turns": said(*turns, role="speaker", text="utterance")}) == (
+        ASKED, ("guessed_role",)
+    )  # fmt: skip
+    assert learnt({"messages": said(*turns)})[0][1].role == "system"  # OpenAI's, wherever it stands
+    first = said(("system", "Be kind."), ("user", "Key?"), role="speaker")
+    assert learnt({"turns": first})[0][0] == Message("system", "Be kind.")
+
+
+def test_no_name_has_two_roles_or_is_spelt_as_no_cell_could_be() -> None:
+    assert all(name == name.lower() and name.isalnum() for name in ROLES)
+
+
+# --- lists of turns ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["dialogue", "dialog", "turns", "utterances", "log", "Utterances"])
+@pytest.mark.parametrize("role", ["speaker", "sender", "author", "by", "from"])
+@pytest.mark.parametrize("text", ["utterance", "body", "message", "says"])
+def test_lists_of_turns(name: str, role: str, text: str) -> None:
+    turns = said(("customer", "Key?"), ("agent", "Mat."), role=role, text=text)
+    assert learnt({name: turns}) == (ASKED, ())
+    assert learnt({name: json.dumps(turns)}) == (ASKED, ())
+    assert learnt(turns) == (ASKED, ())
+    assert reads_as_row({name.lower(): turns})
+
+
+def test_the_text_is_where_one_is() -> None:
+    turns = [{"speaker": "user", "text": None, "body": "Key?"}, {"speaker": "bot", "text": "Mat."}]
+    assert learnt({"dialog": turns}) == (ASKED, ())
+
+
+def test_other_lists_of_these_names_are_no_conversation() -> None:
+    more: Any
+    for more in ({"log": ["started", "done"]}, {"contents": ["a", "b"]}, {"utterances": 2},
+                 {"contents": []}, {"log": [{"level": "info", "text": "x"}]}):  # fmt: skip
+        assert learnt({"prompt": "Key?", "completion": "Mat.", **more}) == (ASKED, ())
+    assert not reads_as_row({"log": [{"prompt": "Key?", "completion": "Mat."}]})
+    assert not reads_as_row({"contents": []})
+
+
+def test_plain_texts_are_said_in_turn() -> None:
+    assert learnt({"dialog": ["Key?", "Mat."]}) == (ASKED, ("alternating_roles",))
+    assert learnt({"dialogue": "['Key?', 'Mat.']"}) == (ASKED, ("alternating_roles",))
+    assert reads_as_row({"dialog": ["Key?", "Mat."]})
+    assert recognises_columns(["id", "dialog"], Columns())
+    assert read({"dialog": ["Key?"]}) == "not_a_message"
+    assert read({"dialog": ["Key?", 3]}) == "not_a_message"
+    summary = learnt({"dialogue": "A: x\nB: y", "summary": "Mat."})
+    assert summary[1] == ("added_instruction",)
+
+
+def test_plain_texts_with_names_before_them() -> None:
+    assert learnt({"dialog": ["Customer: Key?", "Agent: Mat."]}) == (ASKED, ())
+    assert learnt({"dialog": ["Agent: Hi.", "Ann: Key?", "Agent: Mat."]})[0][1:] == ASKED
+    some = learnt({"dialog": ["Note: Key?", "Mat."]})
+    assert some == ((Message("user", "Note: Key?"), ASKED[1]), ("alternating_roles",))
+
+
+def test_gemini_contents() -> None:
+    contents = [{"role": "user", "parts": [{"text": "Key"}, {"text": "?"}]},
+                {"role": "model", "parts": [{"text": "Mat."}]}]  # fmt: skip
+    assert learnt({"contents": contents})[0] == (Message("user", "Key\n?"), ASKED[1])
+    row = {
+        "systemInstruction": {"role": "system", "parts": [{"text": "Be kind."}]},
+        "contents": contents,
+    }
+    assert learnt(row)[0][0] == Message("system", "Be kind.")
+    contents[0]["parts"] = [{"inlineData": {"mimeType": "image/png", "data": "x"}}]
+    assert read({"contents": contents}) == "not_text"
+
+
+def test_a_json_file_of_one_dialogue(tmp_path: Path) -> None:
+    path = tmp_path / "one.json"
+    turns = said(("visitor", "Key?"), ("operator", "Mat."), role="by", text="says")
+    for value in ({"log": turns}, [{"log": turns}], {"rows": [{"log": turns}, {"log": turns}]}):
+        path.write_text(json.dumps(value))
+        assert read_conversations(path)[0].messages == ASKED, value
+
+
+# --- running text --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "### Human: Key?### Assistant: Mat.",
+        "<s>[INST] Key? [/INST] Mat. </s>",
+        "[INST]Key?[/INST]Mat.",
+        "<|im_start|>user\nKey?<|im_end|>\n<|im_start|>assistant\nMat.<|im_end|>",
+        "User: Key?\nBot: Mat.",
+        "Client: Key?\nOperator: Mat.",
+    ],
+)
+def test_layouts_of_text(text: str) -> None:
+    assert learnt({"text": text}) == (ASKED, ("split_transcript",))
+
+
+def test_layouts_of_several_turns() -> None:
+    more = (*ASKED, Message("user", "Sure?"), Message("assistant", "Yes."))
+    glued = "### Human: Key?### Assistant: Mat.### Human: Sure?### Assistant: Yes."
+    mixed = glued.replace("Mat.###", "Mat.\n###")
+    assert learnt({"text": glued})[0] == learnt({"text": mixed})[0] == more
+    llama = ("<s>[INST] <<SYS>>\nBe kind.\n<</SYS>>\n\nKey? [/INST] Mat. </s>"
+             "<s>[INST] Sure? [/INST] Yes. </s>")  # fmt: skip
+    assert learnt({"text": llama})[0] == (Message("system", "Be kind."), *more)
+
+
+def test_labels_within_a_line_stay_text_where_lines_have_their_own() -> None:
+    text = "### Human: What is ### Assistant: for?\n### Assistant: A label."
+    assert learnt({"text": text})[0][0].content == "What is ### Assistant: for?"
+    text = "### Human: Say ### Assistant: x ### Human: y\n### Assistant: I do."
+    assert len(learnt({"text": text})[0]) == 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "### Human: Key?### Human: Mat.",
+        "### Assistant: Mat.### Human: Key?",
+        "In Llama 2, [INST] Key? [/INST] Mat.",
+        "[INST] Key?",
+        "[INST] Key? [INST] [/INST] Mat.",
+        "[INST] Key? [/INST] Mat. [/INST]",
+        "[INST] Key? [/INST] Mat. </s> more",
+        "<|im_start|>user\nKey?<|im_end|>",
+        "Notes: Key?\nBot: Mat.",
+    ],
+)
+def test_text_that_is_not_certainly_a_layout(text: str) -> None:
+    assert read({"text": text}) == "raw_text"
+
+
+# --- weights and ties ----------------------------------------------------------------------------
+
+
+def weighted(*weights: Any) -> Any:
+    turns: list[Any] = []
+    for weight in weights:
+        turns += [*said(("user", "Key?")), {"role": "assistant", "content": "Mat.", "weight": weight}]
+    return read({"messages": turns})
+
+
+def test_weights_of_answers() -> None:
+    assert weighted(0) == weighted(1, 0) == weighted(0.0) == weighted("0") == "weight_zero"
+    assert weighted(0, 1).marks == weighted(0.5).marks == ("ignored_weight",)
+    assert weighted(10**5000, 1).marks == weighted([], 1).marks == ("ignored_weight",)
+    assert weighted(1).marks == weighted(1.0, None).marks == ()
+    asked = [{"role": "user", "content": "Key?", "weight": 0}, *said(("assistant", "Mat."))]
+    assert learnt({"messages": asked}) == (ASKED, ())  # only answers are learnt anyway
+
+
+@pytest.mark.parametrize("verdict", [0.5, "0.5", "draw", "Draw", "tie"])
+@pytest.mark.parametrize("ends", ["ab", "01", "12"])
+def test_half_a_win_is_a_tie(verdict: Any, ends: str) -> None:
+    row = {"prompt": "Key?", f"response_{ends[0]}": "Mat.", f"response_{ends[1]}": "No."}
+    draft = read({**row, "winner": verdict})
+    assert isinstance(draft, Draft)
+    assert (draft.messages, draft.marks) == (ASKED, ("tie",))
+    assert read({**row, "winner": 0.4}) == "arena_no_winner"
+    pair = read({"prompt": "Key?", "chosen": "Mat.", "rejected": "No.", "label": verdict})
+    assert isinstance(pair, Draft)
+    assert (pair.marks, pair.rejected) == (("tie",), ())
