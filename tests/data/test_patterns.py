@@ -12,7 +12,24 @@ import pytest
 
 import talkwright.data
 
-MATCHED = {"_THINK", "_MEMBER", "_FIRST_QUOTE"}  # tried at one place only, not at each
+# Tried at one place of a text only, with `match` or `fullmatch`, or on names of files.
+MATCHED = {
+    "_THINK",
+    "_THINKING",
+    "_MEMBER",
+    "_FIRST_QUOTE",
+    "_NUMBER",
+    "_SYS",
+    "_LABELLED",
+    "_ALPACA",
+    "_YES_NO",
+    "_OF_COURSE",
+    "_UNIT",
+    "_OF_COURSE_NOT",
+    "_PART",
+    "_CONVERTED",
+    "_DESCRIBING",
+}
 ATOMS = [
     *" \n\ta0(<&\"'\\{[)]}_:@./-+=#*|,\u00e9\u00a0\u202e",
     "1 ",

@@ -16,14 +16,16 @@ Fact = tuple[str, str]
 """Kind and value: ("number", "14"), ("link", "https://example.com/a")."""
 
 _LINK = re.compile(r"(?:https?://|www\.)[^\s<>\"'`]+", re.IGNORECASE)
-_MAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_MAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,100}@[\w-]+(?:\.[\w-]+)+")
 _PLACEHOLDER = re.compile(
     r"\{\{[^{}\n]{1,80}\}\}|\$\{[^{}\n]{1,80}\}|\{[A-Za-z_][\w .-]{0,40}\}"
     r"|\[\[[^\[\]\n]{1,80}\]\]|\[[A-Za-z][\w -]{1,40}\](?!\()|<[A-Za-z][\w -]{1,40}>|%[A-Za-z_]\w{1,40}%"
 )
-_CODE = re.compile(r"(?<![\w-])(?=[\w./-]*\d)(?=[\w./-]*[A-Za-z])[A-Za-z0-9](?:[\w./-]*\w)(?![\w-])")
+_CODE = re.compile(
+    r"(?<![\w-])(?=[\w./-]{0,80}\d)(?=[\w./-]{0,80}[A-Za-z])[A-Za-z0-9](?:[\w./-]*\w)(?![\w-])"
+)
 _UNIT = re.compile(r"\d+(?:[.,]\d+)*[A-Za-z]{1,8}|\d+(?:st|nd|rd|th)|\d{1,2}(?:am|pm)", re.IGNORECASE)
-_LIST_NUMBER = re.compile(r"^\s*\d{1,2}[.)]\s", re.MULTILINE)
+_LIST_NUMBER = re.compile(r"^[^\S\n]*\d{1,2}[.)]\s", re.MULTILINE)
 _NAME = re.compile(r"(?<=[\w,;:] )[A-Z][\w\u00c0-\u024f-]*")
 _ACRONYM = re.compile(r"\b[A-Z][A-Z0-9]+\b")
 _NO_NAMES = frozenset("i i'm i'd i'll i've ok okay hi hello hey thanks thank please".split())  # noqa: SIM905

@@ -97,8 +97,8 @@ _ALPACA = re.compile(
     rf"\s*{_PREAMBLE}(?:,? paired with an input that provides further context)?\. "
     r"Write a response that appropriately completes the request\.\s*(?:### ?Instruction:\s*)?"
 )
-_INPUT = re.compile(r"\n\s*### ?Input:\s*")
-_RESPONSE = re.compile(r"(?:\A|\n)### ?Response:\s*(?:Let's think step by step\.)?\s*\Z")
+_INPUT = re.compile(r"\n[^\S\n]*### ?Input:\s*")
+_RESPONSE = re.compile(r"(?:\A|\n)### ?Response:\s*(?:Let's think step by step\.\s*)?\Z")
 
 
 def strip_preamble(text: str) -> str:

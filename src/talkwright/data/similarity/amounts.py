@@ -81,7 +81,7 @@ _FREE = re.compile(
     r"|\bcosts? nothing\b"
     r"|\b(?:is|are|it's) (?:completely |always |entirely |totally )?free\b(?! (?:of|from|to)\b)"
 )
-_LIST_NUMBER = re.compile(r"^\s*\d{1,2}[.)]\s", re.MULTILINE)
+_LIST_NUMBER = re.compile(r"^[^\S\n]*\d{1,2}[.)]\s", re.MULTILINE)
 _WORKING_WEEK = 7 / 5
 
 

@@ -19,7 +19,7 @@ _WORD = re.compile(
     r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]|[^\W_]+(?:['\u2019][^\W_]+)*"
 )
 _NUMBER = re.compile(r"\d+(?:[.,:/-]\d+)*")
-_LIST_NUMBER = re.compile(r"^\s*\d{1,2}[.)]\s", re.MULTILINE)
+_LIST_NUMBER = re.compile(r"^[^\S\n]*\d{1,2}[.)]\s", re.MULTILINE)
 _DIGIT = re.compile(r"\d")
 _NEGATIONS = frozenset(
     [
