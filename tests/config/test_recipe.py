@@ -134,7 +134,7 @@ def test_any_field_with_two_letters_swapped_is_refused(data: st.DataObject) -> N
         ("train: {batch_size: 2.5}", ["train.batch_size", "integer", "2.5"]),
         ("train: {batch_size: '8'}", ["train.batch_size", "integer", "the text '8'"]),
         ("train: {batch_size: 0}", ["train.batch_size", "greater than or equal to 1", "the number 0"]),
-        ("train: {recompute: 1}", ["train.recompute", "boolean", "the number 1"]),
+        ("train: {recompute: 1}", ["train.recompute", "'half'", "the number 1"]),
         ("train: {method: qlora}", ["train.method", "'lora'", "'full'", "the text 'qlora'"]),
         ("train: {learning_rate: .inf}", ["train.learning_rate", "finite"]),
         ("train: fast", ["train", "the text 'fast'"]),

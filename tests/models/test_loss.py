@@ -209,3 +209,62 @@ def test_a_first_token_that_is_labelled_is_not_counted_as_nothing_predicts_it() 
 def test_a_row_that_teaches_nothing_is_named(labels: tuple[int, ...]) -> None:
     with pytest.raises(TrainError, match="c0ffee"):
         make_batch([Example((5, 6, 7), labels, "c0ffee")])
+
+
+# --- common beginnings, computed once ------------------------------------------------------------
+
+
+def with_beginning(row: Example, ids: tuple[int, ...], *, learnt: bool) -> Example:
+    labels = ids if learnt else (-100,) * len(ids)
+    return Example(ids + row.input_ids, labels + row.labels)
+
+
+def nested(seed: int) -> list[Example]:
+    """A chat exported after each of its three turns, twice the same one, two chats that share the
+    system prompt with it, one the beginning of another, and two that share (almost) nothing."""
+    system, *turns = random_rows((12, 2), (11, 3), (9, 2), (14, 4), seed=seed)
+    rows, ids = [], system.input_ids
+    for turn in turns:
+        rows.append(with_beginning(turn, ids, learnt=len(rows) == 1))
+        ids = rows[-1].input_ids
+    rows += [rows[1], *(with_beginning(row, system.input_ids, learnt=False) for row in turns[::-1])]
+    short = Example(rows[0].input_ids[:-2], rows[0].labels[:-2])
+    few = with_beginning(turns[0], system.input_ids[:3], learnt=False)
+    return [*rows, short, few, turns[0]]
+
+
+@pytest.mark.parametrize("method", ["full", "lora"])
+@pytest.mark.parametrize("seed", range(4))
+def test_common_beginnings_computed_once_change_neither_loss_nor_gradients(method, seed) -> None:
+    rows = nested(seed)
+    plain = build()
+    ours = twin(plain, choose_attention(plain.config)[0])
+    if method == "lora":
+        settings = LoraConfig(r=4, target_modules="all-linear", init_lora_weights=False)
+        plain, ours = get_peft_model(plain, settings), get_peft_model(ours, settings)
+        ours.load_state_dict(plain.state_dict())
+    batch = make_batch(rows, share=True)
+    assert batch.ids.numel() < 0.6 * sum(len(row.input_ids) for row in rows)
+    assert 0 in batch.lengths  # the copy, and the beginning of another row, need nothing of their own
+    wanted, got = plain_loss(plain, rows), summed_loss(ours, batch)
+    assert got.item() == pytest.approx(wanted.item(), rel=1e-5)
+    wanted_gradients, got_gradients = gradients(plain, wanted), gradients(ours, got)
+    total = sum(g.square().sum() for g in wanted_gradients.values()).sqrt()
+    apart = sum((g - got_gradients[n]).square().sum() for n, g in wanted_gradients.items()).sqrt()
+    assert apart <= 1e-5 * total
+
+
+def test_rows_without_a_common_beginning_are_not_shared() -> None:
+    rows = random_rows((17, 5), (17, 5), seed=8)
+    assert make_batch(rows, share=True).before is None
+
+
+def test_positions_and_targets_of_a_shared_batch() -> None:
+    first = Example((*range(10), 20, 21, 22), (*[-100] * 10, 20, 21, 22))
+    second = Example((*range(10), 30, 31), (*[-100] * 10, 30, 31))
+    batch = make_batch([second, first], share=True)
+    assert batch.ids.tolist() == [[*range(10), 20, 21, 30]]
+    assert batch.positions.tolist() == [[*range(12), 10]]
+    assert (batch.lengths, batch.before) == ((12, 1), ((), ((0, 10),)))
+    assert batch.scored.tolist() == [9, 10, 11, 9, 12]  # position 9 has two tokens to predict
+    assert batch.targets.tolist() == [20, 21, 22, 30, 31]

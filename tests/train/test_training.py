@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -265,20 +266,67 @@ def test_measuring_validation_changes_nothing_that_is_learnt(train_tiny, rows, w
 def test_recompute_gives_the_same_losses(
     train_tiny, metrics_of, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from transformers.models.llama.modeling_llama import LlamaMLP
+    from transformers.models.llama.modeling_llama import LlamaAttention
 
     passes = []
-    forward = LlamaMLP.forward
-    monkeypatch.setattr(LlamaMLP, "forward", lambda self, x: passes.append(1) or forward(self, x))
+    forward = LlamaAttention.forward
+
+    def counted(self: Any, *given: Any, **named: Any) -> Any:
+        passes.append(1)
+        return forward(self, *given, **named)
+
+    monkeypatch.setattr(LlamaAttention, "forward", counted)
     counts, found = [], []
-    for recompute in (False, True):
+    for share in ("none", "half", True):
         passes.clear()
-        found.append(
-            losses(metrics_of(train_tiny(f"{recompute}", recompute=recompute, lora={"dropout": 0.2})))
-        )
+        found.append(losses(metrics_of(train_tiny(f"{share}", recompute=share, lora={"dropout": 0.2}))))
         counts.append(len(passes))
     assert found[1] == pytest.approx(found[0], rel=1e-6)
-    assert counts[1] - counts[0] == 4 * 2  # every step runs both layers once more
+    assert found[2] == pytest.approx(found[0], rel=1e-6)
+    # Of two layers, each of four steps runs one or both once more.
+    assert [count - counts[0] for count in counts] == [0, 4, 8]
+
+
+def test_training_takes_the_fast_forms_where_nothing_forbids_it(tiny_base, section) -> None:
+    from talkwright.train.model import may_share_beginnings
+
+    def share(**settings: Any) -> bool:
+        chosen = section(**settings)
+        model, padded = prepare_model(tiny_base, chosen, 7)
+        return may_share_beginnings(model, chosen, padded=padded)
+
+    model, _ = prepare_model(tiny_base, section(), 7)
+    taken = [name for name, module in model.named_modules() if "forward" in vars(module)]
+    assert len(taken) == 2 * 7 + 5 + 2
+    assert share()
+    assert share(method="full")
+    assert not share(method="prompt")
+    assert not share(lora={"dropout": 0.1})
+    assert not share(neftune=5.0)
+
+
+def test_rows_with_one_beginning_train_as_without_sharing(
+    train_tiny, rows, weights_of, metrics_of, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    plain = loop.make_batch
+
+    def alone(these: Any, *, share: bool, **how: Any) -> Any:
+        seen.append(plain(these, share=share, **how).before)
+        return plain(these, **how)
+
+    system = tuple(range(60, 80))
+    rows = [Example(system + row.input_ids, (-100,) * 20 + row.labels) for row in rows]
+    settings = {"rows": rows, "max_steps": 6, "validation": rows[:4], "learning_rate": 1e-3}
+    shared = train_tiny("shared", **settings)
+    monkeypatch.setattr(loop, "make_batch", alone)
+    apart = train_tiny("alone", **settings)
+    assert all(seen)
+    for one, other in zip(metrics_of(shared), metrics_of(apart), strict=True):
+        assert one == pytest.approx(other, rel=1e-4)
+    wanted, got = weights_of(apart), weights_of(shared)
+    off = sum((wanted[n] - got[n]).square().sum() for n in wanted).sqrt()
+    assert off <= 1e-3 * sum(w.square().sum() for w in wanted.values()).sqrt()
 
 
 def test_full_training_moves_every_weight_and_reloads(

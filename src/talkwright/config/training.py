@@ -152,8 +152,10 @@ class TrainSection(Section):
     keep_checkpoints: int = Field(2, ge=1)
     """How many of the newest checkpoints stay on disk while training."""
 
-    recompute: bool = False
-    """Recompute activations in the backward pass (gradient checkpointing): slower, less memory."""
+    recompute: Literal["none", "half", "all"] = "none"
+    """Make activations again in the backward pass (gradient checkpointing), of all layers or of every
+    second one: less memory, slower by up to a third. `true` is `all`. Where one row at a time does not fit
+    into memory, training turns it on by itself."""
 
     trackers: list[Literal["tensorboard", "wandb", "mlflow", "trackio"]] = []
     """Send the metrics to these as well, into the run's folder `trackers`. Each needs the extra of its
@@ -170,11 +172,13 @@ class TrainSection(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _fill_in_learning_rate(cls, values: Any) -> Any:
+    def _fill_in(cls, values: Any) -> Any:
         # Resolved here, not where it is used, so that the saved recipe shows the number that ran.
         if isinstance(values, dict) and values.get("learning_rate") is None:
             usual = LEARNING_RATES.get(str(values.get("method", "lora")), 1e-3)
             values = {**values, "learning_rate": usual}
+        if isinstance(values, dict) and isinstance(values.get("recompute"), bool):
+            values = {**values, "recompute": "all" if values["recompute"] else "none"}
         if isinstance(values, dict) and values.get("precision") == "fp16":
             raise ValueError(
                 "precision fp16 is not offered: most models are made in bf16 and overflow in fp16; "
@@ -194,7 +198,7 @@ def _contradictions(train: TrainSection) -> Iterator[str]:
         yield "quantise keeps the base frozen, so method full cannot train it; write `method: lora`"
     if train.freeze and method != "full":
         yield f"method {method} freezes the base anyway, so freeze would have no effect; remove it"
-    if method == "prefix" and train.recompute:
+    if method == "prefix" and train.recompute != "none":
         yield "recompute cannot go with method prefix, whose keys and values it would drop; remove one"
     if train.schedule == "constant" and train.min_rate:
         yield "schedule is constant, so min_rate would have no effect; remove one"

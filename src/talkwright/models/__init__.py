@@ -7,14 +7,15 @@ weights and models that bring their own code.
 from __future__ import annotations
 
 from talkwright.models.adapters import load_adapter, merge_adapter
+from talkwright.models.batch import make_batch
 from talkwright.models.find import cache_folder, find_base
 from talkwright.models.flat import (
     choose_attention,
     keeps_rows_apart,
-    make_batch,
     row_losses,
     summed_loss,
 )
+from talkwright.models.fused import fuse
 from talkwright.models.load import (
     best_precision,
     context_length,
@@ -32,6 +33,7 @@ __all__ = [
     "choose_attention",
     "context_length",
     "find_base",
+    "fuse",
     "keeps_rows_apart",
     "load_adapter",
     "load_config",

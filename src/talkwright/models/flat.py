@@ -1,20 +1,18 @@
 """Rows end to end, without padding: the forward pass that training and scoring share.
 
-Rows of one batch are laid one after another into a single sequence. Attention looks only inside each
-row (`_attend_within_rows`), positions restart at every row, and only supervised positions go through
-the LM head, so no work is spent on padding or on logits that nobody scores. Models whose attention
-needs more than a causal mask take the padded path, which computes the same.
+Rows of one batch are laid one after another into a single sequence (`batch.py`). Attention looks only
+inside each row (`_attend_within_rows`), positions restart at every row, and only supervised positions
+go through the LM head, so no work is spent on padding or on logits that nobody scores. Models whose
+attention needs more than a causal mask take the padded path, which computes the same.
 """
 
 from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from talkwright.errors import TrainError
+from talkwright.models.batch import IGNORED, Batch, Runs, make_batch
 from talkwright.models.virtual import with_virtual_tokens
 from talkwright.types import Example
 
@@ -22,25 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 WITHIN_ROWS = "talkwright_within_rows"
-IGNORED = -100
 HEAD_ROWS = 256  # supervised positions whose logits are in memory at a time
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Rows ready for the model.
-
-    `ids` and `positions` are [1, n] (flat) or [rows, longest] (padded); `lengths` the rows' lengths;
-    `scored` holds indices into the flattened positions whose next token is supervised, and `targets`
-    those tokens, both [supervised].
-    """
-
-    ids: Tensor
-    positions: Tensor
-    lengths: tuple[int, ...]
-    scored: Tensor
-    targets: Tensor
-    padding: Tensor | None = None
 
 
 def choose_attention(config: Any) -> tuple[str | None, bool]:
@@ -69,21 +49,23 @@ def keeps_rows_apart(model: Any) -> bool:
     import torch
 
     causal = _causal(model)
-    size = causal.config.get_text_config().vocab_size
-    probe = [[n % size for n in ids] for ids in _PROBE]
-    rows = [Example(tuple(ids), (*[IGNORED] * (len(ids) - 1), ids[-1])) for ids in probe]
+    vocabulary = causal.config.get_text_config().vocab_size
+    probe = sorted(tuple(n % vocabulary for n in ids) for ids in _PROBE)  # as sharing will sort them
+    rows = [Example(ids, (*[IGNORED] * (len(ids) - 1), ids[-1])) for ids in probe]
     device = next(causal.parameters()).device
     was_training = causal.training
     causal.eval()
     with torch.inference_mode():
-        beside = _hidden(causal, make_batch(rows, device=device))[1]
-        alone = _hidden(causal, make_batch(rows[1:], device=device))[0]
+        alone = torch.cat([_hidden(causal, make_batch([row], device=device)) for row in rows])
+        together = [_hidden(causal, make_batch(rows, device=device, share=s)) for s in (False, True)]
     causal.train(was_training)
-    apart = (beside - alone).float().norm() / alone.float().norm()
-    return bool(apart < (0.05 if beside.dtype == torch.bfloat16 else 1e-3))
+    limit = 0.05 if alone.dtype == torch.bfloat16 else 1e-3
+    apart = [(each - alone).float().norm() / alone.float().norm() for each in together]
+    return bool(max(apart) < limit)
 
 
-_PROBE = ((11, 7, 29, 3, 17, 5, 23, 2), (13, 19, 4, 31, 8, 6, 27, 9))
+_SAME = (13, 19, 4, 31, 8, 6, 27, 9, 21, 30)
+_PROBE = ((11, 7, 29, 3, 17, 5, 23, 2), (*_SAME, 15, 12, 18), (*_SAME, 16, 10))
 
 
 def _attend_within_rows(
@@ -95,73 +77,36 @@ def _attend_within_rows(
     scaling: float | None = None,
     dropout: float = 0.0,
     row_lengths: tuple[int, ...] | None = None,
+    row_before: tuple[Runs, ...] | None = None,
     **_: Any,
 ) -> tuple[Tensor, None]:
-    """Causal attention of each row with itself. query, key, value: [1, heads, n, width]."""
+    """Causal attention of each row with itself and with what stands before it (see `Batch`).
+
+    query, key, value: [1, heads, n, width]; there may be fewer key and value heads.
+    """
     import torch
     from torch.nn.functional import scaled_dot_product_attention
 
-    groups = query.shape[1] // key.shape[1]
+    how: Any = {"dropout_p": dropout, "scale": scaling, "enable_gqa": query.shape[1] != key.shape[1]}
     if row_lengths is None or len(row_lengths) == 1:
         causal = attention_mask is None and query.shape[2] > 1
         mask = None if causal else attention_mask
-        out = scaled_dot_product_attention(
-            query, _repeat(key, groups), _repeat(value, groups), mask, dropout, causal, scale=scaling
-        )
+        out = scaled_dot_product_attention(query, key, value, mask, is_causal=causal, **how)
         return out.transpose(1, 2).contiguous(), None
-    rows = [
-        scaled_dot_product_attention(
-            q, _repeat(k, groups), _repeat(v, groups), None, dropout, True, scale=scaling
-        )
-        for q, k, v in zip(
-            query.split(row_lengths, 2),
-            key.split(row_lengths, 2),
-            value.split(row_lengths, 2),
-            strict=True,
-        )
-    ]
-    return torch.cat(rows, 2).transpose(1, 2).contiguous(), None
-
-
-def _repeat(heads: Tensor, groups: int) -> Tensor:
-    return heads if groups == 1 else heads.repeat_interleave(groups, 1)
-
-
-def make_batch(examples: Sequence[Example], *, padded: bool = False, device: Any = "cpu") -> Batch:
-    """Lay out rows. Tokens after a row's last supervised one can change nothing and are left out."""
-    import torch
-
-    kept: list[tuple[list[int], list[int]]] = []
-    for example in examples:
-        last = max((n for n, label in enumerate(example.labels) if label != IGNORED), default=0)
-        if last == 0:
-            raise TrainError(
-                f"row {example.conversation or '?'} has no supervised token; it teaches nothing"
+    rows = []
+    own = zip(*(each.split(row_lengths, 2) for each in (query, key, value)), strict=True)
+    for (q, k, v), runs in zip(own, row_before or [()] * len(row_lengths), strict=True):
+        if not runs:
+            rows.append(scaled_dot_product_attention(q, k, v, is_causal=True, **how))
+        elif q.shape[2]:  # else the row is the beginning of another
+            k, v = (
+                torch.cat([*(each[:, :, start:stop] for start, stop in runs), last], 2)
+                for each, last in ((key, k), (value, v))
             )
-        kept.append((list(example.input_ids[:last]), list(example.labels[1 : last + 1])))
-    lengths = tuple(len(ids) for ids, _ in kept)
-    width = max(lengths) if padded else 0
-    ids: list[int] = []
-    positions: list[int] = []
-    labels: list[int] = []
-    for row_ids, row_labels in kept:
-        gap = max(0, width - len(row_ids))
-        ids += row_ids + [row_ids[-1]] * gap
-        labels += row_labels + [IGNORED] * gap
-        positions += range(len(row_ids) + gap)
-    shape = (len(kept), width) if padded else (1, len(ids))
-    scored = [n for n, label in enumerate(labels) if label != IGNORED]
-    tensor = torch.tensor
-    return Batch(
-        ids=tensor(ids, device=device).view(shape),
-        positions=tensor(positions, device=device).view(shape),
-        lengths=lengths,
-        scored=tensor(scored, device=device),
-        targets=tensor([labels[n] for n in scored], device=device),
-        padding=tensor([[n < length for n in range(width)] for length in lengths], device=device)
-        if padded
-        else None,
-    )
+            seen = torch.ones(q.shape[2], k.shape[2], dtype=torch.bool, device=q.device)
+            mask = seen.tril(k.shape[2] - q.shape[2])
+            rows.append(scaled_dot_product_attention(q, k, v, mask, **how))
+    return torch.cat(rows, 2).transpose(1, 2).contiguous(), None
 
 
 def row_losses(model: Any, batch: Batch) -> Tensor:
@@ -220,7 +165,7 @@ def _inputs(batch: Batch) -> dict[str, Any]:
     inputs = {"input_ids": batch.ids, "position_ids": batch.positions}
     if batch.padding is not None:
         return {**inputs, "attention_mask": batch.padding}
-    return {**inputs, "row_lengths": batch.lengths}
+    return {**inputs, "row_lengths": batch.lengths, "row_before": batch.before}
 
 
 def _plain_head(causal: Any) -> Tensor | None:

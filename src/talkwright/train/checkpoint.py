@@ -32,7 +32,8 @@ class State:
     `step` steps are done, in `seconds` of training and `validating` seconds of validation. `best_loss`
     is the best validation loss so far, reached at `best_step`, and `worse` counts the validations
     since. `stopped` names the setting that ended the run early. `halvings` and `scoring_halvings` say
-    how often the memory ran out; `norms` are the gradient norms of the newest good steps, `faults` the
+    how often the memory ran out, `recomputing` the share of layers whose activations are not kept
+    since; `norms` are the gradient norms of the newest good steps, `faults` the
     bad steps since the last good one, and `passed_over` counts all bad ones.
     """
 
@@ -47,6 +48,7 @@ class State:
     stopped: str = ""
     halvings: int = 0
     scoring_halvings: int = 0
+    recomputing: float = 0.0
     norms: list[float] = field(default_factory=list)
     faults: list[dict[str, Any]] = field(default_factory=list)
     passed_over: int = 0

@@ -27,7 +27,15 @@ from talkwright.train.faults import (
     split_further,
     stop_if_it_persists,
 )
-from talkwright.train.model import Masters, prepare_model, refuse_added_tokens, save_model
+from talkwright.train.model import (
+    RECOMPUTED,
+    Masters,
+    may_share_beginnings,
+    prepare_model,
+    recompute,
+    refuse_added_tokens,
+    save_model,
+)
 from talkwright.train.noise import RowNoise
 from talkwright.train.optimizers import Optimizer, make_optimizer
 from talkwright.train.plan import Plan, make_plan, rows_of_steps
@@ -83,6 +91,7 @@ def train(
     state = restore_newest(checkpoints, key, masters, session.optimizer)
     if state.step:
         say(f"Going on from step {state.step} of {plan.steps}.")
+    recompute(session.model, max(state.recomputing, RECOMPUTED[section.recompute]))
     with (
         tracking(session.accelerator, section, out.parent) as track,
         metrics_file(checkpoints, upto=state.step, track=track) as metrics,
@@ -148,7 +157,11 @@ def _open_session(
         plan=make_plan(section, len(rows)),
         rows=rows,
         validation=_spread(validation, section.eval_rows),
-        layout={"padded": padded, "device": accelerator.device},
+        layout={
+            "padded": padded,
+            "device": accelerator.device,
+            "share": may_share_beginnings(model, section, padded=padded),
+        },
         noise=RowNoise(model, section.neftune) if section.neftune else None,
         seed=seed,
         checkpoints=checkpoints,
@@ -246,10 +259,24 @@ def _split_further(
     make_room(session.masters)
     session.optimizer.forget_half_made()
     how: Any = {"section": session.section, "padded": bool(session.layout["padded"])}
-    state.halvings = split_further(examples, halvings=state.halvings, **how)
     passes = len(split(examples, halvings=state.halvings, **how))
-    say(f"Out of memory in step {state.step + 1}: taking it again in {passes} forward passes.")
+    if passes == len(examples) and _keep_less(session, state):
+        say(f"Out of memory in step {state.step + 1}: taking it again, with the activations of "
+            f"{state.recomputing:.0%} of the layers recomputed.")  # fmt: skip
+    else:
+        state.halvings = split_further(examples, halvings=state.halvings, **how)
+        passes = len(split(examples, halvings=state.halvings, **how))
+        say(f"Out of memory in step {state.step + 1}: taking it again in {passes} forward passes.")
     _write(metrics, {"step": state.step + 1, "out_of_memory": passes})
+
+
+def _keep_less(session: _Session, state: State) -> bool:
+    """Keep the activations of fewer layers from here on; False when it is none already."""
+    shares = [s for s in (0.5, 1.0) if s > max(state.recomputing, RECOMPUTED[session.section.recompute])]
+    if not shares or session.section.method == "prefix":
+        return False
+    state.recomputing = shares[0]
+    return recompute(session.model, shares[0])
 
 
 def _pass_over(session: _Session, state: State, fault: dict[str, Any]) -> None:
@@ -321,10 +348,10 @@ def _measure(session: _Session, state: State) -> float | None:
 
 
 def mean_loss(
-    model: Any, examples: Sequence[Example], *, padded: bool, device: Any, tokens: int | None = None
+    model: Any, examples: Sequence[Example], *, tokens: int | None = None, **layout: Any
 ) -> float:
     """Mean negative log-likelihood in nats over the supervised tokens of all examples; `tokens` (left
-    out: SCORING_TOKENS) go through the model at a time."""
+    out: SCORING_TOKENS) go through the model at a time, laid out as `make_batch` is told to."""
     import torch
 
     total, count, budget = 0.0, 0, tokens or SCORING_TOKENS
@@ -335,7 +362,7 @@ def mean_loss(
             for example in [*examples, None]:
                 size = sum(len(e.input_ids) for e in group)
                 if group and (example is None or size + len(example.input_ids) > budget):
-                    losses = row_losses(model, make_batch(group, padded=padded, device=device))
+                    losses = row_losses(model, make_batch(group, **layout))
                     total, count = total + float(losses.double().sum()), count + len(losses)
                     group = []
                 if example is not None:

@@ -10,6 +10,7 @@ from talkwright.errors import TrainError
 from talkwright.models import (
     best_precision,
     choose_attention,
+    fuse,
     keeps_rows_apart,
     load_config,
     load_weights,
@@ -51,15 +52,40 @@ def prepare_model(base: BaseModel, section: TrainSection, seed: int) -> tuple[An
         freeze(model, section.freeze)
     else:
         model = add_adapter(model, section)
-    if section.recompute:
-        # Renamed in transformers 5.23; the older name is all there is before.
-        enable = (
-            getattr(model, "activation_checkpointing_enable", None)
-            or model.gradient_checkpointing_enable
-        )
-        enable({"use_reentrant": False})
+    fuse(model)
+    recompute(model, RECOMPUTED[section.recompute])
     model.train()
     return model, padded
+
+
+RECOMPUTED = {"none": 0.0, "half": 0.5, "all": 1.0}
+
+
+def recompute(model: Any, share: float) -> bool:
+    """Make the activations of this share of the layers again in the backward pass instead of keeping
+    them (gradient checkpointing); whether the model's layers can."""
+    from transformers.modeling_layers import GradientCheckpointingLayer
+
+    layers = [module for module in model.modules() if isinstance(module, GradientCheckpointingLayer)]
+    if share == 0 or not layers:
+        return share == 0
+    # Renamed in transformers 5.23; the older name is all there is before.
+    enable = (
+        getattr(model, "activation_checkpointing_enable", None) or model.gradient_checkpointing_enable
+    )
+    enable({"use_reentrant": False})
+    for number, layer in enumerate(layers):  # spread evenly
+        layer.gradient_checkpointing = int((number + 1) * share) > int(number * share)
+    return True
+
+
+def may_share_beginnings(model: Any, section: TrainSection, *, padded: bool) -> bool:
+    """Whether rows of a batch may have a common beginning computed once: nothing random must differ
+    between them."""
+    config = model.config.get_text_config()
+    random = section.neftune or section.lora.dropout
+    dropouts = [v for name, v in vars(config).items() if "dropout" in name or name.endswith("pdrop")]
+    return not padded and not random and not any(isinstance(v, float) and v for v in dropouts)
 
 
 def refuse_added_tokens(base: BaseModel, template: Template) -> None:

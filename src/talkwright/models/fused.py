@@ -1,0 +1,199 @@
+"""The same arithmetic in fewer passes over memory, for training: LoRA, RMSNorm, SwiGLU.
+
+What autograd does step by step (scale, add, cast, keep) is written here as one forward and one backward
+each, with the products accumulated in place. Modules are told by what they compute, not by their names:
+a norm or an MLP is taken over only when the pass written here gives what the module gives.
+"""
+
+from __future__ import annotations
+
+import functools
+import types
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+def fuse(model: Any) -> dict[str, int]:
+    """Give modules of `model` their one-pass forms; how many of each kind were taken over.
+
+    Norms and MLPs only on a CPU, where each pass over memory counts; a GPU's compiler joins these
+    itself. What has an own way (DoRA, dropout, a quantised base, scaled or capped variants) stays.
+    """
+    on_cpu = next(model.parameters()).device.type == "cpu"
+    taken = {"lora": 0, "norm": 0, "mlp": 0}
+    for module in model.modules():
+        if _is_plain_lora(module):
+            _replace(module, _lora_forward)
+            taken["lora"] += 1
+        elif on_cpu and _is_plain_norm(module):
+            _replace(module, _norm_forward)
+            taken["norm"] += 1
+        elif on_cpu and _is_plain_mlp(module):
+            _replace(module, _mlp_forward)
+            taken["mlp"] += 1
+    return taken
+
+
+def _replace(module: nn.Module, forward: Any) -> None:
+    module.forward = types.MethodType(forward, module)
+
+
+# --- LoRA ----------------------------------------------------------------------------------------
+
+
+def _is_plain_lora(module: Any) -> bool:
+    from peft.tuners.lora.layer import Linear
+    from torch import nn
+
+    if type(module) is not Linear or len(module.active_adapters) != 1:
+        return False
+    (name,) = module.active_adapters
+    return (
+        type(module.base_layer) is nn.Linear
+        and not module.base_layer.weight.requires_grad
+        and not any(module.use_dora.values())
+        and not getattr(module, "lora_variant", None)
+        and type(module.lora_dropout[name]) is nn.Identity
+        and module.lora_A[name].bias is None
+        and module.lora_B[name].bias is None
+    )
+
+
+def _lora_forward(self: Any, x: Tensor, *others: Any, **named: Any) -> Tensor:
+    if self.disable_adapters or self.merged or others or named:
+        return type(self).forward(self, x, *others, **named)
+    (name,) = self.active_adapters
+    base, a, b = self.base_layer, self.lora_A[name].weight, self.lora_B[name].weight
+    out: Tensor = _functions().lora(x, base.weight, base.bias, a, b, self.scaling[name])
+    return out
+
+
+# --- norms ---------------------------------------------------------------------------------------
+
+
+def _is_plain_norm(module: Any) -> bool:
+    """y = weight x / √(mean x² + eps), as Llama, Qwen, Mistral and most others have it."""
+    weight, eps = getattr(module, "weight", None), getattr(module, "variance_epsilon", None)
+    if weight is None or eps is None or weight.ndim != 1 or weight.requires_grad:
+        return False
+    return _computes_the_same(module, _norm_forward, len(weight), weight)
+
+
+def _norm_forward(self: Any, x: Tensor) -> Tensor:
+    out: Tensor = _functions().norm(x, self.weight, self.variance_epsilon)
+    return out
+
+
+# --- MLPs ----------------------------------------------------------------------------------------
+
+
+def _is_plain_mlp(module: Any) -> bool:
+    """y = down(silu(gate x) · up x)."""
+    gate: Any = getattr(module, "gate_proj", None)
+    others = hasattr(module, "up_proj") and hasattr(module, "down_proj")
+    if not others or not hasattr(gate, "in_features"):
+        return False
+    weight = getattr(gate, "base_layer", gate).weight
+    return _computes_the_same(module, _mlp_forward, gate.in_features, weight)
+
+
+def _mlp_forward(self: Any, x: Tensor) -> Tensor:
+    out: Tensor = self.down_proj(_functions().swiglu(self.gate_proj(x), self.up_proj(x)))
+    return out
+
+
+def _computes_the_same(module: Any, forward: Any, width: int, weight: Tensor) -> bool:
+    """Whether a module gives what `forward` gives, to rounding, for inputs of usual and odd sizes."""
+    import torch
+
+    dtype = weight.dtype if weight.dtype.is_floating_point else torch.float32
+    spread = torch.linspace(-3, 3, 2 * width).sin().view(1, 2, width)
+    x = torch.cat([spread, 100 * spread, spread / 100], 1).to(dtype)
+    with torch.no_grad():
+        wanted, got = type(module).forward(module, x).float(), forward(module, x).float()
+    limit = 0.01 if dtype == torch.bfloat16 else 1e-5
+    return wanted.shape == got.shape and bool((wanted - got).norm() <= limit * wanted.norm())
+
+
+# --- forward and backward ------------------------------------------------------------------------
+
+
+@functools.cache
+def _functions() -> types.SimpleNamespace:
+    """The autograd functions; torch is only imported when a model is."""
+    import torch
+    from torch.nn.functional import silu
+
+    class Lora(torch.autograd.Function):
+        """y = x Wᵀ + bias + s (x Aᵀ) Bᵀ with W and bias frozen.
+
+        x: [..., in], A: [rank, in], B: [out, rank].
+        dx = dy W + s (dy B) A,  dA = s (dy B)ᵀ x,  dB = s dyᵀ (x Aᵀ).
+        """
+
+        @staticmethod
+        def forward(
+            ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, a: Tensor, b: Tensor, scale: float
+        ) -> Tensor:
+            rows = x.reshape(-1, x.shape[-1])
+            small = rows @ a.t()
+            out = rows @ weight.t() if bias is None else torch.addmm(bias, rows, weight.t())
+            out.addmm_(small, b.t(), alpha=scale)
+            ctx.save_for_backward(rows, weight, a, b, small)
+            ctx.scale, ctx.shape = scale, x.shape
+            return out.view(*x.shape[:-1], out.shape[-1])
+
+        @staticmethod
+        def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
+            rows, weight, a, b, small = ctx.saved_tensors
+            dy = upstream.reshape(-1, upstream.shape[-1])
+            inner = (dy @ b).mul_(ctx.scale)
+            of_x = None
+            if ctx.needs_input_grad[0]:
+                of_x = (dy @ weight).addmm_(inner, a).view(ctx.shape)
+            return of_x, None, None, inner.t() @ rows, (dy.t() @ small).mul_(ctx.scale), None
+
+    class Norm(torch.autograd.Function):
+        """y = w x r with r = 1 / √(mean x² + eps) and w frozen.
+
+        With g = w dy: dx = r g − x r³ (g · x) / width. Statistics are in fp32 whatever x is.
+        """
+
+        @staticmethod
+        def forward(ctx: Any, x: Tensor, weight: Tensor, eps: float) -> Tensor:
+            length = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=torch.float32)
+            r = (length.square_() / x.shape[-1] + eps).rsqrt_()
+            ctx.save_for_backward(x, weight, r)
+            if x.dtype == torch.float32:
+                return (x * r).mul_(weight)
+            return weight * (x * r).to(x.dtype)
+
+        @staticmethod
+        def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, None, None]:
+            x, weight, r = ctx.saved_tensors
+            g = upstream * weight
+            if x.dtype == torch.float32:
+                along = torch.linalg.vecdot(g, x).unsqueeze(-1)
+                return g.mul_(r).addcmul_(x, along * r**3 / x.shape[-1], value=-1), None, None
+            g, wide = g.float(), x.float()
+            along = torch.linalg.vecdot(g, wide).unsqueeze(-1)
+            g.mul_(r).addcmul_(wide, along * r**3 / x.shape[-1], value=-1)
+            return g.to(x.dtype), None, None
+
+    class SwiGlu(torch.autograd.Function):
+        """y = silu(gate) · up; silu(gate) is made again in the backward instead of being kept."""
+
+        @staticmethod
+        def forward(ctx: Any, gate: Tensor, up: Tensor) -> Tensor:
+            ctx.save_for_backward(gate, up)
+            return silu(gate).mul_(up)
+
+        @staticmethod
+        def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, Tensor]:
+            gate, up = ctx.saved_tensors
+            of_up = silu(gate).mul_(upstream)
+            return torch.ops.aten.silu_backward(upstream * up, gate), of_up
+
+    return types.SimpleNamespace(lora=Lora.apply, norm=Norm.apply, swiglu=SwiGlu.apply)

@@ -1,0 +1,130 @@
+"""One pass over memory gives what the separate operations give: outputs and gradients."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+import torch
+from peft import LoraConfig, get_peft_model
+from torch import nn
+from transformers import AutoConfig, AutoModelForCausalLM
+from transformers.models.gemma.modeling_gemma import GemmaRMSNorm
+from transformers.models.llama.modeling_llama import LlamaRMSNorm
+
+from talkwright.models import fuse
+
+SMALL = {
+    "vocab_size": 61, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2,
+    "num_attention_heads": 4, "num_key_value_heads": 2, "pad_token_id": 0,
+}  # fmt: skip
+
+
+def model_of(kind: str = "llama", dtype: torch.dtype = torch.float32, **lora: Any) -> Any:
+    torch.manual_seed(3)
+    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, **SMALL), dtype=dtype)
+    for name, weight in model.named_parameters():
+        if name.endswith(("bias", "norm.weight")):
+            nn.init.normal_(weight, 1.0, 0.2)
+    settings = {"r": 4, "lora_alpha": 12, "target_modules": "all-linear", "init_lora_weights": False}
+    return get_peft_model(model, LoraConfig(**{**settings, **lora}), autocast_adapter_dtype=False)
+
+
+def loss_and_gradients(model: Any) -> tuple[float, dict[str, torch.Tensor]]:
+    model.zero_grad()
+    ids = torch.arange(40).view(2, 20) % 61
+    loss = model(input_ids=ids, labels=ids, use_cache=False).loss
+    loss.backward()
+    return float(loss.detach()), {
+        n: w.grad.float() for n, w in model.named_parameters() if w.grad is not None
+    }
+
+
+def apart(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> float:
+    assert a.keys() == b.keys()
+    size = sum(g.square().sum() for g in a.values()).sqrt()
+    return float(sum((g - b[n]).square().sum() for n, g in a.items()).sqrt() / size)
+
+
+@pytest.mark.parametrize("kind", ["llama", "qwen2", "qwen3", "mistral"])
+@pytest.mark.parametrize("lora", [{}, {"use_rslora": True}, {"target_modules": ["q_proj", "down_proj"]}],
+                         ids=str)  # fmt: skip
+def test_fused_modules_compute_the_same(kind: str, lora: dict[str, Any]) -> None:
+    plain = model_of(kind, **lora)
+    fused = copy.deepcopy(plain)
+    assert fuse(fused) == {
+        "lora": 4 if "target_modules" in lora else 14,
+        "norm": 9 if kind == "qwen3" else 5,  # its queries and keys have their own
+        "mlp": 2,
+    }
+    wanted, wanted_gradients = loss_and_gradients(plain)
+    got, got_gradients = loss_and_gradients(fused)
+    assert got == pytest.approx(wanted, rel=1e-6)
+    assert apart(wanted_gradients, got_gradients) < 1e-5
+
+
+def test_bf16_is_as_near_to_fp32_as_the_plain_way_is() -> None:
+    exact = loss_and_gradients(model_of())[1]
+    plain = model_of(dtype=torch.bfloat16)
+    fused = copy.deepcopy(plain)
+    assert fuse(fused)["lora"] == 14
+    errors = [apart(exact, loss_and_gradients(model)[1]) for model in (plain, fused)]
+    assert errors[1] < 1.2 * errors[0]
+
+
+def test_fused_functions_pass_a_numerical_check_of_their_gradients() -> None:
+    from talkwright.models.fused import _functions
+
+    def draw(*shape: int) -> torch.Tensor:
+        return torch.randn(*shape, dtype=torch.float64, requires_grad=True)
+
+    torch.manual_seed(1)
+    parts = _functions()
+    weight, bias = draw(5, 4).detach(), draw(5).detach()
+    assert torch.autograd.gradcheck(
+        lambda x, a, b: parts.lora(x, weight, bias, a, b, 0.7), (draw(2, 3, 4), draw(2, 4), draw(5, 2))
+    )
+    assert torch.autograd.gradcheck(parts.swiglu, (draw(3, 4), draw(3, 4)))
+
+
+def test_a_norm_of_bf16_is_that_of_transformers() -> None:
+    norm = LlamaRMSNorm(32).requires_grad_(False)
+    nn.init.normal_(norm.weight, 1.0, 0.2)
+    norm.to(torch.bfloat16)
+    fused = copy.deepcopy(norm)
+    assert fuse(fused)["norm"] == 1
+    x = torch.randn(3, 7, 32, dtype=torch.bfloat16)
+    plain, ours = (x.clone().requires_grad_() for _ in range(2))
+    wanted, got = norm(plain), fused(ours)
+    assert torch.equal(wanted, got)
+    upstream = torch.randn_like(wanted)
+    wanted.backward(upstream)
+    got.backward(upstream)
+    assert (plain.grad - ours.grad).float().norm() < 0.01 * plain.grad.float().norm()
+
+
+def test_what_computes_something_else_is_left_alone() -> None:
+    gemma = GemmaRMSNorm(32).requires_grad_(False)  # (1 + weight), another name for eps
+    gemma.variance_epsilon = gemma.eps
+    assert fuse(gemma)["norm"] == 0
+    learnt = LlamaRMSNorm(32)  # its weight wants a gradient, which the fused one has not
+    assert fuse(learnt)["norm"] == 0
+    assert fuse(model_of(lora_dropout=0.1))["lora"] == 0
+    assert fuse(model_of(use_dora=True))["lora"] == 0
+    relu = model_of()
+    for module in relu.modules():
+        if hasattr(module, "act_fn"):
+            module.act_fn = nn.ReLU()
+    assert fuse(relu)["mlp"] == 0
+
+
+def test_an_adapter_switched_off_is_off() -> None:
+    model = model_of().eval()
+    ids = torch.arange(20).view(1, 20)
+    with model.disable_adapter():
+        wanted = model(input_ids=ids).logits
+    fuse(model)
+    with model.disable_adapter():
+        assert torch.allclose(model(input_ids=ids).logits, wanted, atol=1e-5)
+    assert not torch.allclose(model(input_ids=ids).logits, wanted, atol=1e-2)
