@@ -90,7 +90,7 @@ _NEVER = 10_000
 _LEAST_REPEATED = 12  # characters of a text that says a word over and over
 # What ends with a sign is a sentence; what ends with its line may be an item of a list.
 _SHORT_SENTENCE = re.compile(
-    r"(?P<said>[^.!?\u3002\uff01\uff1f\n]+)(?P<end>[.!?\u3002\uff01\uff1f]*)\n*"
+    r"(?P<said>[^.!?\u2026\u3002\uff01\uff1f\n]+)(?P<end>[.!?\u2026\u3002\uff01\uff1f]*)\n*"
 )
 _WIDE_WORDS = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{4}")  # written without spaces
 _LIKE_CODE = re.compile(r"[;{}()<>=|\\]|^\s{4}|^\t")
