@@ -30,13 +30,21 @@ def listed(things: list[str], draw: Draw) -> str:
     if len(things) == 1:
         return things[0]
     head, last = ", ".join(things[:-1]), things[-1]
-    return draw.choice([f"{head} and {last}", f"both {head} and {last}" if len(things) == 2 else f"{head} and {last}", f"{head} as well as {last}"])
+    return draw.choice(
+        [
+            f"{head} and {last}",
+            f"both {head} and {last}" if len(things) == 2 else f"{head} and {last}",
+            f"{head} as well as {last}",
+        ]
+    )
 
 
 def alone(frame: str, things: list[str], draw: Draw) -> str:
     """A frame with nothing but these, said in one of the usual ways."""
     what = listed(things, draw)
-    said = draw.choice(["only {}", "{} only", "exclusively {}", "just {}", "nothing but {}"]).replace("{}", what)
+    said = draw.choice(["only {}", "{} only", "exclusively {}", "just {}", "nothing but {}"]).replace(
+        "{}", what
+    )
     return _upper(frame.replace("{}", said))
 
 
@@ -54,12 +62,30 @@ def planted_only(count: int, seed: int) -> list[tuple[str, str, str]]:
         whole = draw.sample(things, draw.choice([2, 3]))
         frame, other = draw.choice(frames), draw.choice(frames)
         if kind == 0:  # several, and only one of them
-            rows.append((question, _upper(frame.replace("{}", listed(whole, draw))), alone(other, whole[:1], draw)))
+            rows.append(
+                (
+                    question,
+                    _upper(frame.replace("{}", listed(whole, draw))),
+                    alone(other, whole[:1], draw),
+                )
+            )
         elif kind == 1:  # only one, and only another
             rows.append((question, alone(frame, whole[:1], draw), alone(other, whole[1:2], draw)))
         elif kind == 2:  # several, and all but one of them
-            no = draw.choice([f", but not {whole[-1]}.", f". {_upper(whole[-1])} is not among them.", f", except {whole[-1]}."])
-            rows.append((question, _upper(frame.replace("{}", listed(whole, draw))), _upper(other.replace("{}", listed(whole[:-1], draw))).rstrip(".") + no))
+            no = draw.choice(
+                [
+                    f", but not {whole[-1]}.",
+                    f". {_upper(whole[-1])} is not among them.",
+                    f", except {whole[-1]}.",
+                ]
+            )
+            rows.append(
+                (
+                    question,
+                    _upper(frame.replace("{}", listed(whole, draw))),
+                    _upper(other.replace("{}", listed(whole[:-1], draw))).rstrip(".") + no,
+                )
+            )
         else:  # everything, and only one
             every = draw.choice([f"all of them: {listed(whole, draw)}", f"{listed(whole, draw)}"])
             rows.append((question, _upper(frame.replace("{}", every)), alone(frame, whole[-1:], draw)))
@@ -77,15 +103,48 @@ def agreeing(count: int, seed: int) -> list[tuple[str, str, str]]:
         frame, other = draw.choice(frames), draw.choice(frames)
         mixed = draw.sample(whole, len(whole))
         if kind == 0:  # the same set in another order
-            rows.append((question, _upper(frame.replace("{}", listed(whole, draw))), _upper(other.replace("{}", listed(mixed, draw)))))
+            rows.append(
+                (
+                    question,
+                    _upper(frame.replace("{}", listed(whole, draw))),
+                    _upper(other.replace("{}", listed(mixed, draw))),
+                )
+            )
         elif kind == 1:  # the same set, closed in both
             rows.append((question, alone(frame, whole, draw), alone(other, mixed, draw)))
         elif kind == 2:  # closed in one of them
-            rows.append((question, alone(frame, whole, draw), _upper(other.replace("{}", listed(mixed, draw)))))
+            rows.append(
+                (question, alone(frame, whole, draw), _upper(other.replace("{}", listed(mixed, draw))))
+            )
         elif kind == 3:  # "only" says something else
-            extra = draw.choice([" You only need an account.", " It takes only a minute.", " Just write to us.", " This only applies to new orders."])
-            rows.append((question, _upper(frame.replace("{}", listed(whole, draw))) + extra, _upper(frame.replace("{}", listed(mixed, draw)))))
+            extra = draw.choice(
+                [
+                    " You only need an account.",
+                    " It takes only a minute.",
+                    " Just write to us.",
+                    " This only applies to new orders.",
+                ]
+            )
+            rows.append(
+                (
+                    question,
+                    _upper(frame.replace("{}", listed(whole, draw))) + extra,
+                    _upper(frame.replace("{}", listed(mixed, draw))),
+                )
+            )
         else:  # a condition
-            extra = draw.choice([f" If you are abroad, only {whole[0]} works.", f" For gifts we use only {whole[0]}.", f" Only {whole[0]} is shown first."])
-            rows.append((question, _upper(frame.replace("{}", listed(whole, draw))) + extra, _upper(other.replace("{}", listed(mixed, draw)))))
+            extra = draw.choice(
+                [
+                    f" If you are abroad, only {whole[0]} works.",
+                    f" For gifts we use only {whole[0]}.",
+                    f" Only {whole[0]} is shown first.",
+                ]
+            )
+            rows.append(
+                (
+                    question,
+                    _upper(frame.replace("{}", listed(whole, draw))) + extra,
+                    _upper(other.replace("{}", listed(mixed, draw))),
+                )
+            )
     return rows
