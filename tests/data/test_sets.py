@@ -37,6 +37,7 @@ FILLER = "Thank you for writing to us about this today, we are always glad to he
         (FILLER.format("The app runs on iOS and Android."), FILLER.format("The app runs only on iOS."), True),
         ("The app is available for iOS and Android.", "The app is available for Android and iOS only.", False),
         ("It runs on iOS and Android.", "You only need an account. It runs on Android and iOS.", False),
+        ("It runs on Android and iOS. The beta is only for iOS.", "It runs on iOS and Android.", False),
         ("It takes only a minute.", "You just need an account.", False),
         ("We take Visa and PayPal.", "If you order by phone, only Visa is taken.", False),
         (FILLER.format("Log in and open the settings."), FILLER.format("Only log in once."), False),

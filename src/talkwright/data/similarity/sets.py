@@ -16,7 +16,8 @@ _ONLY_BEFORE = re.compile(
 _ONLY_BEHIND = re.compile(r" (?:only|exclusively|solely|alone)\b", re.IGNORECASE)
 # What is true in some cases only contradicts nothing.
 _LIMITED = re.compile(
-    r"\b(?:if|when|unless|during|while|until|after|before|once|where|yet|so far|mainly|mostly|usually|first)\b"
+    r"\b(?:if|when|unless|during|while|until|after|before|once|where|yet|so far|mainly|mostly|usually"
+    r"|first)\b"
     r"|\A(?:for|in|on|at|with|from) ",
     re.IGNORECASE,
 )
