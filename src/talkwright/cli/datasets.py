@@ -66,6 +66,8 @@ def ledger(
             return
         width = max(map(len, map(str, counts.values())), default=0)
         print("\n".join(f"{n:>{width}}  {value}" for value, n in counts.items()) or "no row fits")
+        if count_by in ("repair", "mark") and not any(name == "fate" for name, _ in wanted):
+            print("Dropped rows count too. With --where fate=kept it is as the summary has it.")
         return
     found = data.query(found_in, wanted, limit or None)
     if as_json:
