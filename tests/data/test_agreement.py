@@ -82,3 +82,14 @@ def test_the_summary_says_what_it_counts(tmp_path: Path) -> None:
     counts = prepare(section, seed=1, out=folder / "out")
     assert to_json(counts)["lines"] == counts.splits
     assert "lines" not in counts_lines(counts)
+
+
+def test_a_finding_of_one_row_is_said_of_one_and_its_fix_is_a_line_to_copy(tmp_path: Path) -> None:
+    asked = [(f"How is item {n} sent?", f"Item {n} is sent by mail.") for n in range(30)]
+    asked += [("Are you open?", "Sorry. " * 8), ("What is it?", "It is a {{Product Name}} for you.")]
+    section = DataSection.model_validate({"sources": [{"path": _write(tmp_path / "c.jsonl", asked)}]})
+    prepare(section, seed=1, out=tmp_path / "out")
+    html = write_report(tmp_path / "out").read_text(encoding="utf-8")
+    assert "1 answer repeats itself, or its question." in html
+    assert "1 answer has fields to fill in" in html
+    assert "In the recipe: <code>data.placeholders: drop</code>, or fill them in" in html

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cache
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
@@ -52,10 +53,10 @@ def stay_offline() -> None:
     Its library, tldextract, asks the network on first use; the list that came with it does as well.
     """
     try:
-        from tldextract.tldextract import TLD_EXTRACTOR
+        extract: Any = import_module("tldextract.tldextract")
     except ImportError:
         return
-    TLD_EXTRACTOR.suffix_list_urls = ()
+    extract.TLD_EXTRACTOR.suffix_list_urls = ()
 
 
 @cache
