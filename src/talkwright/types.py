@@ -336,7 +336,11 @@ class BaseModel:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """The sums of a row ledger; `read == kept + sum(dropped.values())` is asserted where it is made."""
+    """The sums of a row ledger; `read == kept + sum(dropped.values())` is asserted where it is made.
+
+    All count rows, `repaired` and `marked` those that were kept. `lines` are those of each split's file,
+    which has a row as often as its source is up-sampled; it is what is trained on.
+    """
 
     read: int
     kept: int
@@ -344,3 +348,4 @@ class Counts:
     repaired: dict[str, int] = field(default_factory=dict)
     marked: dict[str, int] = field(default_factory=dict)
     splits: dict[str, int] = field(default_factory=dict)
+    lines: dict[str, int] = field(default_factory=dict)

@@ -128,6 +128,43 @@ def test_good_unicode_is_left_alone(text: str) -> None:
     assert fix_unicode(text) == text
 
 
+TALKED_ABOUT = [
+    "why do I see Ã© in my CSV?",
+    "What does Ã© mean?",
+    'My file has "Ã¼" everywhere',
+    "Excel shows cafÃ© instead of café",
+    "I get â€™ all over",
+    "I opened the file and Ã© appeared",
+    "The export is garbled: trÃ¨s bon cafÃ©",
+]
+
+
+@pytest.mark.parametrize("text", TALKED_ABOUT)
+def test_mojibake_that_is_talked_about_stays(text: str) -> None:
+    talk = turns(f"u:{text}", "a:Save it as you opened it.")
+    assert clean(talk, SECTION) == (talk, ())
+    answered = turns("u:What is wrong with my utf-8 file?", "a:É became Ã‰, then it was cafÃ©.")
+    assert clean(answered, SECTION) == (answered, ())
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("Le cafÃ© est trÃ¨s bon", "Le café est très bon"),
+        ("I was at the cafÃ© yesterday", "I was at the café yesterday"),
+        ("donâ€™t worry â€” it works", "don’t worry — it works"),
+        ("Isso Ã© bom, nÃ£o?", "Isso é bom, não?"),
+        ("It is â€” really â€” 5 â‚¬", "It is — really — 5 €"),
+        ("It’s late, but donâ€™t worry", "It’s late, but don’t worry"),
+    ],
+)
+def test_mojibake_that_is_damage_is_repaired(text: str, meant: str) -> None:
+    assert clean(turns(f"u:{text}", "a:Yes."), SECTION) == (
+        turns(f"u:{meant}", "a:Yes."),
+        ("fixed_unicode",),
+    )
+
+
 def test_lone_surrogates_never_get_through() -> None:
     for section in (SECTION, OFF, None):
         found = clean(turns("u:q\ud800", "a:x"), section)

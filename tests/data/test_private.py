@@ -7,7 +7,9 @@ from __future__ import annotations
 import importlib.util
 import json
 import random
+import sys
 import time
+import types
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,7 @@ from talkwright.config import DataSection, load_recipe
 from talkwright.data import prepare, read_dataset
 from talkwright.data.cleaning import masks, private
 from talkwright.data.cleaning.masks import protect
-from talkwright.data.cleaning.presidio import find_by_presidio, merged
+from talkwright.data.cleaning.presidio import find_by_presidio, merged, stay_offline
 from talkwright.data.cleaning.private import KINDS, find_private
 from talkwright.errors import DataError
 from talkwright.runs import read_parquet
@@ -160,6 +162,16 @@ def test_names_and_places_by_presidio_stand_beside_what_is_found_without(
 @pytest.mark.skipif(
     importlib.util.find_spec("presidio_analyzer") is not None, reason="Presidio is installed here"
 )
+def test_presidio_fetches_no_list_of_suffixes(monkeypatch: pytest.MonkeyPatch) -> None:
+    extractor = types.SimpleNamespace(suffix_list_urls=("https://publicsuffix.org/list.dat",))
+    module = types.ModuleType("tldextract.tldextract")
+    module.TLD_EXTRACTOR = extractor  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "tldextract", types.ModuleType("tldextract"))
+    monkeypatch.setitem(sys.modules, "tldextract.tldextract", module)
+    stay_offline()
+    assert extractor.suffix_list_urls == ()
+
+
 def test_presidio_that_is_not_installed_is_said_with_what_to_do() -> None:
     with pytest.raises(DataError, match=r"pip install 'talkwright\[presidio\]'"):
         masked(TEXT, pii_engine="presidio")

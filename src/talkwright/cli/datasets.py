@@ -36,6 +36,7 @@ _TITLES = {
 @click.option(
     "--limit", type=click.IntRange(min=0), default=20, show_default=True, help="Rows to list; 0 is all."
 )
+@click.option("--augmented", is_flag=True, help="Rows that a model wrote: how, from which, and by whom.")
 @with_runs
 @with_json
 def ledger(
@@ -43,6 +44,7 @@ def ledger(
     conditions: tuple[str, ...],
     count_by: str | None,
     limit: int,
+    augmented: bool,
     folder: Path,
     as_json: bool,
 ) -> None:
@@ -58,6 +60,9 @@ def ledger(
     from talkwright import data
 
     found_in = _folder(dataset, folder)
+    if augmented:
+        _print_augmented(found_in, limit, as_json)
+        return
     wanted = data.parse_wanted(conditions)
     if count_by:
         counts, fitting = data.count_by(found_in, count_by, wanted)
@@ -66,6 +71,8 @@ def ledger(
             return
         width = max(map(len, map(str, counts.values())), default=0)
         print("\n".join(f"{n:>{width}}  {value}" for value, n in counts.items()) or "no row fits")
+        if count_by in ("repair", "mark") and not any(name == "fate" for name, _ in wanted):
+            print("Dropped rows count too. With --where fate=kept it is as the summary has it.")
         return
     found = data.query(found_in, wanted, limit or None)
     if as_json:
@@ -76,6 +83,23 @@ def ledger(
         print(_row_text(row) + "\n")
     more = f"; the first {len(found.rows)} are shown" if len(found.rows) < found.fitting else ""
     print(f"{found.fitting} of {found.total} rows fit{more}.")
+
+
+def _print_augmented(dataset: Path, limit: int, as_json: bool) -> None:
+    """The new rows of the run that a data set belongs to. Raises ArtefactError where it has none."""
+    from talkwright import data
+
+    rows = list(data.provenance(dataset.parent / "augment"))
+    for row in rows[: limit or None]:
+        if as_json:
+            print_json(row)
+            continue
+        made = row["made"]
+        seeds = ", ".join(row["from"])
+        print(f"{row['where']}  {made['kind']} of {seeds}, by {made['model']} at {made['host']}")
+        print(f"  before  {_short(row['before'])}\n  after   {_short(row['after'])}\n")
+    if not as_json:
+        print(f"{len(rows)} rows were written by a model.")
 
 
 def _row_text(row: Mapping[str, Any]) -> str:

@@ -27,11 +27,16 @@ def counts_lines(counts: Counts) -> str:
 
     dropped = sum(counts.dropped.values())
     splits = ", ".join(f"{name} {number}" for name, number in counts.splits.items())
+    again = {name: n for name, n in counts.lines.items() if n != counts.splits.get(name)}
+    if again:
+        splits += "; with repeated rows " + ", ".join(f"{name} {n} lines" for name, n in again.items())
+    # The ledger names what was done to dropped rows too.
+    of = " (of the rows kept)" if dropped else ""
     return (
         f"read {counts.read} = kept {counts.kept} + dropped {dropped}\n"
         f"  dropped   {listed(counts.dropped)}\n"
-        f"  repaired  {listed(counts.repaired)}\n"
-        f"  marked    {listed(counts.marked)}\n"
+        f"  repaired  {listed(counts.repaired)}{of if counts.repaired else ''}\n"
+        f"  marked    {listed(counts.marked)}{of if counts.marked else ''}\n"
         f"  splits    {splits}"
     )
 

@@ -20,7 +20,7 @@ certain, and no repair is silent. Loads neither torch nor transformers.
 
 from talkwright.data.augment.asking import Queue, Writer, Written, in_batches
 from talkwright.data.augment.endpoint import endpoint_writer
-from talkwright.data.augment.stage import Joined, augment, preview, read_augmented
+from talkwright.data.augment.stage import Joined, augment, preview, provenance, read_augmented
 from talkwright.data.browse import EXACT, count_by, dataset_folder, parse_wanted, query
 from talkwright.data.difference import difference
 from talkwright.data.doctor.diagnose import exit_code, is_dataset
@@ -58,6 +58,7 @@ __all__ = [
     "parse_wanted",
     "prepare",
     "preview",
+    "provenance",
     "query",
     "read_augmented",
     "read_conversations",

@@ -55,6 +55,7 @@ class Sums:
         self.repaired: Counter[str] = Counter()
         self.marked: Counter[str] = Counter()
         self.splits: Counter[str] = Counter()
+        self.lines: Counter[str] = Counter()
         self.formats: Counter[str] = Counter()
 
     def add(self, table: pa.Table) -> None:
@@ -74,6 +75,8 @@ class Sums:
         self.repaired += _counted(pc.list_flatten(kept["repairs"]))
         self.marked += _counted(pc.list_flatten(kept["marks"]))
         self.splits += _counted(kept["split"])
+        copies = kept.group_by("split").aggregate([("copies", "sum")]).to_pylist()
+        self.lines += Counter({row["split"]: row["copies_sum"] for row in copies if row["split"]})
         self.formats += _counted(table["format"])
 
     @classmethod
@@ -81,7 +84,7 @@ class Sums:
         """The sums of all parts."""
         whole = cls()
         for part in parts:
-            for name in ("read", "kept", "dropped", "repaired", "marked", "splits", "formats"):
+            for name in ("read", "kept", "dropped", "repaired", "marked", "splits", "lines", "formats"):
                 setattr(whole, name, getattr(whole, name) + getattr(part, name))
         return whole
 
@@ -95,6 +98,7 @@ class Sums:
             repaired=dict(sorted(self.repaired.items())),
             marked=dict(sorted(self.marked.items())),
             splits=named,
+            lines={**dict.fromkeys(splits, 0), **self.lines},
         )
         if result.read != result.kept + sum(result.dropped.values()):
             raise AssertionError(f"the row ledger does not add up: {result}")

@@ -21,6 +21,7 @@ from talkwright.report.taught import Check, read_check
 from talkwright.report.text import clean, count, is_number
 from talkwright.report.training import Training, read_training
 from talkwright.report.verdict import Row, Tile, headline, tally, tiles, verdict_rows
+from talkwright.report.written import Written, read_written
 
 # Folder, and name on the page.
 STAGES = (
@@ -83,13 +84,13 @@ class Report:
     environment: dict[str, Any]
     seconds: float
     commands: list[tuple[str, str]]
-    augmented: int | None = None
+    written: Written | None = None
     ledger: str = "data/ledger.parquet"
 
 
 @dataclass(frozen=True, slots=True)
 class DataReport:
-    """What the page of a data set alone shows; `check`, `max_length` and `augmented` need a run."""
+    """What the page of a data set alone shows; `check`, `max_length` and `written` need a run."""
 
     name: str
     made: str
@@ -99,7 +100,7 @@ class DataReport:
     commands: list[tuple[str, str]]
     check: None = None
     max_length: None = None
-    augmented: None = None
+    written: None = None
     ledger: str = "ledger.parquet"
 
 
@@ -181,16 +182,8 @@ def _gather(run: Path) -> Report:
         environment=clean(runs.read_json(environment)) if environment.is_file() else {},
         seconds=sum(_seconds(stage) for stage in done.values()),
         commands=_commands(run, set(done)),
-        augmented=_augmented(run / "augment"),
+        written=read_written(run / "augment"),
     )
-
-
-def _augmented(folder: Path) -> int | None:
-    """How many rows a model has written; None where none was asked to."""
-    if not (folder / runs.MANIFEST).is_file() or not (folder / "counts.json").is_file():
-        return None
-    kept = runs.read_json(folder / "counts.json").get("kept")
-    return int(kept) if is_number(kept) else None
 
 
 def _verdicts(compare: Path | None) -> list[Row]:

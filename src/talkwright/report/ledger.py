@@ -52,7 +52,7 @@ class Reason:
 
 @dataclass(slots=True)
 class Source:
-    """What became of one source's rows. `repaired` and `marked` count rows, not changes.
+    """What became of one source's rows. `repaired` and `marked` count rows that are kept, not changes.
 
     `origin` says in words where it came from, and `licence` what its card says.
     """
@@ -80,6 +80,7 @@ class Data:
     dropped: int
     sources: list[Source]
     splits: dict[str, int]
+    lines: dict[str, int]
     overlap: Overlap
     has_ledger: bool
     disagreement: str
@@ -115,6 +116,7 @@ def read_data(folder: Path, examples: int) -> Data:
         dropped=total(counts.get("dropped")),
         sources=sources,
         splits={str(name): int(n) for name, n in (counts.get("splits") or {}).items()},
+        lines={str(name): int(n) for name, n in (counts.get("lines") or {}).items()},
         overlap=read_overlap(counts.get("leakage") or {}),
         has_ledger=ledger.is_file(),
         disagreement=_disagreement(read, kept, sources) if ledger.is_file() else "",
@@ -170,8 +172,10 @@ def read_ledger(rows: Iterable[Any], examples: int) -> list[Source]:
         source.read += 1
         source.kept += row.get("fate") == "kept"
         source.dropped += row.get("fate") == "dropped"
-        source.repaired += bool(row.get("repairs"))
-        source.marked += bool(row.get("marks"))
+        # As counts.json has it: what was done to a row that is not in the data set matters to nobody.
+        kept = row.get("fate") == "kept"
+        source.repaired += bool(kept and row.get("repairs"))
+        source.marked += bool(kept and row.get("marks"))
         for kind, reason in _reasons(row):
             key = (name, kind, clean(reason))
             found = reasons.get(key)
@@ -202,7 +206,7 @@ def _keep_example(reason: Reason, row: dict[str, Any], most: int) -> None:
 def _reasons(row: dict[str, Any]) -> list[tuple[str, str]]:
     found = []
     if row.get("fate") == "dropped":
-        found.append(("dropped", str(row.get("reason") or "no reason given")))
+        return [("dropped", str(row.get("reason") or "no reason given"))]
     found += [("repaired", str(name)) for name in row.get("repairs") or ()]
     found += [("marked", str(name)) for name in row.get("marks") or ()]
     return found

@@ -52,7 +52,7 @@ def render(report: Report | DataReport) -> str:
 
 
 def _is_recipe_line(text: str) -> bool:
-    return re.fullmatch(r"[a-z_]+(\.[a-z_]+)+: \S+", text) is not None
+    return re.fullmatch(r"[a-z_]+(\.[a-z_]+)+: \S+(\s+#.*)?", text) is not None
 
 
 def _pretty(value: Any) -> str:

@@ -16,6 +16,7 @@ import pytest
 
 from talkwright import __file__ as package
 from talkwright.cli import main
+from talkwright.report import write_report
 
 KEY = "sk-test-0123456789abcdef0123"
 
@@ -267,3 +268,33 @@ def test_an_engine_writes_rows_by_the_same_instructions(world, tiny_template) ->
     assert engine.asked == asked == 6 + 2 * 3
     assert world.bytes_of("again") == world.bytes_of("new")
     assert os.listdir(world.folder / "cache")
+
+
+def test_where_new_rows_come_from_is_told_by_the_ledger_and_the_report(
+    recipe: Path, capsys: Any, tmp_path: Path
+) -> None:
+    code, _, _ = talkwright(capsys, "data", "augment", recipe)
+    assert code == 0
+    (run,) = (path for path in (tmp_path / "runs").iterdir() if path.name[0] != ".")
+    lines = [json.loads(line) for line in (run / "augment" / "train.jsonl").read_text().splitlines()]
+    code, out, _ = talkwright(capsys, "data", "ledger", run, "--augmented", "--json", "--limit", "0")
+    told = [json.loads(line) for line in out.splitlines()]
+    assert code == 0
+    assert [row["made"] for row in told] == [line["made"] for line in lines]
+    assert {row["made"]["kind"] for row in told} == {"paraphrase", "style"}
+    assert all(row["from"][0].startswith("shop.jsonl:") for row in told)
+    _, out, _ = talkwright(capsys, "data", "ledger", run, "--augmented")
+    assert f"paraphrase of {told[0]['from'][0]}, by writer-1 at" in out
+    page = write_report(run).read_text()
+    assert f"{len(lines)} rows of the training split" in page
+    for row, line in zip(told, lines, strict=True):
+        by = f"{line['made']['model']} at {line['made']['host']}"
+        assert f"{line['where']}, from {row['from'][0]}, by {by}" in page
+
+
+def test_a_run_without_new_rows_says_so(recipe: Path, capsys: Any, tmp_path: Path) -> None:
+    out = tmp_path / "prepared"
+    assert talkwright(capsys, "data", "prepare", tmp_path / "shop.jsonl", "--out", out)[0] == 0
+    code, _, said = talkwright(capsys, "data", "ledger", out, "--augmented")
+    assert code != 0
+    assert "augment" in said

@@ -21,7 +21,7 @@ from talkwright.data.excerpts import excerpt
 from talkwright.data.prepare import read_dataset
 from talkwright.errors import DataError
 from talkwright.progress import bar, say
-from talkwright.runs import artefact, manifest, write_json, write_jsonl
+from talkwright.runs import artefact, manifest, read_jsonl, write_json, write_jsonl
 from talkwright.types import Conversation, Message, Provenance, to_json
 
 
@@ -122,6 +122,18 @@ def read_augmented(folder: Path) -> Sequence[Conversation]:
     """
     manifest(folder, kind="augment")
     return Conversations(Path(folder) / "train.jsonl")
+
+
+def provenance(folder: Path) -> Iterator[dict[str, Any]]:
+    """Of each new row in order: its `made`, the places it was made from, its own, and both texts.
+
+    Raises ArtefactError when `folder` is not a finished augment artefact.
+    """
+    manifest(folder, kind="augment")
+    fates = (row for row in read_jsonl(Path(folder) / "ledger.jsonl") if row["fate"] == "kept")
+    for row, line in zip(fates, read_jsonl(Path(folder) / "train.jsonl"), strict=True):
+        texts = {name: row[name] for name in ("before", "after")}
+        yield {"where": line["where"], "from": row["where"], "made": line["made"], **texts}
 
 
 class Joined(Sequence[Conversation]):

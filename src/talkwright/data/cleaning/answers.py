@@ -84,8 +84,15 @@ def placeholder_in(answer: str, question: str = "") -> int | None:
 
 # --- repetition ----------------------------------------------------------------------------------
 
-_SENTENCE = re.compile(r"[.!?\u3002\uff01\uff1f\n]+")
+_SENTENCE = re.compile(r"[.!?\u2026\u3002\uff01\uff1f\n]+")
 _LEAST_SENTENCE = 20  # characters
+_NEVER = 10_000
+_LEAST_REPEATED = 12  # characters of a text that says a word over and over
+# What ends with a sign is a sentence; what ends with its line may be an item of a list.
+_SHORT_SENTENCE = re.compile(
+    r"(?P<said>[^.!?\u2026\u3002\uff01\uff1f\n]+)(?P<end>[.!?\u2026\u3002\uff01\uff1f]*)\n*"
+)
+_WIDE_WORDS = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{4}")  # written without spaces
 _LIKE_CODE = re.compile(r"[;{}()<>=|\\]|^\s{4}|^\t")
 _PERIODS = range(1, 13)  # words of a phrase that is said over and over
 _LONG_CIRCLE = 16  # words
@@ -95,25 +102,45 @@ _LOOKED_AT = 6000  # characters
 
 
 def repeats_itself(answer: str) -> bool:
-    """Say whether an answer is degenerate: one sentence three times in a row or most of the text, or a
-    phrase five times in a row. Not lines of code or tables, and not a refrain."""
+    """Say whether an answer is degenerate: one sentence three times in a row or most of the text, a word
+    or a phrase five times in a row. Not lines of code or tables, and not a refrain."""
     text = answer[:_LOOKED_AT]
-    if len(text) < 3 * _LEAST_SENTENCE:
+    if len(text) < _LEAST_REPEATED:
         return False
     if "`" in text:
         text = _CODE.sub(" ", text)
-    return _same_sentence(text) or _same_phrase(text)
+    return _same_sentence(text) or (len(text) >= 3 * _LEAST_SENTENCE and _same_phrase(text))
 
 
 def _same_sentence(text: str) -> bool:
-    parts = [part for part in _SENTENCE.split(text) if len(part) >= _LEAST_SENTENCE]
+    parts = _SENTENCE.split(text)
     if len(parts) - len({part.strip().lower() for part in parts}) < 2:
         return False
-    said = [normal(part) for part in parts if not _LIKE_CODE.search(part)]
+    long = [part for part in parts if len(part) >= _LEAST_SENTENCE]
+    said = [normal(part) for part in long if not _LIKE_CODE.search(part)]
     if any(a == b == c for a, b, c in zip(said, said[1:], said[2:], strict=False)):
         return True
     often = Counter(said).most_common(1)
-    return bool(often) and often[0][1] >= 3 and often[0][1] * 2 > len(said)
+    if often and often[0][1] >= 3 and often[0][1] * 2 > len(said):
+        return True
+    return _same_short_sentence(text)
+
+
+def _same_short_sentence(text: str) -> bool:
+    """One of a few words three times in a row, of lines four times; of one word five times."""
+    run, last = 1, ""
+    for part in _SHORT_SENTENCE.finditer(text):
+        said = normal(part["said"])
+        run = run + 1 if said == last else 1
+        last = said
+        if run < 3 or len(said) >= _LEAST_SENTENCE or _LIKE_CODE.search(part["said"]):
+            continue
+        words = [word for word in said.split() if any(map(str.isalpha, word))]
+        several = (len(words) >= 2 and sum(map(len, words)) >= 6) or _WIDE_WORDS.search(said)
+        wanted = (3 if several else 5) if part["end"] else (4 if several else _NEVER)
+        if words and run >= wanted:
+            return True
+    return False
 
 
 def _same_phrase(text: str) -> bool:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from html.entities import html5
 from typing import Any
 
 from talkwright.config import DataSection
+from talkwright.data.cleaning.mojibake import is_certain
 from talkwright.types import Message
 
 # What a row may grow to in markup before it is not even cleaned: keeps a huge row cheap.
@@ -63,7 +64,7 @@ def _text_steps(
     if section and section.fix_unicode:
         if not plain or any("\r" in text for text in texts):
             steps.append(("fixed_line_ends", fix_line_ends))
-        steps.append(("fixed_unicode", fix_unicode))
+        steps.append(("fixed_unicode", partial(fix_unicode, within=texts)))
     if not plain:
         steps.append(("fixed_unicode", lambda text: _SURROGATE.sub("\ufffd", text)))
     marked_up = any("<" in text or "&" in text for text in texts)
@@ -98,13 +99,16 @@ def fix_line_ends(text: str) -> str:
     return _LINE_END.sub("\n", text)
 
 
-def fix_unicode(text: str) -> str:
-    """Repair mojibake, control characters and broken surrogates; leave quotes alone."""
+def fix_unicode(text: str, within: Sequence[str] = ()) -> str:
+    """Repair mojibake, control characters and broken surrogates; leave quotes alone.
+
+    Mojibake stays where the texts `within` which this one stands speak of it, or may do.
+    """
     if not _DOUBTFUL.search(text):
         return text
     import ftfy
 
-    return str(ftfy.fix_text(text, _ftfy_config()))
+    return str(ftfy.fix_text(text, _ftfy_config(is_certain(within))))
 
 
 _LINE_END = re.compile("\r\n?|[\u2028\u2029]")
@@ -121,10 +125,11 @@ _DOUBTFUL = re.compile(rf"[^\t\n\x20-\x7e{_SINGLE}{_WIDE}]|[{_SINGLE}]{{2}}")
 
 
 @cache
-def _ftfy_config() -> Any:
+def _ftfy_config(decode: bool = True) -> Any:
     import ftfy
 
     return ftfy.TextFixerConfig(
+        fix_encoding=decode,
         unescape_html=False,
         uncurl_quotes=False,
         fix_latin_ligatures=False,

@@ -10,9 +10,9 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
 
-Span = tuple[int, int]
+from talkwright.data.cleaning.phones import said_before
+from talkwright.data.cleaning.registers import Span, find_registered, holds_any, is_date, luhn
 
 _WINDOW = 40  # characters before a number in which its name is looked for
 _DNI_LETTERS = "TRWAGMYFPDXBNJZSQVHLCKE"
@@ -34,17 +34,22 @@ _FISCAL_ODD = dict(
 
 
 def find_national(text: str, low: str, runs: Sequence[tuple[int, int, int]]) -> Iterator[Span]:
-    """Yield where identity numbers stand: US, DE, ES, UK, BR, IT, FR, CN, PL, IN, NL and CA.
+    """Yield where identity numbers stand: US, DE, ES, UK, BR, IT, FR, CN, PL, IN, NL, CA, and those of
+    registers.py.
 
     `low` is the text in lower case; `runs` are (start, end, digits) of what may be a number.
     """
     if runs:
         for rule in _RULES:
-            if not rule.hints or any(hint in low for hint in rule.hints):
+            if not rule.hints or holds_any(low, rule.hints):
                 yield from _by(rule, text, runs)
+        yield from _insured(text, runs)
+        yield from find_registered(text, low, runs)
+    elif "pan" in low:
+        yield from find_registered(text, low, runs)
     if runs or _FISCAL_PART.search(text):
         for found in _FISCAL_CODE.finditer(text):
-            if _is_fiscal_code(found[0].upper()):
+            if _is_fiscal_code(_SEPARATOR.sub("", found[0]).upper()):
                 yield found.span()
 
 
@@ -60,10 +65,31 @@ def _by(rule: _Rule, text: str, runs: Sequence[tuple[int, int, int]]) -> Iterato
                 yield found.span()
 
 
-def luhn(digits: str) -> bool:
-    """Say whether the last digit is the check digit of ISO/IEC 7812-1, annex B."""
-    doubled = (2 * int(d) if place % 2 else int(d) for place, d in enumerate(reversed(digits)))
-    return sum(d - 9 if d > 9 else d for d in doubled) % 10 == 0
+# Canada's, as it is usually written; 8 is not given out. Money is grouped in threes by spaces too.
+_SIN = re.compile(
+    r"(?<![0-9A-Za-z_.,$€£¥-])(?<!\d )(?<![$€£¥] )[0-79]\d\d([ -])\d{3}\1\d{3}"
+    r"(?![0-9A-Za-z_]|[-.,]\w| \d)",
+    re.ASCII,
+)
+_COUNTED_BEFORE = re.compile(
+    r"(?:EUR|USD|CAD|about|of|total\w*|population|roughly|costs?|price|budget|sum)\W*\Z", re.IGNORECASE
+)
+_COUNTED_BEHIND = re.compile(
+    r" ?(?:[€$£%]|(?!(?:is|was|as|this|thanks|has)\b)[^\W\d_]{1,30}s\b|people|million|EUR|USD|CAD|euro)",
+    re.IGNORECASE,
+)
+
+
+def _insured(text: str, runs: Sequence[tuple[int, int, int]]) -> Iterator[Span]:
+    for start, end, count in runs:
+        if count < 9 or (" " not in text[start:end] and "-" not in text[start:end]):
+            continue
+        for found in _SIN.finditer(text, start, end):
+            if not luhn(_SEPARATOR.sub("", found[0])) or said_before(text, found.start()):
+                continue
+            before = text[max(0, found.start() - 12) : found.start()]
+            if not (_COUNTED_BEFORE.search(before) or _COUNTED_BEHIND.match(text, found.end())):
+                yield found.span()
 
 
 def _always(number: str) -> bool:
@@ -113,21 +139,14 @@ def _is_nir(number: str) -> bool:
 
 def _is_chinese(number: str) -> bool:
     check = "10X98765432"[sum(w * int(d) for w, d in zip(_CN_WEIGHTS, number[:17], strict=True)) % 11]
-    return check == number[17] and _is_date(int(number[6:10]), int(number[10:12]), int(number[12:14]))
+    return check == number[17] and is_date(int(number[6:10]), int(number[10:12]), int(number[12:14]))
 
 
 def _is_pesel(number: str) -> bool:
     total = sum(w * int(d) for w, d in zip(_PESEL_WEIGHTS, number[:10], strict=True))
     century, month = divmod(int(number[2:4]), 20)
     year = (1900, 2000, 2100, 2200, 1800)[century] + int(number[:2])
-    return -total % 10 == int(number[10]) and _is_date(year, month, int(number[4:6]))
-
-
-def _is_date(year: int, month: int, day: int) -> bool:
-    try:
-        return date(year, month, day).year > 1800
-    except ValueError:
-        return False
+    return -total % 10 == int(number[10]) and is_date(year, month, int(number[4:6]))
 
 
 def _is_aadhaar(number: str) -> bool:
@@ -166,16 +185,20 @@ class _Rule:
 
 
 _SEPARATOR = re.compile(r"[^0-9A-Za-z]")
-_FISCAL_PART = re.compile(r"\d\d[A-Za-z]\d\d[A-Za-z]\d{3}")
-_FISCAL_CODE = _shape(r"[A-Za-z]{6}\d\d[A-EHLMPR-Ta-ehlmpr-t]\d\d[A-Za-z]\d{3}[A-Za-z]")
+_FISCAL_PART = re.compile(r"\d\d[A-Za-z]\d\d ?[A-Za-z]\d{3}")
+_FISCAL_CODE = _shape(
+    r"[A-Za-z]{3}(?P<gap> ?)[A-Za-z]{3}(?P=gap)\d\d[A-EHLMPR-Ta-ehlmpr-t]\d\d(?P=gap)"
+    r"[A-Za-z]\d{3}[A-Za-z]"
+)
 _RULES: tuple[_Rule, ...] = (
     _Rule(9, "-", _shape(r"(?!000|666|9)\d{3}-(?!00)\d\d-(?!0000)\d{4}"), _always),
-    _Rule(9, "", _shape(r"(?!000|666|9)\d{3} ?(?!00)\d\d ?(?!0000)\d{4}"), _always,
-          ("ssn", "social sec"), _named(r"\bssn", "social sec")),
+    _Rule(9, "", _shape(r"(?!000|666|9)\d{3}[ .]?(?!00)\d\d[ .]?(?!0000)\d{4}"), _always,
+          ("ssn", "social"), _named(r"\bssn", "social sec", r"\bsocial(?: is|:|#| number| no)")),
     _Rule(11, " ", _shape(r"[1-9]\d \d{3} \d{3} \d{3}"), _is_german_tax_id),
     _Rule(11, "", _shape(r"[1-9]\d{10}"), _is_german_tax_id, ("tax", "steuer", "id", "tin"),
           _named("tax", "steuer", r"\bid\b", "tin", "idnr")),
-    _Rule(7, "", _shape(r"(?:\d{8}|[XYZxyz]-?\d{7})[- ]?[A-HJ-NP-TV-Za-hj-np-tv-z]"), _is_dni),
+    _Rule(7, "", _shape(r"(?:\d{8}|\d\d?\.\d{3}\.\d{3}|[XYZxyz]-?\d{7})[- ]?[A-HJ-NP-TV-Za-hj-np-tv-z]"),
+          _is_dni),
     _Rule(10, "", _shape(r"\d{3}[ -]?\d{3}[ -]?\d{4}"), _is_nhs, ("nhs",), _named(r"\bnhs\b")),
     _Rule(6, "", _shape(r"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d\d ?\d\d ?\d\d ?[A-D]"), _always,
           ("ni", "insurance", "n.i."), _named(r"\bni\b", r"\bnino\b", "insurance", r"\bn\.i\.")),
@@ -187,8 +210,9 @@ _RULES: tuple[_Rule, ...] = (
     _Rule(11, "", _shape(r"\d{11}"), _is_pesel),
     _Rule(12, "", _shape(r"[2-9]\d{3}[ -]?\d{4}[ -]?\d{4}"), _is_aadhaar, ("aadha", "uid"),
           _named("aadha+r", r"\buid")),
-    _Rule(9, "", _shape(r"\d{9}"), _is_bsn, ("bsn", "burgerservice"),
-          _named(r"\bbsn\b", "burgerservice")),
-    _Rule(9, "", _shape(r"[1-9]\d\d[ -]?\d{3}[ -]?\d{3}"), luhn, ("sin", "social insurance"),
-          _named(r"\bsin\b", "social insurance")),
+    _Rule(9, "", _shape(r"(?:\d{3}[ .]?\d{3}[ .]?\d{3}|\d{4}\.\d\d\.\d{3})"), _is_bsn,
+          ("bsn", "burgerservice"), _named(r"\bbsn\b", "burgerservice")),
+    _Rule(9, "", _shape(r"\d{3}[ .-]?\d{3}[ .-]?\d{3}"), luhn,
+          ("sin", "s.i.n", "nas", "social insurance"),
+          _named(r"\bsin\b", r"\bs\.i\.n\b", r"\bnas\b", "social insurance")),
 )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cache
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
@@ -46,6 +47,18 @@ def merged(
     return sorted(spans)
 
 
+def stay_offline() -> None:
+    """Keep Presidio from fetching the list of public suffixes when it sees an e-mail address.
+
+    Its library, tldextract, asks the network on first use; the list that came with it does as well.
+    """
+    try:
+        extract: Any = import_module("tldextract.tldextract")
+    except ImportError:
+        return
+    extract.TLD_EXTRACTOR.suffix_list_urls = ()
+
+
 @cache
 def _analyzer() -> Any:
     try:
@@ -63,6 +76,7 @@ def _analyzer() -> Any:
             "data.pii_engine is presidio, but no English spaCy model is installed, and none is "
             f"downloaded unasked. One of these will do: {', '.join(_MODELS)}."
         )
+    stay_offline()
     models = [{"lang_code": "en", "model_name": model}]
     engine = NlpEngineProvider(nlp_configuration={"nlp_engine_name": "spacy", "models": models})
     return AnalyzerEngine(nlp_engine=engine.create_engine(), supported_languages=["en"])

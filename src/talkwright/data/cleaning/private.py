@@ -7,19 +7,23 @@ that says what kind of number this is ("call", "order", "version").
 from __future__ import annotations
 
 import ipaddress
-import math
 import re
-from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
-from talkwright.data.cleaning.national import Span, find_national, luhn
+from talkwright.data.cleaning.keys import find_logins, find_secrets
+from talkwright.data.cleaning.national import find_national
+from talkwright.data.cleaning.phones import Span, find_phones
+from talkwright.data.cleaning.registers import luhn
 
 _WINDOW = 40  # characters before a number in which a word may say what it is
 
 # --- where to look -------------------------------------------------------------------------------
 # Most of a text is plain words, so each search begins at what is cheap to find: a digit, a sign, a word.
 
+# Numbers and addresses in the full width of East Asian keyboards are judged as ASCII; nothing moves.
+_FULL_WIDTH = re.compile("[\uff10-\uff19]")
+_NARROW = {n: n - 0xFEE0 for n in range(0xFF03, 0xFF5B) if n not in (0xFF0C, 0xFF1B, 0xFF1F)}
 _DIGIT = re.compile(r"\d")
 _NUMBER_RUN = re.compile(r"\d(?:\W{0,3}\d){5,}")  # with whatever separators a number may have
 # The same for ASCII, where they are twice as fast.
@@ -70,8 +74,8 @@ _EMAIL_ASCII = re.compile(
 _EMAIL = re.compile(
     r"(?<![\w.+%-])(?!git@)[\w][\w.+%'-]{0,63}@(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){1,8}[^\W\d_]{2,24}(?![\w@-])"
 )
-_AT_SIGN = r"(?: ?[\[({] ?at ?[\])}] ?| at )"
-_DOT_SIGN = r"(?: ?[\[({] ?dot ?[\])}] ?| dot |\.)"
+_AT_SIGN = r"(?: ?[\[({<] ?at ?[\])}>] ?| at )"
+_DOT_SIGN = r"(?: ?[\[({<] ?dot ?[\])}>] ?| dot |\.)"
 _EMAIL_SPELT = re.compile(
     rf"(?<![\w.+-])(?P<name>\w[\w.+-]{{0,63}})(?P<at>{_AT_SIGN})(?P<host>[\w-]{{1,63}})"
     rf"(?P<rest>(?:{_DOT_SIGN}[A-Za-z][\w-]{{1,62}}){{1,4}}(?!\w))",
@@ -90,7 +94,18 @@ _ENDINGS = re.compile(
     r"|dk|fi|ie|br|mx|ru|jp|cn|za|nz)){1,2}\Z",
     re.IGNORECASE,
 )
-_AT = re.compile(r"[\[({] ?at ?[\])}]", re.IGNORECASE)
+# "ann@ gmail.com", "ann @ gmail.com", "ann@gmail .com"
+_EMAIL_LOOSE = re.compile(
+    r"(?<![\w.+%-])(?P<name>\w[\w.+%-]{0,63})(?: (?P<wide>@)|@) ?"
+    r"(?P<host>[\w-]{1,63}(?:\.[\w-]{1,63}){0,3}?) ?"
+    r"\.(?:com|org|net|edu|de|fr|co\.uk|io|eu|es|it|nl|ca|info)\b(?!\.\w)",
+    re.IGNORECASE,
+)
+_PROVIDERS = re.compile(
+    r"(?:g?mail|yahoo|outlook|hotmail|live|icloud|me|proton(?:mail)?|posteo|gmx|web|aol|fastmail|zoho)\Z",
+    re.I,
+)
+_AT = re.compile(r"[\[({<] ?at ?[\])}>]", re.IGNORECASE)
 _FILE_NAMES = re.compile(r"\.(?:png|jpe?g|gif|svg|webp|css|js|ts|py|html?)$", re.IGNORECASE)
 
 
@@ -101,10 +116,22 @@ def _emails(look: _Text) -> Iterator[Span]:
             for found in shape.finditer(text):
                 if not _FILE_NAMES.search(found[0]):  # logo@2x.png
                     yield found.span()
+        if "@ " in text or " @" in text or " ." in text:
+            for found in _EMAIL_LOOSE.finditer(text):
+                if _is_loose(found):
+                    yield found.span()
     if "dot" in look.low or _AT.search(text):
         for found in _EMAIL_SPELT.finditer(text):
             if _is_spelt(found):
                 yield found.span()
+
+
+def _is_loose(found: re.Match[str]) -> bool:
+    name = found["name"].lower()
+    if name in _NO_NAME or name == "git":
+        return False
+    # "Sale @ amazon.com" is where something is.
+    return not found["wide"] or bool(_PROVIDERS.match(found["host"]) or re.search(r"[\d._-]", name))
 
 
 def _is_spelt(found: re.Match[str]) -> bool:
@@ -112,110 +139,18 @@ def _is_spelt(found: re.Match[str]) -> bool:
         return True
     if "." in found["rest"] and "dot" not in found["rest"].lower():
         return False  # "me at example.com": where somebody is, and no address
-    if re.search(r"[\[({]", found["rest"]):
+    if re.search(r"[\[({<]", found["rest"]):
         return True
     plain = found["name"].lower() not in _NO_NAME and found["host"].lower() not in _NO_HOST
     return plain and bool(_ENDINGS.search(found["rest"]))
 
 
-# --- keys, tokens, logins ------------------------------------------------------------------------
-
-_LOGIN = re.compile(r"(?<=://)[^\s/:@<>\"'{}]{1,128}:[^\s/@<>\"'{}]{1,128}(?=@[\w\[])")
-_TOKEN = re.compile(
-    r"(?<![\w-])(?:"
-    r"sk-(?:proj-|ant-|or-)?(?=[A-Za-z_-]{0,60}\d)[\w-]{20,250}"
-    r"|(?:sk|pk|rk)_(?:live|test)_\w{10,250}|whsec_\w{16,250}"
-    r"|gh[pousr]_\w{30,250}|github_pat_\w{30,250}|glpat-[\w-]{18,250}"
-    r"|(?:AKIA|ASIA|AGPA|AROA|AIDA)[0-9A-Z]{16}|AIza[\w-]{30,45}|ya29\.[\w-]{20,250}"
-    r"|xox[abeoprs]-[\w-]{10,250}|xapp-[\w-]{20,250}|hf_[A-Za-z0-9]{30,40}|npm_\w{36}|pypi-[\w-]{40,250}"
-    r"|dckr_pat_[\w-]{20,60}|GOCSPX-[\w-]{20,40}"
-    r"|hooks\.slack\.com/services/[\w/]{20,90}"
-    r"|SG\.[\w-]{16,32}\.[\w-]{16,64}|key-[0-9a-f]{32}|dop_v1_[0-9a-f]{64}|shp(?:at|ss|ca)_[0-9a-fA-F]{32}"
-    r"|(?:SK|AC)[0-9a-f]{32}|\d{8,10}:AA[\w-]{32,36}|sq0(?:atp|csp)-[\w-]{22,43}|r8_\w{37}|gsk_\w{40,60}"
-    r"|eyJ[\w-]{8,4000}\.eyJ[\w-]{4,8000}\.[\w-]{8,2000}"
-    r")(?![\w-])"
-)
-_PEM = re.compile(
-    r"-----BEGIN (?:[A-Z]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----[^-]*(?:-----END [A-Z ]{1,40}-----|\Z)?"
-)
-_ASSIGNED = re.compile(
-    r"(?<![a-z])(?P<name>pass(?:word|wd|phrase|code)?|pwd|passwort|contraseña|senha|mot de passe"
-    r"|(?:[a-z]{1,20}[_-])?(?:secret|token|api[_ -]?key|access[_ -]?key|private[_ -]?key|auth[_ -]?key)"
-    r"(?:[_-](?:key|id|value))?|bearer|key)"
-    r"[\"'`]?(?:\s?(?:[=:]|is|=>|:=)\s?|\s)[\"'`]?(?P<value>[^\s\"'`,;<>(){}\[\]|&]{6,400})",
-    re.IGNORECASE,
-)
-_SPACE_ALONE = re.compile(r"[\"'`]?\s[\"'`]?\Z")
-_PLACEHOLDER = re.compile(
-    r"your|example|xxx|\*\*|\.\.\.|placeholder|change_?me|redacted|insert|\$[({]|^\$|%\w+%", re.I
-)
-_PASSWORDS = ("pass", "pwd", "contra", "senha", "mot")
-
-
-_SHORTEST_TOKEN = 15
-_NAME_PREFIX = 24  # "my_long_prefix_" before "secret"
-_NAMES = ("pass", "pwd", "contras", "senha", "mot de", "secret", "token", "key", "bearer")
-
-
-def _logins(look: _Text) -> Iterator[Span]:
-    if "://" in look.text and "@" in look.text:
-        for found in _LOGIN.finditer(look.text):
-            yield found.span()
-
-
-def _secrets(look: _Text) -> Iterator[Span]:
-    text = look.text
-    if "-----BEGIN" in text:
-        for found in _PEM.finditer(text):
-            yield found.span()
-    words = [word for word in text.split() if len(word) >= _SHORTEST_TOKEN]
-    if words and any(_TOKEN.search(word) for word in words if not _is_word(word)):
-        for found in _TOKEN.finditer(text):
-            yield found.span()
-    places = [at for name in _NAMES if (at := look.low.find(name)) >= 0] if look.digits else []
-    if not places:
-        return
-    # Lower case may be longer than the text where that is not ASCII.
-    first = max(0, min(places) - _NAME_PREFIX) if text.isascii() else 0
-    for found in _ASSIGNED.finditer(text, first):
-        value = found["value"].rstrip(".!?:")
-        between = text[found.end("name") : found.start("value")]
-        if _is_secret(found["name"].lower(), value, said_only=bool(_SPACE_ALONE.match(between))):
-            yield found.start("value"), found.start("value") + len(value)
-
-
-def _is_word(word: str) -> bool:
-    # "Communication," and the like; every token has a digit, a sign, or a capital after its beginning.
-    letters = word.strip(".,;:!?()[]{}\"'*")
-    return letters.isalpha() and letters[1:].islower()
-
-
-def _is_secret(name: str, value: str, said_only: bool) -> bool:
-    """Judge what follows "key=". `said_only` when just a space stands between, as in "Bearer abc"."""
-    if _PLACEHOLDER.search(value) or not re.search(r"\d", value) or not re.search(r"[A-Za-z]", value):
-        return False
-    if said_only:
-        return name == "bearer" and len(value) >= 16 and entropy(value) >= 3
-    if name.startswith(_PASSWORDS):
-        return len(value) >= 6 and ("/" not in value or (len(value) >= 16 and entropy(value) >= 3.5))
-    if "://" in value or value[0] == "/" or _DATE.search(value):
-        return False
-    if name == "key":  # "the key: ..." is mostly not of the secret sort
-        return len(value) >= 20 and entropy(value) >= 3.5
-    return len(value) >= 12 and entropy(value) >= 2.8
-
-
-def entropy(text: str) -> float:
-    """Shannon entropy of the characters, in bits per character."""
-    size = len(text)
-    return -sum(n / size * math.log2(n / size) for n in Counter(text).values())
-
-
 # --- bank accounts, cards ------------------------------------------------------------------------
 
+_JOIN = r"(?:[ .\u00a0\u2010-\u2013-]| [ \u2010-\u2013-] ?)?"
 _TWO_DIGITS = re.compile(r"\d\d")
-_IBAN = re.compile(r"(?<![0-9A-Za-z])[A-Za-z]{2}\d\d(?=(?:[ -]?[0-9A-Za-z]){11})")
-_IBAN_REST = re.compile(r"(?:[ -]?[0-9A-Za-z]){11,30}")
+_IBAN = re.compile(r"(?<![0-9A-Za-z])[A-Za-z]{2}\d\d(?=(?:[ .\u00a0-]{0,2}[0-9A-Za-z]){11})")
+_IBAN_REST = re.compile(r"(?:[ .\u00a0-]{0,2}[0-9A-Za-z]){11,30}")
 _IBAN_LENGTHS = """
     AD24 AE23 AL28 AT20 AZ28 BA20 BE16 BG22 BH22 BR29 BY28 CH21 CR22 CY28 CZ24 DE22 DK18 DO28 EE20 EG29
     ES24 FI18 FO18 FR27 GB22 GE22 GI23 GL18 GR27 GT28 HR21 HU28 IE22 IL23 IQ23 IS26 IT27 JO30 KW30 KZ20
@@ -247,7 +182,8 @@ def _ibans(look: _Text) -> Iterator[Span]:
 
 
 _CARD = re.compile(
-    r"(?<![0-9A-Za-z_.])(?<!\d{3}[ -])(?:(?:\d{4}[ -]?){3}\d{4}|\d{4}[ -]?\d{6}[ -]?\d{4,5}|\d{19})"
+    rf"(?<![0-9A-Za-z_.])(?<!\d{{3}}[ -])"
+    rf"(?:(?:\d{{4}}{_JOIN}){{3}}\d{{4}}|\d{{4}}{_JOIN}\d{{6}}{_JOIN}\d{{4,5}}|\d{{19}})"
     r"(?![0-9A-Za-z_]|[ -]\d{4})"
 )
 _CARD_START = re.compile(
@@ -315,116 +251,21 @@ def _is_ipv6(address: str) -> bool:
     groups = [group for group in address.split(":") if group]
     if len(groups) < 3 and not (len(groups) == 2 and any(c.isdigit() for c in groups[0])):
         return False  # C++'s a::b, and the loopback ::1
+    if len(groups) < 8 and len(groups[0]) < 3 and address[0] != ":" and groups[0] != "64":
+        return False  # 12:30::45; every network that is in use begins with three signs at least
     try:
         return bool(ipaddress.IPv6Address(address))
     except ValueError:
         return False
 
 
-# --- telephones ----------------------------------------------------------------------------------
-
-_RUN = re.compile(
-    r"(?<![0-9A-Za-z_@#$€£¥=&+*])(?<![0-9A-Za-z][-./,:])(?:\+ ?)?\(?\d"
-    r"(?:(?:[ \u00a0./()\-\u2010-\u2013]| ?[-/\u2013] |\) ?| \(|\)-)?\d){7,24}"
-)
-_AFTER = re.compile(r"[0-9A-Za-z_@%°€$£]|[.,:]\d|-\w| ?(?:€|EUR|USD|\$|£|%|km|kg|ms|bytes)\b")
-_DATE = re.compile(r"(?:19|20)\d\d[-./](?:0?[1-9]|1[0-2])[-./]\d|\b\d\d?[-./]\d\d?[-./](?:19|20)\d\d\b")
-_COMPACT_DATE = re.compile(
-    r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:[0-2]\d[0-5]\d(?:[0-5]\d)?)?\Z"
-)
-# ITU-T E.164 country codes by their first digits.
-_COUNTRY = re.compile(
-    r"(?:1|7|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]"
-    r"|2[1-689]\d|3[578]\d|42[0-3]|5[09]\d|6[7-9]\d|8[058]\d|9[679]\d)"
-)
-_NATIONAL = tuple(
-    re.compile(shape)
-    for shape in (
-        r"(?:1[-. ])?\([2-9]\d\d\)[-. ]?[2-9]\d\d[-. ]?\d{4}",  # (555) 234-5678
-        r"(?:1([-. ]))?[2-9]\d\d([-. ])[2-9]\d\d\2\d{4}",  # 555-234-5678
-        r"[2-9]\d\d([-. ])\d{3}\1\d{4}",  # 347 123 4567
-        r"1[3-9]\d([- ])\d{4}\1\d{4}",  # 138 1234 5678
-        r"\([1-9]\d\) ?\d{4,5}[- ]?\d{4}",  # (11) 91234-5678
-    )
-)
-_TRUNK = re.compile(r"\(?0[1-9]\d{0,4}\)?(?: ?[-/.\u2010-\u2013 ] ?|(?<=\)))?\d[\d ./\u2010-\u2013-]*")
-_ZIP = re.compile(r"0\d{4}-0\d{3}")  # US ZIP+4; no number of a subscriber begins with 0
-_PHONE_WORD = (
-    r"tele?(?:ph|f)\w*|t[ée]l\b|tlf|phone\w*|mobile?\b|mobil\w*|m[óo]vil|cell(?:ulare|ular|phone)?\b|"
-    r"celular|call\w*|dial\w*|fax\w*|whats ?app|ring\b|text me|sms|hotline|reach (?:me|us|him|her)|"
-    r"contact|handy\w*|rufnummer|anruf\w*|rufen|appel\w*|ll[aá]m\w*|lig\w+ para|chiam\w+|"
-    r"телефон|电话|手机|電話|携帯"
-)
-_ID_WORD = (
-    r"order\w*|invoice\w*|ticket\w*|tracking|refer?ence|ref\b|case\b|sku|part\b|serial|isbn|ean|upc|"
-    r"model|version|customer (?:id|no|number)|account|article|item|batch|lot\b|timestamp|id\b|policy|"
-    r"booking|parcel|shipment|contract|bestell\w*|rechnung\w*|auftrag\w*|pedido|commande|factur\w*|"
-    r"total|price|population|score|card|zip\b|post(?:al)? ?code|plz"
-)
-_WORD = re.compile(rf"(?<![^\W_])(?:(?P<phone>{_PHONE_WORD})|(?P<id>{_ID_WORD}))", re.IGNORECASE)
-
-
-def _phones(look: _Text) -> Iterator[Span]:
-    text = look.text
-    for found in _near(_RUN, look, 8):
-        start, end = found.span()
-        if _AFTER.match(text, end):
-            continue
-        before = text[max(0, start - _WINDOW) : start]
-        for first, last in _pieces(text, start, end):
-            if _is_phone(text[first:last], before):
-                yield first, last
-
-
-def _pieces(text: str, start: int, end: int) -> list[Span]:
-    # Two numbers with a slash between them; one number is written with a slash too.
-    cut = re.search(r" [/\u2013-] (?=\(?0)", text[start:end])
-    if cut and cut.start() >= 8:
-        return [(start, start + cut.start()), (start + cut.end(), end)]
-    return [(start, end)]
-
-
-def _is_phone(run: str, before: str) -> bool:
-    """Judge a run of digits by its shape; the nearest telling word before it tightens or loosens."""
-    digits = re.sub(r"\D", "", run)
-    if (
-        not 8 <= len(digits) <= 15
-        or _COMPACT_DATE.match(run)
-        or _DATE.search(run)
-        or len(set(digits)) == 1
-    ):
-        return False
-    if run[0] == "+":
-        return bool(_COUNTRY.match(digits)) and " - " not in run  # + 1010 - 3622 is arithmetic
-    said = None
-    for word in _WORD.finditer(before):
-        said = word.lastgroup
-    if said == "id":
-        return False
-    if said == "phone":
-        return True
-    if digits.startswith("00"):
-        return len(digits) >= 11 and len(digits) < len(run) and bool(_COUNTRY.match(digits[2:]))
-    if any(shape.fullmatch(run) for shape in _NATIONAL):
-        return True
-    if _ZIP.fullmatch(run):
-        return False
-    separated = len(run) > len(digits)
-    return separated and 9 <= len(digits) <= 12 and bool(_TRUNK.fullmatch(run))
-
-
 # --- all of them ---------------------------------------------------------------------------------
-
-
-def _national_ids(look: _Text) -> Iterator[Span]:
-    if look.digits:
-        yield from find_national(look.text, look.low, look.runs)
 
 
 # In order of certainty: what an earlier kind has claimed, a later one does not get.
 _FINDERS: dict[str, Callable[[_Text], Iterator[Span]]] = {
-    "login": _logins,
-    "secret": _secrets,
+    "login": lambda look: find_logins(look.text),
+    "secret": lambda look: find_secrets(look.text, look.low, look.digits),
     "email": _emails,
     "iban": _ibans,
     "card": _cards,
@@ -432,7 +273,7 @@ _FINDERS: dict[str, Callable[[_Text], Iterator[Span]]] = {
         find_national(look.text, look.low, look.runs) if look.digits else iter(())
     ),
     "ip": _ips,
-    "phone": _phones,
+    "phone": lambda look: find_phones(look.text, look.runs),
 }
 KINDS = tuple(_FINDERS)
 
@@ -440,12 +281,16 @@ KINDS = tuple(_FINDERS)
 def find_private(text: str, kinds: Collection[str] = KINDS) -> list[tuple[int, int, str]]:
     """Find what is private in a text: (start, end, kind), in order, without overlaps."""
     look = _look(text)
+    if not text.isascii() and ("\uff20" in text or (look.digits and _FULL_WIDTH.search(text))):
+        look = _look(text.translate(_NARROW))
     found: list[tuple[int, int, str]] = []
-    claimed = bytearray(len(text))
+    claimed = bytearray()
     for kind, finder in _FINDERS.items():
         # All kinds are looked for, that an e-mail address inside a login is not found as one.
         for start, end in finder(look):
+            if not claimed:
+                claimed = bytearray(len(text))
             if not any(claimed[start:end]):
                 claimed[start:end] = b"\1" * (end - start)
                 found.append((start, end, kind))
-    return sorted(span for span in found if span[2] in kinds)
+    return sorted(span for span in found if span[2] in kinds) if found else found

@@ -104,6 +104,13 @@ def rule(name: str, match: str, **settings: str) -> str:
     return f"data.rules: [{{{', '.join(f'{key}: {value}' for key, value in parts.items())}}}]"
 
 
+_OF_ONE = (
+    ("answers have", "answer has"), ("answers stop", "answer stops"), ("rows have", "row has"),
+    ("answers repeat themselves, or the question", "answer repeats itself, or its question"),
+    ("rows hold", "row holds"),
+)  # fmt: skip
+
+
 def symptom(
     code: str,
     rows: Rows,
@@ -124,6 +131,8 @@ def symptom(
     severity: Severity = "serious" if share >= serious else "warning" if share >= warning else "note"
     first = dict(reversed(found))
     examples = tuple(example(rows[at].row, first[at]) for at in sorted(first)[:EXAMPLES])
+    if count == 1:  # "1 answer has", not "1 answers have"
+        what = next((one + what[len(many) :] for many, one in _OF_ONE if what.startswith(many)), what)
     return Symptom(code, severity, count, round(share, 4), what, why, fix, examples)
 
 

@@ -23,6 +23,7 @@ from talkwright.data.similarity.amounts import (
     written_out,
 )
 from talkwright.data.similarity.polarity import denies
+from talkwright.data.similarity.sets import sets_conflict
 from talkwright.data.similarity.similar import (
     jaccard,
     normal,
@@ -283,6 +284,8 @@ def contradicts(a: str, b: str) -> bool:
     first, second = frozenset(one.words), frozenset(other.words)
     overlap = _overlap(first, second)
     longest = max(len(one.words), len(other.words))
+    if sets_conflict(a, b, named=longest > _SHORT):
+        return True
     if longest > _SHORT:
         equal = jaccard(first, second) >= _ALL and "?" not in a[-1:] + b[-1:]
         return (equal and _exchanged(one.words, other.words)) or _sentences_contradict(a, b)
