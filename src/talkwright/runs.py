@@ -9,6 +9,7 @@ not run again.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -30,6 +31,9 @@ from talkwright.types import content_id
 MANIFEST = "manifest.json"
 PARTIAL = ".partial-"
 REPLACED = ".replaced-"
+SEAL = "sha256"  # the manifest's last entry: a hash of all the rest of it
+_AFTER = len('"\n}\n')  # what follows the seal's digits
+UNSEALED = {"kind", "key", "made", "seconds", "talkwright", "about", "files"}
 
 
 # --- files ---------------------------------------------------------------------------------------
@@ -112,6 +116,14 @@ def file_digest(path: Path) -> str:
     return digest.hexdigest()
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it, so that their names outlive a loss of power."""
+    if not folder.is_dir():
+        make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        _fsync_folder(folder.parent)
+
+
 def _fsync_folder(folder: Path) -> None:
     if os.name == "nt":  # Windows cannot open a folder for syncing
         return
@@ -142,7 +154,7 @@ def artefact(
     `since` is when work on it began (seconds of `time.time()`), if that was before.
     """
     folder = Path(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(folder.parent)
     _recover(folder)
     for leftover in folder.parent.glob(f"{PARTIAL}{folder.name}-*"):
         if not _is_alive(leftover.name.rsplit("-", 1)[1]):
@@ -166,7 +178,7 @@ def artefact(
             "about": about,
             "files": files,
         }
-        write_json(temporary / MANIFEST, manifest)
+        write_text(temporary / MANIFEST, _sealed(manifest))
         for inner in (p for p in temporary.rglob("*") if p.is_dir()):
             _fsync_folder(inner)
         _replace_folder(temporary, folder)
@@ -233,9 +245,24 @@ def manifest(folder: Path, kind: str | None = None) -> dict[str, Any]:
     found = read_json(folder / MANIFEST)
     if not isinstance(found, dict) or not {"kind", "key", "files"} <= found.keys():
         raise ArtefactError(f"{folder / MANIFEST}: not a manifest of talkwright")
+    # Those of version 0.1 have no seal, and no key but these.
+    if found.keys() != UNSEALED and not _is_sealed((folder / MANIFEST).read_bytes()):
+        raise ArtefactError(f"{folder / MANIFEST}: damaged (its SHA-256 is not its own); make it again")
     if kind is not None and found["kind"] != kind:
         raise ArtefactError(f"{folder}: this is a {found['kind']} artefact, not a {kind} one")
     return found
+
+
+def _sealed(manifest: dict[str, Any]) -> str:
+    """A manifest's JSON that ends in the SHA-256 of all the rest of it."""
+    blank = json.dumps({**manifest, SEAL: ""}, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    head, tail = blank[:-_AFTER], blank[-_AFTER:]
+    return head + hashlib.sha256(blank.encode(errors="surrogatepass")).hexdigest() + tail
+
+
+def _is_sealed(raw: bytes) -> bool:
+    head, seal, tail = raw[: -64 - _AFTER], raw[-64 - _AFTER : -_AFTER], raw[-_AFTER:]
+    return hashlib.sha256(head + tail).hexdigest().encode() == seal
 
 
 def is_current(folder: Path, key: str) -> bool:
@@ -252,7 +279,14 @@ def verify(folder: Path) -> None:
         path = Path(folder) / name
         if not path.is_file():
             raise ArtefactError(f"{path}: missing, though the manifest lists it")
-        if file_digest(path) != digest:
+        try:
+            found = file_digest(path)
+        except OSError as error:
+            error.filename = error.filename or str(path)
+            if error.errno == errno.EIO:  # as good as damaged; other reasons may pass
+                raise ArtefactError(f"{path}: the disk cannot read it; make it again") from None
+            raise
+        if found != digest:
             raise ArtefactError(f"{path}: damaged (its SHA-256 is not the manifest's); make it again")
 
 
@@ -263,7 +297,7 @@ def open_run(recipe: Recipe, folder: Path, recipe_text: str | None = None) -> Pa
     """Create, or find again, the run folder of a recipe; the same recipe gives the same folder."""
     resolved = dump_recipe(recipe)
     run = Path(folder) / f"{recipe.name}-{content_id(resolved, 8)}"
-    run.mkdir(parents=True, exist_ok=True)
+    make_folder(run)
     try:
         known = read_json(run / "recipe.json")
     except ArtefactError:
