@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from talkwright.train.model import Masters
     from talkwright.train.optimizers import Optimizer
 
+FOLDER = "checkpoints"  # beside the artefact, until that is finished
 BEST = "best"
 METRICS = "metrics.jsonl"
 
@@ -147,6 +148,11 @@ def load_best(folder: Path, origin: Origin, masters: Masters) -> None:
         raise ArtefactError(f"{folder / BEST}: belongs to another recipe or data set")
     verify(folder / BEST)
     masters.load(load_file(folder / BEST / "weights.safetensors"))
+
+
+def drop_checkpoints(here: Path) -> None:
+    """Remove the checkpoints of a run whose training is finished."""
+    shutil.rmtree(here / FOLDER, ignore_errors=True)
 
 
 def place_of(folder: Path, step: int) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
 import signal
 import time
 from collections.abc import Sequence
@@ -16,7 +15,14 @@ from talkwright.errors import TrainError
 from talkwright.models import make_batch, row_losses, summed_loss
 from talkwright.progress import bar, say
 from talkwright.runs import artefact, make_folder, read_jsonl, write_json, write_jsonl
-from talkwright.train.checkpoint import State, load_best, restore_newest, save_best, save_checkpoint
+from talkwright.train.checkpoint import (
+    State,
+    drop_checkpoints,
+    load_best,
+    restore_newest,
+    save_best,
+    save_checkpoint,
+)
 from talkwright.train.faults import (
     WINDOW,
     describe_fault,
@@ -410,4 +416,4 @@ def _finish(
         write_jsonl(folder / "metrics.jsonl", read_jsonl(session.checkpoints / "metrics.jsonl"))
         write_json(folder / "summary.json", summary)
         write_json(folder / "template.json", template.describe())
-    shutil.rmtree(session.checkpoints, ignore_errors=True)
+    drop_checkpoints(out.parent)

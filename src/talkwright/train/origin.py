@@ -1,4 +1,4 @@
-"""What a training depends on, kept in every checkpoint, so that going on with something else is refused."""
+"""What a training depends on: kept in every checkpoint, so that it goes on with nothing else."""
 
 from __future__ import annotations
 
@@ -58,14 +58,15 @@ def differences(then: Origin, now: Origin) -> list[str]:
     phrases = []
     for name in sorted(then.keys() | now.keys()):
         before, after = then.get(name), now.get(name)
-        if before != after:
-            # A hash says nothing to a person.
-            said = (
-                "another now" if _is_hash(before) or _is_hash(after) else f"{before} then, {after} now"
-            )
-            if "rows" in name:
-                said = f"{_count(before)} then, {_count(after)} now, and not the same ones"
-            phrases.append(f"{name} ({said})")
+        if before == after:
+            continue
+        if "rows" in name:
+            said = f"{_count(before)} then, {_count(after)} now, and not the same ones"
+        elif _is_hash(before) or _is_hash(after):  # which says nothing to a person
+            said = "another now"
+        else:
+            said = f"{before} then, {after} now"
+        phrases.append(f"{name} ({said})")
     return phrases
 
 
