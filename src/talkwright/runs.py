@@ -275,19 +275,39 @@ def is_current(folder: Path, key: str) -> bool:
 
 def verify(folder: Path) -> None:
     """Compare every file with the manifest's SHA-256. Raises ArtefactError that names the file."""
+    for damage in _damages(Path(folder)):
+        raise ArtefactError(f"{damage}; make it again")
+
+
+def verify_run(run: Path) -> tuple[int, list[str]]:
+    """Compare every file of a run, and of the unfinished training in it, with the SHA-256 of when it was
+    written: how many there are, and what is wrong with which."""
+    count, found = 0, []
+    for path in sorted(Path(run).rglob(MANIFEST)):
+        try:
+            count += 1 + len(manifest(path.parent)["files"])
+            found += _damages(path.parent)
+        except ArtefactError as error:
+            found.append(str(error))
+    return count, found
+
+
+def _damages(folder: Path) -> Iterator[str]:
     for name, digest in manifest(folder)["files"].items():
-        path = Path(folder) / name
+        path = folder / name
         if not path.is_file():
-            raise ArtefactError(f"{path}: missing, though the manifest lists it")
+            yield f"{path}: missing, though the manifest lists it"
+            continue
         try:
             found = file_digest(path)
         except OSError as error:
             error.filename = error.filename or str(path)
-            if error.errno == errno.EIO:  # as good as damaged; other reasons may pass
-                raise ArtefactError(f"{path}: the disk cannot read it; make it again") from None
-            raise
+            if error.errno != errno.EIO:
+                raise  # it may pass; a disk that cannot read a file is as good as a damaged file
+            yield f"{path}: the disk cannot read it"
+            continue
         if found != digest:
-            raise ArtefactError(f"{path}: damaged (its SHA-256 is not the manifest's); make it again")
+            yield f"{path}: damaged (its SHA-256 is not the manifest's)"
 
 
 # --- runs ----------------------------------------------------------------------------------------
@@ -299,6 +319,7 @@ def open_run(recipe: Recipe, folder: Path, recipe_text: str | None = None) -> Pa
     run = Path(folder) / f"{recipe.name}-{content_id(resolved, 8)}"
     make_folder(run)
     try:
+        verify_file(run, "recipe.json")
         known = read_json(run / "recipe.json")
     except ArtefactError:
         known = None  # not there yet, or damaged
@@ -307,7 +328,29 @@ def open_run(recipe: Recipe, folder: Path, recipe_text: str | None = None) -> Pa
             write_text(run / "recipe.yaml", recipe_text)
         write_json(run / "environment.json", environment())
         write_json(run / "recipe.json", resolved)
+        record(run, "recipe.yaml", "environment.json", "recipe.json")
     return run
+
+
+def record(run: Path, *names: str) -> None:
+    """Put files that lie in the run's own folder, and not in a stage's, into a manifest there."""
+    try:
+        files = dict(manifest(run, "run")["files"])
+    except ArtefactError:
+        files = {}  # not there yet, or damaged
+    files |= {name: file_digest(run / name) for name in names if (run / name).is_file()}
+    about = {"kind": "run", "key": run.name, "files": files}
+    write_text(run / MANIFEST, _sealed(about))
+
+
+def verify_file(run: Path, name: str) -> None:
+    """Compare one file of the run's own folder with its SHA-256, where that is known."""
+    if (run / MANIFEST).is_file():
+        digest = manifest(run, "run")["files"].get(name)
+        if digest and (not (run / name).is_file() or file_digest(run / name) != digest):
+            raise ArtefactError(
+                f"{run / name}: damaged (its SHA-256 is not the manifest's). Run its recipe again."
+            )
 
 
 @contextmanager
@@ -366,6 +409,7 @@ def list_runs(folder: Path = Path("runs")) -> list[Path]:
 def recipe_of(run: Path) -> Recipe:
     """The resolved recipe a run was made with."""
     path = Path(run) / "recipe.json"
+    verify_file(Path(run), path.name)
     try:
         return Recipe.model_validate(read_json(path))
     except ValueError as error:

@@ -193,7 +193,7 @@ def cut_at_pass(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     return arrange
 
 
-# Five steps of four passes over ten rows: three in four are inside an accumulation, step 3 spans two epochs.
+# Five steps of four passes over ten rows: three in four are inside an accumulation, step 3 spans epochs.
 TWENTY = {**RUN, "max_steps": 5, "save_every": 1, "accumulation": 4, "lora": {"dropout": 0.2}}
 
 
