@@ -169,14 +169,13 @@ def look_after(world: World, trial: Trial, here: Path, save_every: int) -> None:
 
     progress = here.parent / f"{here.name}.step"
     trial.step = int(progress.read_text() or 0) if progress.exists() else 0
-    for folder in here.glob("checkpoints/step-*"):
-        newest = folder == max(here.glob("checkpoints/step-*"))
+    finished = (here / "train" / "manifest.json").exists()
+    newest = max(here.glob("checkpoints/step-*"), default=None)
+    if newest and not finished:  # when it is finished, they are being removed
         try:
-            if newest:  # one that is being removed need not be whole
-                verify(folder)
+            verify(newest)
         except ArtefactError as error:
             trial.problems.append(f"the newest checkpoint is not whole: {error}")
-    finished = (here / "train" / "manifest.json").exists()
     log = here.parent / f"{here.name}.resumed.log"
     if code := wait(start(log, lambda: train(world, here, save_every))):
         trial.problems.append(f"going on ends with {code}: {log.read_text()[-800:]}")
