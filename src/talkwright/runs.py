@@ -53,8 +53,10 @@ def write_text(path: Path, text: str) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            error.filename = error.filename or str(path)  # a full disk does not say which file it was
         raise
     _fsync_folder(path.parent)
 
@@ -130,6 +132,9 @@ def _fsync_folder(folder: Path) -> None:
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
+    except OSError as error:
+        error.filename = error.filename or str(folder)
+        raise
     finally:
         os.close(handle)
 
@@ -185,7 +190,7 @@ def artefact(
     except BaseException as error:
         shutil.rmtree(temporary, ignore_errors=True)
         if isinstance(error, OSError):
-            error.filename = error.filename or str(folder)  # a full disk does not say which file it was
+            error.filename = error.filename or str(folder)
         elif number := re.search(r"\(os error (\d+)\)", str(error)):
             # safetensors reports what the system refused as an error of its own
             code = int(number[1])
