@@ -287,7 +287,8 @@ def verify(folder: Path) -> None:
 def verify_run(run: Path) -> tuple[int, list[str]]:
     """Compare every file of a run, and of the unfinished training in it, with the SHA-256 of when it was
     written: how many there are, and what is wrong with which."""
-    count, found = 0, []
+    count = 0
+    found: list[str] = []
     for path in sorted(Path(run).rglob(MANIFEST)):
         try:
             count += 1 + len(manifest(path.parent)["files"])
