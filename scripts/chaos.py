@@ -326,7 +326,7 @@ def too_large(world: World, rng: random.Random, number: int) -> Trial:
 
 def unreadable(world: World, rng: random.Random, number: int) -> Trial:
     """A newest checkpoint that the disk cannot read: the one before it is taken, and it is named."""
-    nth = rng.randint(1, 4)
+    nth = number + 1
     trial = Trial("EIO while reading a checkpoint", f"read {nth}")
     here = world.folder / f"read-{number}"
     killed = Disk(here, mode="kill", at=world.calls[1] * 3 // 4)
@@ -411,7 +411,7 @@ def plan_trials(world: World, seed: int, short: bool) -> list[tuple[str, Callabl
     add("a file system that is full", range(1 if short else 12), full_disk)
     add("a file system that turns read-only", range(1 if short else 3), read_only_disk)
     add("files limited in size", range(1 if short else 8), too_large)
-    add("EIO while reading a checkpoint", range(1 if short else 4), unreadable)
+    add("EIO while reading a checkpoint", (1, 3) if short else range(6), unreadable)
     few.shuffle(trials)
     return trials
 

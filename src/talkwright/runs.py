@@ -251,7 +251,7 @@ def manifest(folder: Path, kind: str | None = None) -> dict[str, Any]:
     if not isinstance(found, dict) or not {"kind", "key", "files"} <= found.keys():
         raise ArtefactError(f"{folder / MANIFEST}: not a manifest of talkwright")
     # Those of version 0.1 have no seal, and no key but these.
-    if found.keys() != UNSEALED and not _is_sealed((folder / MANIFEST).read_bytes()):
+    if found.keys() != UNSEALED and not _is_sealed(folder / MANIFEST):
         raise ArtefactError(f"{folder / MANIFEST}: damaged (its SHA-256 is not its own); make it again")
     if kind is not None and found["kind"] != kind:
         raise ArtefactError(f"{folder}: this is a {found['kind']} artefact, not a {kind} one")
@@ -265,7 +265,11 @@ def _sealed(manifest: dict[str, Any]) -> str:
     return head + hashlib.sha256(blank.encode(errors="surrogatepass")).hexdigest() + tail
 
 
-def _is_sealed(raw: bytes) -> bool:
+def _is_sealed(path: Path) -> bool:
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise ArtefactError(f"{path}: damaged or unreadable: {error}") from None
     head, seal, tail = raw[: -64 - _AFTER], raw[-64 - _AFTER : -_AFTER], raw[-_AFTER:]
     return hashlib.sha256(head + tail).hexdigest().encode() == seal
 
