@@ -359,3 +359,16 @@ def test_a_weight_that_was_never_used_does_not_stop_a_resume(tmp_path) -> None:
     assert checkpoint.restore_newest(tmp_path, {}, restored, again).step == 3
     assert same(model.state_dict(), fresh.state_dict())
     assert [bool(again.state(master)) for master in restored.masters] == [True, True, False, False]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_under_the_metrics_is_named() -> None:
+    from talkwright.train.records import Metrics
+
+    tracked: list[Any] = []
+    file = open("/dev/full", "w")  # noqa: SIM115 - closing it would fail again
+    with pytest.raises(OSError, match="/dev/full"):
+        Metrics(file, tracked.append).write({"step": 1})
+    assert tracked == []
+    with pytest.raises(OSError, match="No space"):
+        file.close()
