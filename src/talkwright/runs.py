@@ -345,12 +345,13 @@ def open_run(recipe: Recipe, folder: Path, recipe_text: str | None = None) -> Pa
 def record(run: Path, *names: str) -> None:
     """Put files that lie in the run's own folder, and not in a stage's, into a manifest there."""
     try:
-        files = dict(manifest(run, "run")["files"])
+        known = dict(manifest(run, "run")["files"])
     except ArtefactError:
-        files = {}  # not there yet, or damaged
-    files |= {name: file_digest(run / name) for name in names if (run / name).is_file()}
-    about = {"kind": "run", "key": run.name, "files": files}
-    write_text(run / MANIFEST, _sealed(about))
+        known = {}  # not there yet, or damaged
+    files = known | {name: file_digest(run / name) for name in names if (run / name).is_file()}
+    if files != known:
+        about = {"kind": "run", "key": run.name, "files": files}
+        write_text(run / MANIFEST, _sealed(about))
 
 
 def verify_file(run: Path, name: str) -> None:
