@@ -180,7 +180,7 @@ def check(recipe: Recipe, here: Path, base: BaseModel, template: Template) -> No
 
 def train(recipe: Recipe, here: Path, base: BaseModel, template: Template) -> None:
     """Token ids and labels → `train/`: an adapter, or all weights."""
-    from talkwright.train import start_digest
+    from talkwright.train import drop_checkpoints, start_digest
 
     settings = [dump_recipe(recipe)["train"], recipe.seed, *start_digest(recipe.train)]
     key = content_id([_key(here / "check"), base.digest, *settings], 64)
@@ -201,6 +201,7 @@ def train(recipe: Recipe, here: Path, base: BaseModel, template: Template) -> No
         )
 
     _stage("train", here / "train", key, make)
+    drop_checkpoints(here)  # a process may have died while removing them
 
 
 def evaluate(recipe: Recipe, here: Path, base: BaseModel, template: Template) -> None:

@@ -9,6 +9,7 @@ not run again.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -30,6 +31,9 @@ from talkwright.types import content_id
 MANIFEST = "manifest.json"
 PARTIAL = ".partial-"
 REPLACED = ".replaced-"
+SEAL = "sha256"  # the manifest's last entry: a hash of all the rest of it
+_AFTER = len('"\n}\n')  # what follows the seal's digits
+UNSEALED = {"kind", "key", "made", "seconds", "talkwright", "about", "files"}
 
 
 # --- files ---------------------------------------------------------------------------------------
@@ -49,8 +53,10 @@ def write_text(path: Path, text: str) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            error.filename = error.filename or str(path)  # a full disk does not say which file it was
         raise
     _fsync_folder(path.parent)
 
@@ -112,12 +118,23 @@ def file_digest(path: Path) -> str:
     return digest.hexdigest()
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it, so that their names outlive a loss of power."""
+    if not folder.is_dir():
+        make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        _fsync_folder(folder.parent)
+
+
 def _fsync_folder(folder: Path) -> None:
     if os.name == "nt":  # Windows cannot open a folder for syncing
         return
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
+    except OSError as error:
+        error.filename = error.filename or str(folder)
+        raise
     finally:
         os.close(handle)
 
@@ -142,7 +159,7 @@ def artefact(
     `since` is when work on it began (seconds of `time.time()`), if that was before.
     """
     folder = Path(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(folder.parent)
     _recover(folder)
     for leftover in folder.parent.glob(f"{PARTIAL}{folder.name}-*"):
         if not _is_alive(leftover.name.rsplit("-", 1)[1]):
@@ -166,14 +183,14 @@ def artefact(
             "about": about,
             "files": files,
         }
-        write_json(temporary / MANIFEST, manifest)
+        write_text(temporary / MANIFEST, _sealed(manifest))
         for inner in (p for p in temporary.rglob("*") if p.is_dir()):
             _fsync_folder(inner)
         _replace_folder(temporary, folder)
     except BaseException as error:
         shutil.rmtree(temporary, ignore_errors=True)
         if isinstance(error, OSError):
-            error.filename = error.filename or str(folder)  # a full disk does not say which file it was
+            error.filename = error.filename or str(folder)
         elif number := re.search(r"\(os error (\d+)\)", str(error)):
             # safetensors reports what the system refused as an error of its own
             code = int(number[1])
@@ -233,9 +250,28 @@ def manifest(folder: Path, kind: str | None = None) -> dict[str, Any]:
     found = read_json(folder / MANIFEST)
     if not isinstance(found, dict) or not {"kind", "key", "files"} <= found.keys():
         raise ArtefactError(f"{folder / MANIFEST}: not a manifest of talkwright")
+    # Those of version 0.1 have no seal, and no key but these.
+    if found.keys() != UNSEALED and not _is_sealed(folder / MANIFEST):
+        raise ArtefactError(f"{folder / MANIFEST}: damaged (its SHA-256 is not its own); make it again")
     if kind is not None and found["kind"] != kind:
         raise ArtefactError(f"{folder}: this is a {found['kind']} artefact, not a {kind} one")
     return found
+
+
+def _sealed(manifest: dict[str, Any]) -> str:
+    """A manifest's JSON that ends in the SHA-256 of all the rest of it."""
+    blank = json.dumps({**manifest, SEAL: ""}, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    head, tail = blank[:-_AFTER], blank[-_AFTER:]
+    return head + hashlib.sha256(blank.encode(errors="surrogatepass")).hexdigest() + tail
+
+
+def _is_sealed(path: Path) -> bool:
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise ArtefactError(f"{path}: damaged or unreadable: {error}") from None
+    head, seal, tail = raw[: -64 - _AFTER], raw[-64 - _AFTER : -_AFTER], raw[-_AFTER:]
+    return hashlib.sha256(head + tail).hexdigest().encode() == seal
 
 
 def is_current(folder: Path, key: str) -> bool:
@@ -248,12 +284,40 @@ def is_current(folder: Path, key: str) -> bool:
 
 def verify(folder: Path) -> None:
     """Compare every file with the manifest's SHA-256. Raises ArtefactError that names the file."""
+    for damage in _damages(Path(folder)):
+        raise ArtefactError(f"{damage}; make it again")
+
+
+def verify_run(run: Path) -> tuple[int, list[str]]:
+    """Compare every file of a run, and of the unfinished training in it, with the SHA-256 of when it was
+    written: how many there are, and what is wrong with which."""
+    count = 0
+    found: list[str] = []
+    for path in sorted(Path(run).rglob(MANIFEST)):
+        try:
+            count += 1 + len(manifest(path.parent)["files"])
+            found += _damages(path.parent)
+        except ArtefactError as error:
+            found.append(str(error))
+    return count, found
+
+
+def _damages(folder: Path) -> Iterator[str]:
     for name, digest in manifest(folder)["files"].items():
-        path = Path(folder) / name
+        path = folder / name
         if not path.is_file():
-            raise ArtefactError(f"{path}: missing, though the manifest lists it")
-        if file_digest(path) != digest:
-            raise ArtefactError(f"{path}: damaged (its SHA-256 is not the manifest's); make it again")
+            yield f"{path}: missing, though the manifest lists it"
+            continue
+        try:
+            found = file_digest(path)
+        except OSError as error:
+            error.filename = error.filename or str(path)
+            if error.errno != errno.EIO:
+                raise  # it may pass; a disk that cannot read a file is as good as a damaged file
+            yield f"{path}: the disk cannot read it"
+            continue
+        if found != digest:
+            yield f"{path}: damaged (its SHA-256 is not the manifest's)"
 
 
 # --- runs ----------------------------------------------------------------------------------------
@@ -263,8 +327,9 @@ def open_run(recipe: Recipe, folder: Path, recipe_text: str | None = None) -> Pa
     """Create, or find again, the run folder of a recipe; the same recipe gives the same folder."""
     resolved = dump_recipe(recipe)
     run = Path(folder) / f"{recipe.name}-{content_id(resolved, 8)}"
-    run.mkdir(parents=True, exist_ok=True)
+    make_folder(run)
     try:
+        verify_file(run, "recipe.json")
         known = read_json(run / "recipe.json")
     except ArtefactError:
         known = None  # not there yet, or damaged
@@ -273,7 +338,30 @@ def open_run(recipe: Recipe, folder: Path, recipe_text: str | None = None) -> Pa
             write_text(run / "recipe.yaml", recipe_text)
         write_json(run / "environment.json", environment())
         write_json(run / "recipe.json", resolved)
+        record(run, "recipe.yaml", "environment.json", "recipe.json")
     return run
+
+
+def record(run: Path, *names: str) -> None:
+    """Put files that lie in the run's own folder, and not in a stage's, into a manifest there."""
+    try:
+        known = dict(manifest(run, "run")["files"])
+    except ArtefactError:
+        known = {}  # not there yet, or damaged
+    files = known | {name: file_digest(run / name) for name in names if (run / name).is_file()}
+    if files != known:
+        about = {"kind": "run", "key": run.name, "files": files}
+        write_text(run / MANIFEST, _sealed(about))
+
+
+def verify_file(run: Path, name: str) -> None:
+    """Compare one file of the run's own folder with its SHA-256, where that is known."""
+    if (run / MANIFEST).is_file():
+        digest = manifest(run, "run")["files"].get(name)
+        if digest and (not (run / name).is_file() or file_digest(run / name) != digest):
+            raise ArtefactError(
+                f"{run / name}: damaged (its SHA-256 is not the manifest's). Run its recipe again."
+            )
 
 
 @contextmanager
@@ -332,6 +420,7 @@ def list_runs(folder: Path = Path("runs")) -> list[Path]:
 def recipe_of(run: Path) -> Recipe:
     """The resolved recipe a run was made with."""
     path = Path(run) / "recipe.json"
+    verify_file(Path(run), path.name)
     try:
         return Recipe.model_validate(read_json(path))
     except ValueError as error:

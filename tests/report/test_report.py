@@ -289,6 +289,8 @@ def test_names_kinds_and_dates_are_no_markup_either(build):
         path = run / name
         value = json.loads(path.read_text())
         (value[0] if isinstance(value, list) else value)[key] = tag
+        if isinstance(value, dict):
+            del value["sha256"]  # as one that somebody wrote by hand
         path.write_text(json.dumps(value))
     named = run.rename(run.with_name("<b onclick=x>'"))
     page = read(named)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from talkwright.errors import TrainError
 from talkwright.train import checkpoint, loop
 
 
@@ -109,6 +112,12 @@ def flip_a_byte(path: Path) -> None:
     path.write_bytes(bytes(content))
 
 
+CHANGED = (
+    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + ':' + message['content'] "
+    "+ '<|im_end|>' + '\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant:' }}{% endif %}"
+)
+
 DAMAGE = {
     "a flipped bit": lambda folder: flip_a_byte(folder / "state.safetensors"),
     "half a file": lambda folder: (folder / "state.safetensors").write_bytes(b"\x10"),
@@ -154,28 +163,173 @@ def test_when_every_checkpoint_is_damaged_training_begins_again(
     assert metrics_of(whole) == metrics_of(resumed)
 
 
-def test_a_checkpoint_of_another_key_is_not_used(
-    cut_run, train_tiny, weights_of, capsys: pytest.CaptureFixture[str]
+class Recorded(list):
+    """Rows that remember in which order they were asked for."""
+
+    def __init__(self, rows: Any):
+        super().__init__(rows)
+        self.asked: list[int] = []
+
+    def __getitem__(self, number: Any) -> Any:
+        self.asked.append(number)
+        return super().__getitem__(number)
+
+
+@pytest.fixture
+def cut_at_pass(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Make training die in that forward pass, counted from its first; 0 lets it live."""
+    plain = loop.summed_loss
+
+    def arrange(number: int) -> None:
+        passes = count(1)
+
+        def dying(*given: Any) -> Any:
+            if next(passes) == number:
+                raise Stopped
+            return plain(*given)
+
+        monkeypatch.setattr(loop, "summed_loss", dying)
+
+    return arrange
+
+
+# Five steps of four passes over ten rows: three in four are inside an accumulation, step 3 spans epochs.
+TWENTY = {**RUN, "max_steps": 5, "save_every": 1, "accumulation": 4, "lora": {"dropout": 0.2}}
+
+
+def test_cut_at_twenty_points_the_rest_is_bit_for_bit_the_same(
+    train_tiny, rows, cut_at_pass, weights_of, metrics_of, tmp_path
 ) -> None:
-    other = train_tiny("cut", **RUN, key="another", seed=8)
-    said = capsys.readouterr().err
-    assert "belongs to another recipe" in said
-    assert "Going on" not in said
-    assert same(weights_of(train_tiny("whole", **RUN, seed=8)), weights_of(other))
+    order = Recorded(rows)
+    whole = train_tiny("whole", rows=order, **TWENTY)
+    wanted, told = weights_of(whole), metrics_of(whole)
+    assert len(order.asked) == 20
+    for point in range(1, 21):
+        cut_at_pass(point)
+        before = Recorded(rows)
+        with pytest.raises(Stopped):
+            train_tiny("cut", rows=before, **TWENTY)
+        done = (point - 1) // 4
+        cut_at_pass(0)
+        after = Recorded(rows)
+        resumed = train_tiny("cut", rows=after, **TWENTY)
+        assert before.asked[: done * 4] + after.asked == order.asked, point
+        assert same(wanted, weights_of(resumed)), point
+        assert metrics_of(resumed) == told, point
+        shutil.rmtree(tmp_path / "cut")
 
 
-def test_later_checkpoints_of_another_key_do_not_push_out_ones_own(
+@pytest.mark.parametrize(
+    "passes", [{"accumulation": 4}, {"pass_tokens": 80}, {"recompute": True}], ids=str
+)
+def test_another_number_of_passes_goes_on_with_the_same_samples(
+    passes, train_tiny, rows, cut_at_pass, weights_of, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = {**RUN, "learning_rate": 1e-3, "save_every": 1, "accumulation": 1}
+    order, after = Recorded(rows), Recorded(rows)
+    wanted = weights_of(train_tiny("whole", rows=order, **settings))
+    cut_at_pass(6)
+    with pytest.raises(Stopped):
+        train_tiny("cut", **settings)
+    cut_at_pass(0)
+    got = weights_of(train_tiny("cut", rows=after, **{**settings, **passes, "save_every": 4}))
+    assert "Going on from step 5 of 9." in capsys.readouterr().err
+    assert after.asked == order.asked[20:]
+    apart = sum((wanted[n] - got[n]).square().sum() for n in wanted).sqrt()
+    assert apart <= 1e-3 * sum(w.square().sum() for w in wanted.values()).sqrt()
+
+
+CHANGES = {
+    r"train.learning_rate \(0.005 then, 0.001 now\)": {"learning_rate": 1e-3},
+    r"train.batch_size \(4 then, 5 now\)": {"batch_size": 5},
+    r"train.max_steps \(9 then, 12 now\)": {"max_steps": 12},
+    r"train.lora.rank \(16 then, 8 now\)": {"lora": {"rank": 8}},
+    r"train.schedule \(cosine then, linear now\); train.spike \(None then, 9.0 now\)": {
+        "schedule": "linear",
+        "spike": 9.0,
+    },
+    r"seed \(7 then, 8 now\)": {"seed": 8},
+    r"the validation rows \(0 then, 1 now, and not the same ones\)": {"validation": 1},
+    r"the training rows \(10 then, 9 now, and not the same ones\)": {"rows": slice(9)},
+    r"the training rows \(10 then, 10 now, and not the same ones\)": {"rows": slice(None, None, -1)},
+}
+
+
+@pytest.mark.parametrize("said", CHANGES)
+def test_going_on_with_something_else_is_refused_and_named(said, cut_run, train_tiny, rows) -> None:
+    changes = dict(CHANGES[said])
+    if "rows" in changes:
+        changes["rows"] = rows[changes["rows"]]
+    if "validation" in changes:
+        changes["validation"] = rows[: changes["validation"]]
+    before = {path: path.read_bytes() for path in cut_run.rglob("*") if path.is_file()}
+    with pytest.raises(TrainError, match=f"step-000006: .* something else: {said}. Put that back"):
+        train_tiny("cut", **{**RUN, **changes})
+    assert {path: path.read_bytes() for path in cut_run.rglob("*") if path.is_file()} == before
+    train_tiny("cut", **RUN)
+
+
+def test_another_base_or_template_is_refused(
+    cut_run, tiny_base, tiny_template, rows, section, tmp_path
+) -> None:
+    from talkwright.template import Template
+    from talkwright.train import train
+
+    how: Any = {"seed": 7, "out": tmp_path / "cut" / "train", "key": "k"}
+    other = replace(tiny_base, digest="1" * 64)
+    with pytest.raises(TrainError, match=r"the base model \(another now\)"):
+        train(other, tiny_template, rows, [], section(**RUN), **how)
+    changed = Template.load(tiny_base.path, system="Be brief.", chat_template=CHANGED)
+    with pytest.raises(TrainError, match=r"the chat template or tokenizer \(another now\)"):
+        train(tiny_base, changed, rows, [], section(**RUN), **how)
+
+
+def test_a_checkpoint_without_its_origin_is_refused(cut_run, train_tiny) -> None:
+    from talkwright.runs import artefact
+
+    with artefact(cut_run / "step-000006", kind="checkpoint", key="k") as out:
+        (out / "state.json").write_text("{}")
+    with pytest.raises(TrainError, match="an earlier version"):
+        train_tiny("cut", **RUN)
+
+
+def test_rows_on_disk_are_told_apart_like_those_in_memory(tmp_path, rows) -> None:
+    from talkwright.template.batches import Row
+    from talkwright.template.stored import read_examples, writing
+    from talkwright.train.origin import _digest_of
+
+    digests = set()
+    for name, ids in (("a", [1, 2, 3]), ("b", [1, 2, 4]), ("c", [1, 2, 3])):
+        with writing(tmp_path, name) as writer:
+            writer.append([Row(torch.tensor(ids).numpy(), ((1, 3),), "0a")] * 2)
+        digests.add(_digest_of(read_examples(tmp_path, name)))
+    assert len(digests) == 2
+    assert all(digest.startswith("2:") for digest in digests)
+
+
+def test_a_later_damaged_checkpoint_does_not_push_out_a_whole_one(
     cut_run, train_tiny, stop_after
 ) -> None:
+    for name in ("step-000004", "step-000006"):
+        flip_a_byte(cut_run / name / "state.safetensors")
     stop_after(3)
     with pytest.raises(Stopped):
-        train_tiny("cut", **RUN, key="another")
+        train_tiny("cut", **RUN)
     assert [path.name for path in cut_run.glob("step-*")] == ["step-000002"]
 
 
-def test_metrics_cut_in_the_middle_of_a_line_are_mended(cut_run, train_tiny, metrics_of) -> None:
+def test_the_millionth_step_is_later_than_the_one_before(tmp_path) -> None:
+    for step in (999_998, 999_999, 1_000_000):
+        checkpoint.place_of(tmp_path, step).mkdir()
+    (tmp_path / "step-by-hand").mkdir()
+    found = [path.name for path in checkpoint._checkpoints(tmp_path)]
+    assert found == ["step-1000000", "step-999999", "step-999998"]
+
+
+@pytest.mark.parametrize("left", [b'{"step": 8, "lo', b"\xff\x00 nonsense\n", b"[]\n", b"", None])
+def test_damaged_metrics_are_mended_from_the_checkpoint(left, cut_run, train_tiny, metrics_of) -> None:
     path = cut_run / "metrics.jsonl"
-    path.write_text(path.read_text() + '{"step": 8, "lo')
+    path.unlink() if left is None else path.write_bytes(left)
     resumed = train_tiny("cut", **RUN)
     assert metrics_of(resumed) == metrics_of(train_tiny("whole", **RUN))
 
@@ -198,10 +352,23 @@ def test_a_weight_that_was_never_used_does_not_stop_a_resume(tmp_path) -> None:
     optimizer = Optimizer([torch.optim.AdamW(masters.masters)])
     model["used"](torch.ones(2)).sum().backward()
     optimizer.step(0.1)
-    checkpoint.save_checkpoint(tmp_path, "k", checkpoint.State(step=3), masters, optimizer, keep=1)
+    checkpoint.save_checkpoint(tmp_path, {}, checkpoint.State(step=3), masters, optimizer, keep=1)
     fresh = torch.nn.ModuleDict({"used": torch.nn.Linear(2, 2), "idle": torch.nn.Linear(2, 2)})
     restored = Masters(fresh)
     again = Optimizer([torch.optim.AdamW(restored.masters)])
-    assert checkpoint.restore_newest(tmp_path, "k", restored, again).step == 3
+    assert checkpoint.restore_newest(tmp_path, {}, restored, again).step == 3
     assert same(model.state_dict(), fresh.state_dict())
     assert [bool(again.state(master)) for master in restored.masters] == [True, True, False, False]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_under_the_metrics_is_named() -> None:
+    from talkwright.train.records import Metrics
+
+    tracked: list[Any] = []
+    file = open("/dev/full", "w")  # noqa: SIM115 - closing it would fail again
+    with pytest.raises(OSError, match="/dev/full"):
+        Metrics(file, tracked.append).write({"step": 1})
+    assert tracked == []
+    with pytest.raises(OSError, match="No space"):
+        file.close()

@@ -182,7 +182,9 @@ def show(
 def runs(context: click.Context, folder: Path, as_json: bool) -> None:
     """List the runs on this machine, or show one."""
     given = {"folder": folder, "as_json": as_json}
-    context.default_map = {"list": given, "show": given}  # `runs --json show` is `runs show --json`
+    context.default_map = dict.fromkeys(
+        ("list", "show", "verify"), given
+    )  # `runs --json show` is `runs show --json`
     if context.invoked_subcommand is None:
         context.invoke(list_runs, **given)
 
@@ -248,6 +250,29 @@ def show_run(run: str, folder: Path, as_json: bool) -> None:
         print(f"\n{comparison_table(comparisons)}")
     if (found / "report.html").is_file():
         print(f"\nReport: {found / 'report.html'}")
+
+
+@runs.command("verify")
+@click.argument("run", default="latest")
+@with_runs
+@with_json
+def verify_run(run: str, folder: Path, as_json: bool) -> None:
+    """Compare every file of a run with its SHA-256; exit code 2 when one is damaged.
+
+    \b
+    Example: talkwright runs verify quickstart
+    """
+    from talkwright import runs as on_disk
+    from talkwright.errors import ArtefactError
+
+    found = find(run, folder)
+    count, damages = on_disk.verify_run(found)
+    if as_json:
+        print_json({"run": str(found), "files": count, "damaged": damages})
+    elif not damages:
+        print(f"{found}: {count} files, all as they were written")
+    if damages:
+        raise ArtefactError(f"{len(damages)} of {count} files:\n  - " + "\n  - ".join(damages))
 
 
 def _model_of(found: Path) -> str | None:

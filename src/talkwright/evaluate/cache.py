@@ -1,7 +1,8 @@
 """What an engine has already been asked, kept on disk as it is answered.
 
-One JSON-lines file for each digest of weights. A line is `{"key": ..., ...}`; the key is a hash of
-everything the answer depends on, so a line is right for ever or never looked up again.
+One JSON-lines file for each digest of weights. A line is `{"key": ..., ..., "sum": ...}`; the key is a
+hash of everything the answer depends on, so a line is right for ever or never looked up again, and the
+sum one of the line itself.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from talkwright.errors import ArtefactError
+from talkwright.progress import say
 from talkwright.types import content_id
 
 
 class Cache:
     """Answers by key, in memory and, when there is a folder, in `<folder>/<weights>.jsonl`.
 
-    Lines that are not whole JSON objects (a process died while it wrote) are passed over.
+    Lines that are not as they were written (a process died, a disk decays) are passed over.
     """
 
     def __init__(self, folder: Path | None, weights: str):
@@ -42,7 +44,7 @@ class Cache:
         if self.path is None or not rows:
             return
         # ASCII escapes: a reply may hold lone surrogates, which UTF-8 cannot write.
-        lines = [json.dumps({"key": key, **row}, allow_nan=False) + "\n" for key, row in rows.items()]
+        lines = [_line({"key": key, **row}) + "\n" for key, row in rows.items()]
         # A line cut short by an earlier crash must not swallow the first one written now.
         text = ("" if self._ends_cleanly else "\n") + "".join(lines)
         try:
@@ -63,7 +65,18 @@ class Cache:
         except OSError as error:
             raise _unusable(path, error) from None
         self._ends_cleanly = content.endswith(b"\n") or not content
-        self._rows.update(_whole_rows(content.split(b"\n")))
+        lines = [line for line in content.split(b"\n") if line]
+        whole = _whole_rows(lines)
+        self._rows.update(whole)
+        if damaged := len(lines) - len(whole):
+            say(
+                f"{path}: {damaged} of {len(lines)} lines are damaged; what they answered is asked again"
+            )
+
+
+def _line(row: dict[str, Any]) -> str:
+    text = json.dumps(row, allow_nan=False)
+    return f'{text[:-1]}, "sum": "{content_id(text)}"}}'
 
 
 def _whole_rows(lines: Iterable[bytes]) -> dict[str, dict[str, Any]]:
@@ -71,10 +84,11 @@ def _whole_rows(lines: Iterable[bytes]) -> dict[str, dict[str, Any]]:
     for line in lines:
         try:
             row = json.loads(line)
-        except ValueError:  # an empty or damaged line costs asking that prompt again, nothing else
-            continue
-        if isinstance(row, dict) and isinstance(row.get("key"), str):
-            rows[row.pop("key")] = row
+            del row["sum"]
+            if _line(row).encode() == line:
+                rows[row.pop("key")] = row
+        except (ValueError, KeyError, TypeError):
+            continue  # a damaged line costs asking that prompt again, nothing else
     return rows
 
 

@@ -27,6 +27,8 @@ def write_report(folder: Path) -> Path:
     path = folder / "report.html"
     is_run = (folder / "recipe.json").is_file() or not (folder / "counts.json").is_file()
     runs.write_text(path, render(gather(folder) if is_run else gather_dataset(folder)))
+    if is_run:
+        runs.record(folder, path.name)
     return path
 
 

@@ -11,6 +11,7 @@ losses that are not finite three times in a row.
 from __future__ import annotations
 
 from talkwright.train.adapters import start_digest
+from talkwright.train.checkpoint import drop_checkpoints
 from talkwright.train.loop import train
 from talkwright.train.plan import Plan, make_plan
 from talkwright.train.settings import check_recipe, check_settings, check_template
@@ -20,6 +21,7 @@ __all__ = [
     "check_recipe",
     "check_settings",
     "check_template",
+    "drop_checkpoints",
     "make_plan",
     "start_digest",
     "train",

@@ -1,8 +1,9 @@
 """Checkpoints: everything a run needs to go on exactly, whole or not there.
 
-A checkpoint is an artefact folder `step-000123` with the masters, the optimizer's moments and a small
-`state.json`. The order of rows and the random numbers of a step follow from the seed and the step, so
-nothing else has to be kept.
+A checkpoint is an artefact folder `step-000123` with the masters, the optimizer's moments, the rows of
+metrics so far and a small `state.json`. The order of rows and the random numbers of a step follow from
+the seed and the step, so nothing else has to be kept. What the training depends on (`origin.py`) is in
+the manifest: going on with another recipe or data set is refused.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from talkwright.errors import ArtefactError
+from talkwright.errors import ArtefactError, TrainError
 from talkwright.progress import say
 from talkwright.runs import artefact, manifest, read_json, verify, write_json
+from talkwright.train.origin import Origin, differences, key_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,7 +24,9 @@ if TYPE_CHECKING:
     from talkwright.train.model import Masters
     from talkwright.train.optimizers import Optimizer
 
+FOLDER = "checkpoints"  # beside the artefact, until that is finished
 BEST = "best"
+METRICS = "metrics.jsonl"
 
 
 @dataclass
@@ -55,9 +59,12 @@ class State:
 
 
 def save_checkpoint(
-    folder: Path, key: str, state: State, masters: Masters, optimizer: Optimizer, *, keep: int
+    folder: Path, origin: Origin, state: State, masters: Masters, optimizer: Optimizer, *, keep: int
 ) -> None:
-    """Write the checkpoint of `state.step` and remove the oldest beyond `keep`."""
+    """Write the checkpoint of `state.step` and remove the oldest beyond `keep`.
+
+    Raises OSError when it cannot be written; those before it are untouched then.
+    """
     from safetensors.torch import save_file
 
     tensors: dict[str, Tensor] = {}
@@ -74,29 +81,34 @@ def save_checkpoint(
                 tensors[f"{moment}/{name}"] = kept.contiguous()
             else:
                 counters.setdefault(name, {})[moment] = value
-    target = folder / f"step-{state.step:06d}"
-    with artefact(target, kind="checkpoint", key=key) as out:
+    about = {"origin": origin}
+    with artefact(
+        place_of(folder, state.step), kind="checkpoint", key=key_of(origin), about=about
+    ) as out:
         save_file(tensors, out / "state.safetensors")
         write_json(out / "state.json", {**asdict(state), "counters": counters})
-    # What bears a later step is damaged or another recipe's: it must not push out this run's own.
+        if (folder / METRICS).is_file():
+            shutil.copyfile(folder / METRICS, out / METRICS)
+    # What bears a later step is damaged: it must not push out a whole one.
     checkpoints = _checkpoints(folder)
-    past = [path for path in checkpoints if path.name <= target.name]
+    past = [path for path in checkpoints if _step_of(path) <= state.step]
     for old in [*(path for path in checkpoints if path not in past), *past[keep:]]:
         shutil.rmtree(old)
 
 
-def restore_newest(folder: Path, key: str, masters: Masters, optimizer: Optimizer) -> State:
-    """Load the newest checkpoint that is whole and of this run; a fresh `State` when there is none.
+def restore_newest(folder: Path, origin: Origin, masters: Masters, optimizer: Optimizer) -> State:
+    """Load the newest checkpoint that is whole; a fresh `State` when there is none.
 
-    A damaged one is named and passed over for the one before.
+    A damaged one is named and passed over for the one before. Raises TrainError when the newest whole
+    one is of a training that depends on something else than `origin`.
     """
     from safetensors.torch import load_file
 
     for path in _checkpoints(folder):
         try:
-            if manifest(path, "checkpoint")["key"] != key:
-                raise ArtefactError(f"{path}: belongs to another recipe or data set")
+            about = manifest(path, "checkpoint")["about"]
             verify(path)
+            _refuse_another(path, about, origin)
             tensors = load_file(path / "state.safetensors")
             found = read_json(path / "state.json")
             counters = found.pop("counters")
@@ -108,8 +120,8 @@ def restore_newest(folder: Path, key: str, masters: Masters, optimizer: Optimize
             {name.removeprefix("weight/"): t for name, t in tensors.items() if name[:7] == "weight/"}
         )
         moments: dict[str, dict[str, Any]] = counters
-        for key, tensor in tensors.items():
-            moment, _, name = key.partition("/")
+        for place, tensor in tensors.items():
+            moment, _, name = place.partition("/")
             if moment != "weight":
                 moments.setdefault(name, {})[moment] = tensor
         for name, master in zip(masters.names, masters.masters, strict=True):
@@ -119,27 +131,58 @@ def restore_newest(folder: Path, key: str, masters: Masters, optimizer: Optimize
     return State()
 
 
-def save_best(folder: Path, key: str, masters: Masters) -> None:
+def save_best(folder: Path, origin: Origin, masters: Masters) -> None:
     """Keep the masters of the best validation so far."""
     from safetensors.torch import save_file
 
-    with artefact(folder / BEST, kind="best weights", key=key) as out:
+    with artefact(folder / BEST, kind="best weights", key=key_of(origin)) as out:
         tensors = {
             n: m.detach().contiguous() for n, m in zip(masters.names, masters.masters, strict=True)
         }
         save_file(tensors, out / "weights.safetensors")
 
 
-def load_best(folder: Path, key: str, masters: Masters) -> None:
+def load_best(folder: Path, origin: Origin, masters: Masters) -> None:
     """Put the best weights back into the model. Raises ArtefactError when they are not whole."""
     from safetensors.torch import load_file
 
-    if manifest(folder / BEST, "best weights")["key"] != key:
+    if manifest(folder / BEST, "best weights")["key"] != key_of(origin):
         raise ArtefactError(f"{folder / BEST}: belongs to another recipe or data set")
     verify(folder / BEST)
     masters.load(load_file(folder / BEST / "weights.safetensors"))
 
 
+def drop_checkpoints(here: Path) -> None:
+    """Remove the checkpoints of a run whose training is finished."""
+    shutil.rmtree(here / FOLDER, ignore_errors=True)
+
+
+def place_of(folder: Path, step: int) -> Path:
+    """Where the checkpoint of a step lies."""
+    return folder / f"step-{step:06d}"
+
+
+def _refuse_another(path: Path, about: dict[str, Any], origin: Origin) -> None:
+    """Raise TrainError when a checkpoint's training depends on something else than this one's."""
+    if "origin" not in about:
+        raise TrainError(
+            f"{path}: an earlier version of talkwright wrote it, without what its training depends on. "
+            f"Go on with that version, or remove {path.parent} to begin again"
+        )
+    if changed := differences(about["origin"], origin):
+        raise TrainError(
+            f"{path}: belongs to a training that began with something else: {'; '.join(changed)}. Put "
+            f"that back to go on from there, or remove {path.parent} to begin again"
+        )
+
+
 def _checkpoints(folder: Path) -> list[Path]:
     """Checkpoint folders, newest first."""
-    return sorted(folder.glob("step-*"), reverse=True)
+    return sorted(
+        (path for path in folder.glob("step-*") if _step_of(path) >= 0), key=_step_of, reverse=True
+    )
+
+
+def _step_of(path: Path) -> int:
+    number = path.name.removeprefix("step-")
+    return int(number) if number.isdecimal() else -1

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from talkwright.train.model import Masters
 
 FAULTS_IN_A_ROW = 3
+OUT_OF_MEMORY = ("not enough memory", "can't allocate memory", "out of memory", "bad_alloc")
 WINDOW = 32  # gradient norms that say what is usual
 FEWEST = 8  # ... and how many it takes to say so
 
@@ -35,8 +36,10 @@ def is_out_of_memory(error: BaseException) -> bool:
 
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return True
-    said = str(error)
-    return isinstance(error, RuntimeError) and ("not enough memory" in said or "out of memory" in said)
+    if not isinstance(error, RuntimeError):
+        return False
+    said = str(error)  # "can't" is what torch says where Linux limits a process
+    return any(words in said for words in OUT_OF_MEMORY)
 
 
 def split(

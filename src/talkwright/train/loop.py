@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
 import signal
 import time
 from collections.abc import Sequence
@@ -15,8 +14,15 @@ from talkwright.config import TrainSection
 from talkwright.errors import TrainError
 from talkwright.models import make_batch, row_losses, summed_loss
 from talkwright.progress import bar, say
-from talkwright.runs import artefact, read_jsonl, write_json, write_jsonl
-from talkwright.train.checkpoint import State, load_best, restore_newest, save_best, save_checkpoint
+from talkwright.runs import artefact, make_folder, read_jsonl, write_json, write_jsonl
+from talkwright.train.checkpoint import (
+    State,
+    drop_checkpoints,
+    load_best,
+    restore_newest,
+    save_best,
+    save_checkpoint,
+)
 from talkwright.train.faults import (
     WINDOW,
     describe_fault,
@@ -38,6 +44,7 @@ from talkwright.train.model import (
 )
 from talkwright.train.noise import RowNoise
 from talkwright.train.optimizers import Optimizer, make_optimizer
+from talkwright.train.origin import Origin, describe_origin
 from talkwright.train.plan import Plan, make_plan, rows_of_steps
 from talkwright.train.records import Metrics, metrics_file, stop_between_steps
 from talkwright.train.schedules import learning_rate
@@ -66,7 +73,7 @@ class _Session:
     noise: RowNoise | None
     seed: int
     checkpoints: Path
-    key: str
+    origin: Origin
 
 
 def train(
@@ -86,9 +93,10 @@ def train(
     SIGTERM save one first. Raises TrainError when training cannot go on.
     """
     refuse_added_tokens(base, template)
-    session = _open_session(base, rows, validation, section, seed, out.parent / "checkpoints", key)
+    origin = describe_origin(base, template, rows, validation, section, seed)
+    session = _open_session(base, rows, validation, section, seed, out.parent / "checkpoints", origin)
     plan, checkpoints, masters = session.plan, session.checkpoints, session.masters
-    state = restore_newest(checkpoints, key, masters, session.optimizer)
+    state = restore_newest(checkpoints, origin, masters, session.optimizer)
     if state.step:
         say(f"Going on from step {state.step} of {plan.steps}.")
     recompute(session.model, max(state.recomputing, RECOMPUTED[section.recompute]))
@@ -114,15 +122,15 @@ def train(
             stop = asked_to_stop()
             if state.step % plan.save_every == 0 or last or stop or state.stopped:
                 keep = section.keep_checkpoints
-                save_checkpoint(checkpoints, key, state, masters, session.optimizer, keep=keep)
+                save_checkpoint(checkpoints, origin, state, masters, session.optimizer, keep=keep)
             if stop:
                 say(f"Saved at step {state.step} of {plan.steps}. The same command goes on from there.")
                 raise KeyboardInterrupt if stop == signal.SIGINT else SystemExit(128 + stop)
     if state.stopped:
         say(f"Stopped by train.{state.stopped} after step {state.step} of {plan.steps}.")
     if section.patience and state.best_loss is not None:
-        load_best(checkpoints, key, masters)
-    _finish(session, state, base, template, out)
+        load_best(checkpoints, origin, masters)
+    _finish(session, state, base, template, out, key)
 
 
 def _open_session(
@@ -132,7 +140,7 @@ def _open_session(
     section: TrainSection,
     seed: int,
     checkpoints: Path,
-    key: str,
+    origin: Origin,
 ) -> _Session:
     from accelerate import Accelerator
     from accelerate.utils import set_seed
@@ -147,7 +155,7 @@ def _open_session(
     model, padded = prepare_model(base, section, seed)
     model = accelerator.prepare(model)
     masters = Masters(model)
-    checkpoints.mkdir(parents=True, exist_ok=True)
+    make_folder(checkpoints)
     return _Session(
         accelerator=accelerator,
         model=model,
@@ -165,7 +173,7 @@ def _open_session(
         noise=RowNoise(model, section.neftune) if section.neftune else None,
         seed=seed,
         checkpoints=checkpoints,
-        key=key,
+        origin=origin,
     )
 
 
@@ -288,7 +296,7 @@ def _pass_over(session: _Session, state: State, fault: dict[str, Any]) -> None:
     back = ""
     if session.section.on_fault == "roll_back":
         # On with the rows after this one: the same rows again would end in the same fault.
-        found = restore_newest(session.checkpoints, session.key, session.masters, session.optimizer)
+        found = restore_newest(session.checkpoints, session.origin, session.masters, session.optimizer)
         back = f", back to the weights of step {found.step}" if found.step else ", no checkpoint yet"
     say(f"Step {fault['step']} is passed over{back}: {fault['what']}.")
 
@@ -324,7 +332,7 @@ def _validate(session: _Session, state: State, metrics: Metrics) -> None:
     _write(metrics, {"step": state.step, "validation_loss": loss})
     if state.best_loss is None or loss < state.best_loss:
         state.best_loss, state.best_step, state.worse = loss, state.step, 0
-        save_best(session.checkpoints, session.key, session.masters)
+        save_best(session.checkpoints, session.origin, session.masters)
     else:
         state.worse += 1
     if session.section.patience and state.worse >= session.section.patience:
@@ -403,7 +411,9 @@ def _write(metrics: Metrics, row: dict[str, Any]) -> None:
     metrics.write(row)
 
 
-def _finish(session: _Session, state: State, base: BaseModel, template: Template, out: Path) -> None:
+def _finish(
+    session: _Session, state: State, base: BaseModel, template: Template, out: Path, key: str
+) -> None:
     """Write the artefact, then let the checkpoints go."""
     section, weights = session.section, session.masters.weights
     summary = {
@@ -427,12 +437,10 @@ def _finish(session: _Session, state: State, base: BaseModel, template: Template
     }
     kind = "model" if section.method == "full" else "adapter"
     about = {"template": template.fingerprint, "base": to_json(base)}
-    with artefact(
-        out, kind=kind, key=session.key, about=about, since=time.time() - state.seconds
-    ) as folder:
+    with artefact(out, kind=kind, key=key, about=about, since=time.time() - state.seconds) as folder:
         save_model(session.model, folder, section.method)
         template.save(folder / kind)
         write_jsonl(folder / "metrics.jsonl", read_jsonl(session.checkpoints / "metrics.jsonl"))
         write_json(folder / "summary.json", summary)
         write_json(folder / "template.json", template.describe())
-    shutil.rmtree(session.checkpoints, ignore_errors=True)
+    drop_checkpoints(out.parent)

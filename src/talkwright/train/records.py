@@ -6,12 +6,13 @@ import json
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
 from talkwright.progress import say
 from talkwright.runs import write_text
+from talkwright.train.checkpoint import METRICS, place_of
 
 Row = dict[str, Any]
 
@@ -25,27 +26,28 @@ class Metrics:
 
     def write(self, row: Row) -> None:
         """Write a row and flush it, so that a killed process loses none."""
-        self._file.write(json.dumps(row) + "\n")
-        self._file.flush()
+        try:
+            self._file.write(json.dumps(row) + "\n")
+            self._file.flush()
+        except OSError as error:
+            error.filename = error.filename or self._file.name  # a full disk does not say which it was
+            raise
         self._track(row)
 
 
 @contextmanager
 def metrics_file(folder: Path, upto: int, track: Callable[[Row], None]) -> Iterator[Metrics]:
-    """Open metrics.jsonl for appending, without the rows after step `upto` (they will come again)."""
-    path = folder / "metrics.jsonl"
-    if path.exists():
-        kept = []
-        for line in path.read_text(encoding="utf-8").splitlines():
-            try:
-                row = json.loads(line)
-            except ValueError:
-                break  # the last line of a killed process may be half a line
-            if row["step"] <= upto and upto:
-                kept.append(row)
-        write_text(path, "".join(json.dumps(row) + "\n" for row in kept))
-    with open(path, "a", encoding="utf-8") as file:
+    """Open metrics.jsonl for appending, with the rows that the checkpoint of step `upto` keeps: those
+    after it will come again, and those before it may have been lost with the machine's power."""
+    path = folder / METRICS
+    kept = place_of(folder, upto) / METRICS
+    write_text(path, kept.read_text(encoding="utf-8") if kept.is_file() else "")
+    file = open(path, "a", encoding="utf-8")  # noqa: SIM115 - see below
+    try:
         yield Metrics(file, track)
+    finally:
+        with suppress(OSError):  # a row that could not be written has been complained of
+            file.close()
 
 
 @contextmanager

@@ -1,0 +1,97 @@
+"""What a training depends on: kept in every checkpoint, so that it goes on with nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from talkwright.config import TrainSection
+from talkwright.train.adapters import start_digest
+from talkwright.types import BaseModel, Example, content_id
+
+if TYPE_CHECKING:
+    from talkwright.template import Template
+
+Origin = dict[str, Any]
+
+# Settings of where, how often and in how many passes: the samples of every step stay the same.
+FREE = {
+    "accumulation",
+    "pass_tokens",
+    "recompute",
+    "save_every",
+    "keep_checkpoints",
+    "max_minutes",
+    "trackers",
+    "trackers_online",
+}
+
+
+def describe_origin(
+    base: BaseModel,
+    template: Template,
+    rows: Sequence[Example],
+    validation: Sequence[Example],
+    section: TrainSection,
+    seed: int,
+) -> Origin:
+    """All that decides what a training computes, by a name a person knows it by."""
+    return {
+        **_flat("train.", section.model_dump(mode="json", exclude=FREE)),
+        "train.start_from (its weights)": start_digest(section),
+        "seed": seed,
+        "the base model": base.digest,
+        "the chat template or tokenizer": template.fingerprint,
+        "the training rows": _digest_of(rows),
+        "the validation rows": _digest_of(validation),
+    }
+
+
+def key_of(origin: Origin) -> str:
+    """A hash of an origin, for manifests."""
+    return content_id(origin, 64)
+
+
+def differences(then: Origin, now: Origin) -> list[str]:
+    """Say what differs, a phrase each."""
+    phrases = []
+    for name in sorted(then.keys() | now.keys()):
+        before, after = then.get(name), now.get(name)
+        if before == after:
+            continue
+        if "rows" in name:
+            said = f"{_count(before)} then, {_count(after)} now, and not the same ones"
+        elif _is_hash(before) or _is_hash(after):  # which says nothing to a person
+            said = "another now"
+        else:
+            said = f"{before} then, {after} now"
+        phrases.append(f"{name} ({said})")
+    return phrases
+
+
+def _digest_of(rows: Sequence[Example]) -> str:
+    """How many rows, and a hash of their ids and labels in order."""
+    digest = hashlib.sha256()
+    if feed := getattr(rows, "feed", None):  # rows on disk: a million examples would take a minute
+        feed(digest.update)
+    else:
+        for row in rows:
+            digest.update(repr((tuple(row.input_ids), tuple(row.labels))).encode())
+    return f"{len(rows)}:{digest.hexdigest()}"
+
+
+def _count(rows: str | None) -> str:
+    return (rows or "0:").partition(":")[0]
+
+
+def _is_hash(value: Any) -> bool:
+    one = value[0] if isinstance(value, list) and value else value
+    return isinstance(one, str) and len(one) == 64
+
+
+def _flat(prefix: str, values: dict[str, Any]) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        flat |= _flat(f"{prefix}{name}.", value) if isinstance(value, dict) else {prefix + name: value}
+    return flat
