@@ -89,7 +89,7 @@ def _match(mates: Sides, keys: Sides, usable: Sides) -> None:
     turns = [_turn(side) for side in numbers]
     most = max(int(turn.max()) for turn in turns) + 1
     told = [side.astype(np.int64) * most + turn for side, turn in zip(numbers, turns, strict=True)]
-    _, in_a, in_b = np.intersect1d(*told, assume_unique=True, return_indices=True)
+    _, in_a, in_b = np.intersect1d(told[0], told[1], assume_unique=True, return_indices=True)
     _note(mates, rows[0][in_a], rows[1][in_b])
 
 
@@ -116,7 +116,7 @@ def _texts(mates: Sides, folders: tuple[Path, Path]) -> Sides:
         numbers = np.full(len(mate), -1)
         left = np.flatnonzero(mate < 0)
         at = 0
-        for texts in texts_at(folder, "before", left):
+        for texts in texts_at(folder, "before", left.tolist()):
             for text in texts:
                 if text:
                     # A hash takes a fraction of the room, and a mistake in 2**64 only mispairs two rows.
