@@ -80,15 +80,14 @@ GAVE = {"type": "tool_result", "tool_use_id": "t1", "content": [{"type": "text",
 
 def anthropic(*results: Any) -> list[dict[str, Any]]:
     thought = {"type": "thinking", "thinking": "Look it up.", "signature": "x"}
-    called = [
-        thought,
-        {"type": "redacted_thinking", "data": "x"},
-        {"type": "text", "text": "Wait."},
-        USE,
-    ]
+    hidden = {"type": "redacted_thinking", "data": "x"}
     said = [{"type": "text", "text": "Sunny.", "cache_control": {"type": "ephemeral"}}]
-    return [USER, {"role": "assistant", "content": called},
-            {"role": "user", "content": list(results)}, {"role": "assistant", "content": said}]  # fmt: skip
+    return [
+        USER,
+        {"role": "assistant", "content": [thought, hidden, {"type": "text", "text": "Wait."}, USE]},
+        {"role": "user", "content": list(results)},
+        {"role": "assistant", "content": said},
+    ]
 
 
 def test_the_results_that_anthropic_puts_into_what_the_user_says() -> None:

@@ -26,6 +26,7 @@ from talkwright.errors import DataError
 _JSONL = (".jsonl", ".ndjson")
 _LOOK_AHEAD = 50  # lines looked at to tell JSONL from other things
 _SMALL = 2**23  # bytes; a file up to this size is looked at whole
+_PEEK = 2**18  # bytes looked at behind a first line that is larger than _SMALL
 _LARGEST = 2**25  # bytes; what can only be read whole may be so large
 _BLOCK = 2**19  # bytes of a JSONL file in a chunk
 _ROWS = 1000  # rows in a chunk of anything else
@@ -111,6 +112,9 @@ def _chunks(path: Path, name: str, stream: Stream, columns: Columns) -> Iterator
             raise DataError(f"{path}: too large to be read as UTF-16 or UTF-32. Save it as UTF-8.")
         yield from _small(path, name, data, columns)
         return
+    if b"\n" not in head and _has_rows_behind(stream, inner_suffix(path.name)):
+        yield from _line_chunks(name, stream)
+        return
     text = decode(path, head[: head.rfind(b"\n") + 1] or head)
     suffix = inner_suffix(path.name)
     kind = _kind(text.content, suffix, columns, whole=False)
@@ -126,6 +130,16 @@ def _chunks(path: Path, name: str, stream: Stream, columns: Columns) -> Iterator
         yield from _line_chunks(name, stream)
     else:
         yield from chunks_of(large_json_rows(path, stream.rest(), name), name)
+
+
+def _has_rows_behind(stream: Stream, suffix: str) -> bool:
+    """Say whether rows, one a line, follow a first line that is too long to be a row itself."""
+    behind = decode_block(stream.after_line(_PEEK)).content
+    lines = [line for line in behind.split("\n")[:_LOOK_AHEAD] if line.strip()]
+    if len(behind) >= _PEEK - 4 and len(lines) > 1:
+        lines.pop()  # the last one may be cut off
+    rows = sum(_is_container(line) and reads_as_row(load(line)[0]) for line in lines)
+    return rows > 0 and (suffix in _JSONL or 2 * rows > len(lines))
 
 
 def _small(path: Path, name: str, data: bytes, columns: Columns) -> Iterator[Chunk]:
