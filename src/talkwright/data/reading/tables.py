@@ -15,6 +15,7 @@ from typing import Any
 from talkwright.config import Columns
 from talkwright.data.reading.files import Text
 from talkwright.data.reading.formats import is_battle_without_conversations, recognises_columns
+from talkwright.data.reading.messages import is_message_table
 from talkwright.data.reading.rows import RAW, Row, decoding
 from talkwright.errors import DataError
 
@@ -25,7 +26,12 @@ _PART = 2**20  # characters
 
 def known_delimiters(line: str, columns: Columns) -> list[str]:
     """The delimiters with which a line is a header that can be read."""
-    return [mark for mark in _DELIMITERS if recognises_columns(_cells(line, mark), columns)]
+    return [mark for mark in _DELIMITERS if _is_known(_cells(line, mark), columns)]
+
+
+def _is_known(header: list[str], columns: Columns) -> bool:
+    named = columns.prompt or columns.completion
+    return recognises_columns(header, columns) or (not named and is_message_table(header, alone=True))
 
 
 class _Lines:
@@ -171,7 +177,7 @@ def _csv_row(where: str, header: list[str], cells: list[str], repairs: tuple[str
 
 def _header(content: str, columns: Columns) -> tuple[list[str], str]:
     found = [(_cells(content, delimiter), delimiter) for delimiter in _DELIMITERS]
-    known = [pair for pair in found if recognises_columns(pair[0], columns)]
+    known = [pair for pair in found if _is_known(pair[0], columns)]
     return max(known or found, key=lambda pair: len(pair[0]))
 
 
@@ -206,7 +212,7 @@ def require_columns(header: list[str], columns: Columns, path: Path) -> None:
             f"{path}: Chatbot Arena votes without the conversations. Columns found: {shown}. Use the "
             "file that has conversation_a and conversation_b."
         )
-    if recognises_columns(header, columns):
+    if _is_known(header, columns):
         return
     prompt, completion = (name[:60] for name in names[:2]) if len(names) > 1 else ("NAME", "NAME")
     raise DataError(

@@ -68,10 +68,10 @@ _TEXT_KEYS = ("content", "value", "text", "message", "utterance", "body", "says"
 _PART_KEYS = ("text", "value", "content", "reasoning", "thinking")
 _THINKING_KEYS = ("reasoning_content", "reasoning", "thinking")
 # The widest first: whoever keeps a user together keeps the user's threads together.
-_GROUP_NAMES = """
+GROUP_NAMES = """
     group groupid userid customerid threadid conversationid sessionid chatid dialogueid dialogid
     messagetreeid
-"""
+""".split()  # noqa: SIM905
 # They turn the order of what is shown around, and so can hide what a text says.
 _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _ESCAPE_IN_TEXT = re.compile(r"\\(?:n|r|t|\"|u[0-9a-fA-F]{4})")
@@ -166,7 +166,7 @@ def weight_marks(turns: list[Any]) -> list[str]:
 
 
 def listed(value: Any) -> list[Any]:
-    """The messages that a column or its cell holds as a list, for looking at their weights; else none."""
+    """The messages that a column or its cell holds as a list, for their weights; else none."""
     value = as_value(value)
     return value if is_message_list(value) else []
 
@@ -360,11 +360,7 @@ def system_of(value: Row, keys: Row, columns: Columns) -> str | None:
 
 def group_of(value: Row, keys: Row, columns: Columns) -> str | None:
     """What ties the row to others: a user's or a thread's id."""
-    names = (
-        [columns.group]
-        if columns.group
-        else [keys[name] for name in _GROUP_NAMES.split() if name in keys]
-    )
+    names = [columns.group] if columns.group else [keys[name] for name in GROUP_NAMES if name in keys]
     for name in names:
         found = value.get(name)
         if isinstance(found, (str, int)) and not isinstance(found, bool):
