@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from talkwright.config import Columns
+from talkwright.data.reading.cells import is_ours, restored
 from talkwright.data.reading.files import Text
 from talkwright.data.reading.formats import is_battle_without_conversations, recognises_columns
 from talkwright.data.reading.messages import is_message_table
@@ -169,6 +170,9 @@ def _chain(first: Text, rest: Iterator[Text]) -> Iterator[Text]:
 
 def _csv_row(where: str, header: list[str], cells: list[str], repairs: tuple[str, ...]) -> Row:
     extra = cells[len(header) :]
+    if is_ours(header):
+        plain = [restored(cell) for cell in cells]
+        cells, repairs = plain, (*repairs, *(["restored_formula"] if plain != cells else []))
     value = {key: cell for key, cell in zip(header, cells, strict=False) if key.strip()}
     raw = json.dumps({k: v[:RAW] for k, v in value.items() if v.strip()}, ensure_ascii=False)[:RAW]
     problem = "too_many_cells" if any(cell.strip() for cell in extra) else None
