@@ -8,12 +8,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
 
 from talkwright.config import Columns
-from talkwright.data.reading.files import PLAIN_SUFFIXES, WIDE_MARKS, decode, decode_block, inner_suffix
+from talkwright.data.reading.files import (
+    PLAIN_SUFFIXES,
+    WIDE_MARKS,
+    Text,
+    decode,
+    decode_block,
+    inner_suffix,
+)
 from talkwright.data.reading.formats import reads_as_row
 from talkwright.data.reading.jsonfiles import json_rows, large_json_rows, value_at
 from talkwright.data.reading.jsonl import jsonl_rows
@@ -23,6 +30,7 @@ from talkwright.data.reading.repair import load
 from talkwright.data.reading.rows import RAW, Row
 from talkwright.data.reading.streams import LONGEST_LINE, PIECE, Stream, open_streams
 from talkwright.data.reading.tables import csv_rows, known_delimiters, require_columns
+from talkwright.data.reading.wrapped import uncommented
 from talkwright.errors import DataError
 
 _JSONL = (".jsonl", ".ndjson")
@@ -152,6 +160,10 @@ def _has_rows_behind(stream: Stream, suffix: str) -> bool:
 
 def _small(path: Path, name: str, data: bytes, columns: Columns) -> Iterator[Chunk]:
     text = decode(path, data)
+    if (bare := _without_comments(text, inner_suffix(path.name))) is not None:
+        rows = (replace(row, repairs=(*row.repairs, "removed_comment")) for row in json_rows(bare, name))
+        yield from chunks_of(_whole(rows, columns), name)
+        return
     kind = _kind(text.content, inner_suffix(path.name), columns)
     if kind == "jsonl" and not text.wide:
         yield from _line_chunks(name, Stream(iter([data])), columns, text.content)
@@ -171,6 +183,20 @@ def _batch_chunks(
     names = first[0][1][0] if first else []
     found = chain(first, batches)
     return names, (Chunk("batch", name, number * _ROWS, body) for number, (_, body) in found)
+
+
+def _without_comments(text: Text, suffix: str) -> Text | None:
+    """A JSON file that is one but for comments, without them; None for any other."""
+    start = text.content.lstrip()[:2]
+    commented = start[:1] in ("[", "{") or start in ("//", "/*")
+    if not commented or suffix in _JSONL or not ("//" in text.content or "/*" in text.content):
+        return None
+    if load(text.content)[1] is None:
+        return None
+    bare = uncommented(text.content)
+    value, problem = load(bare)
+    good = problem is None and isinstance(value, (dict, list))
+    return replace(text, content=bare) if good else None
 
 
 def _line_chunks(name: str, stream: Stream, columns: Columns, head: str = "") -> Iterator[Chunk]:

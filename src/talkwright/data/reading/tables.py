@@ -174,9 +174,17 @@ def _csv_row(where: str, header: list[str], cells: list[str], repairs: tuple[str
         plain = [restored(cell) for cell in cells]
         cells, repairs = plain, (*repairs, *(["restored_formula"] if plain != cells else []))
     value = {key: cell for key, cell in zip(header, cells, strict=False) if key.strip()}
+    if len(set(header)) < len(header) and _says_twice(header, cells):
+        repairs = (*repairs, "repeated_key")
     raw = json.dumps({k: v[:RAW] for k, v in value.items() if v.strip()}, ensure_ascii=False)[:RAW]
     problem = "too_many_cells" if any(cell.strip() for cell in extra) else None
     return Row(where, value, raw, problem, repairs)
+
+
+def _says_twice(header: list[str], cells: list[str]) -> bool:
+    """Say whether columns of one name have other cells in this row; the last one counts."""
+    pairs = {(key, cell) for key, cell in zip(header, cells, strict=False) if key.strip()}
+    return len({key for key, _ in pairs}) < len(pairs)
 
 
 def _header(content: str, columns: Columns) -> tuple[list[str], str]:
