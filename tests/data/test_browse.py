@@ -176,16 +176,72 @@ def test_every_kind_of_difference_is_found(folder: Path, tmp_path: Path) -> None
     for name in ("split", "text"):
         assert all(one["a"]["split"] and one["b"]["split"] for one in found["examples"].get(name, ()))
     assert not found["equal"]
-    assert found["rows"]["only_a"] == 1
-    assert found["rows"]["only_b"] == 0
-    assert found["examples"]["only_a"][0]["where"] == "chats.jsonl:44"
-    places = {one["a"]["where"] for one in found["examples"]["text"]}
-    assert "chats.jsonl:6" in places
-    fates = {(one["a"]["fate"], one["b"]["fate"]) for one in found["examples"]["fate"]}
-    assert ("kept", "dropped") in fates
+    places = {
+        name: [one["where"] for one in found["examples"][name]] for name in ("only_a", "only_b")
+    }  # the row that is gone; and the copy of the first row, in whose place is another
+    assert places == {"only_a": ["chats.jsonl:40", "chats.jsonl:43"], "only_b": ["chats.jsonl:42"]}
+    changed = [(one["a"]["where"], one["b"]["where"]) for one in found["examples"]["text"]]
+    moved_up = [(f"chats.jsonl:{n}", f"chats.jsonl:{n - 1}") for n in (41, 42)]
+    assert changed == [("chats.jsonl:6", "chats.jsonl:6"), *moved_up]
+    assert found["settings"] == {"pii": ["mask", "keep"]}
     assert found["counts"]["repaired"]["masked_email"] == [2, 0]
     assert found["counts"]["dropped"]["duplicate"] == [1, 0]
     assert found["sources"]["chats.jsonl"]["read"] == [44, 43]
+
+
+def test_a_row_put_in_at_the_top_is_one_row_more(folder: Path, tmp_path: Path) -> None:
+    new = {"prompt": "Brand new?", "completion": "Yes, new indeed."}
+    more = made(tmp_path, [new, *pairs(), *DIRTY, pairs()[0]], "more")
+    found = difference(folder, more)
+    rows = found["rows"]
+    assert [one["where"] for one in found["examples"]["only_b"]] == ["chats.jsonl:1"]
+    assert rows["only_a"] == rows["changed"] == 0, found["examples"]
+    assert not found["moved"]
+    assert not found["settings"]
+    back = difference(more, folder)["rows"]
+    assert (back["only_a"], back["only_b"], back["changed"]) == (1, 0, 0)
+
+
+def test_a_row_that_was_corrected_below_new_ones_is_the_same_row(folder: Path, tmp_path: Path) -> None:
+    rows = [*pairs(), *DIRTY, pairs()[0]]
+    rows[5] = {"prompt": rows[5]["prompt"], "completion": "It means five things, to be exact."}
+    rows[9] = {"prompt": "All new?", "completion": "Not a word of it was there before."}
+    new = [{"prompt": f"What is new{n}?", "completion": "This."} for n in range(2)]
+    found = difference(folder, made(tmp_path, [*new, *rows[:5], *new[:1], *rows[5:]], "more"))
+    assert found["rows"]["only_a"] == 0
+    assert {one["where"] for one in found["examples"]["only_b"]} == {
+        f"chats.jsonl:{n}" for n in (1, 2, 8)
+    }
+    changed = [(one["a"]["where"], one["b"]["where"]) for one in found["examples"]["text"]]
+    assert changed == [("chats.jsonl:6", "chats.jsonl:9"), ("chats.jsonl:10", "chats.jsonl:13")]
+
+
+def test_rows_in_another_order_and_in_another_file_are_still_the_same(
+    folder: Path, tmp_path: Path
+) -> None:
+    rows = pairs()
+    other = made(tmp_path, [rows[-1], *rows[:-1], *DIRTY, rows[0]], "other")
+    found = difference(folder, other)
+    assert found["rows"]["order"] == found["rows"]["changed"] == 1
+    assert found["examples"]["order"][0]["a"]["where"] == "chats.jsonl:40"
+    assert not found["equal"]
+    path = tmp_path / "renamed.jsonl"
+    (tmp_path / "chats.jsonl").rename(path)
+    section = DataSection.model_validate({"sources": [{"path": str(path)}]})
+    prepare(section, seed=0, out=tmp_path / "renamed", workers=1)
+    found = difference(other, tmp_path / "renamed")
+    assert found["rows"]["source"] == found["rows"]["changed"] == found["rows"]["a"] == 44
+    assert found["rows"]["only_a"] == found["rows"]["only_b"] == 0
+
+
+def test_what_was_set_otherwise_is_said_even_where_the_data_are_equal(
+    folder: Path, tmp_path: Path
+) -> None:
+    rows = [*pairs(), *DIRTY, pairs()[0]]
+    other = made(tmp_path, rows, "other", near_threshold=0.9, pii_keep=["x@y.org"])
+    found = difference(folder, other)
+    assert found["equal"]
+    assert found["settings"] == {"near_threshold": [0.85, 0.9], "pii_keep": [[], ["x@y.org"]]}
 
 
 def test_what_moved_between_splits_is_counted_by_its_words(folder: Path, tmp_path: Path) -> None:
@@ -211,6 +267,41 @@ def test_rows_that_share_a_place_are_told_apart(tmp_path: Path) -> None:
     assert found["rows"]["text"] == 1
     assert found["rows"]["only_a"] == found["rows"]["only_b"] == 0
     assert difference(tmp_path / "a", written("c", "xy"))["rows"]["only_a"] == 1
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "told"),
+    [  # a row: its source, its words or none, what its file held; its place is its number
+        (["s x", "s y"], ["s n", "s x", "s y"], {"only_b": 1}),
+        (["s x", "s y"], ["t n", "t x", "t y"], {"only_b": 1, "source": 2, "changed": 2}),
+        (["s - p", "s - q"], ["s - n", "s - p", "s - q"], {"only_b": 1}),
+        (["s - p", "s - q"], ["t - n", "t - p", "t - q"], {"only_b": 1, "source": 2, "changed": 2}),
+        (["s x p"], ["s - p"], {"fate": 1, "changed": 1}),
+        (["s x one"], ["s y two", "s z three"], {"text": 1, "changed": 1, "only_b": 1}),
+        (["s x", "s x", "s y"], ["s x", "s y", "s x"], {"order": 1, "changed": 1}),
+        (["s x", "t x"], ["t x", "s x"], {"order": 1, "changed": 1}),
+        (["s - p", "t - p"], ["t - p", "s - p"], {"order": 1, "changed": 1}),
+        (["s x p"], ["t y q"], {"only_a": 1, "only_b": 1}),
+        ([], ["s x"], {"only_b": 1}),
+    ],
+)
+def test_rows_are_matched_by_what_they_are_and_by_place_last(
+    tmp_path: Path, a: list[str], b: list[str], told: dict[str, int]
+) -> None:
+    for name, rows in (("a", a), ("b", b)):
+        made_of = []
+        for number, row in enumerate(rows):
+            source, words, held = [*row.split(), ""][:3]
+            kept = words != "-"
+            about = {"conversation": words, "split": "train"} if kept else {"reason": "not_json"}
+            fate = "kept" if kept else "dropped"
+            made_of.append(LedgerRow(source, f"{source}:{number}", fate, before=held, **about))
+        with artefact(tmp_path / name, kind="dataset", key="k") as out:
+            pq.write_table(as_table(made_of), out / "ledger.parquet")
+            write_json(out / "counts.json", {"read": len(rows), "kept": len(rows)})
+    found = difference(tmp_path / "a", tmp_path / "b")["rows"]
+    del found["a"], found["b"]
+    assert {name: n for name, n in found.items() if n} == told
 
 
 # --- many rows -----------------------------------------------------------------------------------

@@ -247,6 +247,51 @@ def test_weights_of_answers() -> None:
     assert learnt({"messages": asked}) == (ASKED, ())  # only answers are learnt anyway
 
 
+def weighing(weight: Any, text: str = "Mat.") -> list[dict[str, Any]]:
+    return [{"role": "assistant", "content": text, "weight": weight}]
+
+
+def test_weights_in_the_lists_of_pairs_count_like_those_of_conversations() -> None:
+    key, no = said(("user", "Key?")), weighing(0, "No.")
+    for pair in (
+        {"prompt": key, "chosen": weighing(0), "rejected": no},
+        {"prompt": "Key?", "chosen": json.dumps(weighing(0)), "rejected": no},
+        {"chosen": [*key, *weighing(0)], "rejected": [*key, *no]},
+        {"prompt": "Key?", "chosen": weighing(0)[0], "rejected": no[0]},
+        {"prompt": key, "completion": weighing(0)},
+    ):
+        assert read(pair) == "weight_zero", pair
+    earlier = [*key, *weighing(0, "Hm."), *said(("user", "So?"))]
+    for pair in (
+        {"prompt": earlier, "chosen": weighing(1), "rejected": no},
+        {"prompt": earlier, "chosen": "Mat.", "rejected": "No."},
+        {"prompt": key, "chosen": weighing(0.5), "rejected": no},
+        {"prompt": earlier, "completion": "Mat."},
+        {"messages": earlier, "chosen": "Mat.", "rejected": "No."},
+    ):
+        draft = read(pair)
+        assert isinstance(draft, Draft), (pair, draft)
+        assert draft.marks == ("ignored_weight",), pair
+    draft = read({"prompt": key, "chosen": weighing(1), "rejected": no})  # it is not learnt anyway
+    assert isinstance(draft, Draft)
+    assert (draft.messages, draft.rejected, draft.marks) == (ASKED, (Message("assistant", "No."),), ())
+    turned = {"prompt": key, "chosen": weighing(0), "rejected": weighing(1, "No."), "label": "rejected"}
+    draft = read(turned)
+    assert isinstance(draft, Draft)
+    assert draft.marks == ("swapped_pair",)
+
+
+def test_the_pairs_that_openai_fine_tunes_with() -> None:
+    row = {"input": {"messages": said(("user", "Key?")), "tools": [{"name": "look"}]},
+           "preferred_output": said(("assistant", "Mat.")),
+           "non_preferred_output": said(("assistant", "No."))}  # fmt: skip
+    draft = read(row)
+    assert isinstance(draft, Draft)
+    assert (draft.messages, draft.rejected) == (ASKED, (Message("assistant", "No."),))
+    assert len(draft.tools) == 1
+    assert recognises_columns(list(row), Columns())
+
+
 @pytest.mark.parametrize("verdict", [0.5, "0.5", "draw", "Draw", "tie"])
 @pytest.mark.parametrize("ends", ["ab", "01", "12"])
 def test_half_a_win_is_a_tie(verdict: Any, ends: str) -> None:

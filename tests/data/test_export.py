@@ -6,6 +6,7 @@ import csv
 import json
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given, settings
@@ -16,6 +17,7 @@ from talkwright.config import Columns, DataSection
 from talkwright.data import EXPORT_FORMATS, export_dataset, prepare, read_conversations, read_dataset
 from talkwright.data.cleaning.clean import clean
 from talkwright.data.export import export_row
+from talkwright.data.reading.containers import read_rows
 from talkwright.data.reading.formats import read_row
 from talkwright.errors import DataError
 from talkwright.types import Conversation, Message, ToolCall, conversation_from_json, to_json
@@ -160,14 +162,52 @@ def test_cells_that_a_spreadsheet_would_run_are_defused_and_no_others(tmp_path: 
         with open(path, encoding="utf-8-sig", newline="") as file:
             cells = list(csv.DictReader(file))
         for text, row in zip(asked, cells, strict=False):
-            defused = f"'{text}" if text[0] in "=+-@\t\r" else text
+            defused = f"'{text}" if text.lstrip("'")[0] in "=+-@\t\r" else text
             assert row[names[0]] == row["group"] == defused
             assert row[names[1]] == f"{defused}!"
         assert cells[-1]["system"] == "'=s"
         assert not any(cell.startswith(tuple("=+-@\t\r")) for row in cells for cell in row.values())
         back = read_conversations(path)
-        assert back[7].messages == chats[7].messages
-        assert [turn.content for turn in back[-1].messages] == ["'=s", "=1+1", "=1+1!", "'-2", "fine"]
+        assert back[7:] == [
+            replace(chat, source=path.name, where=one.where)
+            for chat, one in zip(chats[7:], back[7:], strict=True)
+        ]
+        assert [turn.content for turn in back[-1].messages] == ["=s", "=1+1", "=1+1!", "-2", "fine"]
+
+
+def test_only_the_cells_of_an_export_are_restored(tmp_path: Path) -> None:
+    path = tmp_path / "other.csv"
+    path.write_text("prompt,completion\n'=1+1,'-2\n")
+    assert [turn.content for turn in read_conversations(path)[0].messages] == ["'=1+1", "'-2"]
+
+
+CELL = st.text(st.sampled_from("='+-@a1\",;|\n\rä \u2028"), min_size=1, max_size=12).filter(
+    lambda text: text.strip() == text and "\r" not in text  # as cleaning leaves them
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.sampled_from(["alpaca", "prompt_completion"]),
+    st.lists(st.tuples(st.lists(CELL, min_size=2, max_size=4).filter(lambda said: len(said) % 2 == 0),
+                       st.none() | CELL, st.none() | CELL), min_size=1, max_size=3),
+)  # fmt: skip
+def test_every_csv_reads_back_as_the_same_conversations(
+    format: str, chats: list[tuple[list[str], str | None, str | None]]
+) -> None:
+    made = []
+    for said, system, group in chats:
+        turns = [Message("assistant" if at % 2 else "user", text) for at, text in enumerate(said)]
+        head = [Message("system", system)] if system else []
+        made.append(Conversation((*head, *turns), group=group))
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "a.csv"
+        export_dataset({"train": made}, format, path)
+        rows = list(read_rows(path, "a", Columns()))
+    drafts = [read_row(row.value, "auto", Columns()) for row in rows]
+    assert [(d.messages, d.group) for d in drafts if not isinstance(d, str)] == [
+        (chat.messages, chat.group) for chat in made
+    ]
 
 
 def prepared(tmp_path: Path) -> dict[str, list[Conversation]]:

@@ -241,10 +241,30 @@ def test_numbers_that_are_none_are_no_answers(tmp_path: Path, value: str, kept: 
     assert len(read_conversations(path)) == 1 + kept
 
 
-def test_of_a_key_given_twice_the_last_counts(tmp_path: Path) -> None:
-    # As every JSON reader does it. To mark such rows, each object would have to be read more slowly.
-    [row] = rows_of(tmp_path / "a.jsonl", '{"prompt": "a", "prompt": "b", "completion": "c"}\n')
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.jsonl", '{"prompt": "a", "prompt": "b", "completion": "c"}\n'),
+        ("a.json", '[{"prompt": "a", "prompt" : "b", "completion": "c"}]'),
+        ("a.json", '{\n "prompt"\n: "a", "completion": "x", "prompt": "b", "completion": "c"}'),
+        ("a.csv", "prompt,completion,prompt\na,c,b\n"),
+    ],
+)
+def test_of_a_key_given_twice_the_last_counts_and_the_row_says_so(
+    tmp_path: Path, name: str, text: str
+) -> None:
+    [row] = rows_of(tmp_path / name, text)
     assert row.value == {"prompt": "b", "completion": "c"}
+    assert row.repairs == ("repeated_key",)
+
+
+def test_what_looks_like_a_key_given_twice_is_none(tmp_path: Path) -> None:
+    said = '{"prompt": "a", "x": [{"prompt": 1}, {"prompt": 2}], "completion": "say \\"prompt\\": b"}\n'
+    assert [row.repairs for row in rows_of(tmp_path / "a.jsonl", said)] == [()]
+    inner = '{"messages": [{"role": "user", "role": "assistant", "content": "c"}]}\n'
+    assert [row.repairs for row in rows_of(tmp_path / "a.jsonl", inner)] == [("repeated_key",)]
+    same = "prompt,completion,note,note\na,b,,\n"
+    assert [row.repairs for row in rows_of(tmp_path / "a.csv", same)] == [()]
 
 
 @pytest.mark.parametrize(

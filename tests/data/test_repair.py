@@ -283,3 +283,63 @@ def test_real_rows_survive_the_same_damage(shared: Path, tmp_path: Path) -> None
 def test_enough_ways_to_damage() -> None:
     assert len(CERTAIN) >= 25
     assert len(CERTAIN) + len(DOUBTFUL) >= 40
+
+
+ROWS = [
+    {"prompt": f'What\'s {n}, "really"? “So”', "completion": f"It's {n}: x // y /* z */ http://a.b, }}"}
+    for n in range(4)
+]
+
+
+@pytest.mark.parametrize(
+    ("damage", "repair"),
+    [
+        (lambda row: re.sub(r'"(prompt|completion)":', "“\\1”:", row), "fixed_quotes"),
+        (lambda row: f"data: {row}", "removed_prefix"),
+        (lambda row: f"{row} // a comment", "removed_comment"),
+        (lambda row: row.replace(', "c', ', /* the, "answer" */ "c')[:-1] + ",}", "removed_comment"),
+        (lambda row: '"' + row.replace('"', '""') + '"', "unwrapped_string"),
+        (lambda row: f'"{row}"', "unwrapped_string"),
+        (lambda row: f"'{row}'", "unwrapped_string"),
+        (lambda row: f'"{row}', "unwrapped_string"),
+    ],
+)
+def test_what_stands_around_rows_is_taken_away(tmp_path: Path, damage: Any, repair: str) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text("".join(damage(json.dumps(row, ensure_ascii=False)) + "\n" for row in ROWS))
+    found = list(read_rows(path, "a", Columns()))
+    assert [row.value for row in found] == ROWS
+    assert {row.repairs for row in found} == {(repair,)}
+
+
+def test_lines_in_one_pair_of_quotes(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    lines = "\n".join(map(json.dumps, ROWS))
+    for text in (f'"{lines}"\n', json.dumps(lines)):
+        path.write_text(text)
+        assert [row.value for row in read_rows(path, "a", Columns())] == ROWS
+
+
+def test_a_json_file_with_comments(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    rows = "".join(f'  /* c, {{ */ {json.dumps(row)}, // x, {{"a"\n' for row in ROWS)
+    path.write_text(f"// made by hand\n[\n{rows}]\n")
+    found = list(read_rows(path, "a", Columns()))
+    assert [row.value for row in found] == ROWS
+    assert {row.repairs for row in found} == {("removed_comment",)}
+    assert found[1].where == "a:row 2 (line 4)"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'data: {"prompt": "a", "completion": "b" x}',
+        '{"prompt": "say "// no", "completion": "b // c"}',
+        '"{"prompt": ""a"", "completion": "b"}',
+    ],
+)
+def test_what_is_no_json_without_it_either_stays_dropped(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(json.dumps(ROWS[0]) + "\n" + line + "\n" + json.dumps(ROWS[1]) + "\n")
+    found = list(read_rows(path, "a", Columns()))
+    assert [row.value for row in found if row.problem is None] == ROWS[:2]

@@ -10,6 +10,7 @@ import random
 import subprocess
 import sys
 import time
+import tracemalloc
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -220,3 +221,57 @@ def test_chunks_are_what_they_say(tmp_path: Path) -> None:
     source = write(tmp_path / "a.csv", "csv", rows(2500))
     chunks = list(read_chunks(source, "a", Columns()))
     assert [len(list(rows_of(chunk))) for chunk in chunks] == [1000, 1000, 500]
+
+
+TURN = json.dumps({"role": "user", "content": "hello " * 20})
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json", "a", "a.jsonl.gz", "a.zip"])
+@pytest.mark.parametrize(
+    ("head", "body", "tail"),
+    [
+        ('{"prompt": "Huge?", "completion": "', "word ", '"}'),
+        ('{"messages": [' + TURN, ", " + TURN, "]}"),
+        ("[" + TURN, ", " + TURN, "]"),
+        ('{"messages": [' + TURN, ", " + TURN, ""),  # and torn
+        ("", " ", " "),
+        ("garbage, ", "more, ", ""),
+    ],
+)
+def test_a_first_line_longer_than_all_that_is_looked_at_costs_itself_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, head: str, body: str, tail: str
+) -> None:
+    monkeypatch.setattr(containers, "_SMALL", 2**17)
+    monkeypatch.setattr(containers, "_LARGEST", 2**18)
+    monkeypatch.setattr(containers, "_BLOCK", 2**14)
+    monkeypatch.setattr(containers, "LONGEST_LINE", 2**18)
+    monkeypatch.setattr(streams, "LONGEST_LINE", 2**18)
+    monkeypatch.setattr(streams, "PIECE", 2**15)
+    good = rows(30)
+    lines = "".join(json.dumps(row) + "\n" for row in good)
+    text = f"{head}{body * (2**20 // len(body))}{tail}\n{lines}"
+    path = tmp_path / name
+    if name.endswith(".zip"):
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("b.jsonl", text)
+    else:
+        path.write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
+    found = list(read_rows(path, "n", Columns()))
+    assert [row.problem for row in found if row.value is None] == ["line_too_long"]
+    assert [row.value for row in found if row.value is not None] == good
+    assert found[-1].where.endswith(":31")
+
+
+def test_a_first_line_of_hundred_megabytes_is_not_held_in_memory(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    with open(path, "w") as file:
+        file.write('{"prompt": "Huge?", "completion": "')
+        for _ in range(100):
+            file.write("x" * 10**6)
+        file.write('"}\n' + json.dumps(rows(1)[0]) + "\n")
+    tracemalloc.start()
+    found = [row.problem for row in read_rows(path, "n", Columns())]
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found == ["line_too_long", None]
+    assert peak < 6e7

@@ -74,6 +74,58 @@ def test_calls_in_every_usual_spelling(row: dict[str, Any]) -> None:
     assert (draft.repairs, draft.marks) == ((), ())
 
 
+USE = {"type": "tool_use", "id": "t1", "name": "weather", "input": ARGUMENTS}
+GAVE = {"type": "tool_result", "tool_use_id": "t1", "content": [{"type": "text", "text": "sun"}]}
+
+
+def anthropic(*results: Any) -> list[dict[str, Any]]:
+    thought = {"type": "thinking", "thinking": "Look it up.", "signature": "x"}
+    hidden = {"type": "redacted_thinking", "data": "x"}
+    said = [{"type": "text", "text": "Sunny.", "cache_control": {"type": "ephemeral"}}]
+    return [
+        USER,
+        {"role": "assistant", "content": [thought, hidden, {"type": "text", "text": "Wait."}, USE]},
+        {"role": "user", "content": list(results)},
+        {"role": "assistant", "content": said},
+    ]
+
+
+def test_the_results_that_anthropic_puts_into_what_the_user_says() -> None:
+    call = ToolCall(CALL.name, CALL.arguments, "t1")
+    asks = (CHAT[0], Message("assistant", "Wait.", "Look it up.", (call,)))
+    answered = Message("tool", "sun", tool_call_id="t1")
+    tools = [{"name": "weather", "input_schema": FUNCTION["parameters"]}]
+    system = [{"type": "text", "text": "Be brief."}]
+    draft = read({"messages": anthropic(GAVE), "tools": tools, "system": system})
+    assert draft.messages == (Message("system", "Be brief."), *asks, answered, CHAT[-1])
+    assert draft.tools
+    assert (draft.repairs, draft.marks) == (("removed_attachment",), ())
+    plain = {**GAVE, "content": "sun"}
+    assert read({"messages": anthropic(plain)}).messages == (*asks, answered, CHAT[-1])
+    data = {**GAVE, "content": [{"degrees": 20}]}
+    assert read({"messages": anthropic(data)}).messages[2].content == '[{"degrees": 20}]'
+    silent = {name: held for name, held in GAVE.items() if name != "content"}
+    assert read({"messages": anthropic(silent)}).messages[2] == Message("tool", "", tool_call_id="t1")
+    more = {"type": "text", "text": "And?"}
+    draft = read({"messages": anthropic(GAVE, {**GAVE, "tool_use_id": "t2"}, more, more)})
+    assert [turn.role for turn in draft.messages[2:]] == ["tool", "tool", "user", "assistant"]
+    assert draft.messages[4].content == "And?\nAnd?"
+    assert draft.marks == ("tool_result_without_call",)
+    image = {**GAVE, "content": [{"type": "image", "source": {}}]}
+    assert read_row({"messages": anthropic(image)}, "auto", Columns()) == "not_text"
+
+
+def test_the_results_that_anthropic_has_in_pairs() -> None:
+    turns = anthropic(GAVE)
+    for row in (
+        {"chosen": turns, "rejected": [*turns[:-1], {"role": "assistant", "content": "Rain."}]},
+        {"prompt": turns[:-1], "chosen": turns[-1:], "rejected": "Rain."},
+    ):
+        draft = read(row)
+        assert [turn.role for turn in draft.messages] == ["user", "assistant", "tool", "assistant"]
+        assert draft.rejected[-1] == Message("assistant", "Rain.")
+
+
 @pytest.mark.parametrize(
     "tools",
     [

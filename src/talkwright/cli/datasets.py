@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ _SHOWN = 160  # characters of a text on a line
 _TITLES = {
     "only_a": "only in A", "only_b": "only in B", "fate": "kept in one, dropped in the other",
     "reason": "dropped for another reason", "split": "in another split", "text": "other words",
-    "copies": "written more or less often",
+    "copies": "written more or less often", "source": "from another source", "order": "in another order",
 }  # fmt: skip
 
 
@@ -144,8 +145,9 @@ def _short(text: str) -> str:
 def diff(context: click.Context, a: str, b: str, limit: int, folder: Path, as_json: bool) -> None:
     """Say what differs between two prepared data sets, row by row.
 
-    A and B are prepared data sets or runs. Rows are matched by source and place. The exit code is 0
-    when nothing differs and 1 when something does.
+    A and B are prepared data sets or runs. Rows are matched by what they say, and by their place where
+    that was changed; what differs in the settings is listed, too. The exit code is 0 when nothing
+    differs and 1 when something does.
 
     \b
     Example: talkwright data diff prepared prepared-again --limit 5
@@ -164,12 +166,14 @@ def _difference_text(found: Mapping[str, Any]) -> str:
     rows = found["rows"]
     lines = [f"A  {found['a']}: {rows['a']} rows", f"B  {found['b']}: {rows['b']} rows", ""]
     if found["equal"]:
-        return "\n".join([*lines, "Nothing differs."])
+        same = "Nothing differs but settings." if found["settings"] else "Nothing differs."
+        return "\n".join([*lines, same, *_setting_lines(found["settings"])])
     for name, title in _TITLES.items():
         if rows[name]:
             lines.append(f"{rows[name]:>8}  {title}")
             lines += [f"          {_example_text(one)}" for one in found["examples"].get(name, ())]
     lines += _moved_lines(found["moved"])
+    lines += _setting_lines(found["settings"])
     for kind, numbers in found["counts"].items():
         lines += _table(kind, {name.replace("_", " "): pair for name, pair in numbers.items()})
     for name, numbers in found["sources"].items():
@@ -182,13 +186,23 @@ def _example_text(one: Mapping[str, Any]) -> str:
     if "a" not in one:
         return f"{one['where']}  {_fate(one)}"
     old, new = one["a"], one["b"]
+    where = old["where"] if old["where"] == new["where"] else f"{old['where']} → {new['where']}"
     if _fate(old) != _fate(new):
-        return f"{old['where']}  {_fate(old)} → {_fate(new)}"
+        return f"{where}  {_fate(old)} → {_fate(new)}"
+    if old["conversation"] == new["conversation"]:
+        return where
     if old["after"] == new["after"]:  # only the beginning of a long text is in the ledger
-        return f"{old['where']}  differs further on than the ledger shows"
-    return (
-        f"{old['where']}\n            A  {_short(old['after'])}\n            B  {_short(new['after'])}"
-    )
+        return f"{where}  differs further on than the ledger shows"
+    return f"{where}\n            A  {_short(old['after'])}\n            B  {_short(new['after'])}"
+
+
+def _setting_lines(settings: Mapping[str, Sequence[Any]]) -> list[str]:
+    lines = ["", "Settings of data that differ"] if settings else []
+    return lines + [f"  {name}: {_value(a)} → {_value(b)}" for name, (a, b) in settings.items()]
+
+
+def _value(value: Any) -> str:
+    return _short(json.dumps(value, ensure_ascii=False))
 
 
 def _moved_lines(moved: Mapping[str, int]) -> list[str]:

@@ -1,7 +1,7 @@
 """Two prepared data sets compared, row by row: what came, what went, and what fares otherwise.
 
-Rows are the same when they stand in the same place of the same source, conversations when their words
-are. All texts become numbers first, so two ledgers of a million rows fit in less than 1 GB.
+Rows are the same when they say the same, or else when they stand in the same place; `matching` tells.
+Most texts become numbers first, so two ledgers of a million rows fit in less than 1 GB.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from talkwright.data.browse import read_columns, rows_at
+from talkwright.data.matching import Sides, match_rows, out_of_order
 from talkwright.runs import read_json
 from talkwright.types import to_json
 
@@ -24,25 +25,30 @@ if TYPE_CHECKING:
 # What can differ in a row, and the column that says so.
 ASPECTS = {
     "fate": "fate", "reason": "reason", "split": "split", "text": "conversation", "copies": "copies",
+    "source": "source",
 }  # fmt: skip
 _COLUMNS = ("source", "where", "fate", "reason", "split", "conversation", "copies")
 _KINDS = ("dropped", "repaired", "marked")
-
-Sides = tuple["NDArray[Any]", "NDArray[Any]"]
 
 
 def difference(a: Path, b: Path, limit: int = 20) -> dict[str, Any]:
     """Compare two data set folders; gives JSON.
 
-    `equal` says that nothing differs. `rows` counts rows only in A, only in B and with another fate,
-    reason, split, text or number of copies; `examples` has the first `limit` of each kind. `moved`
-    counts B's conversations that A has in another split, as "train→test", by their words or, where those
-    changed, by their place. `counts`, `sources` and
+    `equal` says that the data do not differ, whatever was set. `rows` counts rows only in A, only in B
+    and with another fate, reason, split, text, number of copies or source, and those in another order
+    (the fewest whose move explains it); that a row stands further down, because others came before it,
+    is no difference. `examples` has the first `limit` of each kind. `settings` has the settings of
+    `data` that differ, as name → [in A, in B]; those of a source are named after it, as
+    "sources.faq.csv.cap". `moved` counts B's conversations that A has in another split, as
+    "train→test", by their words or, where those changed, by their row. `counts`, `sources` and
     `findings` set the sums, the mixture and the doctor's findings side by side.
     Raises ArtefactError for a damaged data set.
     """
     codes = _numbered(read_columns(a, _COLUMNS), read_columns(b, _COLUMNS))
-    only_a, only_b, both = _matched(_places(codes))
+    mates = match_rows(codes, a, b)
+    only_a, only_b = (np.flatnonzero(mate < 0) for mate in mates)
+    in_a = np.flatnonzero(mates[0] >= 0)
+    both = in_a, mates[0][in_a]
     changed = _changed(codes, both)
     any_change = np.zeros(len(both[0]), bool)
     for differs in changed.values():
@@ -76,6 +82,7 @@ def difference(a: Path, b: Path, limit: int = 20) -> dict[str, Any]:
             **{name: int(differs.sum()) for name, differs in changed.items()},
         },
         "moved": moved,
+        "settings": _settings(sums),
         **side_by_side,
         "examples": {name: found for name, found in examples.items() if found},
     }
@@ -104,33 +111,6 @@ def _split_names(a: pa.Table, b: pa.Table) -> Sides:
     return tuple(pc.fill_null(t["split"], "").to_numpy() for t in (a, b))
 
 
-def _places(codes: dict[str, Sides]) -> Sides:
-    """A number for each row's place; rows of one place are told apart by their order in it."""
-    found = []
-    for source, where in zip(codes["source"], codes["where"], strict=True):
-        place = source.astype(np.int64) << 32 | where.astype(np.int64)
-        order = np.argsort(place, kind="stable")
-        begins = np.flatnonzero(np.diff(place[order], prepend=-1))
-        sizes = np.diff(begins, append=len(place))
-        turn = np.empty(len(place), np.int64)
-        turn[order] = np.arange(len(place)) - np.repeat(begins, sizes)
-        found.append((place, turn))
-    (place_a, turn_a), (place_b, turn_b) = found
-    _, number = np.unique(np.concatenate([place_a, place_b]), return_inverse=True)
-    most = int(max(turn_a.max(initial=0), turn_b.max(initial=0))) + 1
-    keys = number.astype(np.int64) * most + np.concatenate([turn_a, turn_b])
-    return keys[: len(place_a)], keys[len(place_a) :]
-
-
-def _matched(keys: Sides) -> tuple[NDArray[np.int64], NDArray[np.int64], Sides]:
-    """Rows only in A, rows only in B, and the pairs of rows in both, in A's order."""
-    only_a = np.flatnonzero(~np.isin(keys[0], keys[1]))
-    only_b = np.flatnonzero(~np.isin(keys[1], keys[0]))
-    _, in_a, in_b = np.intersect1d(*keys, assume_unique=True, return_indices=True)
-    order = np.argsort(in_a, kind="stable")
-    return only_a, only_b, (in_a[order], in_b[order])
-
-
 def _changed(codes: dict[str, Sides], both: Sides) -> dict[str, NDArray[np.bool_]]:
     """Which pairs of rows differ in what; split, text and copies only where both sides are kept."""
     at = {name: (codes[name][0][both[0]], codes[name][1][both[1]]) for name in ASPECTS.values()}
@@ -139,6 +119,7 @@ def _changed(codes: dict[str, Sides], both: Sides) -> dict[str, NDArray[np.bool_
     differs["reason"] &= ~differs["fate"]  # a row that came or went has another reason by itself
     for name in ("split", "text", "copies"):
         differs[name] &= kept
+    differs["order"] = out_of_order(both[1])
     return differs
 
 
@@ -205,6 +186,31 @@ def _sources(sums: Sequence[dict[str, Any]]) -> dict[str, dict[str, list[Any]]]:
         differing = _differing([side.get(name, {}) for side in sides])
         if differing:
             found[name] = differing
+    return found
+
+
+def _settings(sums: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
+    """Settings that differ: name → [in A, in B]. Nothing where one side says nothing of them."""
+    sides = []
+    for side in sums:
+        if not (settings := side.get("settings")):
+            return {}
+        flat = _flat({name: value for name, value in settings.items() if name != "sources"})
+        for name, source in zip(side.get("sources") or {}, settings.get("sources") or (), strict=False):
+            flat |= _flat({"sources": {name: source}})
+        sides.append(flat)
+    names = dict.fromkeys(name for side in sides for name in side)
+    pairs = {name: [side.get(name) for side in sides] for name in names}
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def _flat(settings: dict[str, Any], before: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in settings.items():
+        if isinstance(value, dict) and value:
+            found |= _flat(value, f"{before}{name}.")
+        else:
+            found[before + name] = value
     return found
 
 

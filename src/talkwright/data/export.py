@@ -1,8 +1,8 @@
 """A prepared data set as files for other programs, in the shapes that most of them read.
 
-What is written is what was kept, one conversation a row; reading it back gives the same messages. Only
-a CSV gives back a little more: a cell that a spreadsheet would take for a formula has an apostrophe
-before it.
+What is written is what was kept, one conversation a row; reading it back gives the same messages. In a
+CSV, a cell that a spreadsheet would take for a formula has an apostrophe before it, which is taken away
+again where talkwright reads such a file.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from talkwright.data.reading.cells import CELLS, defused
 from talkwright.data.similarity.split import SPLITS
 from talkwright.errors import DataError
 from talkwright.runs import write_jsonl
@@ -21,11 +22,6 @@ from talkwright.types import Conversation, Message, ToolCall
 
 ExportFormat = Literal["sharegpt", "messages", "alpaca", "prompt_completion", "dpo"]
 EXPORT_FORMATS: tuple[str, ...] = get_args(ExportFormat)
-_CELLS = {
-    "alpaca": ("instruction", "input", "output", "system", "history", "group"),
-    "prompt_completion": ("prompt", "completion", "system", "history", "group"),
-}
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet runs instead of showing
 
 _SPEAKERS = {"system": "system", "user": "human", "assistant": "gpt", "tool": "observation"}
 
@@ -48,7 +44,7 @@ def export_dataset(
         make: Callable[..., dict[str, Any] | None] = cell_row if as_cells else export_row
         rows = [make(conversation, format) for conversation in dataset[split]]
         good = [row for row in rows if row is not None]
-        _write(path, good, _CELLS.get(format, ()))
+        _write(path, good, CELLS.get(format, ()))
         written.append((path, len(good), len(rows) - len(good)))
     return written
 
@@ -61,10 +57,10 @@ def export_targets(format: str, file: Path) -> dict[str, Path]:
     if format not in EXPORT_FORMATS:
         raise DataError(f"no export format {format!r}; there are {', '.join(EXPORT_FORMATS)}.")
     as_cells = file.suffix.lower() == ".csv"
-    if as_cells and format not in _CELLS:
+    if as_cells and format not in CELLS:
         raise DataError(
             f"{file}: {format} does not fit into cells; write a .jsonl file, or export "
-            f"{' or '.join(_CELLS)} as .csv."
+            f"{' or '.join(CELLS)} as .csv."
         )
     if not as_cells and file.suffix.lower() not in (".jsonl", ".json"):
         raise DataError(f"{file}: export writes .jsonl, .json or .csv files; name the file so.")
@@ -115,11 +111,7 @@ def cell_row(conversation: Conversation, format: str) -> dict[str, str] | None:
         row["group"] = conversation.group
     if format == "prompt_completion":
         row |= {"prompt": row.pop("instruction"), "completion": row.pop("output")}
-    return {name: _no_formula(row.get(name, "")) for name in _CELLS[format]}
-
-
-def _no_formula(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
+    return {name: defused(row.get(name, "")) for name in CELLS[format]}
 
 
 def _openai(message: Message) -> dict[str, Any]:

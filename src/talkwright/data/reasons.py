@@ -14,6 +14,7 @@ REASONS = {
     "truncated": "the row is cut off in the middle of a text",
     "broken_cell": "the cell that should hold a conversation cannot be read",
     "raw_text": "running text without turns: there is no question and no answer to learn",
+    "scattered_messages": "a message far from the others of its conversation; sort the file by these",
     "tree_message": "one message of a tree; use the file in which a row is a whole tree",
     "broken_tree": "the messages of the tree run in a circle",
     "arena_tie": "an Arena battle without a winner; `arena: {ties: first}` learns from the first side",

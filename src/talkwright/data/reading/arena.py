@@ -13,6 +13,7 @@ from typing import Any
 
 from talkwright.config import ArenaSection, Columns
 from talkwright.data.reading.parting import part
+from talkwright.data.reading.tools import unfolded
 from talkwright.data.reading.turns import (
     Draft,
     Row,
@@ -112,7 +113,7 @@ def _said(value: Row, keys: Row, side: str, repairs: list[str]) -> list[Message]
         turns = as_list(value[keys[f"conversation{side}"]])
         if turns is None:
             raise Unfit("broken_cell")
-        return [message(turn, repairs) for turn in turns]
+        return [message(turn, repairs) for turn in unfolded(turns)]
     asked, answers = (_texts(value[keys[name]]) for name in ("prompt", f"response{side}"))
     if len(asked) != len(answers):
         raise Unfit("broken_cell")

@@ -8,24 +8,35 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain, islice
 from pathlib import Path
 
 from talkwright.config import Columns
-from talkwright.data.reading.files import PLAIN_SUFFIXES, WIDE_MARKS, decode, decode_block, inner_suffix
+from talkwright.data.reading.files import (
+    PLAIN_SUFFIXES,
+    WIDE_MARKS,
+    Text,
+    decode,
+    decode_block,
+    inner_suffix,
+)
 from talkwright.data.reading.formats import reads_as_row
 from talkwright.data.reading.jsonfiles import json_rows, large_json_rows, value_at
 from talkwright.data.reading.jsonl import jsonl_rows
+from talkwright.data.reading.messages import is_message_table, join_messages
 from talkwright.data.reading.parquet import MAGIC, parquet_batches, rows_of_batch
 from talkwright.data.reading.repair import load
 from talkwright.data.reading.rows import RAW, Row
 from talkwright.data.reading.streams import LONGEST_LINE, PIECE, Stream, open_streams
 from talkwright.data.reading.tables import csv_rows, known_delimiters, require_columns
+from talkwright.data.reading.wrapped import uncommented
 from talkwright.errors import DataError
 
 _JSONL = (".jsonl", ".ndjson")
 _LOOK_AHEAD = 50  # lines looked at to tell JSONL from other things
 _SMALL = 2**23  # bytes; a file up to this size is looked at whole
+_PEEK = 2**18  # bytes looked at behind a first line that is larger than _SMALL
 _LARGEST = 2**25  # bytes; what can only be read whole may be so large
 _BLOCK = 2**19  # bytes of a JSONL file in a chunk
 _ROWS = 1000  # rows in a chunk of anything else
@@ -97,10 +108,15 @@ def _packed(row: Row) -> bytes:
 def _chunks(path: Path, name: str, stream: Stream, columns: Columns) -> Iterator[Chunk]:
     head = stream.peek(_SMALL + 1)
     if head.startswith(MAGIC):
-        for number, (names, body) in enumerate(parquet_batches(path, stream)):
-            if number == 0:
-                require_columns(names, columns, path)
-            yield Chunk("batch", name, number * _ROWS, body)
+        batches = enumerate(parquet_batches(path, stream))
+        names, chunks = _batch_chunks(batches, name)
+        if is_message_table(names):
+            yield from chunks_of(
+                _whole((row for chunk in chunks for row in rows_of(chunk)), columns), name
+            )
+            return
+        require_columns(names, columns, path)
+        yield from chunks
         return
     if len(head) <= _SMALL:
         yield from _small(path, name, stream.whole(_SMALL) or b"", columns)
@@ -111,37 +127,94 @@ def _chunks(path: Path, name: str, stream: Stream, columns: Columns) -> Iterator
             raise DataError(f"{path}: too large to be read as UTF-16 or UTF-32. Save it as UTF-8.")
         yield from _small(path, name, data, columns)
         return
+    if b"\n" not in head and _has_rows_behind(stream, inner_suffix(path.name)):
+        yield from _line_chunks(name, stream, columns)
+        return
     text = decode(path, head[: head.rfind(b"\n") + 1] or head)
     suffix = inner_suffix(path.name)
     kind = _kind(text.content, suffix, columns, whole=False)
     if kind == "jsonl":
-        yield from _line_chunks(name, stream)
+        yield from _line_chunks(name, stream, columns, text.content)
     elif kind == "csv":
         blocks = (decode_block(block) for block in stream.blocks(PIECE))
-        yield from chunks_of(csv_rows(blocks, name, path, columns), name)
+        yield from chunks_of(_whole(csv_rows(blocks, name, path, columns), columns), name)
     elif (data := stream.whole(_LARGEST)) is not None:
         yield from _small(path, name, data, columns)
     elif text.content.lstrip()[:1] == "{" and (suffix in _JSONL or b"\n{" in head):
         # Its first row is torn, or too long to be one.
-        yield from _line_chunks(name, stream)
+        yield from _line_chunks(name, stream, columns)
     else:
-        yield from chunks_of(large_json_rows(path, stream.rest(), name), name)
+        rows = _whole(large_json_rows(path, stream.rest(), name), columns)
+        yield from chunks_of(rows, name)
+
+
+def _has_rows_behind(stream: Stream, suffix: str) -> bool:
+    """Say whether rows, one a line, follow a first line that is too long to be a row itself."""
+    behind = decode_block(stream.after_line(_PEEK)).content
+    lines = [line for line in behind.split("\n")[:_LOOK_AHEAD] if line.strip()]
+    if len(behind) >= _PEEK - 4 and len(lines) > 1:
+        lines.pop()  # the last one may be cut off
+    rows = sum(_is_container(line) and reads_as_row(load(line)[0]) for line in lines)
+    return rows > 0 and (suffix in _JSONL or 2 * rows > len(lines))
 
 
 def _small(path: Path, name: str, data: bytes, columns: Columns) -> Iterator[Chunk]:
     text = decode(path, data)
+    if (bare := _without_comments(text, inner_suffix(path.name))) is not None:
+        rows = (replace(row, repairs=(*row.repairs, "removed_comment")) for row in json_rows(bare, name))
+        yield from chunks_of(_whole(rows, columns), name)
+        return
     kind = _kind(text.content, inner_suffix(path.name), columns)
     if kind == "jsonl" and not text.wide:
-        yield from _line_chunks(name, Stream(iter([data])))
+        yield from _line_chunks(name, Stream(iter([data])), columns, text.content)
     elif kind == "jsonl":
-        yield from chunks_of(jsonl_rows(text, name), name)
+        yield from chunks_of(_whole(jsonl_rows(text, name), columns, alone=False), name)
     elif kind == "json":
-        yield from chunks_of(json_rows(text, name), name)
+        yield from chunks_of(_whole(json_rows(text, name), columns), name)
     else:
-        yield from chunks_of(csv_rows(iter([text]), name, path, columns), name)
+        yield from chunks_of(_whole(csv_rows(iter([text]), name, path, columns), columns), name)
 
 
-def _line_chunks(name: str, stream: Stream) -> Iterator[Chunk]:
+def _batch_chunks(
+    batches: Iterator[tuple[int, tuple[list[str], bytes]]], name: str
+) -> tuple[list[str], Iterator[Chunk]]:
+    """A Parquet file's columns, and its batches as chunks."""
+    first = list(islice(batches, 1))
+    names = first[0][1][0] if first else []
+    found = chain(first, batches)
+    return names, (Chunk("batch", name, number * _ROWS, body) for number, (_, body) in found)
+
+
+def _without_comments(text: Text, suffix: str) -> Text | None:
+    """A JSON file that is one but for comments, without them; None for any other."""
+    start = text.content.lstrip()[:2]
+    commented = start[:1] in ("[", "{") or start in ("//", "/*")
+    if not commented or suffix in _JSONL or not ("//" in text.content or "/*" in text.content):
+        return None
+    if load(text.content)[1] is None:
+        return None
+    bare = uncommented(text.content)
+    value, problem = load(bare)
+    good = problem is None and isinstance(value, (dict, list))
+    return replace(text, content=bare) if good else None
+
+
+def _line_chunks(name: str, stream: Stream, columns: Columns, head: str = "") -> Iterator[Chunk]:
+    """Lines as chunks of about equal size; with one message a line, conversations."""
+    first = load(head.lstrip("\ufeff \t\r\n").split("\n", 1)[0])[0]
+    chunks = _blocks_of_lines(name, stream)
+    if isinstance(first, dict) and is_message_table(first):
+        rows = (row for chunk in chunks for row in rows_of(chunk))
+        chunks = chunks_of(_whole(rows, columns, alone=False), name)
+    yield from chunks
+
+
+def _whole(rows: Iterator[Row], columns: Columns, alone: bool = True) -> Iterator[Row]:
+    """Rows that are messages as conversations, unless the recipe says what the columns are."""
+    return rows if columns.prompt or columns.completion else join_messages(rows, alone)
+
+
+def _blocks_of_lines(name: str, stream: Stream) -> Iterator[Chunk]:
     line = 0
     for block in stream.blocks(_BLOCK, _SOUND_STARTS):
         if len(block) > LONGEST_LINE and b"\n" not in block:

@@ -16,7 +16,7 @@ from typing import Any
 from talkwright.data.reading.files import Text
 from talkwright.data.reading.formats import reads_as_row
 from talkwright.data.reading.literals import CutOffError, has_doubtful_quotes, is_too_dense, parse_loose
-from talkwright.data.reading.repair import load, read_line
+from talkwright.data.reading.repair import has_repeated_key, load, read_line
 from talkwright.data.reading.rows import RAW, Row, decoding
 from talkwright.data.reading.turns import is_message, is_message_list
 from talkwright.errors import DataError
@@ -281,6 +281,8 @@ def _scan(window: _Window, name: str, closing: bool, alone: bool = False) -> Ite
             if _has_swallowed(value):
                 raise ValueError("a list of messages that goes on with others")
             search.learn(value, start - at)
+            if isinstance(value, (dict, list)) and has_repeated_key(content[at:start], value):
+                repairs = ("repeated_key",)
         except ValueError as error:
             if isinstance(error, CutOffError) and window.grow():
                 continue

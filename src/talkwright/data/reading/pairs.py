@@ -13,10 +13,12 @@ from talkwright.data.reading.turns import (
     as_value,
     draft,
     is_message_list,
+    listed,
     plain,
     read_turns,
     system_of,
     text_of,
+    weight_marks,
 )
 from talkwright.types import Message, Role
 
@@ -86,7 +88,9 @@ def read_pair(value: Row, keys: Row, columns: Columns, format: str) -> Draft:
         last = messages.pop()
         messages.append(Message("user", f"{last.content}\n\n{value[extra]}"))
     messages += side(_first_answer(value[completion_key], names[1]), "assistant", repairs)
-    return draft(value, keys, columns, messages, shape, repairs)
+    answer = value[completion_key]
+    marks = weight_marks([*listed(value[prompt_key]), *(listed(answer) or [{"role": "assistant"}])])
+    return draft(value, keys, columns, messages, shape, repairs, marks)
 
 
 def _first_answer(value: Any, name: str) -> Any:

@@ -19,15 +19,22 @@ from talkwright.data.reading.turns import (
     field_of,
     is_message,
     is_message_list,
+    listed,
     message,
+    plain,
     read_turns,
     system_of,
     text_of,
     turn_list,
+    weight_marks,
 )
 from talkwright.types import Message
 
-_SIDES = (("chosen", "rejected"), ("chosenmessages", "rejectedmessages"))
+_SIDES = (
+    ("chosen", "rejected"),
+    ("chosenmessages", "rejectedmessages"),
+    ("preferredoutput", "nonpreferredoutput"),  # OpenAI's
+)
 
 
 def is_preference(keys: Iterable[str]) -> bool:
@@ -43,6 +50,10 @@ def read_preference(value: Row, keys: Row, columns: Columns) -> Draft:
     after; a tie is learnt as its first side says, and is no pair.
     """
     names = next((names for names in _SIDES if set(names) <= keys.keys()), None)
+    asked = field_of(value, keys, "input")
+    if isinstance(asked, dict) and "messages" in asked:  # OpenAI's, with tools beside the messages
+        value = {**asked, **{key: held for key, held in value.items() if key != keys["input"]}}
+        keys = {plain(key): key for key in reversed(value)}
     marks: list[str] = []
     if names is not None:
         sides = [value[keys[name]] for name in names]
@@ -55,6 +66,7 @@ def read_preference(value: Row, keys: Row, columns: Columns) -> Draft:
         read = read_choice if is_choice(keys) else read_ranked
         *sides, decided = read(value, keys)
         tie = not decided
+    marks += _weights(value, keys, columns, sides[0])
     repairs: list[str] = []
     before = _before(value, keys, columns, repairs)
     first, second = (_whole(before, _answer(side, repairs)) for side in sides)
@@ -66,6 +78,16 @@ def read_preference(value: Row, keys: Row, columns: Columns) -> Draft:
     elif rejected is None:
         marks.append("no_pair_empty")
     return draft(value, keys, columns, first, "preference", repairs, marks, rejected or ())
+
+
+def _weights(value: Row, keys: Row, columns: Columns, chosen: Any) -> list[str]:
+    """The marks for weights in the prompt and in the side that is learnt. Raises Unfit."""
+    found = turn_list(value, keys)
+    prompt = _prompt_key(keys, columns)
+    before = found[1] if found is not None else listed(value.get(prompt))
+    held = as_value(chosen)
+    answer = [held] if is_message(held) else listed(held)
+    return weight_marks([*before, *(answer or [{"role": "assistant"}])])
 
 
 def _whole(before: list[Message], answer: list[Message]) -> list[Message]:
@@ -86,7 +108,7 @@ def _before(value: Row, keys: Row, columns: Columns, repairs: list[str]) -> list
     if found_turns is not None:
         return messages + read_turns(found_turns[1], repairs)
     messages += history_of(as_list(field_of(value, keys, "history")) or [], repairs)
-    prompt = columns.prompt or next((keys[name] for name in PROMPT_NAMES if name in keys), None)
+    prompt = _prompt_key(keys, columns)
     if prompt is None or value.get(prompt) is None:
         return messages
     asked = value[prompt]
@@ -96,6 +118,10 @@ def _before(value: Row, keys: Row, columns: Columns, repairs: list[str]) -> list
     if isinstance(extra, str) and extra.strip() and messages:
         messages[-1] = Message("user", f"{messages[-1].content}\n\n{extra}")
     return messages
+
+
+def _prompt_key(keys: Row, columns: Columns) -> Any:
+    return columns.prompt or next((keys[name] for name in PROMPT_NAMES if name in keys), None)
 
 
 def _answer(value: Any, repairs: list[str]) -> list[Message]:

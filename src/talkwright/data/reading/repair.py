@@ -12,7 +12,10 @@ A repair is made only where one reading is left, and each has a name for the led
     fixed_escape            an apostrophe was escaped, which JSON does not do
     escaped_backslash       every backslash of the row stands for itself (C:\\Users)
     unescaped_controls      raw tabs or other control characters inside quotes
+    repeated_key            a key was there twice in an object; the last value counts
     unwrapped_string        the row was JSON inside a JSON string
+    removed_prefix          `data: ` of an event stream before the row
+    removed_comment         // and /* */ between values
     split_line              several rows on one line
     repaired_truncated      cut off between two complete messages or columns; brackets were closed
 """
@@ -25,6 +28,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from talkwright.data.reading.literals import CutOffError, has_doubtful_quotes, is_too_dense, parse_loose
+from talkwright.data.reading.wrapped import unwrapped
 
 _LONGEST_MENDED = 2**22  # characters
 _BETWEEN = re.compile(r"[\s,;]*")
@@ -50,13 +54,49 @@ def read_line(line: str) -> list[Reading]:
         return [Reading(None, line, "not_json")]
     value, problem = load(line)
     if problem is None:
-        return [_unwrapped(value, line)] if isinstance(value, str) else [Reading(value, line)]
-    if line[:1] not in ("{", "[") or len(line) > _LONGEST_MENDED:
+        if isinstance(value, str):
+            return _unwrapped(value, line)
+        return [Reading(value, line, None, ("repeated_key",) if has_repeated_key(line, value) else ())]
+    if len(line) > _LONGEST_MENDED:
+        return [Reading(None, line, "not_json")]
+    for text, repair in unwrapped(line):
+        value, problem = load(text)
+        if problem is None and isinstance(value, (dict, list)):
+            return [Reading(value, line, None, (repair,))]
+    if line[:1] not in ("{", "["):
         return [Reading(None, line, "not_json")]
     found = _several(line)
     if found is not None:
         return found
     return [_first_that_fits(line)]
+
+
+def has_repeated_key(text: str, value: Any) -> bool:
+    """Say whether an object in the JSON `text`, whose value is known, has a key twice."""
+    level, keys = [value], 0
+    while level:
+        inner: list[Any] = []
+        for held in level:
+            if isinstance(held, dict):
+                keys += len(held)
+                inner += held.values()
+            else:
+                inner += held
+        level = [held for held in inner if isinstance(held, (dict, list))]
+    # Each key has a quote and a colon; where texts have them as well, it is looked at closely.
+    if text.count('":') + text.count('" :') == keys:
+        return False
+    found = 0
+
+    def count(pairs: list[tuple[str, Any]]) -> None:
+        nonlocal found
+        found += len(pairs)
+
+    try:
+        json.loads(text, object_pairs_hook=count)
+    except (ValueError, RecursionError):
+        return False
+    return found > keys
 
 
 def load(text: str) -> tuple[Any, str | None]:
@@ -69,11 +109,17 @@ def load(text: str) -> tuple[Any, str | None]:
         return None, "not_json"
 
 
-def _unwrapped(text: str, line: str) -> Reading:
+def _unwrapped(text: str, line: str) -> list[Reading]:
+    """JSON in a string: one value, or one a line."""
     value, problem = load(text)
     if problem is None and isinstance(value, (dict, list)):
-        return Reading(value, line, None, ("unwrapped_string",))
-    return Reading(text, line)
+        return [Reading(value, line, None, ("unwrapped_string",))]
+    parts = [part for part in text.split("\n") if part.strip()] if "\n" in text else []
+    found = [load(part)[0] for part in parts]
+    if parts and all(isinstance(value, (dict, list)) for value in found):
+        repairs = ("unwrapped_string", "split_line")
+        return [Reading(value, part, None, repairs) for value, part in zip(found, parts, strict=True)]
+    return [Reading(text, line)]
 
 
 def _several(line: str) -> list[Reading] | None:

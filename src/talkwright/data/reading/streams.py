@@ -5,7 +5,8 @@ A file of any size is read with a few megabytes in memory. Packed files are unpa
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from talkwright.data.reading.files import failed_to_read
@@ -19,9 +20,15 @@ LONGEST_LINE = 2**24  # bytes; a longer one is no conversation
 class Stream:
     """A file, or one packed in it, which has no `path`. Raises DataError where it cannot be read."""
 
-    def __init__(self, pieces: Iterator[bytes], path: Path | None = None):
+    def __init__(
+        self,
+        pieces: Iterator[bytes],
+        path: Path | None = None,
+        again: Callable[[], Iterator[bytes]] | None = None,
+    ):
         self.path = path
         self._pieces = pieces
+        self._again = again  # begins anew, to look at what is far ahead
         self._held = b""
         self._ended = False
 
@@ -30,6 +37,20 @@ class Stream:
         while len(self._held) < size and self._fetch():
             pass
         return self._held[:size]
+
+    def after_line(self, size: int) -> bytes:
+        """Up to `size` bytes behind the first line end, however far that is; they are still to come."""
+        if self._again is None:
+            return b""
+        found: bytes | None = None
+        for piece in self._again():
+            if found is not None:
+                found += piece
+            elif (at := piece.find(b"\n")) >= 0:
+                found = piece[at + 1 :]
+            if found is not None and len(found) >= size:
+                break
+        return (found or b"")[:size]
 
     def whole(self, limit: int) -> bytes | None:
         """All of it, or None where it is larger than `limit` bytes; then nothing is lost."""
@@ -110,9 +131,17 @@ def open_streams(path: Path, suffixes: tuple[str, ...]) -> Iterator[tuple[str, S
     head = _head(path)
     if head.startswith((GZIP, ZIP)):
         for name, pieces in unpack(path, suffixes):
-            yield name, Stream(pieces)
+            yield name, Stream(pieces, again=partial(_unpacked, path, suffixes, name))
     else:
-        yield "", Stream(_pieces(path), path)
+        yield "", Stream(_pieces(path), path, partial(_pieces, path))
+
+
+def _unpacked(path: Path, suffixes: tuple[str, ...], wanted: str) -> Iterator[bytes]:
+    """One of the packed files, from its beginning."""
+    for name, pieces in unpack(path, suffixes):
+        if name == wanted:
+            yield from pieces
+            return
 
 
 def _head(path: Path) -> bytes:

@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from talkwright.config import Columns
+from talkwright.data.reading.cells import is_ours, restored
 from talkwright.data.reading.files import Text
 from talkwright.data.reading.formats import is_battle_without_conversations, recognises_columns
+from talkwright.data.reading.messages import is_message_table
 from talkwright.data.reading.rows import RAW, Row, decoding
 from talkwright.errors import DataError
 
@@ -25,7 +27,12 @@ _PART = 2**20  # characters
 
 def known_delimiters(line: str, columns: Columns) -> list[str]:
     """The delimiters with which a line is a header that can be read."""
-    return [mark for mark in _DELIMITERS if recognises_columns(_cells(line, mark), columns)]
+    return [mark for mark in _DELIMITERS if _is_known(_cells(line, mark), columns)]
+
+
+def _is_known(header: list[str], columns: Columns) -> bool:
+    named = columns.prompt or columns.completion
+    return recognises_columns(header, columns) or (not named and is_message_table(header, alone=True))
 
 
 class _Lines:
@@ -163,15 +170,26 @@ def _chain(first: Text, rest: Iterator[Text]) -> Iterator[Text]:
 
 def _csv_row(where: str, header: list[str], cells: list[str], repairs: tuple[str, ...]) -> Row:
     extra = cells[len(header) :]
+    if is_ours(header):
+        plain = [restored(cell) for cell in cells]
+        cells, repairs = plain, (*repairs, *(["restored_formula"] if plain != cells else []))
     value = {key: cell for key, cell in zip(header, cells, strict=False) if key.strip()}
+    if len(set(header)) < len(header) and _says_twice(header, cells):
+        repairs = (*repairs, "repeated_key")
     raw = json.dumps({k: v[:RAW] for k, v in value.items() if v.strip()}, ensure_ascii=False)[:RAW]
     problem = "too_many_cells" if any(cell.strip() for cell in extra) else None
     return Row(where, value, raw, problem, repairs)
 
 
+def _says_twice(header: list[str], cells: list[str]) -> bool:
+    """Say whether columns of one name have other cells in this row; the last one counts."""
+    pairs = {(key, cell) for key, cell in zip(header, cells, strict=False) if key.strip()}
+    return len({key for key, _ in pairs}) < len(pairs)
+
+
 def _header(content: str, columns: Columns) -> tuple[list[str], str]:
     found = [(_cells(content, delimiter), delimiter) for delimiter in _DELIMITERS]
-    known = [pair for pair in found if recognises_columns(pair[0], columns)]
+    known = [pair for pair in found if _is_known(pair[0], columns)]
     return max(known or found, key=lambda pair: len(pair[0]))
 
 
@@ -206,7 +224,7 @@ def require_columns(header: list[str], columns: Columns, path: Path) -> None:
             f"{path}: Chatbot Arena votes without the conversations. Columns found: {shown}. Use the "
             "file that has conversation_a and conversation_b."
         )
-    if recognises_columns(header, columns):
+    if _is_known(header, columns):
         return
     prompt, completion = (name[:60] for name in names[:2]) if len(names) > 1 else ("NAME", "NAME")
     raise DataError(

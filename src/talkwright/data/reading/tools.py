@@ -16,6 +16,7 @@ from talkwright.types import Message, ToolCall
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _WRITTEN_CALL = ("tool_call", "functioncall", "function_call", '"name"')
+_ANSWERING = ("user", "human", "tool")  # who tells an assistant what a tool gave back
 _DEEPEST = 64  # lists and objects inside of one another
 _ARGUMENTS = ("arguments", "parameters", "args", "input")
 
@@ -104,6 +105,37 @@ def read_call(value: Any) -> ToolCall | None:
         return None
     id = value.get("id")
     return ToolCall(name, arguments, clean_id(id))
+
+
+def unfolded(turns: list[Any]) -> list[Any]:
+    """Turns, with the results that Anthropic puts into the content of a user as turns of their own."""
+    found: list[Any] = []
+    for turn in turns:
+        parts = turn.get("content") if isinstance(turn, dict) else None
+        if isinstance(parts, list) and any(map(_is_result, parts)) and turn.get("role") in _ANSWERING:
+            found += _told_apart(turn, parts)
+        else:
+            found.append(turn)
+    return found
+
+
+def _is_result(part: Any) -> bool:
+    return isinstance(part, dict) and part.get("type") == "tool_result"
+
+
+def _told_apart(turn: dict[str, Any], parts: list[Any]) -> list[Any]:
+    found: list[Any] = []
+    for part in parts:
+        if _is_result(part):
+            id = part.get("tool_use_id", part.get("tool_call_id", turn.get("tool_call_id")))
+            said = next((part[key] for key in ("content", "text", "value") if key in part), "")
+            name = part.get("name", turn.get("name"))
+            found.append({"role": "tool", "content": said, "tool_call_id": id, "name": name})
+        elif found and found[-1].get("role") == turn["role"] != "tool":
+            found[-1]["content"].append(part)
+        else:
+            found.append({**turn, "content": [part]})
+    return found
 
 
 def read_written(text: str) -> tuple[ToolCall, ...] | None:

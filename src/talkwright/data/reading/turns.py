@@ -20,6 +20,7 @@ from talkwright.data.reading.tools import (
     read_schemas,
     read_written,
     tool_marks,
+    unfolded,
 )
 from talkwright.types import Message, Role, ToolCall
 
@@ -64,12 +65,13 @@ LISTS = (
 CERTAIN = LISTS.index("utterances")
 _SPOKEN = ("dialogue", "dialog", "turns", "utterances")  # these may be plain texts, in turn
 _TEXT_KEYS = ("content", "value", "text", "message", "utterance", "body", "says", "parts")
+_PART_KEYS = ("text", "value", "content", "reasoning", "thinking")
 _THINKING_KEYS = ("reasoning_content", "reasoning", "thinking")
 # The widest first: whoever keeps a user together keeps the user's threads together.
-_GROUP_NAMES = """
+GROUP_NAMES = """
     group groupid userid customerid threadid conversationid sessionid chatid dialogueid dialogid
     messagetreeid
-"""
+""".split()  # noqa: SIM905
 # They turn the order of what is shown around, and so can hide what a text says.
 _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _ESCAPE_IN_TEXT = re.compile(r"\\(?:n|r|t|\"|u[0-9a-fA-F]{4})")
@@ -136,6 +138,7 @@ def read_turns(turns: list[Any], repairs: list[str]) -> list[Message]:
     if len(turns) > 1 and all(isinstance(turn, str) for turn in turns):
         repairs.append("alternating_roles")
         return [Message("assistant" if at % 2 else "user", said) for at, said in enumerate(turns)]
+    turns = unfolded(turns)
     spoken = [turn for turn in turns if not is_side_note(turn)]
     if len(spoken) < len(turns):
         repairs.append("dropped_side_note")
@@ -160,6 +163,12 @@ def weight_marks(turns: list[Any]) -> list[str]:
         raise Unfit("weight_zero")
     plainly = (1, "1", "1.0", None, "")
     return ["ignored_weight"] if any(weight not in plainly for weight in weights) else []
+
+
+def listed(value: Any) -> list[Any]:
+    """The messages that a column or its cell holds as a list, for their weights; else none."""
+    value = as_value(value)
+    return value if is_message_list(value) else []
 
 
 def plain(key: Any) -> str:
@@ -262,15 +271,16 @@ def _content(value: Any, repairs: list[str]) -> tuple[str, str | None, tuple[Too
         if not isinstance(part, dict):
             raise Unfit("not_text")
         kind = part.get("type", "text")
+        if kind == "redacted_thinking":  # Anthropic's, in cipher
+            repairs.append("removed_attachment")
+            continue
         if kind in ("tool_call", "tool_use"):
             call = read_call(part.get("value", part.get("text", part)))
             if call is None:
                 raise Unfit("not_text")
             calls.append(call)
             continue
-        body = next(
-            (part[key] for key in ("text", "value", "content", "reasoning") if key in part), None
-        )
+        body = next((part[key] for key in _PART_KEYS if key in part), None)
         if not isinstance(body, str):
             raise Unfit("not_text")
         if kind in ("reasoning", "thinking"):
@@ -340,19 +350,17 @@ def system_of(value: Row, keys: Row, columns: Columns) -> str | None:
     """The system prompt in a column of its own, if there is one."""
     names = [columns.system] if columns.system else [keys[name] for name in _SYSTEMS if name in keys]
     found = next((value[name] for name in names if name in value), None)
-    if isinstance(found, dict) and isinstance(found.get("parts"), list):  # Gemini's systemInstruction
-        texts = [part.get("text") for part in found["parts"] if isinstance(part, dict)]
+    if isinstance(found, dict):  # Gemini's systemInstruction
+        found = found.get("parts")
+    if isinstance(found, list):  # parts, as Anthropic's are, too
+        texts = [part.get("text") for part in found if isinstance(part, dict)]
         found = "\n".join(text for text in texts if isinstance(text, str))
     return found if isinstance(found, str) and found.strip() else None
 
 
 def group_of(value: Row, keys: Row, columns: Columns) -> str | None:
     """What ties the row to others: a user's or a thread's id."""
-    names = (
-        [columns.group]
-        if columns.group
-        else [keys[name] for name in _GROUP_NAMES.split() if name in keys]
-    )
+    names = [columns.group] if columns.group else [keys[name] for name in GROUP_NAMES if name in keys]
     for name in names:
         found = value.get(name)
         if isinstance(found, (str, int)) and not isinstance(found, bool):

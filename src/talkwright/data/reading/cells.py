@@ -1,0 +1,28 @@
+"""The CSV files that `--export` writes, and how their cells are kept from being run as formulas."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+CELLS = {
+    "alpaca": ("instruction", "input", "output", "system", "history", "group"),
+    "prompt_completion": ("prompt", "completion", "system", "history", "group"),
+}
+# What a spreadsheet runs instead of showing. Apostrophes before it count, so that one can be taken away.
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+
+
+def defused(cell: str) -> str:
+    """A cell that no spreadsheet takes for a formula: an apostrophe is put before such a one."""
+    return f"'{cell}" if _FORMULA.match(cell) else cell
+
+
+def restored(cell: str) -> str:
+    """The cell that was `defused`."""
+    return cell[1:] if cell[:1] == "'" and _FORMULA.match(cell) else cell
+
+
+def is_ours(header: Sequence[str]) -> bool:
+    """Say whether a table's columns are exactly those of an export."""
+    return tuple(header) in CELLS.values()

@@ -1,0 +1,45 @@
+"""What stands around JSON or in between, and is none: quotes, prefixes of a stream, comments.
+
+Each is taken away only where what remains is JSON to the letter.
+"""
+
+from __future__ import annotations
+
+import re
+
+_EVENT = re.compile(r"data:\s*(?=[{\[])")
+_STRING = r'"[^"\\]*(?:\\.[^"\\]*)*"'
+_COMMENTED = re.compile(rf"({_STRING})|//[^\n]*|/\*.*?\*/", re.DOTALL)
+_COMMA = re.compile(rf"({_STRING})|,(\s*[}}\]])")
+_KEY = re.compile(rf'({_STRING})|([{{,]\s*)[“”„‟]([^"“”„‟\\]{{1,60}})[“”„‟](\s*:)')
+
+
+def unwrapped(line: str) -> list[tuple[str, str]]:
+    """What a line that is no JSON may be meant as, with the name of the repair."""
+    found: list[tuple[str, str]] = []
+    event = _EVENT.match(line)
+    if event is not None:
+        found.append((line[event.end() :], "removed_prefix"))
+    for quote in "\"'":
+        inner = line.removeprefix(quote).removesuffix(quote)
+        if inner != line and inner[:1] in ("{", "["):
+            found.append((inner, "unwrapped_string"))
+            line = inner
+    if '""' in line and '"' not in line.replace('""', ""):
+        found.append((line.replace('""', '"'), "unwrapped_string"))
+    if line[:1] in ("{", "["):
+        if "//" in line or "/*" in line:
+            found.append((uncommented(line), "removed_comment"))
+        if re.search("[{,]\\s{0,20}[“”„‟]", line):
+            found.append((_KEY.sub(_plain_key, line), "fixed_quotes"))
+    return found
+
+
+def uncommented(text: str) -> str:
+    """JSON without `//` and `/* */` and the commas behind last values; lines stay where they are."""
+    bare = _COMMENTED.sub(lambda found: found[1] or "\n" * found[0].count("\n"), text)
+    return _COMMA.sub(lambda found: found[1] or found[2], bare)
+
+
+def _plain_key(found: re.Match[str]) -> str:
+    return found[1] or f'{found[2]}"{found[3]}"{found[4]}'
