@@ -154,8 +154,8 @@ class TrainSection(Section):
 
     recompute: Literal["none", "half", "all"] = "none"
     """Make activations again in the backward pass (gradient checkpointing), of all layers or of every
-    second one: less memory, slower by up to a third. `true` is `all`. Where one row at a time does not fit
-    into memory, training turns it on by itself."""
+    second one: less memory, slower by up to a third. `true` is `all`. Where one row at a time does not
+    fit into memory, training turns it on by itself."""
 
     trackers: list[Literal["tensorboard", "wandb", "mlflow", "trackio"]] = []
     """Send the metrics to these as well, into the run's folder `trackers`. Each needs the extra of its
