@@ -187,18 +187,15 @@ def train(recipe: Recipe, here: Path, base: BaseModel, template: Template) -> No
 
     def make() -> None:
         from talkwright.template import read_examples
+        from talkwright.train import questions_for
         from talkwright.train import train as train_on
 
+        rows, validation = (read_examples(here / "check", split) for split in ("train", "validation"))
+        asked = questions_for(recipe.train, data.read_dataset(here / "data")["validation"])
         train_on(
-            base,
-            template,
-            read_examples(here / "check", "train"),
-            read_examples(here / "check", "validation"),
-            recipe.train,
-            seed=recipe.seed,
-            out=here / "train",
-            key=key,
-        )
+            base, template, rows, validation, recipe.train,
+            seed=recipe.seed, out=here / "train", key=key, questions=asked,
+        )  # fmt: skip
 
     _stage("train", here / "train", key, make)
 

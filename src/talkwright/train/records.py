@@ -3,35 +3,41 @@
 from __future__ import annotations
 
 import json
+import math
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
+from talkwright.config import TrainSection
 from talkwright.progress import say
 from talkwright.runs import write_text
+from talkwright.train.checkpoint import State
 
 Row = dict[str, Any]
 
 
 class Metrics:
-    """Where rows of metrics go: a line each in a file, and to the recipe's trackers."""
+    """Where rows of metrics go: a line each in a file, and to whoever takes them: the recipe's
+    trackers, and the line that is shown."""
 
-    def __init__(self, file: TextIO, track: Callable[[Row], None]):
+    def __init__(self, file: TextIO, *takers: Callable[[Row], None]):
         self._file = file
-        self._track = track
+        self._takers = takers
 
     def write(self, row: Row) -> None:
         """Write a row and flush it, so that a killed process loses none."""
         self._file.write(json.dumps(row) + "\n")
         self._file.flush()
-        self._track(row)
+        for take in self._takers:
+            take(row)
 
 
 @contextmanager
-def metrics_file(folder: Path, upto: int, track: Callable[[Row], None]) -> Iterator[Metrics]:
+def metrics_file(folder: Path, upto: int, *takers: Callable[[Row], None]) -> Iterator[Metrics]:
     """Open metrics.jsonl for appending, without the rows after step `upto` (they will come again)."""
     path = folder / "metrics.jsonl"
     if path.exists():
@@ -45,7 +51,31 @@ def metrics_file(folder: Path, upto: int, track: Callable[[Row], None]) -> Itera
                 kept.append(row)
         write_text(path, "".join(json.dumps(row) + "\n" for row in kept))
     with open(path, "a", encoding="utf-8") as file:
-        yield Metrics(file, track)
+        yield Metrics(file, *takers)
+
+
+def peak_memory() -> int:
+    """The most memory used so far, in MiB: of the GPU where there is one, else of this process."""
+    import torch
+
+    if torch.cuda.is_available():
+        return int(torch.cuda.max_memory_reserved() // 2**20)
+    if sys.platform == "win32":
+        return 0
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak // (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def seconds_allowed(section: TrainSection, state: State) -> float:
+    """How much longer `train.max_minutes` and `train.max_tokens` let a run go on, at its pace."""
+    limits = [math.inf]
+    if section.max_minutes:
+        limits.append(60 * section.max_minutes - state.seconds - state.validating)
+    if section.max_tokens and state.tokens:
+        limits.append((section.max_tokens - state.tokens) * state.seconds / state.tokens)
+    return max(0.0, min(limits))
 
 
 @contextmanager
