@@ -52,6 +52,7 @@ def track(rows: Iterable[T], label: str, total: int | None = None, unit: str = "
 # --- training ------------------------------------------------------------------------------------
 
 RECENT = 20  # steps whose tokens per second are shown
+WIDE = 100  # columns from which on there is room for a label
 OFTEN, SELDOM = 10.0, 300.0  # seconds between two lines where there is no terminal
 
 
@@ -109,8 +110,8 @@ class TrainingLine:
             parts.append(f"{memory:,} MiB" if memory < 9999.5 else f"{memory / 1024:.1f} GiB")
         if left := self._left():
             parts.append(f"{clock(left)} left")
-        if len("train  " + "  ".join(parts)) <= columns:
-            return "train  " + "  ".join(parts)
+        if columns >= WIDE:
+            parts.insert(0, "train")
         while len(" ".join(parts)) > columns and len(parts) > 2:
             # Least missed: memory, then the rate, then what stands before the time left.
             at = next((n for n, part in enumerate(parts) if part.endswith("iB")), None)
@@ -140,7 +141,7 @@ def training_line(
     MiB (0: not known), `time_limit` the seconds until the run ends by its clock."""
     terminal = sys.stderr.isatty()
     with tqdm(
-        total=steps, initial=done, file=sys.stderr, bar_format="{desc}", mininterval=0.1, delay=0,
+        total=steps, initial=done, file=sys.stderr, bar_format="{desc}", ncols=1000, mininterval=0.1,
         disable=not terminal, leave=True,
     ) as shown:  # fmt: skip
         line = TrainingLine(shown, steps, done, memory, time_limit, terminal=terminal)
@@ -175,9 +176,10 @@ def _short_rate(rate: float) -> str:
 def _columns() -> int:
     """Columns of the terminal, less one: a full line would wrap on some."""
     try:
-        return max(20, os.get_terminal_size(sys.stderr.fileno()).columns - 1)
+        columns = os.get_terminal_size(sys.stderr.fileno()).columns
     except (OSError, ValueError):
-        return 79
+        columns = 0
+    return max(20, (columns or 80) - 1)
 
 
 def say(message: str) -> None:
