@@ -148,8 +148,10 @@ def test_a_question_too_long_for_the_model_is_left_out(train_asking) -> None:
 
 
 def test_questions_are_the_recipes_or_of_the_validation_split(section) -> None:
-    talk = [Conversation((Message("user", f"{n}?"), Message("assistant", f"{n}!"), Message("user", "So?"),
-                          Message("assistant", "So."))) for n in range(9)]  # fmt: skip
+    later = (Message("user", "So?"), Message("assistant", "So."))
+    talk = [
+        Conversation((Message("user", f"{n}?"), Message("assistant", f"{n}!"), *later)) for n in range(9)
+    ]
     odd = Conversation(
         (Message("assistant", "Hello!"), Message("user", "Hi"), Message("assistant", "Ho"))
     )

@@ -71,6 +71,7 @@ for command in (
     make.evaluate,
     make.compare,
     make.report,
+    make.merge,
     talk.chat,
     talk.serve,
     look.runs,

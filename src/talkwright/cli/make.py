@@ -1,7 +1,8 @@
-"""Commands that make something: run, train, evaluate, compare, report."""
+"""Commands that make something: run, train, evaluate, compare, merge, report."""
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -14,6 +15,7 @@ from talkwright.cli.options import (
     note_place,
     only,
     print_json,
+    program,
     recipe_for,
     with_json,
     with_runs,
@@ -145,6 +147,41 @@ def compare(a: str, b: str | None, overrides: tuple[str, ...], folder: Path, as_
         print(comparison_table(comparisons))
     else:
         print(comparison_table(comparisons, first.name, second.name))
+
+
+@click.command()
+@click.argument("run")
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option(
+    "--precision", type=click.Choice(["bf16", "fp32"]), help="Of the result.  [default: the base's]"
+)
+@with_runs
+@with_json
+def merge(
+    run: str, out: Path, precision: Literal["bf16", "fp32"] | None, folder: Path, as_json: bool
+) -> None:
+    """Make a run's adapter part of its base: a model folder for any program.
+
+    RUN is a run, or the folder of an adapter. OUT must not be there yet; it can be talked to, served
+    and trained on as `model:` like any other model.
+
+    \b
+    Example: talkwright merge quickstart merged-model
+    """
+    from talkwright import pipeline
+
+    path = Path(run)
+    if (path / "adapter_config.json").is_file():
+        inside = path.resolve().parents[1]  # a run's adapter knows more through its run
+        source = inside if (inside / "recipe.json").is_file() else path
+    else:
+        source = find(run, folder)
+    note_place(out)
+    pipeline.merge(source, out, precision)
+    if as_json:
+        print_json({"run": str(source), "model": str(out)})
+        return
+    print(f"Merged: {out}\nNext:   {program()} chat {shlex.quote(str(out))}")
 
 
 @click.command()
