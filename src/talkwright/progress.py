@@ -126,7 +126,7 @@ class TrainingLine:
         if done < 2:
             return 0.0
         pace = (time.monotonic() - self._started) / done
-        return min(pace * (self._steps - self._values["step"]), self._time_limit())
+        return float(min(pace * (self._steps - self._values["step"]), self._time_limit()))
 
 
 @contextmanager

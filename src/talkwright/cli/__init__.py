@@ -67,6 +67,7 @@ for command in (
     make.run,
     look.data,
     look.show,
+    make.check,
     make.train,
     make.evaluate,
     make.compare,

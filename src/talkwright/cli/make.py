@@ -1,4 +1,4 @@
-"""Commands that make something: run, train, evaluate, compare, merge, report."""
+"""Commands that make something: run, check, train, evaluate, compare, merge, report."""
 
 from __future__ import annotations
 
@@ -63,6 +63,42 @@ def run(recipe: Path, overrides: tuple[str, ...], folder: Path, as_json: bool) -
 @with_set
 @with_runs
 @with_json
+def check(recipe: Path, overrides: tuple[str, ...], folder: Path, as_json: bool) -> None:
+    """Say what will go wrong, before anything is trained.
+
+    Prepares the data, renders every row and looks at the recipe's settings. Errors would make
+    training useless, and end with code 2; warnings are kept in the report. Each says what mends it.
+
+    \b
+    Example: talkwright check recipe.yaml --set train.warmup_steps=50
+    """
+    from talkwright.config import load_recipe
+    from talkwright.errors import TrainError
+    from talkwright.runs import open_run, read_json
+
+    here = open_run(load_recipe(recipe, tuple(overrides)), folder)
+    failed: TrainError | None = None
+    try:
+        _run(recipe, overrides, folder, until="check")
+    except TrainError as error:  # said once more by the program's end, which makes the exit code
+        failed = error
+    found = read_json(here / "check" / "findings.json")
+    if as_json:
+        print_json({"run": str(here), "findings": found})
+    elif not found:
+        print("The check found nothing wrong.")
+    for each in () if as_json else found:
+        fix = f"\n  to mend it: {each['fix']}" if each["fix"] else ""
+        print(f"{each['severity']}: {each['message']} [{each['code']}]{fix}")
+    if failed:
+        raise failed
+
+
+@click.command()
+@click.argument("recipe", type=click.Path(path_type=Path))
+@with_set
+@with_runs
+@with_json
 def train(recipe: Path, overrides: tuple[str, ...], folder: Path, as_json: bool) -> None:
     """Prepare, check and train, and stop there.
 
@@ -82,7 +118,9 @@ def train(recipe: Path, overrides: tuple[str, ...], folder: Path, as_json: bool)
     print(f"\nTrained: {done}\nNext:    {command_for('evaluate', done)}")
 
 
-def _run(path: Path, overrides: Sequence[str], folder: Path, until: Literal["train"] | None) -> Path:
+def _run(
+    path: Path, overrides: Sequence[str], folder: Path, until: Literal["check", "train"] | None
+) -> Path:
     from talkwright import pipeline
     from talkwright.config import load_recipe
 
