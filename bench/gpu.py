@@ -1,9 +1,10 @@
 """What `bench/gpu.sh` runs: tokens per second, memory and MFU of one GPU, beside TRL 1.16.
 
 All get the same rows of token ids and labels, the same base weights, the same rows in each optimizer
-step (but where TRL groups them by length, which is left to it), AdamW at a constant rate and no dropout. Each measurement is a process of its own, in the order
-A B C, C B A, as far as the time goes; ratios are taken within a round. Where the memory does not
-suffice, a peer takes its step in more forward passes, which is said.
+step (but where TRL groups them by length, which is left to it), AdamW at a constant rate and no dropout.
+Each measurement is a process of its own, in the order A B C, C B A, as far as the time goes; ratios are
+taken within a round. Where the memory does not suffice, a peer takes its step in more forward passes,
+which is said.
 
 TRL "default" is SFTTrainer as its documentation's first example makes it. "tuned" is by its pages on
 speed and memory: padding-free with a FlashAttention kernel where there is one, else rows grouped by
