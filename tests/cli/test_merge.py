@@ -157,9 +157,12 @@ def test_the_precision_is_the_bases_unless_another_is_named(trained, talkwright)
     assert all(torch.equal(half[name], own[name].bfloat16()) for name in own)
 
 
-def test_an_adapter_of_a_base_in_four_bits_is_added_to_those(trained, talkwright, tiny_base) -> None:
+@pytest.mark.parametrize("how", [{}, {"lora": {"dora": True}}, {"method": "ia3"}], ids=str)
+def test_an_adapter_of_a_base_in_four_bits_is_added_to_those(
+    how, trained, talkwright, tiny_base
+) -> None:
     pytest.importorskip("bitsandbytes", reason="bitsandbytes (the extra `quantise`) is not installed")
-    here = trained(quantise="nf4", learning_rate=2e-2)
+    here = trained(quantise="nf4", **{"learning_rate": 2e-2, **how})
     assert talkwright("merge", here, "merged").code == 0
     template = Template.load("merged")
     ids = template.prompt_ids([Message("user", "question 919?")])
@@ -175,3 +178,21 @@ def test_an_adapter_of_a_base_in_four_bits_is_added_to_those(trained, talkwright
     off = (logits_of(whole._models["tuned"], ids) - wanted).abs().max()
     assert off > 20 * (merged - wanted).abs().max()  # what the usual way would be off by
     assert "quantization_config" not in json.loads(Path("merged/config.json").read_text())
+
+
+def test_a_merged_model_can_be_trained_on(trained, talkwright, tmp_path) -> None:
+    from talkwright.runs import read_jsonl
+
+    rows = [{"messages": [{"role": "user", "content": f"q{n}?"}, {"role": "assistant", "content": "a"}]}
+            for n in range(8)]  # fmt: skip
+    (tmp_path / "more.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "r.yaml").write_text(
+        "model: merged\ndata: {sources: more.jsonl, validation: 0, duplicates: none}\n"
+        "train: {max_steps: 1, precision: fp32, batch_size: 2}\n"
+    )
+    assert talkwright("merge", trained(), "merged").code == 0
+    done = talkwright("train", "r.yaml", "--json")
+    assert done.code == 0, done.err
+    (row,) = read_jsonl(Path(done.json["run"]) / "train" / "metrics.jsonl")
+    assert row["loss"] > 0
+    assert manifest(Path(done.json["run"]) / "train")["about"]["base"]["name"].endswith("merged")
