@@ -187,7 +187,7 @@ def test_a_merged_model_can_be_trained_on(trained, talkwright, tmp_path) -> None
             for n in range(8)]  # fmt: skip
     (tmp_path / "more.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (tmp_path / "r.yaml").write_text(
-        "model: merged\ndata: {sources: more.jsonl, validation: 0, duplicates: none}\n"
+        "model: merged\ndata: {sources: more.jsonl, validation: 0, duplicates: keep}\n"
         "train: {max_steps: 1, precision: fp32, batch_size: 2}\n"
     )
     assert talkwright("merge", trained(), "merged").code == 0

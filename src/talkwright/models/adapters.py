@@ -66,6 +66,7 @@ def merge_adapter(
     if quantise != "none":
         # bitsandbytes unpacks in the precision it computes in, which is fp32 here.
         model = model.dequantize()
+        model.is_loaded_in_4bit = False  # it is not any more, and PEFT would refuse to merge IA3
     with without_peft_noise():
         merged = load_adapter(model, adapter).merge_and_unload(safe_merge=True)
     if precision == "bf16" or (precision is None and _is_half(base)):
