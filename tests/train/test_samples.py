@@ -118,13 +118,20 @@ def test_a_resumed_run_has_each_of_them_once(
     assert samples_in(train_asking("cut", sample_every=1)) == whole
 
 
-def test_their_time_is_not_the_steps_but_the_runs(train_asking, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("slow", [0, 1])
+def test_their_time_is_not_the_steps_but_the_runs(
+    slow, train_asking, monkeypatch: pytest.MonkeyPatch
+) -> None:
     take = Sampler.take
-    monkeypatch.setattr(Sampler, "take", lambda *given, **more: take(*given, **more) + 3600)
+
+    def slowly(self: Sampler, step: int, **more: bool) -> float:
+        return take(self, step, **more) + (3600 if step == slow else 0)
+
+    monkeypatch.setattr(Sampler, "take", slowly)
     summary = json.loads((train_asking("run") / "summary.json").read_text())
     assert (summary["seconds"] < 3600, summary["steps"]) == (True, 6)
     summary = json.loads((train_asking("short", max_minutes=60.0) / "summary.json").read_text())
-    assert (summary["stopped_by"], summary["steps"]) == ("max_minutes", 1)
+    assert (summary["stopped_by"], summary["steps"]) == ("max_minutes", slow + 1)
 
 
 def test_memory_that_runs_out_ends_them_not_the_training(
