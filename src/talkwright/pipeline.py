@@ -15,13 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from talkwright import compare, data, report
-from talkwright.config import (
-    DataSection,
-    Recipe,
-    TemplateSection,
-    build_recipe,
-    dump_recipe,
-)
+from talkwright.config import DataSection, Recipe, TemplateSection, build_recipe, dump_recipe
 from talkwright.errors import ArtefactError, DataError, RecipeError, TemplateError, TrainError
 from talkwright.progress import say
 from talkwright.runs import (
@@ -34,15 +28,7 @@ from talkwright.runs import (
     recipe_of,
     verify,
 )
-from talkwright.types import (
-    BaseModel,
-    Comparison,
-    Conversation,
-    Counts,
-    Finding,
-    content_id,
-    to_json,
-)
+from talkwright.types import BaseModel, Comparison, Conversation, Counts, Finding, content_id, to_json
 from talkwright.writer import writer_of
 
 if TYPE_CHECKING:
@@ -187,18 +173,15 @@ def train(recipe: Recipe, here: Path, base: BaseModel, template: Template) -> No
 
     def make() -> None:
         from talkwright.template import read_examples
+        from talkwright.train import questions_for
         from talkwright.train import train as train_on
 
+        rows, validation = (read_examples(here / "check", split) for split in ("train", "validation"))
+        asked = questions_for(recipe.train, data.read_dataset(here / "data")["validation"])
         train_on(
-            base,
-            template,
-            read_examples(here / "check", "train"),
-            read_examples(here / "check", "validation"),
-            recipe.train,
-            seed=recipe.seed,
-            out=here / "train",
-            key=key,
-        )
+            base, template, rows, validation, recipe.train,
+            seed=recipe.seed, out=here / "train", key=key, questions=asked,
+        )  # fmt: skip
 
     _stage("train", here / "train", key, make)
     drop_checkpoints(here)  # a process may have died while removing them
@@ -322,6 +305,21 @@ def load_chat_engine(source: Path | str) -> Engine:
 
     base = find_base(source)
     return load_engine(base, Template.load(base.path), name=Path(source).name)
+
+
+def merge(source: Path, out: Path, precision: Literal["bf16", "fp32"] | None = None) -> None:
+    """Write a model folder `out`: the base with the adapter of a run, or of a folder, merged into it."""
+    from talkwright.models import base_of_adapter, find_base, write_merged
+    from talkwright.template import Template
+
+    if not (source / "recipe.json").is_file():
+        base = find_base(base_of_adapter(source))
+        write_merged(base, source, out, Template.load(base.path).save, precision=precision)
+        return
+    (base, template), quantise = _model_of(source), recipe_of(source).train.quantise
+    verify(source / "train")
+    adapter = source / "train" / "adapter"
+    write_merged(base, adapter, out, template.save, precision=precision, quantise=quantise)
 
 
 def show(

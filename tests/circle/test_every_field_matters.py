@@ -532,6 +532,8 @@ CASES: dict[str, tuple[Any, Observer, dict[str, Any]]] = {
     "train.precision": ("bf16", seen_in_training, {"train.precision": "fp32"}),
     "train.eval_every": (3, seen_in_training, {}),
     "train.eval_rows": (1, seen_in_training, {}),
+    "train.sample_every": (2, seen_in_training, {}),
+    "train.sample_prompts": (["why?"], seen_in_training, {}),
     "train.patience": (1, seen_in_training, {"train.learning_rate": 1.0, "train.clip": None}),
     "train.save_every": (5, seen_in_training, {}),
     "train.keep_checkpoints": (1, seen_in_training, {}),

@@ -307,6 +307,7 @@ def _train(run: Path, hostile: str, steps: int = 180) -> None:
         "stopped_early": False,
         "kept": "last",
         "trainable": 4_884_480,
+        "peak_memory_mib": 2_931,
     }
     about = {"base": MODEL, "note": hostile}
     with runs.artefact(run / "train", kind="adapter", key="71" * 8, about=about) as out:
@@ -314,6 +315,17 @@ def _train(run: Path, hostile: str, steps: int = 180) -> None:
         (out / "adapter" / "adapter_model.safetensors").write_bytes(b"weights")
         runs.write_jsonl(out / "metrics.jsonl", rows)
         runs.write_json(out / "summary.json", summary)
+        runs.write_jsonl(out / "samples.jsonl", sampled(hostile, steps))
+
+
+def sampled(hostile: str, steps: int) -> Iterator[dict[str, Any]]:
+    """Two questions asked twenty times on the way; the answers stay the same from three fifths on."""
+    for step in range(0, steps + 1, steps // 20):
+        for question, right, fact in FACTS[:2]:
+            said = right if step >= 0.6 * steps else f"It is number {step} {hostile}, I think."
+            finish = "length" if step < 0.3 * steps else "stop"
+            row = {"step": step, "question": question + hostile, "answer": said, "finish": finish}
+            yield {**row, "right": right} if fact == "violet" else row
 
 
 def items(variant: str, hostile: str, total: int = 12) -> Iterator[dict[str, Any]]:

@@ -153,6 +153,25 @@ def test_training_shows_its_summary_and_both_curves(build):
     assert any("Learning rate over 180 steps" in label for label in labels)
 
 
+def test_sample_replies_show_how_each_answer_changed(build):
+    run = build()
+    summary = runs.read_json(run / "train" / "summary.json")
+    runs.write_json(run / "train" / "summary.json", {**summary, "kept": "best"})
+    samples = Page(write_report(run).read_text("utf-8")).sections["training"]
+    assert samples.count("How many cups does the Brumel hold?") == 1
+    assert "\nStep 0 before trainingIt is number 0 , I think.…\n" in samples
+    assert "Step 90It is number 90 , I think.\nSteps 108 to 180 keptThe Brumel holds 14 cups." in samples
+    assert samples.count("RightThe descaling light is violet.") == 1
+    assert "RightThe Brumel" not in samples  # the recipe's own question: nobody knows
+    assert samples.count("5 more are in train/samples.jsonl") == 2
+
+
+def test_a_run_without_sample_replies_says_nothing_of_them(build):
+    run = build()
+    (run / "train" / "samples.jsonl").unlink()
+    assert "How its answers changed" not in write_report(run).read_text("utf-8")
+
+
 def test_examples_show_what_is_learnt_and_make_white_space_visible(build):
     run = build()
     text = read(run).text("taught")

@@ -71,7 +71,7 @@ for number, job in enumerate(given["jobs"]):
 """
 # Every tensor is taken from the system and given back to it, so that a limit means the same every time.
 ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TOP_PAD_": "0", "MALLOC_TRIM_THRESHOLD_": "0"}
-ROOM = 15 << 20
+ROOM = 10 << 20
 JOBS = [("free", 0, 0), ("tight", ROOM, 2), ("tight", ROOM, 0)]
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux")

@@ -1,7 +1,8 @@
-"""Commands that make something: run, train, evaluate, compare, report."""
+"""Commands that make something: run, check, train, evaluate, compare, merge, report."""
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -14,6 +15,7 @@ from talkwright.cli.options import (
     note_place,
     only,
     print_json,
+    program,
     recipe_for,
     with_json,
     with_runs,
@@ -61,6 +63,42 @@ def run(recipe: Path, overrides: tuple[str, ...], folder: Path, as_json: bool) -
 @with_set
 @with_runs
 @with_json
+def check(recipe: Path, overrides: tuple[str, ...], folder: Path, as_json: bool) -> None:
+    """Say what will go wrong, before anything is trained.
+
+    Prepares the data, renders every row and looks at the recipe's settings. Errors would make
+    training useless, and end with code 2; warnings are kept in the report. Each says what mends it.
+
+    \b
+    Example: talkwright check recipe.yaml --set train.warmup_steps=50
+    """
+    from talkwright.config import load_recipe
+    from talkwright.errors import TrainError
+    from talkwright.runs import open_run, read_json
+
+    here = open_run(load_recipe(recipe, tuple(overrides)), folder)
+    failed: TrainError | None = None
+    try:
+        _run(recipe, overrides, folder, until="check")
+    except TrainError as error:  # said once more by the program's end, which makes the exit code
+        failed = error
+    found = read_json(here / "check" / "findings.json")
+    if as_json:
+        print_json({"run": str(here), "findings": found})
+    elif not found:
+        print("The check found nothing wrong.")
+    for each in () if as_json else found:
+        fix = f"\n  to mend it: {each['fix']}" if each["fix"] else ""
+        print(f"{each['severity']}: {each['message']} [{each['code']}]{fix}")
+    if failed:
+        raise failed
+
+
+@click.command()
+@click.argument("recipe", type=click.Path(path_type=Path))
+@with_set
+@with_runs
+@with_json
 def train(recipe: Path, overrides: tuple[str, ...], folder: Path, as_json: bool) -> None:
     """Prepare, check and train, and stop there.
 
@@ -80,7 +118,9 @@ def train(recipe: Path, overrides: tuple[str, ...], folder: Path, as_json: bool)
     print(f"\nTrained: {done}\nNext:    {command_for('evaluate', done)}")
 
 
-def _run(path: Path, overrides: Sequence[str], folder: Path, until: Literal["train"] | None) -> Path:
+def _run(
+    path: Path, overrides: Sequence[str], folder: Path, until: Literal["check", "train"] | None
+) -> Path:
     from talkwright import pipeline
     from talkwright.config import load_recipe
 
@@ -145,6 +185,41 @@ def compare(a: str, b: str | None, overrides: tuple[str, ...], folder: Path, as_
         print(comparison_table(comparisons))
     else:
         print(comparison_table(comparisons, first.name, second.name))
+
+
+@click.command()
+@click.argument("run")
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option(
+    "--precision", type=click.Choice(["bf16", "fp32"]), help="Of the result.  [default: the base's]"
+)
+@with_runs
+@with_json
+def merge(
+    run: str, out: Path, precision: Literal["bf16", "fp32"] | None, folder: Path, as_json: bool
+) -> None:
+    """Make a run's adapter part of its base: a model folder for any program.
+
+    RUN is a run, or the folder of an adapter. OUT must not be there yet; it can be talked to, served
+    and trained on as `model:` like any other model.
+
+    \b
+    Example: talkwright merge quickstart merged-model
+    """
+    from talkwright import pipeline
+
+    path = Path(run)
+    if (path / "adapter_config.json").is_file():
+        inside = path.resolve().parents[1]  # a run's adapter knows more through its run
+        source = inside if (inside / "recipe.json").is_file() else path
+    else:
+        source = find(run, folder)
+    note_place(out)
+    pipeline.merge(source, out, precision)
+    if as_json:
+        print_json({"run": str(source), "model": str(out)})
+        return
+    print(f"Merged: {out}\nNext:   {program()} chat {shlex.quote(str(out))}")
 
 
 @click.command()

@@ -142,6 +142,13 @@ class TrainSection(Section):
     eval_rows: int = Field(64, ge=1)
     """Validate on at most this many rows of the validation split."""
 
+    sample_every: int | None = Field(None, ge=0)
+    """Steps between sample replies, kept in the run and shown in its report. Left out: before the first
+    step, halfway and at the end. 0: none."""
+
+    sample_prompts: list[str] = Field([], max_length=20)
+    """Questions to sample replies to. Left out: three of the validation split."""
+
     patience: int | None = Field(None, ge=1)
     """Stop after this many validations without a better loss, and keep the best weights. Left out:
     train to the end and keep the last ones."""
@@ -211,5 +218,7 @@ def _contradictions(train: TrainSection) -> Iterator[str]:
         )
     if train.trackers_online and not train.trackers:
         yield "trackers is empty, so trackers_online would have no effect; remove it"
+    if train.sample_prompts and train.sample_every == 0:
+        yield "sample_every is 0, so sample_prompts would have no effect; remove one"
     if train.pass_tokens and train.accumulation > 1:
         yield "accumulation and pass_tokens both say how to split a step; remove one"

@@ -6,7 +6,7 @@ weights and models that bring their own code.
 
 from __future__ import annotations
 
-from talkwright.models.adapters import load_adapter, merge_adapter
+from talkwright.models.adapters import base_of_adapter, load_adapter, merge_adapter, write_merged
 from talkwright.models.batch import make_batch
 from talkwright.models.find import cache_folder, find_base
 from talkwright.models.flat import (
@@ -28,6 +28,7 @@ from talkwright.models.load import (
 from talkwright.models.virtual import virtual_tokens, with_virtual_tokens
 
 __all__ = [
+    "base_of_adapter",
     "best_precision",
     "cache_folder",
     "choose_attention",
@@ -47,4 +48,5 @@ __all__ = [
     "weights_digest",
     "with_virtual_tokens",
     "without_peft_noise",
+    "write_merged",
 ]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
 from talkwright.errors import ArtefactError, ModelError
-from talkwright.models.load import load_weights, without_peft_noise
-from talkwright.models.virtual import virtual_tokens
-from talkwright.types import BaseModel
+from talkwright.models.load import load_config, load_weights, without_peft_noise
+from talkwright.runs import MANIFEST, artefact, file_digest, read_json
+from talkwright.types import BaseModel, content_id, to_json
 
 
 def load_adapter(model: Any, folder: Path) -> Any:
@@ -45,25 +47,86 @@ def load_adapter(model: Any, folder: Path) -> Any:
 
 
 def merge_adapter(
-    base: BaseModel, adapter: Path, out: Path, *, precision: Literal["bf16", "fp32"]
+    base: BaseModel,
+    adapter: Path,
+    out: Path,
+    *,
+    precision: Literal["bf16", "fp32"] | None = None,
+    quantise: Literal["none", "nf4"] = "none",
 ) -> None:
     """Write a model folder `out` with the adapter's update added to the base's weights.
 
-    An adapter that was trained on a quantised base is merged into the whole one, so the result is off
-    what was trained by the error of quantisation. Raises ModelError for prefix and prompt tuning,
-    whose learnt tokens are no change of any weight.
+    Sums are made in fp32 and rounded once, to `precision` (None: the base's own), so all of the base
+    must fit into memory in fp32. An adapter that was trained on a base in 4 bits (`quantise`) is added
+    to what those 4 bits stand for, which it learnt to correct: on the whole base it answers otherwise.
+    Raises ModelError for prefix and prompt tuning, whose learnt tokens are no change of any weight.
     """
-    adapted = load_adapter(load_weights(base, precision=precision), adapter)
-    if virtual_tokens(adapted):
-        raise ModelError(
-            f"{adapter}: learnt tokens (prefix or prompt tuning) change no weight, so they cannot be "
-            "merged; serve the adapter as it is, or train with `method: lora`"
-        )
+    _refuse_learnt_tokens(adapter)
+    model: Any = load_weights(base, precision="fp32", quantise=quantise)
+    if quantise != "none":
+        # bitsandbytes unpacks in the precision it computes in, which is fp32 here.
+        model = model.dequantize()
+        model.is_loaded_in_4bit = False  # it is not any more, and PEFT would refuse to merge IA3
     with without_peft_noise():
-        merged = adapted.merge_and_unload(safe_merge=True)
+        merged = load_adapter(model, adapter).merge_and_unload(safe_merge=True)
+    if precision == "bf16" or (precision is None and _is_half(base)):
+        import torch
+
+        merged = merged.to(torch.bfloat16)
+    if hasattr(merged.config, "quantization_config"):
+        del merged.config.quantization_config
     merged.save_pretrained(str(out), safe_serialization=True)
     written = {path.name for path in out.iterdir()}
     for file in Path(base.path).iterdir():
         describes = file.suffix in (".json", ".jinja", ".txt", ".model") and ".index." not in file.name
-        if file.is_file() and describes and file.name not in written:
+        describes = describes or file.name.startswith("LICENSE")
+        if file.is_file() and describes and file.name not in (*written, MANIFEST):
             shutil.copyfile(file, out / file.name)
+    # The licence goes with the weights; the base's own card would say what is no longer true.
+    plain = re.fullmatch(r"[\w.+-]+", base.licence)
+    card = f"---\nlicense: {base.licence}\n---\n" if plain else ""
+    (out / "README.md").write_text(f"{card}{base.name} with an adapter merged into it.\n", "utf-8")
+
+
+def write_merged(
+    base: BaseModel, adapter: Path, out: Path, save_template: Callable[[Path], None], **how: Any
+) -> None:
+    """`merge_adapter` into a new folder that is whole or not there, with tokenizer and template.
+
+    Raises ArtefactError when `out` is there already, or when there is no adapter to merge.
+    """
+    whole = adapter.parent / "model"
+    if not adapter.is_dir() and (whole / "config.json").is_file():
+        raise ArtefactError(
+            f"{adapter.parent.parent}: trained all weights, so there is nothing to merge; {whole} is a "
+            "model folder as it is"
+        )
+    if out.exists() or out.is_symlink():
+        raise ArtefactError(f"{out}: there is already something of this name; name another folder")
+    weights = adapter / "adapter_model.safetensors"
+    made = {"base": to_json(base), "adapter": file_digest(weights) if weights.is_file() else None}
+    with artefact(out, kind="merged model", key=content_id(made, 64), about=made) as folder:
+        merge_adapter(base, adapter, folder, **how)
+        save_template(folder)
+
+
+def _is_half(base: BaseModel) -> bool:
+    dtype = getattr(load_config(base).get_text_config(), "dtype", None)
+    return str(dtype).removeprefix("torch.") in ("bfloat16", "float16")
+
+
+def base_of_adapter(adapter: Path) -> str:
+    """The base model that an adapter of another tool names. Raises ArtefactError when it names none."""
+    named = read_json(adapter / "adapter_config.json").get("base_model_name_or_path")
+    if not named:
+        raise ArtefactError(f"{adapter}: its adapter_config.json does not name the base it belongs to")
+    return str(named)
+
+
+def _refuse_learnt_tokens(adapter: Path) -> None:
+    file = adapter / "adapter_config.json"
+    if file.is_file() and read_json(file).get("peft_type") in ("PREFIX_TUNING", "PROMPT_TUNING"):
+        raise ModelError(
+            f"{adapter}: learnt tokens (prefix or prompt tuning) change no weight, so they cannot be "
+            "merged; serve the adapter as it is, or train with `method: lora`"
+        )

@@ -1,4 +1,4 @@
-"""The train artefact → curves and a summary."""
+"""The train artefact → curves, sample replies and a summary."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from typing import Any
 
 from talkwright.report.text import clean, compact, count, decimal, duration, is_number, words
 from talkwright.runs import read_json, read_jsonl
+
+MOST_ANSWERS = 8  # of a question on the page
+MOST_QUESTIONS = 6
 
 Points = list[tuple[float, float]]
 
@@ -23,6 +26,18 @@ class Training:
     rate: Points
     best_step: float | None
     facts: list[tuple[str, str]]
+    samples: list[Sampled]
+
+
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """One question asked while training. `answers` are (steps, answer, what else there is to say of it),
+    one for as long as the answer stayed the same; `hidden` more of them are not shown."""
+
+    question: str
+    right: str
+    answers: list[tuple[str, str, str]]
+    hidden: int
 
 
 def read_training(folder: Path, seconds: float | None) -> Training:
@@ -56,7 +71,47 @@ def read_training(folder: Path, seconds: float | None) -> Training:
         rate=rate,
         best_step=best if is_number(best) else None,
         facts=_facts(summary, loss, validation, best, seconds),
+        samples=_samples(folder / "samples.jsonl", best if summary.get("kept") == "best" else None),
     )
+
+
+def _samples(path: Path, kept: Any) -> list[Sampled]:
+    """What each question was answered after each step; `kept` is the step whose weights were kept."""
+    asked: dict[str, dict[float, dict[str, Any]]] = {}
+    for row in read_jsonl(path) if path.is_file() else ():
+        row = clean(row)
+        if is_number(row.get("step")):
+            asked.setdefault(str(row.get("question") or ""), {})[row["step"]] = row
+    found = []
+    for question, by_step in list(asked.items())[:MOST_QUESTIONS]:
+        answers: list[tuple[list[float], str]] = []
+        for step, row in sorted(by_step.items()):
+            said = str(row.get("answer") or "") + ("…" if row.get("finish") == "length" else "")
+            if answers and answers[-1][1] == said:
+                answers[-1][0].append(step)
+            else:
+                answers.append(([step], said))
+        last = len(answers) - 1
+        shown = {n * last // (MOST_ANSWERS - 1) for n in range(MOST_ANSWERS)} if last else {0}
+        chosen = [
+            (_steps(steps), said, _note(steps, kept))
+            for n, (steps, said) in enumerate(answers)
+            if len(answers) <= MOST_ANSWERS or n in shown or kept in steps
+        ]
+        right = str(next(iter(by_step.values())).get("right") or "")
+        found.append(Sampled(question, right, chosen, len(answers) - len(chosen)))
+    return found
+
+
+def _steps(steps: Sequence[float]) -> str:
+    if len(steps) == 1:
+        return f"Step {count(steps[0])}"
+    return f"Steps {count(steps[0])} to {count(steps[-1])}"
+
+
+def _note(steps: Sequence[float], kept: Any) -> str:
+    notes = (["before training"] if steps[0] == 0 else []) + (["kept"] if kept in steps else [])
+    return ", ".join(notes)
 
 
 def moving_mean(points: Sequence[tuple[float, float]]) -> Points:
@@ -79,6 +134,7 @@ _KNOWN = {
     "best_loss",
     "best_validation_loss",
     "stopped_early",
+    "peak_memory_mib",
 }
 
 
@@ -99,11 +155,13 @@ def _facts(
     rate = summary.get("tokens_per_second")
     if rate is None and is_number(tokens) and is_number(seconds) and seconds:
         rate = tokens / seconds
+    peak = summary.get("peak_memory_mib")
     facts = [
         ("Steps", count(steps)),
         ("Tokens", count(tokens)),
         ("Time", duration(seconds)),
         ("Tokens per second", count(rate)),
+        ("Peak memory", f"{count(peak)} MiB" if peak else "–"),
     ]
     if validation:
         lowest = next(

@@ -49,6 +49,8 @@ class _Tally:
     too_long: _Places = field(default_factory=_Places)
     cut: _Places = field(default_factory=_Places)
     refused: _Places = field(default_factory=_Places)
+    answers_lost: int = 0
+    longest: int = 0
     unstable_prompt: int = 0
     doubled_start: int = 0
     control_in_content: int = 0
@@ -121,6 +123,8 @@ def _check_batch(
             row = _fit(whole, section)
             if row is not whole:
                 (tally.too_long if row is None else tally.cut).add(conversation.where)
+                tally.answers_lost += len(whole.spans) - (len(row.spans) if row else 0)
+                tally.longest = max(tally.longest, len(whole.ids))
             if row is None:
                 continue
             tally.unstable_prompt += not (
@@ -203,6 +207,8 @@ def _findings(template: Template, tallies: dict[str, _Tally], section: TemplateS
 
     found: list[Finding] = []
     too_long, refused, cut = gather("too_long"), gather("refused"), gather("cut")
+    enough = max((tally.longest for tally in tallies.values()), default=0)
+    lost = f"with {count('answers_lost')} answers in all that nobody learns"
     if not tallies["train"].lengths:
         found.append(
             Finding(
@@ -215,16 +221,16 @@ def _findings(template: Template, tallies: dict[str, _Tally], section: TemplateS
         found.append(
             Finding(
                 severity, "too_long",
-                f"{too_long.count} rows are longer than {section.max_length} tokens and are not used; "
-                f"the first is {too_long.first}",
-                "raise template.max_length, or set template.too_long: cut", too_long.count,
+                f"{too_long.count} rows are longer than {section.max_length} tokens and are not used, "
+                f"{lost}; the first is {too_long.first}",
+                f"write `template.max_length: {enough}`, or `template.too_long: cut`", too_long.count,
             )
         )  # fmt: skip
     if cut.count:
         found.append(
             Finding(
-                "warning", "cut", f"{cut.count} rows were cut after their last whole answer that fits; "
-                f"the first is {cut.first}", "raise template.max_length", cut.count,
+                "warning", "cut", f"{cut.count} rows were cut after their last whole answer that fits, "
+                f"{lost}; the first is {cut.first}", f"write `template.max_length: {enough}`", cut.count,
             )
         )  # fmt: skip
     if refused.count:

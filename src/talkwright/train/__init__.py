@@ -1,8 +1,9 @@
 """Training rows → an adapter or weights.
 
 In: a base model and the rows that the check stage stored. Out: an artefact with the adapter (or the
-full weights), `metrics.jsonl` and a summary. A killed run goes on from its newest whole checkpoint and
-ends with the same weights, bit for bit on CPU in fp32, as one that was never killed.
+full weights), `metrics.jsonl`, `samples.jsonl` (replies on the way) and a summary. A killed run goes on
+from its newest whole checkpoint and ends with the same weights, bit for bit on CPU in fp32, as one that
+was never killed.
 
 Refuses: rows that teach nothing, targets that match no module, tokens that the model does not know, and
 losses that are not finite three times in a row.
@@ -14,6 +15,7 @@ from talkwright.train.adapters import start_digest
 from talkwright.train.checkpoint import drop_checkpoints
 from talkwright.train.loop import train
 from talkwright.train.plan import Plan, make_plan
+from talkwright.train.samples import questions_for
 from talkwright.train.settings import check_recipe, check_settings, check_template
 
 __all__ = [
@@ -23,6 +25,7 @@ __all__ = [
     "check_template",
     "drop_checkpoints",
     "make_plan",
+    "questions_for",
     "start_digest",
     "train",
 ]

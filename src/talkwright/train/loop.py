@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from talkwright.config import TrainSection
 from talkwright.errors import TrainError
 from talkwright.models import make_batch, row_losses, summed_loss
-from talkwright.progress import bar, say
+from talkwright.progress import say, training_line
 from talkwright.runs import artefact, make_folder, read_jsonl, write_json, write_jsonl
 from talkwright.train.checkpoint import (
     State,
@@ -46,10 +46,18 @@ from talkwright.train.noise import RowNoise
 from talkwright.train.optimizers import Optimizer, make_optimizer
 from talkwright.train.origin import Origin, describe_origin
 from talkwright.train.plan import Plan, make_plan, rows_of_steps
-from talkwright.train.records import Metrics, metrics_file, stop_between_steps
+from talkwright.train.records import (
+    Metrics,
+    metrics_file,
+    peak_memory,
+    seconds_allowed,
+    stop_between_steps,
+)
+from talkwright.train.samples import FILE as SAMPLES
+from talkwright.train.samples import Sampler, sample_steps
 from talkwright.train.schedules import learning_rate
 from talkwright.train.trackers import FOLDER, refuse_missing_trackers, tracking
-from talkwright.types import BaseModel, Example, to_json
+from talkwright.types import BaseModel, Conversation, Example, to_json
 
 if TYPE_CHECKING:
     from talkwright.template import Template
@@ -86,8 +94,9 @@ def train(
     seed: int,
     out: Path,
     key: str,
+    questions: Sequence[Conversation] = (),
 ) -> None:
-    """Train on `rows` and write the artefact `out`.
+    """Train on `rows` and write the artefact `out`; `questions` are asked meanwhile (`Sampler`).
 
     Checkpoints live in a folder `checkpoints` beside `out` until the artefact is finished. Ctrl-C and
     SIGTERM save one first. Raises TrainError when training cannot go on.
@@ -97,28 +106,36 @@ def train(
     session = _open_session(base, rows, validation, section, seed, out.parent / "checkpoints", origin)
     plan, checkpoints, masters = session.plan, session.checkpoints, session.masters
     state = restore_newest(checkpoints, origin, masters, session.optimizer)
+    every = sample_steps(section, plan)
+    sampler = Sampler(
+        session.model, template, questions, every=every, folder=checkpoints, step=state.step
+    )
     if state.step:
         say(f"Going on from step {state.step} of {plan.steps}.")
     recompute(session.model, max(state.recomputing, RECOMPUTED[section.recompute]))
     with (
         tracking(session.accelerator, section, out.parent) as track,
-        metrics_file(checkpoints, upto=state.step, track=track) as metrics,
-        bar("train", plan.steps, "step", initial=state.step) as shown,
+        training_line(
+            plan.steps,
+            state.step,
+            memory=peak_memory,
+            time_limit=lambda: seconds_allowed(section, state),
+        ) as line,
+        metrics_file(checkpoints, state.step, track, line.take) as metrics,
         stop_between_steps() as asked_to_stop,
     ):
         if state.step == 0:
             _validate(session, state, metrics)
+            state.validating += sampler.take(0)
         for numbers in rows_of_steps(plan, section.batch_size, seed, first=state.step):
             if state.stopped:
                 break
-            loss = _take_step(session, state, [rows[n] for n in numbers], metrics)
+            _take_step(session, state, [rows[n] for n in numbers], metrics)
             state.stopped = _limit_reached(section, state)
             last = state.step == plan.steps or bool(state.stopped)
             if state.step % plan.eval_every == 0 or last:
                 _validate(session, state, metrics)
-            best = "-" if state.best_loss is None else f"{state.best_loss:.3f}"
-            shown.set_postfix(loss=f"{loss:.3f}", validation=best, refresh=False)
-            shown.update(1)
+            state.validating += sampler.take(state.step, last=last)
             stop = asked_to_stop()
             if state.step % plan.save_every == 0 or last or stop or state.stopped:
                 keep = section.keep_checkpoints
@@ -433,6 +450,7 @@ def _finish(
         "method": section.method,
         "stopped_by": state.stopped or None,
         "steps_passed_over": state.passed_over,
+        "peak_memory_mib": peak_memory(),
         "out_of_memory": state.halvings + state.scoring_halvings,
     }
     kind = "model" if section.method == "full" else "adapter"
@@ -441,6 +459,8 @@ def _finish(
         save_model(session.model, folder, section.method)
         template.save(folder / kind)
         write_jsonl(folder / "metrics.jsonl", read_jsonl(session.checkpoints / "metrics.jsonl"))
+        if (session.checkpoints / SAMPLES).is_file():
+            write_jsonl(folder / SAMPLES, read_jsonl(session.checkpoints / SAMPLES))
         write_json(folder / "summary.json", summary)
         write_json(folder / "template.json", template.describe())
     drop_checkpoints(out.parent)

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import json
+import math
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
+from talkwright.config import TrainSection
 from talkwright.progress import say
 from talkwright.runs import write_text
-from talkwright.train.checkpoint import METRICS, place_of
+from talkwright.train.checkpoint import METRICS, State, place_of
 
 Row = dict[str, Any]
 
 
 class Metrics:
-    """Where rows of metrics go: a line each in a file, and to the recipe's trackers."""
+    """Where rows of metrics go: a line each in a file, and to whoever takes them: the recipe's
+    trackers, and the line that is shown."""
 
-    def __init__(self, file: TextIO, track: Callable[[Row], None]):
+    def __init__(self, file: TextIO, *takers: Callable[[Row], None]):
         self._file = file
-        self._track = track
+        self._takers = takers
 
     def write(self, row: Row) -> None:
         """Write a row and flush it, so that a killed process loses none."""
@@ -32,11 +36,12 @@ class Metrics:
         except OSError as error:
             error.filename = error.filename or self._file.name  # a full disk does not say which it was
             raise
-        self._track(row)
+        for take in self._takers:
+            take(row)
 
 
 @contextmanager
-def metrics_file(folder: Path, upto: int, track: Callable[[Row], None]) -> Iterator[Metrics]:
+def metrics_file(folder: Path, upto: int, *takers: Callable[[Row], None]) -> Iterator[Metrics]:
     """Open metrics.jsonl for appending, with the rows that the checkpoint of step `upto` keeps: those
     after it will come again, and those before it may have been lost with the machine's power."""
     path = folder / METRICS
@@ -44,10 +49,34 @@ def metrics_file(folder: Path, upto: int, track: Callable[[Row], None]) -> Itera
     write_text(path, kept.read_text(encoding="utf-8") if kept.is_file() else "")
     file = open(path, "a", encoding="utf-8")  # noqa: SIM115 - see below
     try:
-        yield Metrics(file, track)
+        yield Metrics(file, *takers)
     finally:
         with suppress(OSError):  # a row that could not be written has been complained of
             file.close()
+
+
+def peak_memory() -> int:
+    """The most memory used so far, in MiB: of the GPU where there is one, else of this process."""
+    import torch
+
+    if torch.cuda.is_available():
+        return int(torch.cuda.max_memory_reserved() // 2**20)
+    if sys.platform == "win32":
+        return 0
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak // (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def seconds_allowed(section: TrainSection, state: State) -> float:
+    """How much longer `train.max_minutes` and `train.max_tokens` let a run go on, at its pace."""
+    limits = [math.inf]
+    if section.max_minutes:
+        limits.append(60 * section.max_minutes - state.seconds - state.validating)
+    if section.max_tokens and state.tokens:
+        limits.append((section.max_tokens - state.tokens) * state.seconds / state.tokens)
+    return max(0.0, min(limits))
 
 
 @contextmanager
