@@ -42,7 +42,7 @@ def find_national(text: str, low: str, runs: Sequence[tuple[int, int, int]]) -> 
         for rule in _RULES:
             if not rule.hints or any(hint in low for hint in rule.hints):
                 yield from _by(rule, text, runs)
-    if runs or _FISCAL_PART.search(text):
+    if _FISCAL_PART.search(text):
         for found in _FISCAL_CODE.finditer(text):
             if _is_fiscal_code(found[0].upper()):
                 yield found.span()
