@@ -47,7 +47,8 @@ def clean(messages: tuple[Message, ...], section: DataSection | None) -> Cleaned
 
 
 def _size(message: Message) -> int:
-    return len(message.text) + len(message.thinking or "")
+    said = message.text if message.tool_calls else message.content
+    return len(said) + len(message.thinking or "")
 
 
 # --- text ----------------------------------------------------------------------------------------
@@ -100,7 +101,10 @@ def fix_line_ends(text: str) -> str:
 
 def fix_unicode(text: str) -> str:
     """Repair mojibake, control characters and broken surrogates; leave quotes alone."""
-    if not _DOUBTFUL.search(text):
+    if text.isascii():  # then doubtful is what cannot be printed, line ends and tabs aside
+        if text.isprintable() or text.replace("\n", "").replace("\t", "").isprintable():
+            return text
+    elif not _DOUBTFUL.search(text):
         return text
     import ftfy
 

@@ -72,18 +72,19 @@ FLAT = {
 
 def question_of(conversation: Conversation) -> str:
     """The normalised first real question, after any greeting: what two rows have in common."""
-    return _question([normal(m.content) for m in conversation.messages if m.role == "user"])[0]
+    said = [normal(m.content) for m in conversation.messages if m.role == "user"]
+    return _question(said, list(map(word_list, said)))[0]
 
 
-def _question(said: Sequence[str]) -> tuple[str, list[str]]:
-    """The first real question of what the user said, in normal form, and its words."""
-    asked = [without_edges(text) for text in said]
-    for text in asked:
-        found = word_list(text)
+def _question(said: Sequence[str], spelt: Sequence[list[str]]) -> tuple[str, list[str]]:
+    """The first real question of what the user said, in normal form, and its words (`spelt`: of all).
+
+    What is taken from the edges of a text is in no word.
+    """
+    for text, found in zip(said, spelt, strict=True):
         if len(found) >= _QUESTION_WORDS:
-            return text, found
-    text = " ".join(asked)
-    return text, word_list(text)
+            return without_edges(text), found
+    return " ".join(map(without_edges, said)), [word for found in spelt for word in found]
 
 
 def place_of(kind: str, text: str, seed: int) -> float:
@@ -127,12 +128,14 @@ def _numbers_of(conversation: Conversation, seed: int) -> dict[str, Any]:
     user = [n for n, m in enumerate(messages) if m.role in ("user", "tool")]
     answers = [n for n, m in enumerate(messages) if m.role == "assistant"]
     system = " ".join(said[n] for n, m in enumerate(messages) if m.role == "system")
-    sides = [word_list(" ".join([said[n] for n in side])) for side in (user, answers)]
+    spelt = list(map(word_list, said))  # no word goes on in the next message
+    sides = [[word for n in side for word in spelt[n]] for side in (user, answers)]
     hard = [
         hard_parts("\n".join([messages[n].content for n in side]), own)
         for side, own in zip((user, answers), sides, strict=True)
     ]
-    question, question_words = _question([said[n] for n, m in enumerate(messages) if m.role == "user"])
+    asking = [n for n, m in enumerate(messages) if m.role == "user"]
+    question, question_words = _question([said[n] for n in asking], [spelt[n] for n in asking])
     asked, letters = question_keys(messages, said, system, (question, question_words))
     group = conversation.group
     whole = [
@@ -217,10 +220,14 @@ def _signatures(values: NDArray[np.uint32], ends: NDArray[np.int64]) -> NDArray[
         return np.empty((PERMUTATIONS, 0), np.uint64)
     wide = values.astype(np.uint64)
     starts = np.concatenate(([0], ends[:-1]))
-    rows: list[NDArray[np.uint64]] = [
-        np.minimum.reduceat((wide * a + b) >> np.uint64(32), starts) for a, b in _HASHES
-    ]
-    return np.stack(rows)
+    hashed = np.empty_like(wide)
+    found = np.empty((PERMUTATIONS, len(ends)), np.uint64)
+    for row, (a, b) in zip(found, _HASHES, strict=True):
+        np.multiply(wide, a, out=hashed)
+        hashed += b
+        np.minimum.reduceat(hashed, starts, out=row)
+    found >>= np.uint64(32)  # the least of the upper halves is that of the least
+    return found
 
 
 def banding(threshold: float, sides: int) -> tuple[int, int]:
