@@ -28,6 +28,7 @@ _LOOK_AHEAD = 50  # lines looked at to tell JSONL from other things
 _SMALL = 2**23  # bytes; a file up to this size is looked at whole
 _LARGEST = 2**25  # bytes; what can only be read whole may be so large
 _BLOCK = 2**19  # bytes of a JSONL file in a chunk
+_SMALL_BLOCK = 2**17  # the same of a small file, that all processes have something of it
 _ROWS = 1000  # rows in a chunk of anything else
 _SOUND_STARTS = (b"\n{", b"\n[")
 
@@ -132,7 +133,7 @@ def _small(path: Path, name: str, data: bytes, columns: Columns) -> Iterator[Chu
     text = decode(path, data)
     kind = _kind(text.content, inner_suffix(path.name), columns)
     if kind == "jsonl" and not text.wide:
-        yield from _line_chunks(name, Stream(iter([data])))
+        yield from _line_chunks(name, Stream(iter([data])), _SMALL_BLOCK)
     elif kind == "jsonl":
         yield from chunks_of(jsonl_rows(text, name), name)
     elif kind == "json":
@@ -141,9 +142,9 @@ def _small(path: Path, name: str, data: bytes, columns: Columns) -> Iterator[Chu
         yield from chunks_of(csv_rows(iter([text]), name, path, columns), name)
 
 
-def _line_chunks(name: str, stream: Stream) -> Iterator[Chunk]:
+def _line_chunks(name: str, stream: Stream, size: int | None = None) -> Iterator[Chunk]:
     line = 0
-    for block in stream.blocks(_BLOCK, _SOUND_STARTS):
+    for block in stream.blocks(size or _BLOCK, _SOUND_STARTS):
         if len(block) > LONGEST_LINE and b"\n" not in block:
             raw = block[:RAW].decode("utf-8", "replace")
             yield from chunks_of([Row(f"{name}:{line + 1}", None, raw, "line_too_long")], name)
