@@ -162,7 +162,9 @@ def _make(
 ) -> int:
     about = section.sources[source]
     entries = [enter(row, about, name, section) for row in rows_of(chunk)]
-    write_shard(folder, number, entries, section.near_threshold, seed)
+    # Splits need it as much as duplicates do: what is alike is not to be held out from itself.
+    near = section.duplicates == "near" or section.validation > 0 or section.test > 0
+    write_shard(folder, number, entries, section.near_threshold if near else None, seed)
     return len(entries)
 
 
