@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from talkwright.config import Columns
@@ -69,7 +70,7 @@ _THINKING_KEYS = ("reasoning_content", "reasoning", "thinking")
 _GROUP_NAMES = """
     group groupid userid customerid threadid conversationid sessionid chatid dialogueid dialogid
     messagetreeid
-"""
+""".split()  # noqa: SIM905 - a list of words reads best as one
 # They turn the order of what is shown around, and so can hide what a text says.
 _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _ESCAPE_IN_TEXT = re.compile(r"\\(?:n|r|t|\"|u[0-9a-fA-F]{4})")
@@ -164,7 +165,12 @@ def weight_marks(turns: list[Any]) -> list[str]:
 
 def plain(key: Any) -> str:
     """A column's name without case, spaces, hyphens and underscores."""
-    return re.sub(r"[\s_-]+", "", str(key)).lower()
+    return _plain(str(key))
+
+
+@lru_cache(maxsize=4096)
+def _plain(key: str) -> str:
+    return re.sub(r"[\s_-]+", "", key).lower()
 
 
 def field_of(value: Row, keys: Row, name: str) -> Any:
@@ -348,11 +354,7 @@ def system_of(value: Row, keys: Row, columns: Columns) -> str | None:
 
 def group_of(value: Row, keys: Row, columns: Columns) -> str | None:
     """What ties the row to others: a user's or a thread's id."""
-    names = (
-        [columns.group]
-        if columns.group
-        else [keys[name] for name in _GROUP_NAMES.split() if name in keys]
-    )
+    names = [columns.group] if columns.group else [keys[name] for name in _GROUP_NAMES if name in keys]
     for name in names:
         found = value.get(name)
         if isinstance(found, (str, int)) and not isinstance(found, bool):

@@ -93,9 +93,7 @@ def place_of(kind: str, text: str, seed: int) -> float:
     return int(hashlib.sha256(key).hexdigest()[:13], 16) / 16**13
 
 
-def features_of(
-    conversations: Sequence[Conversation], threshold: float | None, seed: int
-) -> Features:
+def features_of(conversations: Sequence[Conversation], threshold: float | None, seed: int) -> Features:
     """Compute the features of some conversations; `threshold` decides the banding.
 
     Without it there are no bands and no shingles: nothing will be near to anything.

@@ -19,7 +19,7 @@ _WORD = re.compile(
     r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]|[^\W_]+(?:['\u2019][^\W_]+)*"
 )
 # In ASCII a word is what is left when all but letters, digits and apostrophes has become a space.
-_LETTERS = bytes(c if chr(c).isalnum() and c < 128 or c == 39 else 32 for c in range(256))
+_LETTERS = bytes(c if (chr(c).isalnum() and c < 128) or c == 39 else 32 for c in range(256))
 _NUMBER = re.compile(r"\d+(?:[.,:/-]\d+)*")
 _NUMBER_ASCII = re.compile(r"[0-9]+(?:[.,:/-][0-9]+)*")
 _LIST_NUMBER = re.compile(r"^[^\S\n]*\d{1,2}[.)]\s", re.MULTILINE)
