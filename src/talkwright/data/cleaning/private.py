@@ -228,8 +228,10 @@ def _secrets(look: _Text) -> Iterator[Span]:
     if look.long and any(_TOKEN.search(word) for word in look.long if not _is_word(word)):
         for found in _TOKEN.finditer(text):
             yield found.span()
-    places = [at for name in _NAMES if (at := look.low.find(name)) >= 0] if look.digits else []
-    if not places or (text.isascii() and not _is_told(look.low)):
+    if not look.digits or (look.reduced is not None and not _is_told(look.low)):
+        return
+    places = [at for name in _NAMES if (at := look.low.find(name)) >= 0]
+    if not places:
         return
     # Lower case may be longer than the text where that is not ASCII.
     first = max(0, min(places) - _NAME_PREFIX) if text.isascii() else 0

@@ -240,6 +240,7 @@ def control_strings(rows: Rows) -> Symptom | None:
     found = [
         (at, m.content[max(0, hit.start() - 30) :])
         for at, talk in enumerate(rows)
+        # All turns at once first: in most conversations there is no hint at all.
         if _hints_at_control("\n".join([m.content for m in talk.row.messages]))
         for m in talk.row.messages
         if _hints_at_control(m.content) and (hit := _CONTROL_STRING.search(m.content))
@@ -259,7 +260,7 @@ def control_strings(rows: Rows) -> Symptom | None:
 
 
 def _hints_at_control(text: str) -> bool:
-    return any([hint in text for hint in _CONTROL_HINTS])
+    return any(hint in text for hint in _CONTROL_HINTS)
 
 
 def private_data(rows: Rows, section: DataSection | None = None) -> Symptom | None:
