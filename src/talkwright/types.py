@@ -125,6 +125,8 @@ class Message:
     @property
     def text(self) -> str:
         """Content and calls as one text: the calls as JSON, one a line, after the content."""
+        if not self.tool_calls:
+            return self.content
         return "\n".join(filter(None, [self.content, *(call.text for call in self.tool_calls)]))
 
 
@@ -184,9 +186,9 @@ def conversation_from_json(value: dict[str, Any]) -> Conversation:
 
 def message_from_json(value: dict[str, Any]) -> Message:
     """Read back what `to_json(Message)` wrote."""
-    calls = tuple(
-        ToolCall(call["name"], call["arguments"], call["id"]) for call in value.get("tool_calls", ())
-    )
+    if "tool_calls" not in value:
+        return Message(**value)
+    calls = tuple(ToolCall(call["name"], call["arguments"], call["id"]) for call in value["tool_calls"])
     return Message(**{**value, "tool_calls": calls})
 
 
