@@ -11,8 +11,8 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
 
+from talkwright.data.cleaning.looks import Text, look_at
 from talkwright.data.cleaning.national import Span, find_national, luhn
 
 _WINDOW = 40  # characters before a number in which a word may say what it is
@@ -20,65 +20,8 @@ _WINDOW = 40  # characters before a number in which a word may say what it is
 # --- where to look -------------------------------------------------------------------------------
 # Most of a text is plain words, so each search begins at what is cheap to find: a digit, a sign, a word.
 
-_DIGIT = re.compile(r"\d")
-_NUMBER_RUN = re.compile(r"\d(?:\W{0,3}\d){5,}")  # with whatever separators a number may have
-# Characters around a run that still belong to its number: "+ (" before, a last letter behind.
-_BEFORE, _BEHIND = 4, 8
-_LEAST_RUN = 6  # digits of the shortest run
-# What kind of character each ASCII one is: a digit 0, a letter a, white space, a sign as it is. Parts of
-# a text with its characters so reduced are found at the speed of memory.
-_REDUCED = bytes.maketrans(
-    b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ\t\n\v\f\r\x1c\x1d\x1e\x1f",
-    b"0" * 10 + b"a" * 52 + b" " * 9,
-)
-_REDUCED_RUN = re.compile(rb"0(?:[^0a_]{0,3}0){5,}")  # _NUMBER_RUN, which begins with a character here
-_SOLID = bytes(32 if chr(code).isspace() else 120 for code in range(256))  # a space, or an x
 
-
-@dataclass(slots=True)
-class _Text:
-    """A text with what is known of it beforehand. `runs` are (start, end, digits) of longer numbers.
-
-    `reduced` is the text by its kinds of characters, None where it is not ASCII; `long` are the words
-    that are long enough for a key.
-    """
-
-    text: str
-    low: str
-    digits: bool
-    runs: tuple[tuple[int, int, int], ...]
-    reduced: bytes | None
-    long: list[str]
-
-    def has(self, part: bytes) -> bool:
-        """Say whether the reduced text has this part; anything may be where there is none."""
-        return self.reduced is None or part in self.reduced
-
-
-def _look(text: str) -> _Text:
-    if not text.isascii():
-        digits = _DIGIT.search(text) is not None
-        long = [word for word in text.split() if len(word) >= _SHORTEST_TOKEN]
-        return _Text(text, text.casefold(), digits, _number_runs(text) if digits else (), None, long)
-    reduced = text.encode().translate(_REDUCED)
-    many = reduced.count(b"0")
-    runs = _reduced_runs(reduced) if many >= _LEAST_RUN else ()
-    return _Text(text, text.lower(), many > 0, runs, reduced, _long_words(text, reduced))
-
-
-def _long_words(text: str, reduced: bytes) -> list[str]:
-    solid = reduced.translate(_SOLID)
-    words = []
-    at = solid.find(_LONG_WORD)
-    while at >= 0:
-        end = solid.find(b" ", at)
-        end = end if end >= 0 else len(text)
-        words.append(text[at:end])
-        at = solid.find(_LONG_WORD, end)
-    return words
-
-
-def _is_harmless(look: _Text) -> bool:
+def _is_harmless(look: Text) -> bool:
     """Say whether a text has none of the signs of which whatever is private has one."""
     text = look.text
     if look.digits or look.long or "@" in text or "dot" in look.low or text.count(":") > 1:
@@ -86,21 +29,7 @@ def _is_harmless(look: _Text) -> bool:
     return "-----BEGIN" not in text and not _has_at_in_brackets(text)
 
 
-def _number_runs(text: str) -> tuple[tuple[int, int, int], ...]:
-    return tuple(
-        (max(0, found.start() - _BEFORE), found.end() + _BEHIND, len(_DIGIT.findall(found[0])))
-        for found in _NUMBER_RUN.finditer(text)
-    )
-
-
-def _reduced_runs(reduced: bytes) -> tuple[tuple[int, int, int], ...]:
-    return tuple(
-        (max(0, found.start() - _BEFORE), found.end() + _BEHIND, found[0].count(b"0"))
-        for found in _REDUCED_RUN.finditer(reduced)
-    )
-
-
-def _near(shape: re.Pattern[str], look: _Text, least: int) -> Iterator[re.Match[str]]:
+def _near(shape: re.Pattern[str], look: Text, least: int) -> Iterator[re.Match[str]]:
     """Matches around the runs of at least so many digits."""
     for start, end, count in look.runs:
         if count >= least:
@@ -140,7 +69,7 @@ _AT = re.compile(r"[\[({] ?at ?[\])}]", re.IGNORECASE)
 _FILE_NAMES = re.compile(r"\.(?:png|jpe?g|gif|svg|webp|css|js|ts|py|html?)$", re.IGNORECASE)
 
 
-def _emails(look: _Text) -> Iterator[Span]:
+def _emails(look: Text) -> Iterator[Span]:
     text = look.text
     if "@" in text:
         for shape in (_EMAIL_ASCII, _EMAIL):
@@ -208,19 +137,17 @@ _PLACEHOLDER = re.compile(
 _PASSWORDS = ("pass", "pwd", "contra", "senha", "mot")
 
 
-_SHORTEST_TOKEN = 15
-_LONG_WORD = b"x" * _SHORTEST_TOKEN
 _NAME_PREFIX = 24  # "my_long_prefix_" before "secret"
 _NAMES = ("pass", "pwd", "contras", "senha", "mot de", "secret", "token", "key", "bearer")
 
 
-def _logins(look: _Text) -> Iterator[Span]:
+def _logins(look: Text) -> Iterator[Span]:
     if "://" in look.text and "@" in look.text:
         for found in _LOGIN.finditer(look.text):
             yield found.span()
 
 
-def _secrets(look: _Text) -> Iterator[Span]:
+def _secrets(look: Text) -> Iterator[Span]:
     text = look.text
     if "-----BEGIN" in text:
         for found in _PEM.finditer(text):
@@ -294,7 +221,7 @@ _IBAN_LENGTHS = """
 _IBAN_LENGTH = {entry[:2]: int(entry[2:]) for entry in _IBAN_LENGTHS.split()}
 
 
-def _ibans(look: _Text) -> Iterator[Span]:
+def _ibans(look: Text) -> Iterator[Span]:
     text = look.text
     if not look.digits or not look.has(b"aa00"):
         return
@@ -325,7 +252,7 @@ _CARD_START = re.compile(
 )
 
 
-def _cards(look: _Text) -> Iterator[Span]:
+def _cards(look: Text) -> Iterator[Span]:
     for found in _near(_CARD, look, 14):
         digits = re.sub(r"\D", "", found[0])
         if _CARD_START.match(digits) and luhn(digits):
@@ -356,7 +283,7 @@ _DOTTED = re.compile(r"\d\.\d{1,3}\.\d")
 _COLONS = re.compile(r":[0-9A-Fa-f]{0,4}:")
 
 
-def _ips(look: _Text) -> Iterator[Span]:
+def _ips(look: Text) -> Iterator[Span]:
     text = look.text
     if look.digits and look.has(b"0.0") and text.count(".") >= 3 and _DOTTED.search(text):
         for found in _IPV4.finditer(text):
@@ -433,7 +360,7 @@ _ID_WORD = (
 _WORD = re.compile(rf"(?<![^\W_])(?:(?P<phone>{_PHONE_WORD})|(?P<id>{_ID_WORD}))", re.IGNORECASE)
 
 
-def _phones(look: _Text) -> Iterator[Span]:
+def _phones(look: Text) -> Iterator[Span]:
     text = look.text
     for found in _near(_RUN, look, 8):
         start, end = found.span()
@@ -486,7 +413,7 @@ def _is_phone(run: str, before: str) -> bool:
 
 
 # In order of certainty: what an earlier kind has claimed, a later one does not get.
-_FINDERS: dict[str, Callable[[_Text], Iterator[Span]]] = {
+_FINDERS: dict[str, Callable[[Text], Iterator[Span]]] = {
     "login": _logins,
     "secret": _secrets,
     "email": _emails,
@@ -505,7 +432,7 @@ KINDS = tuple(_FINDERS)
 
 def find_private(text: str, kinds: Collection[str] = KINDS) -> list[tuple[int, int, str]]:
     """Find what is private in a text: (start, end, kind), in order, without overlaps."""
-    look = _look(text)
+    look = look_at(text)
     found: list[tuple[int, int, str]] = []
     if _is_harmless(look):
         return found
