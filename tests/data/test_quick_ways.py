@@ -32,6 +32,8 @@ BITS = (
     "\u0007", "\r\n", "Word", "the", "is and of to", "-----BEGIN PRIVATE KEY-----", "?", "!", ".",
     "...", "This is a sentence of some length.", "This is a sentence of some length!", "{{name}}",
     "`x`",
+    "pwd=abc123x9", "client_secret=abcd1234efgh5678", "AB 12 34 56 C", "insurance AB123456C",
+    "Buy it now or never today! Buy it now or never today! Buy it now or never today!",
 )  # fmt: skip
 
 
