@@ -118,6 +118,9 @@ def work_talkwright(
 
     `settings` are lines of the recipe.
     """
+    import pyarrow.compute
+    import pyarrow.parquet  # noqa: F401 - imports are not timed, of nobody
+
     from talkwright.config import TemplateSection, build_recipe
     from talkwright.data import prepare, read_dataset
     from talkwright.template import Template, check_dataset, read_examples
