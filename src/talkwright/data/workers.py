@@ -42,7 +42,7 @@ def worker_count(size: int, wanted: int | None) -> int:
     return cores - 1 if size > _WORTH_IT else 0
 
 
-_WORTH_IT = 2**21  # bytes; starting a process takes as long as reading a megabyte or two
+_WORTH_IT = 2**22  # bytes; another process begins to help where this one has read two megabytes or so
 
 
 class Workers:
