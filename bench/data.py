@@ -1,6 +1,10 @@
 """Data preparation against TRL and LLaMA-Factory: the same file of chats to ids and labels on disk.
 
     python bench/data.py [--rows N] [--rounds N] [--quick] [--file CHATS.jsonl] [--out RESULT.json]
+    python bench/data.py --parsing [--quick] [--file CHATS.jsonl]
+
+The first compares, both as Talkwright comes (all cleaning on) and with a recipe that asks for no more
+than TRL does; the second says how many conversations a second one core parses and cleans.
 
 Every measurement is a process of its own; systems take turns forwards and backwards (A B C C B A), so
 that a slow minute of the machine meets all of them. Timed is the work alone: imports, tokenizer and
@@ -31,10 +35,23 @@ HERE = Path(__file__).resolve().parent
 CACHE = Path(os.environ.get("TALKWRIGHT_BENCH_CACHE", "~/.cache/talkwright-bench")).expanduser()
 MAX_LENGTH = 1024
 FACTORY = "0.9.5"
-# (name shown, worker, processes)
+# What a recipe says to have no more done than TRL does: no cleaning, no judging, no private data, no
+# near-duplicates, nothing held out. What has no switch stays on: the order of turns, exact duplicates,
+# contradictions, the ledger, the doctor.
+LIKE_TRL = (
+    "data.fix_unicode=false", "data.strip_html=false", "data.boilerplate=keep",
+    "data.placeholders=keep", "data.refusals=keep", "data.repetition=keep", "data.pii=keep",
+    "data.duplicates=exact", "data.validation=0", "data.test=0",
+)  # fmt: skip
+# Parsing and cleaning as it comes, but for near-duplicates, which held-out rows are looked for, too.
+NO_NEAR = ("data.duplicates=exact", "data.validation=0", "data.test=0")
+# (name shown, worker, processes; 0 for as many as it takes by itself). The first is what others are
+# compared with.
 SYSTEMS = (
-    ("talkwright", "talkwright", 1),
     ("talkwright, as it comes", "talkwright", 0),
+    ("talkwright, the work of TRL", "talkwright-like-trl", 0),
+    ("talkwright, as it comes, 1 process", "talkwright", 1),
+    ("talkwright, the work of TRL, 1 process", "talkwright-like-trl", 1),
     ("TRL", "trl", 1),
     ("TRL, 2 processes", "trl", 2),
     ("LLaMA-Factory", "factory", 1),
@@ -94,14 +111,22 @@ def timed(times: dict[str, float], name: str) -> Any:
     times[name] = time.perf_counter() - started
 
 
-def work_talkwright(file: Path, model: Path, work: Path, processes: int) -> dict[str, Any]:
-    """`prepare` (read, clean, de-duplicate, split), then `check` (render, tokenise, mask, store)."""
+def work_talkwright(
+    file: Path, model: Path, work: Path, processes: int, settings: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """`prepare` (read, clean, de-duplicate, split), then `check` (render, tokenise, mask, store).
+
+    `settings` are lines of the recipe.
+    """
+    import pyarrow.compute
+    import pyarrow.parquet  # noqa: F401 - imports are not timed, of nobody
+
     from talkwright.config import TemplateSection, build_recipe
     from talkwright.data import prepare, read_dataset
     from talkwright.template import Template, check_dataset, read_examples
 
     template = Template.load(model)
-    section = build_recipe({"name": "bench", "data": str(file)}, (), where="bench").data
+    section = build_recipe({"name": "bench", "data": str(file)}, settings, where="bench").data
     splits = TemplateSection(max_length=MAX_LENGTH)
     times: dict[str, float] = {}
     more = {"workers": processes} if processes else {}
@@ -116,6 +141,36 @@ def work_talkwright(file: Path, model: Path, work: Path, processes: int) -> dict
         "tokens": sum(int(each.lengths.sum()) for each in stored),
         "supervised": sum(int(each.supervised.sum()) for each in stored),
     }
+
+
+def work_like_trl(file: Path, model: Path, work: Path, processes: int) -> dict[str, Any]:
+    """The same with a recipe that asks for no more than what TRL does."""
+    return work_talkwright(file, model, work, processes, LIKE_TRL)
+
+
+def work_parsing(file: Path, model: Path, work: Path, processes: int) -> dict[str, Any]:
+    """Parsing and cleaning alone, by the processor's clock: rows a second of one core.
+
+    `parse and clean` is what turns lines into clean conversations with their ledger rows; `prepared` is
+    all of `prepare` without near-duplicates: shards, exact duplicates, contradictions, doctor.
+    """
+    from talkwright.config import Columns, build_recipe
+    from talkwright.data import prepare
+    from talkwright.data.entries import enter
+    from talkwright.data.reading.containers import read_rows
+
+    section = build_recipe({"name": "bench", "data": str(file)}, NO_NEAR, where="bench").data
+    source = section.sources[0]
+    found: dict[str, list[float]] = {"parse and clean": [], "prepared": []}
+    for turn in range(3):
+        started = time.process_time()
+        rows = sum(1 for row in read_rows(file, file.name, Columns())
+                   if enter(row, source, file.name, section).conversation)  # fmt: skip
+        found["parse and clean"].append(rows / (time.process_time() - started))
+        started = time.process_time()
+        counts = prepare(section, seed=7, out=work / f"data-{turn}", workers=1)
+        found["prepared"].append(counts.read / (time.process_time() - started))
+    return {"times": {}, "rows": rows, "per_second": {name: max(each) for name, each in found.items()}}
 
 
 def work_trl(file: Path, model: Path, work: Path, processes: int) -> dict[str, Any]:
@@ -197,6 +252,15 @@ def _counted(dataset: Any) -> dict[str, int]:
         "tokens": sum(map(len, dataset["input_ids"])),
         "supervised": sum(label != -100 for row in dataset["labels"] for label in row[1:]),
     }
+
+
+WORKERS = {
+    "talkwright": work_talkwright,
+    "talkwright-like-trl": work_like_trl,
+    "parsing": work_parsing,
+    "trl": work_trl,
+    "factory": work_factory,
+}
 
 
 # --- all measurements ----------------------------------------------------------------------------
@@ -283,6 +347,17 @@ def table(workload: str, found: dict[str, list[dict[str, Any]]]) -> str:
     return "\n".join(lines)
 
 
+def parsing(files: dict[str, Path], model: Path) -> dict[str, Any]:
+    """Conversations a second of one core, best of three, printed and given by workload."""
+    found = {}
+    for name, file in files.items():
+        done = measure("parsing", Path(sys.executable), file, model, 1)
+        found[name] = done["per_second"]
+        said = ", ".join(f"{what} {rate:,.0f}" for what, rate in done["per_second"].items())
+        print(f"{name}: {done['rows']} conversations; a second of one core: {said}")
+    return found
+
+
 def find_model() -> Path:
     """The default model's folder, as talkwright finds it."""
     from talkwright.models import find_base
@@ -299,17 +374,18 @@ def main() -> None:
     parser.add_argument("--file", type=Path, help="chats of your own (JSONL with messages)")
     parser.add_argument("--out", type=Path, default=Path("bench-data.json"))
     parser.add_argument("--without-factory", action="store_true")
+    parser.add_argument("--parsing", action="store_true", help="only parsing and cleaning, by one core")
     for hidden, kind in (("worker", str), ("model", Path), ("work", Path), ("processes", int)):
         parser.add_argument(f"--{hidden}", type=kind, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.worker:
-        worker = {"talkwright": work_talkwright, "trl": work_trl, "factory": work_factory}[asked.worker]
-        print(json.dumps(worker(asked.file, asked.model, asked.work, asked.processes)))
+        print(json.dumps(WORKERS[asked.worker](asked.file, asked.model, asked.work, asked.processes)))
         return
     rows, rounds = (1_000, 1) if asked.quick else (asked.rows, asked.rounds)
-    factory = None if asked.without_factory else factory_python()
-    python = {"talkwright": Path(sys.executable), "trl": Path(sys.executable), "factory": factory}
-    systems = [(*system, python[system[1]]) for system in SYSTEMS if python[system[1]]]
+    factory = None if asked.without_factory or asked.parsing else factory_python()
+    here = Path(sys.executable)
+    systems = [(*system, factory if system[1] == "factory" else here) for system in SYSTEMS]
+    systems = [system for system in systems if system[-1]]
     model = find_model()
     results: dict[str, Any] = {}
     folder = Path(tempfile.mkdtemp(prefix="talkwright-bench-"))
@@ -318,6 +394,9 @@ def main() -> None:
         for name, (questions, words) in () if files else WORKLOADS.items():
             files[name] = folder / f"{len(files)}.jsonl"
             write_chats(files[name], rows, questions, words)
+        if asked.parsing:
+            results["parsing"] = parsing(files, model)
+            files = {}
         for name, file in files.items():
             print(f"{name}: {file}", file=sys.stderr)
             results[name] = compare(file, model, rounds, systems)

@@ -54,16 +54,37 @@ _CANONICAL = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",
 
 
 _LINE = json.JSONEncoder(default=_fields)
+_ascii, _unicode = json.encoder.encode_basestring_ascii, json.encoder.encode_basestring
 
 
 def to_line(value: Any) -> bytes:
     """A value of this module as a line of JSON, in ASCII: `json.dumps(to_json(value))`, but faster."""
+    if type(value) is Conversation and (plain := _plain_line(value)) is not None:
+        return plain
     return _LINE.encode(value).encode("ascii") + b"\n"
+
+
+def _plain_line(c: Conversation) -> bytes | None:
+    """The line of a conversation that has words alone, put together by hand; None for any other."""
+    if c.tools or c.rejected or c.facts:
+        return None
+    said = []
+    for m in c.messages:
+        if m.tool_calls or m.name or m.tool_call_id:
+            return None
+        thinking = "null" if m.thinking is None else _ascii(m.thinking)
+        said.append(f'{{"role": "{m.role}", "content": {_ascii(m.content)}, "thinking": {thinking}}}')
+    group = "null" if c.group is None else _ascii(c.group)
+    where = f'"source": {_ascii(c.source)}, "where": {_ascii(c.where)}, "group": {group}, "facts": []'
+    return f'{{"messages": [{", ".join(said)}], {where}}}\n'.encode("ascii")
 
 
 def content_id(value: Any, length: int = 16) -> str:
     """Hash a JSON value: the first `length` hex digits of SHA-256 over its canonical JSON."""
-    canonical = _CANONICAL.encode(value)
+    return _hashed(_CANONICAL.encode(value), length)
+
+
+def _hashed(canonical: str, length: int = 16) -> str:
     # surrogatepass: an id must exist even for text that later turns out not to be valid Unicode.
     return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()[:length]
 
@@ -104,6 +125,8 @@ class Message:
     @property
     def text(self) -> str:
         """Content and calls as one text: the calls as JSON, one a line, after the content."""
+        if not self.tool_calls:
+            return self.content
         return "\n".join(filter(None, [self.content, *(call.text for call in self.tool_calls)]))
 
 
@@ -131,7 +154,14 @@ class Conversation:
     @property
     def id(self) -> str:
         """Hash of messages and tools: the same chat has the same id wherever it was read."""
-        return content_id([self.messages, self.tools] if self.tools else self.messages)
+        said = []
+        for m in self.messages:
+            if self.tools or m.tool_calls or m.name or m.tool_call_id:
+                return content_id([self.messages, self.tools] if self.tools else self.messages)
+            # The canonical JSON of what has words alone, put together by hand.
+            thinking = "null" if m.thinking is None else _unicode(m.thinking)
+            said.append(f'{{"content":{_unicode(m.content)},"role":"{m.role}","thinking":{thinking}}}')
+        return _hashed(f"[{','.join(said)}]")
 
     @property
     def shared(self) -> int:
@@ -156,9 +186,9 @@ def conversation_from_json(value: dict[str, Any]) -> Conversation:
 
 def message_from_json(value: dict[str, Any]) -> Message:
     """Read back what `to_json(Message)` wrote."""
-    calls = tuple(
-        ToolCall(call["name"], call["arguments"], call["id"]) for call in value.get("tool_calls", ())
-    )
+    if "tool_calls" not in value:
+        return Message(**value)
+    calls = tuple(ToolCall(call["name"], call["arguments"], call["id"]) for call in value["tool_calls"])
     return Message(**{**value, "tool_calls": calls})
 
 

@@ -10,7 +10,8 @@ import pytest
 from compared import contradicting, duplicates_of
 
 from talkwright.data.similarity.contradictions import contradicts
-from talkwright.data.similarity.features import banding
+from talkwright.data.similarity.duplicates import find_duplicates
+from talkwright.data.similarity.features import banding, features_of
 from talkwright.data.similarity.pairs import proposed
 from talkwright.data.similarity.similar import jaccard, shingles
 from talkwright.types import Conversation, Message
@@ -183,3 +184,14 @@ def test_one_question_with_very_many_answers_stays_fast() -> None:
     started = time.process_time()
     contradicting(rows)
     assert time.process_time() - started < 10
+
+
+def test_what_is_near_is_not_looked_for_where_nothing_asks() -> None:
+    rows = [chat(f"Where is {LONG} {n % 5}?", f"It is {LONG}") for n in range(20)]
+    full, plain = features_of(rows, 0.85, 3), features_of(rows, None, 3)
+    assert full.bands.shape[1] > 0
+    assert plain.bands.shape == (20, 0)
+    assert not len(plain.user_shingles) + len(plain.answer_shingles) + len(plain.question_shingles)
+    for name in ("exact", "group", "question", "asked", "letters"):
+        assert (getattr(full, name) == getattr(plain, name)).all()
+    assert find_duplicates(plain, "exact", 0.85).dropped == find_duplicates(full, "exact", 0.85).dropped

@@ -139,7 +139,7 @@ def test_a_full_disk_is_a_sentence_and_leaves_nothing_half(
 def test_a_killed_worker_is_a_sentence_and_the_next_run_goes_on(
     tmp_path: Path, sources: list[Path], whole: dict[str, bytes]
 ) -> None:
-    process = start(tmp_path / "out", 2, *sources)
+    process = start(tmp_path / "out", 3, *sources)  # itself and two more
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
     if not children.exists():
         process.kill()

@@ -22,6 +22,7 @@ from planted_world import plant_world, world_of_near_misses
 from talkwright.config import DataSection, load_recipe
 from talkwright.data import prepare, read_dataset
 from talkwright.data.cleaning import masks, private
+from talkwright.data.cleaning.looks import Text
 from talkwright.data.cleaning.masks import protect
 from talkwright.data.cleaning.presidio import find_by_presidio, merged, stay_offline
 from talkwright.data.cleaning.private import KINDS, find_private
@@ -105,7 +106,12 @@ def test_looking_around_numbers_finds_what_looking_everywhere_finds(
     texts += [" ".join(draw.sample(texts, 4)) for _ in range(300)]
     texts += ["".join(draw.choices(SNIPPETS, k=draw.randrange(5, 50))) for _ in range(6000)]
     around = [find_private(text) for text in texts]
-    monkeypatch.setattr(private, "_number_runs", lambda text: ((0, len(text), 10**6),))
+
+    def all_of_it(text: str) -> Text:
+        low = text.lower() if text.isascii() else text.casefold()
+        return Text(text, low, True, ((0, len(text), 10**6),), None, text.split())
+
+    monkeypatch.setattr(private, "look_at", all_of_it)
     everywhere = [find_private(text) for text in texts]
     assert around == everywhere
     assert sum(map(bool, around)) > 1000

@@ -13,6 +13,7 @@ from planted_daily import daily_near_misses, plant_daily
 
 from talkwright.config import DataSection
 from talkwright.data.cleaning import private
+from talkwright.data.cleaning.looks import Text
 from talkwright.data.cleaning.masks import protect
 from talkwright.data.cleaning.private import find_private
 from talkwright.types import Message
@@ -110,7 +111,12 @@ def test_looking_around_numbers_finds_what_looking_everywhere_finds(
     texts += [" ".join(draw.sample(texts, 4)) for _ in range(200)]
     texts += ["".join(draw.choices(SNIPPETS, k=draw.randrange(5, 40))) for _ in range(3000)]
     around = [find_private(text) for text in texts]
-    monkeypatch.setattr(private, "_number_runs", lambda text: ((0, len(text), 10**6),))
+
+    def all_of_it(text: str) -> Text:
+        low = text.lower() if text.isascii() else text.casefold()
+        return Text(text, low, True, ((0, len(text), 10**6),), None, text.split())
+
+    monkeypatch.setattr(private, "look_at", all_of_it)
     everywhere = [find_private(text) for text in texts]
     assert around == everywhere
     assert sum(map(bool, around)) > 500

@@ -30,9 +30,12 @@ _PER_ROW = ("offsets", "turns", "characters")
 
 
 def write_shard(
-    folder: Path, number: int, entries: Sequence[Entry], threshold: float, seed: int
+    folder: Path, number: int, entries: Sequence[Entry], threshold: float | None, seed: int
 ) -> None:
-    """Write a chunk's ledger rows, conversations and features; the `.done` file last."""
+    """Write a chunk's ledger rows, conversations and features; the `.done` file last.
+
+    `threshold` is None where nobody asks what is near to what.
+    """
     import pyarrow as pa
 
     kept = [entry.conversation for entry in entries if entry.conversation is not None]

@@ -163,7 +163,11 @@ class BatchEncoder:
         self.template = template
         self._train_on = train_on
         self._guard = template.guard
-        self._memory = WordMemory(self._guard.encode_to_bytes) if self._guard.cuts_at_spaces else None
+        self._memory = (
+            WordMemory(self._guard.encode_to_bytes, self._guard.after_space)
+            if self._guard.cuts_at_spaces
+            else None
+        )
         self._plans: dict[Shape, tuple[_Plan | None, ...]] = {}
         self._leads: dict[tuple[str | None, str], bytes | None] = {}
         self._bytes = {

@@ -175,12 +175,11 @@ def _starts_with_prompt(template: Template, conversation: Conversation, example:
 
 
 def _spells_control(template: Template, conversation: Conversation) -> bool:
-    return any(
-        template.guard.spells_control(text)
-        for message in conversation.messages
-        for text in (message.text, message.thinking)
-        if text
-    ) or any(template.guard.spells_control(schema) for schema in conversation.tools)
+    texts = [text for m in conversation.messages for text in (m.text, m.thinking) if text]
+    texts += conversation.tools
+    spells = template.guard.spells_control
+    # All at once first: what none of them together spells, none spells alone.
+    return spells("\n".join(texts)) and any(map(spells, texts))
 
 
 def _describe(tally: _Tally) -> dict[str, Any]:

@@ -99,6 +99,16 @@ class GuardedTokenizer:
         return max(int(self._own_ids.max()), *self._control_ids, 0) + 1
 
     @property
+    def after_space(self) -> numpy.ndarray:
+        """Whether an id's text begins with a space, for byte-level vocabularies: (id_limit,)."""
+        import numpy
+
+        table = numpy.zeros(self.id_limit, dtype=bool)
+        vocabulary = self._backend.get_vocab(with_added_tokens=False)
+        table[[i for token, i in vocabulary.items() if token[0] == "\u0120"]] = True
+        return table
+
+    @property
     def control_ids(self) -> frozenset[int]:
         """Ids that only the template can produce."""
         return self._control_ids

@@ -16,10 +16,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy
 
 REMEMBERED = 200_000  # words of each kind, some 30 MB; the frequent ones of a data set are far fewer
 LONGEST = 48  # characters of a remembered word
+_TOGETHER = 200  # words encoded as one text, for a text of its own costs far more than a word
 
 # Python calls more characters white space than the tokenizers' patterns do, but for one that older
 # versions of Unicode had among them.
@@ -86,12 +91,15 @@ class WordMemory:
     """Ids of stretches of text as little-endian int32 bytes, put together from words it remembers.
 
     `encode` is the tokenizer: ids of many texts as bytes, None for a text it cannot be trusted with.
+    `after_space` says of each id whether its text begins with a space.
     """
 
-    def __init__(self, encode: Callable[[Sequence[str]], list[bytes | None]]):
-        self._encode = encode
-        # A word has other ids at the very beginning than after a space; the last one may end in
-        # white space, and then nothing may be joined to it.
+    def __init__(
+        self, encode: Callable[[Sequence[str]], list[bytes | None]], after_space: numpy.ndarray
+    ):
+        self._encode, self._after_space = encode, after_space
+        # A word has other ids at the very beginning than after a space; a last one that ends in white
+        # space is kept apart, for nothing may be joined to it.
         self._first: dict[str, bytes | None] = {}
         self._inner: dict[str, bytes | None] = {}
         self._last: dict[str, bytes | None] = {}
@@ -110,27 +118,51 @@ class WordMemory:
                 split[number] = words = _CUT.split(stretches[number])
                 unknown.update(word for word in words[1:-1] if word not in self._inner)
         first = {words[0] for words in split}.difference(self._first)
-        last = {words[-1] for words in split if len(words) > 1}.difference(self._last)
-        self._learn(first, unknown - odd, last)
+        last = {words[-1] for words in split if len(words) > 1}.difference(self._last, self._inner)
+        sound = {word for word in last if _WORD_END.search(word)}
+        self._learn(first, (unknown - odd) | sound, last - sound)
         joined = [self._join(words) for words in split]
         self._forget()
         return joined
 
     def _learn(self, first: Iterable[str], inner: Iterable[str], last: Iterable[str]) -> None:
         first, inner, last = list(first), list(inner), list(last)
-        texts = [*first, *(f" {word}" for word in inner), *(f" {word}" for word in last)]
-        ids = iter(self._encode(texts) if texts else [])
-        for known, words in ((self._first, first), (self._inner, inner), (self._last, last)):
+        texts = [*first, *(f" {word}" for word in last)]
+        alone = iter(self._encode(texts) if texts else [])
+        ids = chain(alone, self._encode_together(inner))
+        for known, words in ((self._first, first), (self._last, last), (self._inner, inner)):
             known.update(zip(words, ids, strict=False))
             # Whole lines and long links do not come again.
             self._passing += [(known, word) for word in words if len(word) > LONGEST]
+
+    def _encode_together(self, words: list[str]) -> list[bytes | None]:
+        """Ids of words after a space, none of which ends in white space or has a space in it.
+
+        Where one ends is where a token begins with the next one's space: nothing else there is one.
+        """
+        import numpy
+
+        groups = [words[at : at + _TOGETHER] for at in range(0, len(words), _TOGETHER)]
+        found: list[bytes | None] = []
+        joined = self._encode([f" {' '.join(group)}" for group in groups]) if groups else []
+        for group, raw in zip(groups, joined, strict=True):
+            ids = numpy.frombuffer(raw or b"", dtype="<i4")
+            starts = (4 * numpy.flatnonzero(self._after_space[ids])).tolist()
+            if raw is None or len(starts) != len(group) or starts[0]:
+                found += self._encode([f" {word}" for word in group])
+            else:
+                ends = [*starts[1:], len(raw)]
+                found += [raw[a:b] for a, b in zip(starts, ends, strict=True)]
+        return found
 
     def _join(self, words: Sequence[str]) -> bytes | None:
         try:
             if len(words) == 1:
                 return self._first[words[0]]
             middle = b"".join(map(self._inner.__getitem__, words[1:-1]))  # type: ignore[arg-type]
-            return self._first[words[0]] + middle + self._last[words[-1]]  # type: ignore[operator]
+            last = words[-1]
+            end = self._inner[last] if last in self._inner else self._last[last]
+            return self._first[words[0]] + middle + end  # type: ignore[operator]
         except TypeError:  # one of them is None
             return None
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from itertools import pairwise
+from operator import eq
 
 from talkwright.data.similarity.similar import normal
 
@@ -85,6 +86,7 @@ def placeholder_in(answer: str, question: str = "") -> int | None:
 # --- repetition ----------------------------------------------------------------------------------
 
 _SENTENCE = re.compile(r"[.!?\u2026\u3002\uff01\uff1f\n]+")
+_SENTENCE_ENDS = bytes(10 if chr(code) in ".!?" else code for code in range(256))  # as line ends
 _LEAST_SENTENCE = 20  # characters
 _NEVER = 10_000
 _LEAST_REPEATED = 12  # characters of a text that says a word over and over
@@ -113,7 +115,10 @@ def repeats_itself(answer: str) -> bool:
 
 
 def _same_sentence(text: str) -> bool:
-    parts = _SENTENCE.split(text)
+    if text.isascii():
+        parts = text.encode().translate(_SENTENCE_ENDS).decode().split("\n")
+    else:
+        parts = _SENTENCE.split(text)
     if len(parts) - len({part.strip().lower() for part in parts}) < 2:
         return False
     long = [part for part in parts if len(part) >= _LEAST_SENTENCE]
@@ -157,10 +162,18 @@ def _periods(words: list[str]) -> set[int]:
         return set(_PERIODS) if doubles >= max(4, len(words) // 3) - 1 else set()
     # A circle of so many words covers one of these places.
     places = range(_LONG_CIRCLE, len(words), _LONG_CIRCLE)
-    return {period for at in places for period in _PERIODS if words[at] == words[at - period]}
+    return {
+        period
+        for at in places
+        if words[at] in words[at - _PERIODS[-1] : at]
+        for period in _PERIODS
+        if words[at] == words[at - period]
+    }
 
 
 def _runs_in_circles(words: list[str], period: int) -> bool:
+    if sum(map(eq, words[period:], words)) < 4 * period:
+        return False
     run = 0
     for word, earlier in zip(words[period:], words, strict=False):
         run = run + 1 if word == earlier and _is_prose(word) else 0

@@ -48,7 +48,8 @@ def clean(messages: tuple[Message, ...], section: DataSection | None) -> Cleaned
 
 
 def _size(message: Message) -> int:
-    return len(message.text) + len(message.thinking or "")
+    said = message.text if message.tool_calls else message.content
+    return len(said) + len(message.thinking or "")
 
 
 # --- text ----------------------------------------------------------------------------------------
@@ -104,7 +105,10 @@ def fix_unicode(text: str, within: Sequence[str] = ()) -> str:
 
     Mojibake stays where the texts `within` which this one stands speak of it, or may do.
     """
-    if not _DOUBTFUL.search(text):
+    if text.isascii():  # then doubtful is what cannot be printed, line ends and tabs aside
+        if text.isprintable() or text.replace("\n", "").replace("\t", "").isprintable():
+            return text
+    elif not _DOUBTFUL.search(text):
         return text
     import ftfy
 

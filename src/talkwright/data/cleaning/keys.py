@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from talkwright.data.cleaning.phones import DATE, Span
 
@@ -58,7 +58,6 @@ _PLACEHOLDER = re.compile(
 _PASSWORDS = ("pass", "pw", "contra", "senha", "mot")
 
 
-_SHORTEST_TOKEN = 15
 _NAME_PREFIX = 24  # "my_long_prefix_" before "secret"
 _SOON = 100  # characters; what is secret and has so many without a digit is none
 _LONGEST_VALUE = 800
@@ -73,12 +72,12 @@ def find_logins(text: str) -> Iterator[Span]:
             yield found.span()
 
 
-def find_secrets(text: str, low: str, digits: bool) -> Iterator[Span]:
-    """Yield where keys and passwords stand. `low` is the text in lower case; `digits`: it has any."""
+def find_secrets(text: str, low: str, digits: bool, words: Sequence[str]) -> Iterator[Span]:
+    """Yield where keys and passwords stand. `low` is the text in lower case; `digits`: it has any;
+    `words` are those that are long enough for a key."""
     if "-----BEGIN" in text:
         for found in _PEM.finditer(text):
             yield found.span()
-    words = [word for word in text.split() if len(word) >= _SHORTEST_TOKEN]
     if words and any(_TOKEN.search(word) for word in words if not _is_word(word)):
         for found in _TOKEN.finditer(text):
             yield found.span()

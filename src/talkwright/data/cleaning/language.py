@@ -65,6 +65,7 @@ for _name, _listed in _STOP_WORDS.items():
     for _word in _listed.split():
         _LANGUAGES_OF[_word] = (*_LANGUAGES_OF.get(_word, ()), _name)
 _WORD = re.compile(r"[^\W\d_]+")
+_ALPHABET = bytes(c if chr(c).isalpha() and c < 128 else 32 for c in range(256))
 
 
 def language_of(text: str) -> str | None:
@@ -103,7 +104,9 @@ def _by_script(text: str, scripts: tuple[tuple[str, re.Pattern[str], float], ...
 
 def _by_words(text: str) -> str | None:
     hits: Counter[str] = Counter()
-    met = Counter(filter(None, map(_LANGUAGES_OF.get, _WORD.findall(text.lower()))))
+    low = text.lower()
+    words = low.encode().translate(_ALPHABET).decode().split() if low.isascii() else _WORD.findall(low)
+    met = Counter(filter(None, map(_LANGUAGES_OF.get, words)))
     for languages, count in met.items():
         for language in languages:
             hits[language] += count

@@ -9,9 +9,9 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
 
 from talkwright.data.cleaning.keys import find_logins, find_secrets
+from talkwright.data.cleaning.looks import Text, look_at
 from talkwright.data.cleaning.national import find_national
 from talkwright.data.cleaning.phones import Span, find_phones
 from talkwright.data.cleaning.registers import luhn
@@ -24,41 +24,17 @@ _WINDOW = 40  # characters before a number in which a word may say what it is
 # Numbers and addresses in the full width of East Asian keyboards are judged as ASCII; nothing moves.
 _FULL_WIDTH = re.compile("[\uff10-\uff19]")
 _NARROW = {n: n - 0xFEE0 for n in range(0xFF03, 0xFF5B) if n not in (0xFF0C, 0xFF1B, 0xFF1F)}
-_DIGIT = re.compile(r"\d")
-_NUMBER_RUN = re.compile(r"\d(?:\W{0,3}\d){5,}")  # with whatever separators a number may have
-# The same for ASCII, where they are twice as fast.
-_DIGIT_ASCII = re.compile(r"[0-9]")
-_NUMBER_RUN_ASCII = re.compile(r"[0-9](?:\W{0,3}[0-9]){5,}", re.ASCII)
-# Characters around a run that still belong to its number: "+ (" before, a last letter behind.
-_BEFORE, _BEHIND = 4, 8
 
 
-@dataclass(slots=True)
-class _Text:
-    """A text with what is known of it beforehand. `runs` are (start, end, digits) of longer numbers."""
-
-    text: str
-    low: str
-    digits: bool
-    runs: tuple[tuple[int, int, int], ...]
+def _is_harmless(look: Text) -> bool:
+    """Say whether a text has none of the signs of which whatever is private has one."""
+    text = look.text
+    if look.digits or look.long or "@" in text or "dot" in look.low or text.count(":") > 1:
+        return False
+    return "-----BEGIN" not in text and not _has_at_in_brackets(text)
 
 
-def _look(text: str) -> _Text:
-    plain = text.isascii()
-    digits = (_DIGIT_ASCII if plain else _DIGIT).search(text) is not None
-    low = text.lower() if plain else text.casefold()
-    return _Text(text, low, digits, _number_runs(text) if digits else ())
-
-
-def _number_runs(text: str) -> tuple[tuple[int, int, int], ...]:
-    runs = _NUMBER_RUN_ASCII if text.isascii() else _NUMBER_RUN
-    return tuple(
-        (max(0, found.start() - _BEFORE), found.end() + _BEHIND, len(_DIGIT.findall(found[0])))
-        for found in runs.finditer(text)
-    )
-
-
-def _near(shape: re.Pattern[str], look: _Text, least: int) -> Iterator[re.Match[str]]:
+def _near(shape: re.Pattern[str], look: Text, least: int) -> Iterator[re.Match[str]]:
     """Matches around the runs of at least so many digits."""
     for start, end, count in look.runs:
         if count >= least:
@@ -109,7 +85,7 @@ _AT = re.compile(r"[\[({<] ?at ?[\])}>]", re.IGNORECASE)
 _FILE_NAMES = re.compile(r"\.(?:png|jpe?g|gif|svg|webp|css|js|ts|py|html?)$", re.IGNORECASE)
 
 
-def _emails(look: _Text) -> Iterator[Span]:
+def _emails(look: Text) -> Iterator[Span]:
     text = look.text
     if "@" in text:
         for shape in (_EMAIL_ASCII, _EMAIL):
@@ -120,10 +96,14 @@ def _emails(look: _Text) -> Iterator[Span]:
             for found in _EMAIL_LOOSE.finditer(text):
                 if _is_loose(found):
                     yield found.span()
-    if "dot" in look.low or _AT.search(text):
+    if "dot" in look.low or _has_at_in_brackets(text):
         for found in _EMAIL_SPELT.finditer(text):
             if _is_spelt(found):
                 yield found.span()
+
+
+def _has_at_in_brackets(text: str) -> bool:
+    return any(sign in text for sign in "([{<") and _AT.search(text) is not None
 
 
 def _is_loose(found: re.Match[str]) -> bool:
@@ -160,9 +140,9 @@ _IBAN_LENGTHS = """
 _IBAN_LENGTH = {entry[:2]: int(entry[2:]) for entry in _IBAN_LENGTHS.split()}
 
 
-def _ibans(look: _Text) -> Iterator[Span]:
+def _ibans(look: Text) -> Iterator[Span]:
     text = look.text
-    if not look.digits:
+    if not look.digits or not look.has(b"aa00"):
         return
     for pair in _TWO_DIGITS.finditer(text):
         at = pair.start() - 2
@@ -192,7 +172,7 @@ _CARD_START = re.compile(
 )
 
 
-def _cards(look: _Text) -> Iterator[Span]:
+def _cards(look: Text) -> Iterator[Span]:
     for found in _near(_CARD, look, 14):
         digits = re.sub(r"\D", "", found[0])
         if _CARD_START.match(digits) and luhn(digits):
@@ -223,13 +203,13 @@ _DOTTED = re.compile(r"\d\.\d{1,3}\.\d")
 _COLONS = re.compile(r":[0-9A-Fa-f]{0,4}:")
 
 
-def _ips(look: _Text) -> Iterator[Span]:
+def _ips(look: Text) -> Iterator[Span]:
     text = look.text
-    if look.digits and text.count(".") >= 3 and _DOTTED.search(text):
+    if look.digits and look.has(b"0.0") and text.count(".") >= 3 and _DOTTED.search(text):
         for found in _IPV4.finditer(text):
             if _is_ipv4(found[0], text[max(0, found.start() - _WINDOW) : found.start()]):
                 yield found.span()
-    if _COLONS.search(text):
+    if text.count(":") > 1 and _COLONS.search(text):
         for found in _IPV6.finditer(text):
             if _is_ipv6(found[0]):
                 yield found.span()
@@ -263,9 +243,9 @@ def _is_ipv6(address: str) -> bool:
 
 
 # In order of certainty: what an earlier kind has claimed, a later one does not get.
-_FINDERS: dict[str, Callable[[_Text], Iterator[Span]]] = {
+_FINDERS: dict[str, Callable[[Text], Iterator[Span]]] = {
     "login": lambda look: find_logins(look.text),
-    "secret": lambda look: find_secrets(look.text, look.low, look.digits),
+    "secret": lambda look: find_secrets(look.text, look.low, look.digits, look.long),
     "email": _emails,
     "iban": _ibans,
     "card": _cards,
@@ -280,10 +260,12 @@ KINDS = tuple(_FINDERS)
 
 def find_private(text: str, kinds: Collection[str] = KINDS) -> list[tuple[int, int, str]]:
     """Find what is private in a text: (start, end, kind), in order, without overlaps."""
-    look = _look(text)
+    look = look_at(text)
     if not text.isascii() and ("\uff20" in text or (look.digits and _FULL_WIDTH.search(text))):
-        look = _look(text.translate(_NARROW))
+        look = look_at(text.translate(_NARROW))
     found: list[tuple[int, int, str]] = []
+    if _is_harmless(look):
+        return found
     claimed = bytearray()
     for kind, finder in _FINDERS.items():
         # All kinds are looked for, that an e-mail address inside a login is not found as one.

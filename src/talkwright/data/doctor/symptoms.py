@@ -249,9 +249,10 @@ def control_strings(rows: Rows) -> Symptom | None:
     found = [
         (at, m.content[max(0, hit.start() - 30) :])
         for at, talk in enumerate(rows)
+        # All turns at once first: in most conversations there is no hint at all.
+        if _hints_at_control("\n".join([m.content for m in talk.row.messages]))
         for m in talk.row.messages
-        if any(hint in m.content for hint in _CONTROL_HINTS)
-        and (hit := _CONTROL_STRING.search(m.content))
+        if _hints_at_control(m.content) and (hit := _CONTROL_STRING.search(m.content))
     ]
     # Where most rows have them, dropping would leave too little.
     do = "replace" if len({at for at, _ in found}) > len(rows) / 3 else "drop"
@@ -265,6 +266,10 @@ def control_strings(rows: Rows) -> Symptom | None:
         fix=rule("control_strings", f"(?m){_CONTROL}", do=do)
         + "  # better: export them before a template is applied",
     )
+
+
+def _hints_at_control(text: str) -> bool:
+    return any(hint in text for hint in _CONTROL_HINTS)
 
 
 def private_data(rows: Rows, section: DataSection | None = None) -> Symptom | None:

@@ -39,6 +39,7 @@ _SMALL = 2**23  # bytes; a file up to this size is looked at whole
 _PEEK = 2**18  # bytes looked at behind a first line that is larger than _SMALL
 _LARGEST = 2**25  # bytes; what can only be read whole may be so large
 _BLOCK = 2**19  # bytes of a JSONL file in a chunk
+_SMALL_BLOCK = 2**17  # the same of a small file, that all processes have something of it
 _ROWS = 1000  # rows in a chunk of anything else
 _SOUND_STARTS = (b"\n{", b"\n[")
 
@@ -166,7 +167,7 @@ def _small(path: Path, name: str, data: bytes, columns: Columns) -> Iterator[Chu
         return
     kind = _kind(text.content, inner_suffix(path.name), columns)
     if kind == "jsonl" and not text.wide:
-        yield from _line_chunks(name, Stream(iter([data])), columns, text.content)
+        yield from _line_chunks(name, Stream(iter([data])), columns, text.content, _SMALL_BLOCK)
     elif kind == "jsonl":
         yield from chunks_of(_whole(jsonl_rows(text, name), columns, alone=False), name)
     elif kind == "json":
@@ -199,10 +200,12 @@ def _without_comments(text: Text, suffix: str) -> Text | None:
     return replace(text, content=bare) if good else None
 
 
-def _line_chunks(name: str, stream: Stream, columns: Columns, head: str = "") -> Iterator[Chunk]:
+def _line_chunks(
+    name: str, stream: Stream, columns: Columns, head: str = "", size: int | None = None
+) -> Iterator[Chunk]:
     """Lines as chunks of about equal size; with one message a line, conversations."""
     first = load(head.lstrip("\ufeff \t\r\n").split("\n", 1)[0])[0]
-    chunks = _blocks_of_lines(name, stream)
+    chunks = _blocks_of_lines(name, stream, size)
     if isinstance(first, dict) and is_message_table(first):
         rows = (row for chunk in chunks for row in rows_of(chunk))
         chunks = chunks_of(_whole(rows, columns, alone=False), name)
@@ -214,9 +217,9 @@ def _whole(rows: Iterator[Row], columns: Columns, alone: bool = True) -> Iterato
     return rows if columns.prompt or columns.completion else join_messages(rows, alone)
 
 
-def _blocks_of_lines(name: str, stream: Stream) -> Iterator[Chunk]:
+def _blocks_of_lines(name: str, stream: Stream, size: int | None) -> Iterator[Chunk]:
     line = 0
-    for block in stream.blocks(_BLOCK, _SOUND_STARTS):
+    for block in stream.blocks(size or _BLOCK, _SOUND_STARTS):
         if len(block) > LONGEST_LINE and b"\n" not in block:
             raw = block[:RAW].decode("utf-8", "replace")
             yield from chunks_of([Row(f"{name}:{line + 1}", None, raw, "line_too_long")], name)

@@ -73,7 +73,7 @@ def read_line(line: str) -> list[Reading]:
 
 def has_repeated_key(text: str, value: Any) -> bool:
     """Say whether an object in the JSON `text`, whose value is known, has a key twice."""
-    level, keys = [value], 0
+    level, keys = [value] if isinstance(value, (dict, list)) else [], 0
     while level:
         inner: list[Any] = []
         for held in level:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -39,7 +40,12 @@ def speaker(turn: Any) -> str | None:
         name = name.get("role")
     if isinstance(name, int) and not isinstance(name, bool) and 0 <= name < 1000:
         name = str(name)
-    return re.sub(r"[\s_-]+", "", name).lower() if isinstance(name, str) else None
+    return _plain(name) if isinstance(name, str) else None
+
+
+@lru_cache(maxsize=1024)
+def _plain(name: str) -> str:
+    return re.sub(r"[\s_-]+", "", name).lower()
 
 
 def is_side_note(turn: Any) -> bool:

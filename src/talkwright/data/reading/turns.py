@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from talkwright.config import Columns
@@ -173,7 +174,12 @@ def listed(value: Any) -> list[Any]:
 
 def plain(key: Any) -> str:
     """A column's name without case, spaces, hyphens and underscores."""
-    return re.sub(r"[\s_-]+", "", str(key)).lower()
+    return _plain(str(key))
+
+
+@lru_cache(maxsize=4096)
+def _plain(key: str) -> str:
+    return re.sub(r"[\s_-]+", "", key).lower()
 
 
 def field_of(value: Row, keys: Row, name: str) -> Any:

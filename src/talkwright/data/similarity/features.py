@@ -72,18 +72,19 @@ FLAT = {
 
 def question_of(conversation: Conversation) -> str:
     """The normalised first real question, after any greeting: what two rows have in common."""
-    return _question([normal(m.content) for m in conversation.messages if m.role == "user"])[0]
+    said = [normal(m.content) for m in conversation.messages if m.role == "user"]
+    return _question(said, list(map(word_list, said)))[0]
 
 
-def _question(said: Sequence[str]) -> tuple[str, list[str]]:
-    """The first real question of what the user said, in normal form, and its words."""
-    asked = [without_edges(text) for text in said]
-    for text in asked:
-        found = word_list(text)
+def _question(said: Sequence[str], spelt: Sequence[list[str]]) -> tuple[str, list[str]]:
+    """The first real question of what the user said, in normal form, and its words (`spelt`: of all).
+
+    What is taken from the edges of a text is in no word.
+    """
+    for text, found in zip(said, spelt, strict=True):
         if len(found) >= _QUESTION_WORDS:
-            return text, found
-    text = " ".join(asked)
-    return text, word_list(text)
+            return without_edges(text), found
+    return " ".join(map(without_edges, said)), [word for found in spelt for word in found]
 
 
 def place_of(kind: str, text: str, seed: int) -> float:
@@ -92,9 +93,12 @@ def place_of(kind: str, text: str, seed: int) -> float:
     return int(hashlib.sha256(key).hexdigest()[:13], 16) / 16**13
 
 
-def features_of(conversations: Sequence[Conversation], threshold: float, seed: int) -> Features:
-    """Compute the features of some conversations; `threshold` decides the banding."""
-    rows = [_numbers_of(conversation, seed) for conversation in conversations]
+def features_of(conversations: Sequence[Conversation], threshold: float | None, seed: int) -> Features:
+    """Compute the features of some conversations; `threshold` decides the banding.
+
+    Without it there are no bands and no shingles: nothing will be near to anything.
+    """
+    rows = [_numbers_of(conversation, seed, threshold is not None) for conversation in conversations]
     user, answer, question = (_shingles([row[name] for row in rows]) for name in _TEXTS)
     columns: dict[str, Any] = {
         name: np.array([row[name] for row in rows], dtype=kind) for name, kind in _COLUMNS.items()
@@ -120,19 +124,22 @@ _COLUMNS = {
 }  # fmt: skip
 
 
-def _numbers_of(conversation: Conversation, seed: int) -> dict[str, Any]:
+def _numbers_of(conversation: Conversation, seed: int, near: bool) -> dict[str, Any]:
     conversation = spoken(conversation)
     messages = conversation.messages
     said = [normal(m.content) for m in messages]
     user = [n for n, m in enumerate(messages) if m.role in ("user", "tool")]
     answers = [n for n, m in enumerate(messages) if m.role == "assistant"]
     system = " ".join(said[n] for n, m in enumerate(messages) if m.role == "system")
-    sides = [word_list(" ".join([said[n] for n in side])) for side in (user, answers)]
+    asking = [n for n, m in enumerate(messages) if m.role == "user"]
+    # No word goes on in the next message.
+    spelt = [word_list(text) if near or n in asking else [] for n, text in enumerate(said)]
+    sides = [[word for n in side for word in spelt[n]] for side in (user, answers)] if near else []
     hard = [
         hard_parts("\n".join([messages[n].content for n in side]), own)
-        for side, own in zip((user, answers), sides, strict=True)
+        for side, own in zip((user, answers), sides, strict=near)
     ]
-    question, question_words = _question([said[n] for n, m in enumerate(messages) if m.role == "user"])
+    question, question_words = _question([said[n] for n in asking], [spelt[n] for n in asking])
     asked, letters = question_keys(messages, said, system, (question, question_words))
     group = conversation.group
     whole = [
@@ -145,13 +152,13 @@ def _numbers_of(conversation: Conversation, seed: int) -> dict[str, Any]:
         "group": 0 if group is None else number(group),
         "group_at": 0.0 if group is None else place_of("group", group, seed),
         "question": number(question),
-        "question_at": place_of("question", question, seed),
-        "question_block": number(hard_parts(question, question_words)),
+        "question_at": place_of("question", question, seed) if near else 0.0,
+        "question_block": number(hard_parts(question, question_words)) if near else 0,
         "asked": 0 if asked is None else number(asked),
         "letters": 0 if letters is None else number(letters),
-        "user_words": sides[0],
-        "answer_words": sides[1],
-        "question_words": question_words,
+        "user_words": sides[0] if near else None,
+        "answer_words": sides[1] if near else None,
+        "question_words": question_words if near else None,
     }
 
 
@@ -182,11 +189,17 @@ _CODES = _Codes()
 _EDGE = zlib.crc32(b"")
 
 
-def _shingles(texts: Sequence[Sequence[str]]) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
-    """The sets of pairs of neighbouring words, the ends of a text being words: flat, and their ends."""
+def _shingles(texts: Sequence[Sequence[str] | None]) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+    """The sets of pairs of neighbouring words, the ends of a text being words: flat, and their ends.
+
+    A text may be None, and then all are: their sets are empty.
+    """
+    if None in texts:
+        return np.empty(0, np.uint32), np.zeros(len(texts), np.int64)
     codes: list[int] = []
     sizes = np.empty(len(texts), np.int64)
     for n, words in enumerate(texts):
+        assert words is not None
         codes.append(_EDGE)
         codes.extend(map(_CODES.__getitem__, words))
         codes.append(_EDGE)
@@ -213,14 +226,18 @@ _HASHES = _draw(PERMUTATIONS)
 
 def _signatures(values: NDArray[np.uint32], ends: NDArray[np.int64]) -> NDArray[np.uint64]:
     """MinHash values of each set: (permutations, n)."""
-    if not len(ends):
-        return np.empty((PERMUTATIONS, 0), np.uint64)
+    if not len(values):
+        return np.empty((PERMUTATIONS, len(ends)), np.uint64)
     wide = values.astype(np.uint64)
     starts = np.concatenate(([0], ends[:-1]))
-    rows: list[NDArray[np.uint64]] = [
-        np.minimum.reduceat((wide * a + b) >> np.uint64(32), starts) for a, b in _HASHES
-    ]
-    return np.stack(rows)
+    hashed = np.empty_like(wide)
+    found = np.empty((PERMUTATIONS, len(ends)), np.uint64)
+    for row, (a, b) in zip(found, _HASHES, strict=True):
+        np.multiply(wide, a, out=hashed)
+        hashed += b
+        np.minimum.reduceat(hashed, starts, out=row)
+    found >>= np.uint64(32)  # the least of the upper halves is that of the least
+    return found
 
 
 def banding(threshold: float, sides: int) -> tuple[int, int]:
@@ -237,9 +254,11 @@ def banding(threshold: float, sides: int) -> tuple[int, int]:
 
 
 def _bands(
-    block: NDArray[np.uint64], sides: Sequence[NDArray[np.uint64]], threshold: float
+    block: NDArray[np.uint64], sides: Sequence[NDArray[np.uint64]], threshold: float | None
 ) -> NDArray[np.uint32]:
     """Buckets, (n, bands): rows of another block, or with other MinHash values, rarely share one."""
+    if threshold is None:
+        return np.empty((len(block), 0), np.uint32)
     bands, rows = banding(threshold, len(sides))
     found = np.empty((len(block), bands), np.uint32)
     for band in range(bands):

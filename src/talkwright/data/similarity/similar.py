@@ -18,9 +18,12 @@ from typing import Any
 _WORD = re.compile(
     r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]|[^\W_]+(?:['\u2019][^\W_]+)*"
 )
+# In ASCII a word is what is left when all but letters, digits and apostrophes has become a space.
+_LETTERS = bytes(c if (chr(c).isalnum() and c < 128) or c == 39 else 32 for c in range(256))
 _NUMBER = re.compile(r"\d+(?:[.,:/-]\d+)*")
+_NUMBER_ASCII = re.compile(r"[0-9]+(?:[.,:/-][0-9]+)*")
 _LIST_NUMBER = re.compile(r"^[^\S\n]*\d{1,2}[.)]\s", re.MULTILINE)
-_DIGIT = re.compile(r"\d")
+_LIST_GOES_ON = re.compile(r"\n[^\S\n]*\d{1,2}[.)]\s")  # begins with a character, so it is found fast
 _NEGATIONS = frozenset(
     [
         "not",
@@ -71,7 +74,15 @@ def words(text: str) -> tuple[str, ...]:
 
 def word_list(text: str) -> list[str]:
     """The words of a text in its normal form."""
-    return _WORD.findall(text)
+    if not text.isascii():
+        return _WORD.findall(text)
+    apart = text.encode().translate(_LETTERS).decode()
+    # An apostrophe is part of a word only where it stands inside one.
+    if "'" in apart and (
+        "' " in apart or " '" in apart or "''" in apart or apart[0] == "'" or apart[-1] == "'"
+    ):
+        return _WORD.findall(text)
+    return apart.split()
 
 
 @lru_cache(maxsize=4096)
@@ -83,9 +94,13 @@ def shingles(text: str) -> frozenset[tuple[str, str]]:
 
 def numbers(text: str) -> tuple[str, ...]:
     """The numbers of a text, sorted, without those that only count list items."""
-    if _DIGIT.search(text) is None:
+    shape = _NUMBER_ASCII if text.isascii() else _NUMBER
+    found = shape.findall(text)
+    if not found:
         return ()
-    return tuple(sorted(_NUMBER.findall(_LIST_NUMBER.sub("", text))))
+    if _LIST_NUMBER.match(text) or ("\n" in text and _LIST_GOES_ON.search(text)):
+        found = shape.findall(_LIST_NUMBER.sub("", text))
+    return tuple(sorted(found))
 
 
 def hard_parts(text: str, said: Sequence[str] | None = None) -> tuple[tuple[str, ...], int]:
@@ -94,12 +109,13 @@ def hard_parts(text: str, said: Sequence[str] | None = None) -> tuple[tuple[str,
     `said` are the words of its normal form, where they are known.
     """
     said = words(text) if said is None else said
-    negated = 0
-    if "n't" in text or "n\u2019t" in text or not _NEGATIONS.isdisjoint(said) or "kein" in text.lower():
-        negated = sum(
-            word in _NEGATIONS or word.startswith("kein") or word.endswith(("n't", "n\u2019t"))
-            for word in said
-        )
+    negated = sum(map(_NEGATIONS.__contains__, said))
+    if negated or "n't" in text or "n\u2019t" in text or "kein" in text.lower():
+        low = text.lower() if text.isascii() else normal(text)
+        if "kein" in low or "n't" in low or "n\u2019t" in low:  # none of these is among _NEGATIONS
+            negated += sum(
+                word.startswith("kein") or word.endswith(("n't", "n\u2019t")) for word in said
+            )
     return numbers(text), negated
 
 

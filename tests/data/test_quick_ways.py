@@ -1,0 +1,101 @@
+"""Quick ways for plain text give what the general ways give (CONTRIBUTING, invariant 6)."""
+
+from __future__ import annotations
+
+import json
+import random
+
+import pytest
+
+from talkwright.data.cleaning import answers, clean, language
+from talkwright.data.cleaning.private import find_private
+from talkwright.data.similarity import similar
+from talkwright.types import (
+    Conversation,
+    Message,
+    content_id,
+    conversation_from_json,
+    to_json,
+    to_line,
+)
+
+BITS = (
+    "ann.lee@example.org", "+49 30 1234567", "0171 2345678", "DE89 3704 0044 0532 0130 00",
+    "DE89370400440532013000", "4111 1111 1111 1111", "10.2.33.4", "2001:db8::ff00:42:8329",
+    "password: hunter2x9", "api_key=abcd1234efgh5678", "PASSWD is Geheim99",
+    "bearer abcdefgh12345678ABCD", "my-secret-key: 'ABCDEF123456ghij'",
+    "sk-proj-abc123def456ghi789jkl012", "token", "ghp_abcdefghijklmnopqrstuvwxyz0123456789",
+    "https://user:pa55word@host.example.com/x", "123-45-6789", "lee dot ann [at] example dot com",
+    "RSSMRA85T10A562S", "don't", "DON'T", "it isn't kein", "keinerlei", "rock'n'roll", "'quoted'",
+    "a''b", "'", "12:34:56:78", "::1", "a::b", "supercalifragilistic", "_", "3.5", "12,000",
+    "2024-01-02", "1. first", "\n2) second\n", "no", "never", "\u001c", "\u000b", "\t", "\u007f",
+    "\u0007", "\r\n", "Word", "the", "is and of to", "-----BEGIN PRIVATE KEY-----", "?", "!", ".",
+    "...", "This is a sentence of some length.", "This is a sentence of some length!", "{{name}}",
+    "`x`",
+    "pwd=abc123x9", "client_secret=abcd1234efgh5678", "AB 12 34 56 C", "insurance AB123456C",
+    "Buy it now or never today! Buy it now or never today! Buy it now or never today!",
+)  # fmt: skip
+
+
+BETWEEN = (" ", " ", "", "\n", ". ", ", ", "(", ")", "  ", "-", ": ")
+
+
+def texts(seed: int, count: int = 1500) -> list[str]:
+    rng = random.Random(seed)
+    return [
+        "".join(rng.choice(BITS) + rng.choice(BETWEEN)
+                for _ in range(rng.randint(0, 9)))
+        for _ in range(count)
+    ]  # fmt: skip
+
+
+class Slow(str):
+    """Text that says it is not ASCII, for which nothing has a quick way."""
+
+    def isascii(self) -> bool:
+        return False
+
+
+def test_private_data_is_found_in_ascii_as_in_any_text() -> None:
+    found = 0
+    for text in texts(1):
+        # A letter beyond ASCII on a line of its own changes nothing but the way.
+        general = [(a - 2, b - 2, kind) for a, b, kind in find_private(f"é\n{text}")]
+        quick = [(a - 2, b - 2, kind) for a, b, kind in find_private(f"e\n{text}")]
+        assert quick == general, repr(text)
+        found += bool(quick)
+    assert found > 300
+
+
+def test_words_numbers_and_negations() -> None:
+    for text in texts(2):
+        low = similar.normal(text)
+        assert similar.word_list(low) == similar._WORD.findall(low), repr(text)
+        assert similar.numbers(text) == similar.numbers(Slow(text)), repr(text)
+        said = similar.word_list(low)
+        negated = sum(w in similar._NEGATIONS or w.startswith("kein") or w.endswith("n't") for w in said)
+        counts = any(w in similar._NEGATIONS for w in said) or "n't" in text or "kein" in text.lower()
+        assert similar.hard_parts(text, said)[1] == (negated if counts else 0), repr(text)
+
+
+def test_control_characters_sentences_and_languages() -> None:
+    for text in texts(3):
+        doubtful = clean._DOUBTFUL.search(text) is not None
+        assert (clean.fix_unicode(text) != text) <= doubtful, repr(text)
+        if doubtful:
+            assert clean.fix_unicode(text) == clean.fix_unicode(Slow(text)), repr(text)
+        assert answers._same_sentence(text) == answers._same_sentence(Slow(text)), repr(text)
+        assert language._by_words(text * 3) == language._by_words(f"{text * 3} ß"), repr(text)
+
+
+@pytest.mark.parametrize("thinking", [None, 'hm "so"', "é\u2028\ud800"])
+def test_lines_and_ids_are_those_of_the_json_encoder(thinking: str | None) -> None:
+    for content in [*texts(4, 200), "ü😀\ud83d \x00\x7f\u2028"]:
+        messages = (Message("user", content), Message("assistant", f"{content}.", thinking))
+        for more in ({}, {"group": content}, {"facts": ((content,),)}, {"tools": ("{}",)}):
+            conversation = Conversation(messages, 'ä"', "b:1", **more)
+            line = to_line(conversation)
+            assert line == json.dumps(to_json(conversation)).encode() + b"\n"
+            assert conversation_from_json(json.loads(line)) == conversation
+            hashed = [messages, conversation.tools] if conversation.tools else messages
+            assert conversation.id == content_id(to_json(hashed))
