@@ -23,6 +23,7 @@ from talkwright.config import (
     dump_recipe,
 )
 from talkwright.errors import ArtefactError, DataError, RecipeError, TemplateError, TrainError
+from talkwright.planning import settle
 from talkwright.progress import say
 from talkwright.runs import (
     find_run,
@@ -72,6 +73,7 @@ def run(
         check(recipe, here, base, template)
         if until == "check":
             return here
+        recipe = settle(recipe, here, base)
         if until != "train":
             _require_held_out(recipe, here)
         train(recipe, here, base, template)

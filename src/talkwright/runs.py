@@ -30,6 +30,7 @@ from talkwright.types import content_id
 MANIFEST = "manifest.json"
 PARTIAL = ".partial-"
 REPLACED = ".replaced-"
+PLAN = "plan/train.json"  # of a run: its recipe's `train` section, with the plan's settings in it
 
 
 # --- files ---------------------------------------------------------------------------------------
@@ -330,10 +331,13 @@ def list_runs(folder: Path = Path("runs")) -> list[Path]:
 
 
 def recipe_of(run: Path) -> Recipe:
-    """The resolved recipe a run was made with."""
+    """The resolved recipe a run was made with, with the settings that were left to its plan."""
     path = Path(run) / "recipe.json"
     try:
-        return Recipe.model_validate(read_json(path))
+        found = read_json(path)
+        if isinstance(found, dict) and (Path(run) / PLAN).is_file() and found["train"].get("auto"):
+            found["train"] = read_json(Path(run) / PLAN)
+        return Recipe.model_validate(found)
     except ValueError as error:
         if isinstance(error, ArtefactError):
             raise

@@ -7,7 +7,7 @@ weights and models that bring their own code.
 from __future__ import annotations
 
 from talkwright.models.adapters import load_adapter, merge_adapter
-from talkwright.models.find import cache_folder, find_base
+from talkwright.models.find import cache_folder, find_base, is_on_hub_only
 from talkwright.models.flat import (
     choose_attention,
     keeps_rows_apart,
@@ -32,6 +32,7 @@ __all__ = [
     "choose_attention",
     "context_length",
     "find_base",
+    "is_on_hub_only",
     "keeps_rows_apart",
     "load_adapter",
     "load_config",

@@ -11,16 +11,44 @@ losses that are not finite three times in a row.
 from __future__ import annotations
 
 from talkwright.train.adapters import start_digest
+from talkwright.train.estimate import (
+    Estimate,
+    Machine,
+    Planned,
+    Rows,
+    Shape,
+    best_precision_here,
+    find_machine,
+    machines,
+    measure_rates,
+    plan_for,
+    precision_on,
+    shape_of_base,
+    this_machine,
+)
 from talkwright.train.loop import train
 from talkwright.train.plan import Plan, make_plan
 from talkwright.train.settings import check_recipe, check_settings, check_template
 
 __all__ = [
+    "Estimate",
+    "Machine",
     "Plan",
+    "Planned",
+    "Rows",
+    "Shape",
+    "best_precision_here",
     "check_recipe",
     "check_settings",
     "check_template",
+    "find_machine",
+    "machines",
     "make_plan",
+    "measure_rates",
+    "plan_for",
+    "precision_on",
+    "shape_of_base",
     "start_digest",
+    "this_machine",
     "train",
 ]

@@ -41,14 +41,18 @@ def count_terms(section: TrainSection, precision: str) -> dict[str, dict[str, fl
     for width, inner, heads, key_heads, head_width, rank in _SHAPES:
         settings = section
         if section.method == "lora":
-            settings = section.model_copy(update={"lora": section.lora.model_copy(update={"rank": rank})})
+            settings = section.model_copy(
+                update={"lora": section.lora.model_copy(update={"rank": rank})}
+            )
         sizes_here = (width, inner, heads, key_heads, head_width)
         two, four, two_short, four_short = (
             _kept(layers, tokens, sizes_here, settings, precision)
             for tokens in (2 * _TOKENS, _TOKENS)
             for layers in (2, 4)
         )
-        layer = (four - two - four_short + two_short) / 2 / _TOKENS  # of one more token in one more layer
+        layer = (
+            (four - two - four_short + two_short) / 2 / _TOKENS
+        )  # of one more token in one more layer
         sizes = {
             "width": width, "inner": inner, "queries": heads * head_width, "one": 1,
             "keys": key_heads * head_width, "heads": heads, "head_width": head_width,
@@ -83,7 +87,9 @@ def recompute_kind(section: TrainSection) -> str:
     return value if isinstance(value, str) else "full" if value else "off"
 
 
-def bytes_per_token(terms: dict[str, dict[str, float]], shape: Shape, ranks: float) -> tuple[float, float]:
+def bytes_per_token(
+    terms: dict[str, dict[str, float]], shape: Shape, ranks: float
+) -> tuple[float, float]:
     """Bytes kept per token: in one layer, and outside the layers. `ranks` as in `SIZES`."""
     sizes = {
         "width": shape.width, "inner": shape.inner, "queries": shape.queries, "keys": shape.keys,
@@ -93,7 +99,9 @@ def bytes_per_token(terms: dict[str, dict[str, float]], shape: Shape, ranks: flo
     return layer, sum(x * sizes[name] for name, x in terms["outside"].items())
 
 
-def _kept(layers: int, tokens: int, sizes: tuple[int, ...], section: TrainSection, precision: str) -> int:
+def _kept(
+    layers: int, tokens: int, sizes: tuple[int, ...], section: TrainSection, precision: str
+) -> int:
     """Bytes that the loss of one row keeps for its backward pass, weights not counted."""
     import torch
     from transformers import LlamaForCausalLM
@@ -113,7 +121,9 @@ def _kept(layers: int, tokens: int, sizes: tuple[int, ...], section: TrainSectio
         else:
             model = add_adapter(model, section)
     if section.recompute:
-        model.gradient_checkpointing_enable({"use_reentrant": False})
+        # Renamed in transformers 5.23; the older name is all there is before.
+        enable = getattr(model, "activation_checkpointing_enable", None)
+        (enable or model.gradient_checkpointing_enable)({"use_reentrant": False})
     model.train()
     ids = tuple(n % config.vocab_size for n in range(tokens + 1))
     batch = make_batch([Example(ids, ids)], padded=virtual)

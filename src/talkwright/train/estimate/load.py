@@ -74,7 +74,9 @@ def make_load(rows: Rows, section: TrainSection, *, padded: bool, seed: int) -> 
             sums["tokens"] += sum(lengths)
             sums["padded"] += laid
             sums["supervised"] += supervised
-            sums["squares"] += len(lengths) * max(lengths) ** 2 if padded else sum(n * n for n in lengths)
+            sums["squares"] += (
+                len(lengths) * max(lengths) ** 2 if padded else sum(n * n for n in lengths)
+            )
             largest_supervised = max(largest_supervised, supervised)
             largest, longest = max(largest, laid), max(longest, *lengths)
     means = {name: value / looked_at for name, value in sums.items()}
@@ -92,8 +94,3 @@ def make_load(rows: Rows, section: TrainSection, *, padded: bool, seed: int) -> 
         validation_tokens=sum(scored),
         **means,
     )
-
-
-def assumed_rows(count: int, length: int, known: str) -> Rows:
-    """Rows nobody has seen yet: all of one length, half of it supervised."""
-    return Rows([length] * count, [length // 2] * count, [length] * max(1, count // 20), known)

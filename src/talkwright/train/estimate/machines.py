@@ -17,6 +17,7 @@ from typing import Any
 
 from talkwright.config import parse_yaml
 from talkwright.errors import RecipeError
+from talkwright.models import best_precision
 
 GB, GIB = 1e9, 2**30
 
@@ -84,7 +85,13 @@ _TABLE = [
     _gpu("h200", 140, 989, 67, 4800, 700, 4.59, "runpod.io/pricing", "2026-10-07"),
     _gpu("b200", 179, 2250, 75, 8000, 1000, 6.79, "runpod.io/pricing", "2026-10-07"),
 ]
-ALSO_CALLED = {"a100-80": "a100", "h100-sxm": "h100", "3090": "rtx3090", "4090": "rtx4090", "5090": "rtx5090"}
+ALSO_CALLED = {
+    "a100-80": "a100",
+    "h100-sxm": "h100",
+    "3090": "rtx3090",
+    "4090": "rtx4090",
+    "5090": "rtx5090",
+}
 THIS = "this machine"
 
 # --- the table -----------------------------------------------------------------------------------
@@ -122,13 +129,17 @@ def _with_prices(table: dict[str, Machine], file: Path) -> dict[str, Machine]:
             "`machines` in it"
         )
     if unknown := sorted(found.keys() - {"prices", "machines", "date", "source"}):
-        raise RecipeError(f"{file}: '{unknown[0]}' means nothing here; use prices, machines, date, source")
+        raise RecipeError(
+            f"{file}: '{unknown[0]}' means nothing here; use prices, machines, date, source"
+        )
     said, date = str(found.get("source", file.name)), str(found.get("date", "no date given"))
     for name, values in _section(found, "machines", file).items():
         table[name] = _own_machine(name, values, file, said, date)
     for name, price in _section(found, "prices", file).items():
         if name not in table:
-            raise RecipeError(f"{file}: prices.{name}: no such machine; the table has {', '.join(table)}")
+            raise RecipeError(
+                f"{file}: prices.{name}: no such machine; the table has {', '.join(table)}"
+            )
         hour = _number(price, f"prices.{name}", file)
         table[name] = replace(table[name], price=Price(hour, said, date))
     return table
@@ -193,6 +204,11 @@ def this_machine() -> Machine:
         watts = like.watts if like else None
         return Machine(THIS, float(about.total_memory), None, 0.0, 0.0, watts, None, gpu=True)
     return Machine(THIS, main_memory(), None, 0.0, 0.0, None, None, gpu=False)
+
+
+def best_precision_here() -> str:
+    """What `precision: auto` means on this machine."""
+    return best_precision()
 
 
 def main_memory() -> float:

@@ -13,7 +13,7 @@ from typing import Any
 from talkwright.config import TrainSection
 from talkwright.train.estimate.count import bytes_per_token, terms_key
 from talkwright.train.estimate.load import Load
-from talkwright.train.estimate.shape import Shape, adapted, trainable
+from talkwright.train.estimate.shape import Shape, adapted, deep_share, trainable
 
 HEAD_ROWS = 256  # as in models/flat.py: supervised positions whose logits are in memory at a time
 MOMENTS = {
@@ -86,7 +86,13 @@ def memory(
     library = 2**20 * fitted["cuda_mib" if gpu else "library_mib"]
     if gpu:
         library += fitted["cuda_reserve"] * weights
-    act = fitted["activations"] * activation_bytes(shape, section, precision, load, coefficients)
+    act = activation_bytes(shape, section, precision, load, coefficients)
+    if not gpu:
+        # glibc cannot use the holes between what stays: rows of other lengths, layers in turn. It grows
+        # with all that is allocated in a pass, kept or not, and is the same again when recomputed.
+        whole = section.model_copy(update={"recompute": False})
+        share = fitted["holes_recomputed" if section.recompute else "holes"]
+        act += share * activation_bytes(shape, whole, precision, load, coefficients)
     logits = head_bytes(shape, section, precision, load)
     flight = fitted["in_flight"] * load.largest * (shape.width + shape.inner) * size
     if section.quantise == "nf4":  # a matrix is unpacked for each use
@@ -104,7 +110,7 @@ def memory(
     peaks = [training, scoring]
     if not gpu:
         # safetensors maps the file while its tensors are copied; and to write, it copies every tensor.
-        mapped = float(shape.file_bytes)
+        mapped = fitted["loading"] * shape.file_bytes
         peaks.append(Memory(library, weights, 0, 0, 0, 0, 0, mapped, "while the weights are loaded"))
         saved = fitted["saving"] * (4 * count + moments)
         peaks.append(
@@ -125,11 +131,14 @@ def activation_bytes(
     terms = terms_of(section, precision, coefficients)
     ranks = ranks_per_layer(shape, section)
     layer, outside = bytes_per_token(terms, shape, ranks)
-    total = load.largest * (shape.layers * layer + outside)
+    deep = shape.layers * deep_share(shape, section)  # below the lowest adapter nothing is kept
+    total = load.largest * (deep * layer + outside)
     if section.recompute:
         whole = terms_of(section.model_copy(update={"recompute": False}), precision, coefficients)
         total += load.largest * bytes_per_token(whole, shape, ranks)[0]
-    return total + terms["weight"]["one"] * shape.body * (1 if not section.recompute else 1 / shape.layers)
+    return total + terms["weight"]["one"] * shape.body * (
+        1 if not section.recompute else 1 / shape.layers
+    )
 
 
 def head_bytes(shape: Shape, section: TrainSection, precision: str, load: Load) -> float:
@@ -145,7 +154,8 @@ def ranks_per_layer(shape: Shape, section: TrainSection) -> float:
     """Rank times adapted modules, a layer on average."""
     if section.method != "lora":
         return 0.0
-    return section.lora.rank * len(adapted(shape, section)) / shape.layers
+    deep = shape.layers * deep_share(shape, section)
+    return section.lora.rank * len(adapted(shape, section)) / max(1.0, deep)
 
 
 def terms_of(

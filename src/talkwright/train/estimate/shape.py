@@ -18,6 +18,7 @@ from typing import Any
 from talkwright.config import TrainSection
 from talkwright.errors import ModelError
 from talkwright.runs import read_json
+from talkwright.types import BaseModel
 
 # Tables of tokens and positions and the LM head: no adapter sits on them (PEFT's `all-linear` leaves the
 # output layer out) and NF4 leaves them as they are.
@@ -64,6 +65,27 @@ def shape_of_folder(folder: Path | str) -> Shape:
     tensors = dict(item for file in files for item in _head(file))
     size = sum(file.stat().st_size for file in files)
     return make_shape(read_json(folder / "config.json"), tensors, size, str(folder))
+
+
+def shape_of_base(base: BaseModel | str) -> Shape:
+    """The shape of a base model on this machine, or of a hub id of which only `config.json` is fetched.
+
+    Raises ModelError when neither is to be had.
+    """
+    if isinstance(base, BaseModel):
+        return shape_of_folder(base.path)
+    from huggingface_hub import hf_hub_download
+    from transformers import AutoConfig
+
+    try:
+        file = hf_hub_download(base, "config.json")
+        config = AutoConfig.from_pretrained(str(Path(file).parent), trust_remote_code=False)
+    except (OSError, ValueError) as error:  # of the network, the hub and the name alike
+        raise ModelError(
+            f"'{base}' is not on this machine and its config.json cannot be fetched, so nothing can be "
+            f"planned: {str(error).splitlines()[0]}"
+        ) from None
+    return shape_of_config(config, base)
 
 
 def make_shape(config: dict[str, Any], tensors: dict[str, list[int]], size: int, where: str) -> Shape:
@@ -127,6 +149,15 @@ def adapted(shape: Shape, section: TrainSection) -> list[tuple[str, int, int]]:
             continue
         taken.append((name, inputs, outputs))
     return taken
+
+
+def deep_share(shape: Shape, section: TrainSection) -> float:
+    """Share of the layers that the backward pass goes through: those from the lowest adapted one up."""
+    if section.method != "lora":
+        return 1.0
+    numbers = [re.search(r"\.(\d+)\.", name) for name, _, _ in adapted(shape, section)]
+    lowest = min((int(found[1]) for found in numbers if found), default=0)
+    return 1 - lowest / shape.layers
 
 
 def trainable(shape: Shape, section: TrainSection) -> int:

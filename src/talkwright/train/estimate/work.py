@@ -16,7 +16,7 @@ from talkwright.train.estimate.count import bytes_per_token
 from talkwright.train.estimate.load import Load
 from talkwright.train.estimate.machines import Rates
 from talkwright.train.estimate.memory import MOMENTS, ranks_per_layer, terms_of, weight_bytes
-from talkwright.train.estimate.shape import Shape, trainable
+from talkwright.train.estimate.shape import Shape, deep_share, trainable
 
 KINDS = ("products", "attention", "passing", "head", "reading", "update", "calls")
 """What a step's seconds are made of: matrix products of the layers; attention; everything that only
@@ -35,11 +35,13 @@ def floating_point(shape: Shape, section: TrainSection, load: Load) -> dict[str,
     full = section.method == "full"
     again = bool(section.recompute)
     trained = trainable(shape, section)
-    products = (6 if full else 4) * shape.body + (0 if full else 6 * trained if section.method == "lora" else 0)
-    products += 2 * shape.body if again else 0
+    deep = deep_share(shape, section)  # layers below the lowest adapter are gone through forwards only
+    products = (6 if full else 2 + 2 * deep) * shape.body
+    products += 6 * trained if section.method == "lora" else 0
+    products += 2 * shape.body * deep if again else 0
     return {
         "products": load.padded * products,
-        "attention": (8 if again else 6) * shape.layers * load.squares * shape.queries,
+        "attention": (2 + (6 if again else 4) * deep) * shape.layers * load.squares * shape.queries,
         "head": load.supervised * (6 if full else 4) * shape.vocabulary * shape.width,
     }
 
@@ -60,7 +62,9 @@ def seconds_by_kind(
         terms_of(plain, precision, coefficients), shape, ranks_per_layer(shape, section)
     )
     # Written once, read once forwards, read and answered with a gradient of its size backwards.
-    passed = load.padded * (shape.layers * layer + outside) * (4 if not section.recompute else 6)
+    deep = deep_share(shape, section)
+    times = 2 + (2 if not section.recompute else 4) * deep
+    passed = load.padded * (shape.layers * layer + outside) * times
     weights = weight_bytes(shape, section, precision)
     unpacked = shape.body * size if section.quantise == "nf4" else 0
     reads = load.passes * (3 if section.recompute else 2)
@@ -68,12 +72,13 @@ def seconds_by_kind(
     modules = len(shape.linear) / shape.layers
     adapters = {"lora": 4, "ia3": 1}.get(section.method, 0) + (10 if section.lora.dora else 0)
     # A decoder layer is about 40 operations; each adapter has its own; backwards doubles them.
-    calls = shape.layers * (40 + modules * adapters) * (3 if not section.recompute else 4)
+    calls = shape.layers * (40 + modules * adapters) * (1 + (2 if not section.recompute else 3) * deep)
     return {
         "products": operations["products"] / rates.products,
         "attention": operations["attention"] / rates.attention,
         "passing": passed / rates.passing,
-        "head": operations["head"] / rates.products + load.supervised * shape.vocabulary * 24 / rates.passing,
+        "head": operations["head"] / rates.products
+        + load.supervised * shape.vocabulary * 24 / rates.passing,
         "reading": reads * (weights + 4 * unpacked) / rates.passing,
         "update": trained * (4 + MOMENTS[section.optimizer] + 20) / rates.passing
         + trained * 8 * load.passes / rates.passing,
