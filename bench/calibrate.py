@@ -2,7 +2,7 @@
 
     python bench/calibrate.py             # everything: about 10 minutes on two cores
     python bench/calibrate.py --fit       # only fit again what is recorded, and say how well it fits
-    python bench/calibrate.py --only full # only recipes with this in their name, added to what is recorded
+    python bench/calibrate.py --only full # only recipes with this in their name, beside those recorded
 
 Each recipe is a fresh process that goes through the product's own pipeline as far as training, and
 measures the machine's rates (`measure_rates`) before and after. Written are
@@ -66,10 +66,13 @@ RECIPES = [
     recipe("smol nf4", "fit", "smollm2-135m", (60, 160), 3, quantise="nf4"),
     recipe("smol rank 64", "judge", "smollm2-135m", (80, 200), 3, lora={"rank": 64, "alpha": 128.0}),
     recipe("smol long recompute", "judge", "smollm2-135m", (400, 800), 1, recompute=True),
-    recipe("smol full passes", "judge", "smollm2-135m", (80, 200), 2, method="full", accumulation=2),
+    recipe("smol full passes", "judge", "smollm2-135m", (80, 200), 2, method="full",
+           accumulation=2),
     recipe("smol pass tokens", "judge", "smollm2-135m", (40, 300), 6, pass_tokens=400),
-    recipe("smol q and v", "judge", "smollm2-135m", (60, 200), 4, lora={"targets": ["q_proj", "v_proj"]}),
-    recipe("smol upper layers", "judge", "smollm2-135m", (60, 300), 4, lora={"layers": [24, 26, 28, 29]}),
+    recipe("smol q and v", "judge", "smollm2-135m", (60, 200), 4,
+           lora={"targets": ["q_proj", "v_proj"]}),
+    recipe("smol upper layers", "judge", "smollm2-135m", (60, 300), 4,
+           lora={"layers": [24, 26, 28, 29]}),
     recipe("smol one row", "judge", "smollm2-135m", (60, 90), 1),
     recipe("medium recompute", "judge", "medium", (200, 600), 8, recompute=True),
     recipe("medium full adafactor", "judge", "medium", (200, 300), 4, method="full",
@@ -243,8 +246,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--fit", action="store_true", help="measure nothing")
-    parser.add_argument("--busy", action="store_true", help="on a shared machine, with OMP_NUM_THREADS=1:\n"
-                        "processor time of one thread in place of wall time")  # fmt: skip
+    busy = "on a shared machine, with OMP_NUM_THREADS=1: processor time in place of wall time"
+    parser.add_argument("--busy", action="store_true", help=busy)
     parser.add_argument("--only", default="", help="only recipes with this in their name")
     asked = parser.parse_args()
     sys.path.insert(0, str(ROOT / "src"))
@@ -270,10 +273,10 @@ def main() -> None:
                 if found is None:
                     continue
                 recorded["models"][one["model"]] = found.pop("shape")
-                recorded["runs"] = [run for run in recorded["runs"] if run["name"] != one["name"]]
-                recorded["runs"].append(found)
-                print(f"{one['name']}: {found['peak_mib']:.0f} MiB, {found['step_seconds']:.2f} s a step "
-                      f"({time.perf_counter() - started:.0f} s)", file=sys.stderr, flush=True)  # fmt: skip
+                others = [run for run in recorded["runs"] if run["name"] != one["name"]]
+                recorded["runs"] = [*others, found]
+                took = f"{found['step_seconds']:.2f} s a step ({time.perf_counter() - started:.0f} s)"
+                print(f"{one['name']}: {found['peak_mib']:.0f} MiB, {took}", file=sys.stderr, flush=True)
                 save(recorded)
     before = json.loads(COEFFICIENTS.read_text()) if COEFFICIENTS.exists() else {}
     counted = before.get("counted") if asked.fit and before.get("counted") else count_everything()

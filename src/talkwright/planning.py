@@ -1,8 +1,8 @@
 """Before the run: what it will take, and the settings that `train: auto` leaves to the plan.
 
 In: a recipe and its run's folder with the rows in it. Out: estimates for this machine or a GPU of the
-table, and the run's artefact `plan/`, which holds the settings that were taken, so that a resumed run has
-the same, whatever machine it goes on with.
+table, and the run's artefact `plan/`, which holds the settings that were taken, so that a resumed run
+has the same, whatever machine it goes on with.
 """
 
 from __future__ import annotations
@@ -109,15 +109,27 @@ def does_not_fit(planned: Planned) -> str:
     """One sentence for a run that fits with no settings, and what would make it fit."""
     small = planned.smallest
     return (
-        f"the run does not fit {small.machine.name}: at the least it needs {small.memory.peak / GIB:.1f} "
-        f"GiB ({settings_text(small)}), and {small.machine.memory / GIB:.1f} GiB are there, of which a "
-        f"tenth is left free. What would make it fit: {'; or '.join(planned.advice)}."
+        f"the run does not fit {small.machine.name}: at the least it needs "
+        f"{small.memory.peak / GIB:.1f} GiB ({settings_text(small)}), and "
+        f"{small.machine.memory / GIB:.1f} GiB are there, of which a tenth is left free. What would make it fit: {'; or '.join(planned.advice)}."
     )
 
 
 def settings_text(found: Estimate) -> str:
     """The settings of an estimate in a line."""
-    return ", ".join(f"{name} {_shown(value)}" for name, value in found.settings.items())
+    section = found.section
+    parts = [found.precision]
+    if section.pass_tokens:
+        parts.append(f"passes of {section.pass_tokens} tokens")
+    else:
+        parts.append(
+            "1 pass a step" if found.load.most_passes == 1 else f"{found.load.most_passes} passes"
+        )
+    if section.recompute:
+        parts.append("recompute" if section.recompute is True else f"recompute {section.recompute}")
+    if section.quantise != "none":
+        parts.append(section.quantise)
+    return ", ".join(parts)
 
 
 def as_json(found: Estimate) -> dict[str, Any]:

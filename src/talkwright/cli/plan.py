@@ -153,7 +153,7 @@ def _time(found: Estimate, count: int) -> list[str]:
         lines.append("  cost        not known (no price for this machine; --prices FILE)")
     else:
         lines.append(
-            f"  cost        ${found.cost * count:.2f} at ${price.hour:g} an hour"
+            f"  cost        {_dollars(found.cost * count)} at ${price.hour:g} an hour"
             + (f" x {count}" if count > 1 else "")
             + f" ({price.source}, {price.date})"
         )
@@ -163,15 +163,19 @@ def _time(found: Estimate, count: int) -> list[str]:
 def _table(found: Sequence[Estimate]) -> list[str]:
     from talkwright import planning
 
-    lines = [f"{'machine':<14}{'GiB':>7}{'time':>10}{'kWh':>8}{'cost':>9}  settings"]
+    lines = [f"{'machine':<14}{'GiB':>7}{'time':>10}{'kWh':>10}{'cost':>9}  settings"]
     for each in found:
-        energy = "?" if each.energy is None else f"{each.energy:.3g}"
-        cost = "?" if each.cost is None else f"${each.cost:.2f}"
+        energy = "?" if each.energy is None else f"{each.energy:.2g}"
+        cost = "?" if each.cost is None else _dollars(each.cost)
         lines.append(
             f"{each.machine.name:<14}{each.memory.peak / GIB:>7.1f}{planning.duration(each.seconds):>10}"
-            f"{energy:>8}{cost:>9}  {planning.settings_text(each)}"
+            f"{energy:>10}{cost:>9}  {planning.settings_text(each)}"
         )
     return lines
+
+
+def _dollars(cost: float) -> str:
+    return f"${cost:.2f}" if cost >= 0.01 else "<$0.01"
 
 
 def _yaml(value: object) -> str:

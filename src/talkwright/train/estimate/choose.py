@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from importlib.util import find_spec
 from typing import Any, get_args
 
 from talkwright.config import TrainSection
@@ -122,16 +123,25 @@ def plan_for(
     asked = estimate(shape, rows, plain, machine, rates, **how)
     tried = [asked] + [
         estimate(shape, rows, changed, machine, rates, **how)
-        for changed in _candidates(plain, asked.load, free)
+        for changed in _candidates(plain, asked.load, free, here=machine.name == THIS)
     ]
     smallest = min(tried, key=lambda each: each.memory.peak)
     fitting = [each for each in tried if each.fits]
-    # A fiftieth is less than the formulas know; then the smaller one, which leaves room.
-    fastest = min((each.seconds for each in fitting), default=0.0)
-    near = [each for each in fitting if each.seconds <= 1.02 * fastest]
-    best = min(near, key=lambda each: each.memory.peak, default=None)
+    best = _best(asked, fitting)
     advice = () if fitting else tuple(_advice(shape, rows, smallest, machine, rates, how))
     return Planned(asked, best, smallest, advice)
+
+
+def _best(asked: Estimate, fitting: Sequence[Estimate]) -> Estimate | None:
+    """The fastest; of those that differ by less than the formulas know, the recipe as it stands, else
+    the smallest. Four bits lose precision for good, so they are taken only where nothing else fits."""
+    whole = [each for each in fitting if each.section.quantise == asked.section.quantise]
+    fitting = whole or fitting
+    fastest = min((each.seconds for each in fitting), default=0.0)
+    near = [each for each in fitting if each.seconds <= 1.03 * fastest]
+    if asked in near:
+        return asked
+    return min(near, key=lambda each: each.memory.peak, default=None)
 
 
 def precision_on(machine: Machine, section: TrainSection, native: str) -> str:
@@ -143,14 +153,22 @@ def precision_on(machine: Machine, section: TrainSection, native: str) -> str:
     return "bf16" if machine.bf16 is not None else "fp32"
 
 
-def _candidates(section: TrainSection, load: Load, free: Sequence[str]) -> Iterator[TrainSection]:
+def _candidates(
+    section: TrainSection, load: Load, free: Sequence[str], *, here: bool
+) -> Iterator[TrainSection]:
     """Sections with other values of the free settings. A step's rows stay the same in all of them."""
     recomputes: Sequence[Any] = [section.recompute]
     if "recompute" in free and section.method != "prefix":
         # Whatever the field takes: on or off, or a word for what lies between.
         kinds = get_args(TrainSection.model_fields["recompute"].annotation) or (False, True)
         recomputes = [kind for kind in kinds if kind != "auto"]
-    packs = ["none", "nf4"] if "quantise" in free and section.method != "full" else [section.quantise]
+    packs = [section.quantise]
+    if (
+        "quantise" in free
+        and section.method != "full"
+        and not (here and find_spec("bitsandbytes") is None)
+    ):
+        packs = ["none", "nf4"]
     whole = round(load.largest * max(1, load.most_passes))
     budgets: list[int | None] = [section.pass_tokens]
     if "pass_tokens" in free:
@@ -179,13 +197,13 @@ def _advice(
     """What would make a run fit that does not fit with any settings."""
     section = smallest.section
     if section.method == "full":
-        lora = TrainSection.model_validate({"recompute": section.recompute, "pass_tokens": section.pass_tokens,
-                                            "batch_size": section.batch_size})  # fmt: skip
+        same = ("recompute", "pass_tokens", "batch_size")
+        lora = TrainSection.model_validate({name: getattr(section, name) for name in same})
         with_lora = estimate(shape, rows, lora, machine, rates, **how)
         if with_lora.fits:
             yield (
-                f"`train.method: lora` needs {with_lora.memory.peak / GIB:.1f} GiB, as it keeps gradients "
-                "and moments of an adapter alone"
+                f"`train.method: lora` needs {with_lora.memory.peak / GIB:.1f} GiB, as it keeps "
+                "gradients and moments of an adapter alone"
             )
     low, high = 16, smallest.load.longest
     if _shortened(shape, rows, section, machine, rates, low, how).fits:
@@ -194,7 +212,8 @@ def _advice(
             fits = _shortened(shape, rows, section, machine, rates, middle, how).fits
             low, high = (middle, high) if fits else (low, middle)
         cut = sum(length > low for length in rows.lengths)
-        yield f"`template.max_length: {low}`, which drops {cut} of {len(rows.lengths)} rows, or cuts them"
+        what = f"drops {cut} of {len(rows.lengths)} rows, or cuts them"
+        yield f"`template.max_length: {low}`, which {what}"
     needed = smallest.memory.peak / ROOM / GIB
     yield f"a machine with {needed:.0f} GiB of memory"
 

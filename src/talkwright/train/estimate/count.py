@@ -35,7 +35,7 @@ def count_terms(section: TrainSection, precision: str) -> dict[str, dict[str, fl
     `section` gives method, adapter and recomputation; its rank is set here.
     """
     import numpy
-    from scipy.optimize import nnls
+    from scipy.optimize import nnls  # type: ignore[import-untyped]
 
     rows, kept, outside_rows, outside_kept, of_weights = [], [], [], [], []
     for width, inner, heads, key_heads, head_width, rank in _SHAPES:

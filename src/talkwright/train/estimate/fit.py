@@ -15,10 +15,11 @@ from talkwright.train.estimate.memory import memory
 from talkwright.train.estimate.shape import Shape
 from talkwright.train.estimate.work import KINDS, seconds_by_kind, step_seconds
 
-START: dict[str, float] = {
+METHODS = ("lora", "ia3", "prefix", "prompt", "full")
+START: dict[str, Any] = {
     "library_mib": 600.0,
-    "holes": 0.7,
-    "holes_recomputed": 0.5,
+    "holes": dict.fromkeys(METHODS, 0.7) | {"full": 0.2},
+    "holes_recomputed": 0.7,
     "in_flight": 2.0,
     "saving": 1.0,
     "loading": 1.0,
@@ -81,7 +82,7 @@ def fit(runs: list[Run], counted: dict[str, Any]) -> dict[str, Any]:
     """Coefficients from the runs of the role "fit"."""
     fitting = [run for run in runs if run.role == "fit"]
     coefficients: dict[str, Any] = {
-        "memory": _fit_memory(fitting, counted, START),
+        "memory": _fit_memory(fitting, counted),
         "time": {
             "cpu": _fit_time(fitting, counted),
             "gpu": GPU_FACTORS,
@@ -92,30 +93,35 @@ def fit(runs: list[Run], counted: dict[str, Any]) -> dict[str, Any]:
     return coefficients
 
 
-def _fit_memory(runs: list[Run], counted: dict[str, Any], start: dict[str, float]) -> dict[str, float]:
-    """Least squares of relative errors; the peaks' maximum is not linear, so a simplex search."""
-    from scipy.optimize import minimize
+def _fit_memory(runs: list[Run], counted: dict[str, Any]) -> dict[str, Any]:
+    """Least squares of relative errors; a maximum of peaks is not linear, so a simplex search."""
+    from scipy.optimize import minimize  # type: ignore[import-untyped]
 
-    names = ("library_mib", "holes", "holes_recomputed", "saving")
-    first = [start[name] for name in names]
+    names = ("library_mib", "holes_recomputed", "saving")
+    # Prefix and prompt tuning are one kind: learnt tokens, no operations of their own in a layer.
+    kinds = ("lora", "ia3", "prompt", "full")
+    first = [*(START[name] for name in names), *(START["holes"][kind] for kind in kinds)]
+
+    def told(values: Any) -> dict[str, Any]:
+        rest = [round(float(x), 4) for x in values]
+        holes = dict(zip(kinds, rest[len(names) :], strict=True))
+        plain = dict(zip(names, rest[: len(names)], strict=True))
+        return {**START, **plain, "holes": {**holes, "prefix": holes["prompt"]}}
 
     def loss(values: Any) -> float:
         if min(values) < 0:
             return 1e9
-        memory_now = {**start, **dict(zip(names, values, strict=True))}
-        now = {"memory": memory_now, "counted": counted}
+        now = {"memory": told(values), "counted": counted}
         total = 0.0
         for run in runs:
             found = memory(run.shape, run.section, run.precision, run.load, now).peak / 2**20
             total += (found / run.peak_mib - 1) ** 2
-        # What hardly matters stays near what it stands for.
-        pull = sum((value / one - 1) ** 2 for value, one in zip(values, first, strict=True) if one)
-        return total + 1e-3 * pull
+        # What the runs hardly tell stays near where it starts.
+        pull = sum((value / one - 1) ** 2 for value, one in zip(values, first, strict=True))
+        return float(total + 1e-3 * pull)
 
-    options = {"maxiter": 4000, "xatol": 1e-4, "fatol": 1e-9}
-    best = minimize(loss, first, method="Nelder-Mead", options=options)
-    found = {name: round(float(x), 4) for name, x in zip(names, best.x, strict=True)}
-    return {**start, **found}
+    options = {"maxiter": 4000, "xatol": 1e-4, "fatol": 1e-9, "adaptive": True}
+    return told(minimize(loss, first, method="Nelder-Mead", options=options).x)
 
 
 def _fit_time(runs: list[Run], counted: dict[str, Any]) -> dict[str, float]:

@@ -64,7 +64,7 @@ def make_load(rows: Rows, section: TrainSection, *, padded: bool, seed: int) -> 
     largest = largest_supervised = most = longest = 0
     for numbers in islice(rows_of_steps(plan, section.batch_size, seed), looked_at):
         step: list[Any] = [_Row(range(int(rows.lengths[n])), int(rows.supervised[n])) for n in numbers]
-        passes = split(step, section, 0, padded=padded)
+        passes: list[Any] = list(split(step, section, 0, padded=padded))
         most = max(most, len(passes))
         sums["passes"] += len(passes)
         for group in passes:

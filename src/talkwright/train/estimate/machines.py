@@ -109,8 +109,8 @@ def find_machine(name: str, table: dict[str, Machine]) -> Machine:
     found = table.get(wanted) or table.get(ALSO_CALLED.get(wanted, "")) or table.get(name)
     if found is None:
         raise RecipeError(
-            f"--gpu {name}: not in the table, which has {', '.join(table)}. Add it in a file: --prices FILE "
-            "with `machines: {NAME: {memory: 24, bf16: 120, fp32: 30, bandwidth: 600, watts: 300, "
+            f"--gpu {name}: not in the table, which has {', '.join(table)}. Add it in a file: "
+            "--prices FILE with `machines: {NAME: {memory: 24, bf16: 120, fp32: 30, bandwidth: 600, watts: 300, "
             "price: 0.5}}` (GiB, teraflops, GB/s, dollars an hour)"
         )
     return found
@@ -124,8 +124,8 @@ def _with_prices(table: dict[str, Machine], file: Path) -> dict[str, Machine]:
     found = parse_yaml(text, str(file))
     if not isinstance(found, dict) or not {"prices", "machines"} & found.keys():
         raise RecipeError(
-            f"{file}: a file of prices is YAML or JSON with `prices: {{h100: 2.5}}`, `date: 2026-11-01`, "
-            "`source: who said so`, and maybe `machines:` of your own; there is neither `prices` nor "
+            f"{file}: a file of prices is YAML or JSON with `prices: {{h100: 2.5}}`, "
+            "`date: 2026-11-01`, `source: who said so`, and maybe `machines:` of your own; there is neither `prices` nor "
             "`machines` in it"
         )
     if unknown := sorted(found.keys() - {"prices", "machines", "date", "source"}):
@@ -194,7 +194,7 @@ def table_rates(machine: Machine, precision: str) -> Rates:
 
 
 def this_machine() -> Machine:
-    """The machine that this runs on: its GPU if torch sees one, else its processor. Rates are measured."""
+    """The machine that this runs on: its GPU if torch sees one, else its processor."""
     import torch
 
     if torch.cuda.is_available():

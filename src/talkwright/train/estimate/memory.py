@@ -2,7 +2,7 @@
 
 A run's memory has three peaks: loading the weights, the largest forward and backward pass, and writing a
 checkpoint; the highest counts. All sizes are bytes. What is fitted and what is counted stands in
-`coefficients.json`, written by `bench/calibrate.py`; everything else follows from the code that it names.
+`coefficients.json`, written by `bench/calibrate.py`; everything else follows from the code it names.
 """
 
 from __future__ import annotations
@@ -88,10 +88,12 @@ def memory(
         library += fitted["cuda_reserve"] * weights
     act = activation_bytes(shape, section, precision, load, coefficients)
     if not gpu:
-        # glibc cannot use the holes between what stays: rows of other lengths, layers in turn. It grows
-        # with all that is allocated in a pass, kept or not, and is the same again when recomputed.
+        # glibc cannot use the holes that temporaries leave between what stays, layer after layer and
+        # with rows of other lengths. They grow with all that a pass makes, and come again backwards
+        # where it is recomputed; adapters make more of them than they keep.
         whole = section.model_copy(update={"recompute": False})
-        share = fitted["holes_recomputed" if section.recompute else "holes"]
+        share = fitted["holes"][section.method]
+        share *= fitted["holes_recomputed"] if section.recompute else 1.0
         act += share * activation_bytes(shape, whole, precision, load, coefficients)
     logits = head_bytes(shape, section, precision, load)
     flight = fitted["in_flight"] * load.largest * (shape.width + shape.inner) * size

@@ -1,7 +1,6 @@
 """What a base model is made of, without loading it: `config.json` and the heads of its weight files.
 
-Where the weights are not on this machine (a hub id with `config.json` in the cache or a hub at hand), the
-same list comes from an empty model that transformers builds of the configuration alone.
+Where the weights are not on this machine (a hub id), the same list comes from an empty model that transformers builds of the configuration alone.
 """
 
 from __future__ import annotations
@@ -127,7 +126,7 @@ def make_shape(config: dict[str, Any], tensors: dict[str, list[int]], size: int,
 
 
 def shape_of_config(config: Any, where: str) -> Shape:
-    """The shape of a model of which there is only a configuration of transformers: built without weights."""
+    """The shape of a model of which there is only a configuration, built without weights."""
     import torch
     from transformers import AutoModelForCausalLM
 

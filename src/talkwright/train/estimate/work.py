@@ -2,8 +2,8 @@
 
 The counts of operations are those of Kaplan et al. 2020 (2 a weight and token forwards, twice that
 backwards) with what LoRA leaves out (no gradient of frozen weights: 4 in place of 6), of FlashAttention
-(Dao et al. 2022) for causal attention, and of the head as models/flat.py computes it: supervised positions
-only, loss and gradient in one pass. Rates come from `machines.py`; the factor on each kind of work is
+(Dao et al. 2022) for causal attention, and of the head as models/flat.py computes it: supervised
+positions only, loss and gradient in one pass. Rates come from `machines.py`; the factor on each kind of work is
 fitted by `bench/calibrate.py` and is near 1 where a formula says everything.
 """
 
@@ -97,7 +97,7 @@ def step_seconds(
     """Seconds of an optimizer step."""
     factors = coefficients["time"]["gpu" if rates.gpu else "cpu"]
     kinds = seconds_by_kind(shape, section, precision, load, rates, coefficients)
-    return sum(factors[kind] * kinds[kind] for kind in KINDS)
+    return float(sum(factors[kind] * kinds[kind] for kind in KINDS))
 
 
 def run_seconds(
