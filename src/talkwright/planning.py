@@ -111,7 +111,8 @@ def does_not_fit(planned: Planned) -> str:
     return (
         f"the run does not fit {small.machine.name}: at the least it needs "
         f"{small.memory.peak / GIB:.1f} GiB ({settings_text(small)}), and "
-        f"{small.machine.memory / GIB:.1f} GiB are there, of which a tenth is left free. What would make it fit: {'; or '.join(planned.advice)}."
+        f"{small.machine.memory / GIB:.1f} GiB are there, of which a tenth is left free. What would make "
+        f"it fit: {'; or '.join(planned.advice)}."
     )
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from talkwright.config import TrainSection
-from talkwright.train.estimate.shape import Shape, shape_of_config
+from talkwright.train.estimate.shape import Shape, adapted, shape_of_config
 
 SIZES = ("width", "inner", "queries", "keys", "heads", "ranks", "one")
 """What a term is multiplied with; `ranks` is the rank times the adapted modules of a layer."""
@@ -56,7 +56,7 @@ def count_terms(section: TrainSection, precision: str) -> dict[str, dict[str, fl
         sizes = {
             "width": width, "inner": inner, "queries": heads * head_width, "one": 1,
             "keys": key_heads * head_width, "heads": heads, "head_width": head_width,
-            "ranks": 7 * rank if section.method == "lora" else 0,
+            "ranks": _adapted_modules(section) * rank if section.method == "lora" else 0,
         }  # fmt: skip
         rows.append([float(sizes[name]) for name in SIZES])
         kept.append(layer)
@@ -72,6 +72,11 @@ def count_terms(section: TrainSection, precision: str) -> dict[str, dict[str, fl
         "layer": {name: round(float(x), 3) for name, x in zip(SIZES, solved, strict=True)},
         "outside": {name: round(float(x), 3) for name, x in zip(OUTSIDE, outside, strict=True)},
     }
+
+
+def _adapted_modules(section: TrainSection) -> int:
+    """Modules of a layer of the tiny model that an adapter sits on."""
+    return len(adapted(tiny_shape(1, *_SHAPES[0][:5]), section))
 
 
 def terms_key(section: TrainSection, precision: str) -> str:

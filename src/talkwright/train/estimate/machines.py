@@ -110,8 +110,8 @@ def find_machine(name: str, table: dict[str, Machine]) -> Machine:
     if found is None:
         raise RecipeError(
             f"--gpu {name}: not in the table, which has {', '.join(table)}. Add it in a file: "
-            "--prices FILE with `machines: {NAME: {memory: 24, bf16: 120, fp32: 30, bandwidth: 600, watts: 300, "
-            "price: 0.5}}` (GiB, teraflops, GB/s, dollars an hour)"
+            "--prices FILE with `machines: {NAME: {memory: 24, bf16: 120, fp32: 30, bandwidth: 600, "
+            "watts: 300, price: 0.5}}` (GiB, teraflops, GB/s, dollars an hour)"
         )
     return found
 
@@ -125,8 +125,8 @@ def _with_prices(table: dict[str, Machine], file: Path) -> dict[str, Machine]:
     if not isinstance(found, dict) or not {"prices", "machines"} & found.keys():
         raise RecipeError(
             f"{file}: a file of prices is YAML or JSON with `prices: {{h100: 2.5}}`, "
-            "`date: 2026-11-01`, `source: who said so`, and maybe `machines:` of your own; there is neither `prices` nor "
-            "`machines` in it"
+            "`date: 2026-11-01`, `source: who said so`, and maybe `machines:` of your own; there is "
+            "neither `prices` nor `machines` in it"
         )
     if unknown := sorted(found.keys() - {"prices", "machines", "date", "source"}):
         raise RecipeError(

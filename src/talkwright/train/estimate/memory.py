@@ -8,10 +8,12 @@ checkpoint; the highest counts. All sizes are bytes. What is fitted and what is 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from talkwright.config import TrainSection
-from talkwright.train.estimate.count import bytes_per_token, terms_key
+from talkwright.errors import TrainError
+from talkwright.train.estimate.count import bytes_per_token, count_terms, terms_key
 from talkwright.train.estimate.load import Load
 from talkwright.train.estimate.shape import Shape, adapted, deep_share, trainable
 
@@ -93,6 +95,8 @@ def memory(
         # where it is recomputed; adapters make more of them than they keep.
         whole = section.model_copy(update={"recompute": False})
         share = fitted["holes"][section.method]
+        if section.method == "lora":
+            share *= adapter_share(shape, section)
         share *= fitted["holes_recomputed"] if section.recompute else 1.0
         act += share * activation_bytes(shape, whole, precision, load, coefficients)
     logits = head_bytes(shape, section, precision, load)
@@ -131,13 +135,12 @@ def activation_bytes(
     2016, Training deep nets with sublinear memory cost).
     """
     terms = terms_of(section, precision, coefficients)
-    ranks = ranks_per_layer(shape, section)
-    layer, outside = bytes_per_token(terms, shape, ranks)
+    layer, outside = bytes_per_layer(shape, section, precision, coefficients)
     deep = shape.layers * deep_share(shape, section)  # below the lowest adapter nothing is kept
     total = load.largest * (deep * layer + outside)
     if section.recompute:
-        whole = terms_of(section.model_copy(update={"recompute": False}), precision, coefficients)
-        total += load.largest * bytes_per_token(whole, shape, ranks)[0]
+        whole = section.model_copy(update={"recompute": False})
+        total += load.largest * bytes_per_layer(shape, whole, precision, coefficients)[0]
     return total + terms["weight"]["one"] * shape.body * (
         1 if not section.recompute else 1 / shape.layers
     )
@@ -163,11 +166,52 @@ def ranks_per_layer(shape: Shape, section: TrainSection) -> float:
 def terms_of(
     section: TrainSection, precision: str, coefficients: dict[str, Any]
 ) -> dict[str, dict[str, float]]:
-    """The counted terms of a recipe; of what was never counted, those of the nearest that was."""
+    """The counted terms of a recipe: counted now where the recipe chooses modules, else stored."""
     counted: dict[str, Any] = coefficients["counted"]
     key = terms_key(section, precision)
     if key not in counted:
         method, _, rest = key.partition("/")
         key = f"{method.partition('+')[0]}/{rest}"
-    found: dict[str, dict[str, float]] = counted.get(key) or counted[f"full/{key.partition('/')[2]}"]
+    found: dict[str, dict[str, float]] = counted[key]
+    if section.method != "lora":
+        return found
+    if section.lora.targets != "all-linear":
+        plain = section.lora.model_copy(update={"layers": None, "rank": 16})
+        asked = TrainSection(lora=plain, recompute=section.recompute)
+        found = _count_now(asked.model_dump_json(), precision) or found
     return found
+
+
+@cache
+def _count_now(settings: str, precision: str) -> dict[str, dict[str, float]] | None:
+    """Count what a choice of modules keeps; None where a Llama has no modules of those names."""
+    try:
+        return count_terms(TrainSection.model_validate_json(settings), precision)
+    except TrainError:
+        return None
+
+
+def bytes_per_layer(
+    shape: Shape, section: TrainSection, precision: str, coefficients: dict[str, Any]
+) -> tuple[float, float]:
+    """Bytes kept per token: in one layer that the backward pass goes through, on average, and outside.
+
+    A layer without an adapter keeps what it keeps under prompt tuning, where all layers are frozen.
+    """
+    terms = terms_of(section, precision, coefficients)
+    modules = adapted(shape, section)
+    if section.method != "lora" or section.lora.layers is None or not modules:
+        return bytes_per_token(terms, shape, ranks_per_layer(shape, section))
+    deep = shape.layers * deep_share(shape, section)
+    own = min(1.0, len(set(section.lora.layers)) / max(1.0, deep))
+    frozen = TrainSection(method="prompt", recompute=section.recompute)
+    ranks = section.lora.rank * len(modules) / len(set(section.lora.layers))
+    with_adapter, outside = bytes_per_token(terms, shape, ranks)
+    without, _ = bytes_per_token(terms_of(frozen, precision, coefficients), shape, 0.0)
+    return own * with_adapter + (1 - own) * without, outside
+
+
+def adapter_share(shape: Shape, section: TrainSection) -> float:
+    """Share of what linear modules put out that comes from modules with an adapter."""
+    put_out = sum(outputs for _, _, outputs in shape.linear)
+    return sum(outputs for _, _, outputs in adapted(shape, section)) / put_out

@@ -1,6 +1,7 @@
 """What a base model is made of, without loading it: `config.json` and the heads of its weight files.
 
-Where the weights are not on this machine (a hub id), the same list comes from an empty model that transformers builds of the configuration alone.
+Where the weights are not on this machine (a hub id), the same list comes from an empty model that
+transformers builds of the configuration alone.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
 The counts of operations are those of Kaplan et al. 2020 (2 a weight and token forwards, twice that
 backwards) with what LoRA leaves out (no gradient of frozen weights: 4 in place of 6), of FlashAttention
 (Dao et al. 2022) for causal attention, and of the head as models/flat.py computes it: supervised
-positions only, loss and gradient in one pass. Rates come from `machines.py`; the factor on each kind of work is
-fitted by `bench/calibrate.py` and is near 1 where a formula says everything.
+positions only, loss and gradient in one pass. Rates come from `machines.py`; the factor on each
+kind of work is fitted by `bench/calibrate.py` and is near 1 where a formula says everything.
 """
 
 from __future__ import annotations
@@ -12,10 +12,9 @@ from __future__ import annotations
 from typing import Any
 
 from talkwright.config import TrainSection
-from talkwright.train.estimate.count import bytes_per_token
 from talkwright.train.estimate.load import Load
 from talkwright.train.estimate.machines import Rates
-from talkwright.train.estimate.memory import MOMENTS, ranks_per_layer, terms_of, weight_bytes
+from talkwright.train.estimate.memory import MOMENTS, adapter_share, bytes_per_layer, weight_bytes
 from talkwright.train.estimate.shape import Shape, deep_share, trainable
 
 KINDS = ("products", "attention", "passing", "head", "reading", "update", "calls")
@@ -58,9 +57,7 @@ def seconds_by_kind(
     operations = floating_point(shape, section, load)
     size = 2 if precision == "bf16" else 4
     plain = section.model_copy(update={"recompute": False})
-    layer, outside = bytes_per_token(
-        terms_of(plain, precision, coefficients), shape, ranks_per_layer(shape, section)
-    )
+    layer, outside = bytes_per_layer(shape, plain, precision, coefficients)
     # Written once, read once forwards, read and answered with a gradient of its size backwards.
     deep = deep_share(shape, section)
     times = 2 + (2 if not section.recompute else 4) * deep
@@ -72,6 +69,7 @@ def seconds_by_kind(
     modules = len(shape.linear) / shape.layers
     adapters = {"lora": 4, "ia3": 1}.get(section.method, 0) + (10 if section.lora.dora else 0)
     # A decoder layer is about 40 operations; each adapter has its own; backwards doubles them.
+    adapters *= adapter_share(shape, section)
     calls = shape.layers * (40 + modules * adapters) * (1 + (2 if not section.recompute else 3) * deep)
     return {
         "products": operations["products"] / rates.products,
