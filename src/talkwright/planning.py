@@ -76,9 +76,9 @@ def plan_run(
     Raises RecipeError for a GPU that is not in the table and a file of prices that cannot be used.
     """
     from talkwright.train import (
+        all_machines,
         best_precision_here,
         find_machine,
-        machines,
         measure_rates,
         plan_for,
         precision_on,
@@ -86,7 +86,7 @@ def plan_run(
         this_machine,
     )
 
-    table = machines(prices)
+    table = all_machines(prices)
     wanted = None if gpu is None else find_machine(gpu, table)
     shape = shape_of_base(_base_of(recipe) if _is_here(recipe) else recipe.model.name)
     rows = _rows_of(recipe, here)
@@ -111,8 +111,8 @@ def does_not_fit(planned: Planned) -> str:
     return (
         f"the run does not fit {small.machine.name}: at the least it needs "
         f"{small.memory.peak / GIB:.1f} GiB ({settings_text(small)}), and "
-        f"{small.machine.memory / GIB:.1f} GiB are there, of which a tenth is left free. What would make "
-        f"it fit: {'; or '.join(planned.advice)}."
+        f"{small.machine.memory / GIB:.1f} GiB are there, of which a tenth is left free. What "
+        f"would make it fit: {'; or '.join(planned.advice)}."
     )
 
 

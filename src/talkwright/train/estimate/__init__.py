@@ -14,9 +14,9 @@ from talkwright.train.estimate.load import Rows
 from talkwright.train.estimate.machines import (
     Machine,
     Rates,
+    all_machines,
     best_precision_here,
     find_machine,
-    machines,
     measure_rates,
     this_machine,
 )
@@ -29,9 +29,9 @@ __all__ = [
     "Rates",
     "Rows",
     "Shape",
+    "all_machines",
     "best_precision_here",
     "find_machine",
-    "machines",
     "measure_rates",
     "plan_for",
     "precision_on",

@@ -97,7 +97,7 @@ THIS = "this machine"
 # --- the table -----------------------------------------------------------------------------------
 
 
-def machines(prices: Path | None = None) -> dict[str, Machine]:
+def all_machines(prices: Path | None = None) -> dict[str, Machine]:
     """All GPUs of the table by name, with the prices and machines of a file over them."""
     table = {machine.name: machine for machine in _TABLE}
     return table if prices is None else _with_prices(table, prices)

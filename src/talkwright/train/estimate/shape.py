@@ -46,6 +46,8 @@ class Shape:
     parameters: int
     file_bytes: int
     padded: bool
+    rest: tuple[tuple[str, int], ...] = ()
+    """All other weights: name and how many."""
 
     @property
     def body(self) -> int:
@@ -107,6 +109,7 @@ def make_shape(config: dict[str, Any], tensors: dict[str, list[int]], size: int,
     )
     if not linear:
         raise ModelError(f"{where}: no linear modules in its weight files, so nothing can be planned")
+    between = {name for name, _, _ in linear}
     tied = config.get("tie_word_embeddings", text.get("tie_word_embeddings", False))
     return Shape(
         layers=number("num_hidden_layers", "n_layer"),
@@ -123,6 +126,11 @@ def make_shape(config: dict[str, Any], tensors: dict[str, list[int]], size: int,
         ),
         file_bytes=size,
         padded=_must_be_padded(text),
+        rest=tuple(
+            (name, math.prod(shape))
+            for name, shape in sorted(tensors.items())
+            if name.removesuffix(".weight") not in between and not (tied and "lm_head" in name)
+        ),
     )
 
 
@@ -181,9 +189,8 @@ def trainable(shape: Shape, section: TrainSection) -> int:
     frozen = sum(
         i * o for name, i, o in shape.linear if any(part in f"{name}.weight" for part in section.freeze)
     )
-    ends = ("embed_tokens", "lm_head", "wte")
-    table = shape.vocabulary * shape.width if any(p in ends for p in section.freeze) else 0
-    return shape.parameters - frozen - table
+    frozen += sum(n for name, n in shape.rest if any(part in name for part in section.freeze))
+    return shape.parameters - frozen
 
 
 def _is_target(name: str, targets: str | list[str]) -> bool:

@@ -67,7 +67,7 @@ def seconds_by_kind(
     reads = load.passes * (3 if section.recompute else 2)
     trained = trainable(shape, section)
     modules = len(shape.linear) / shape.layers
-    adapters = {"lora": 4, "ia3": 1}.get(section.method, 0) + (10 if section.lora.dora else 0)
+    adapters: float = {"lora": 4, "ia3": 1}.get(section.method, 0) + (10 if section.lora.dora else 0)
     # A decoder layer is about 40 operations; each adapter has its own; backwards doubles them.
     adapters *= adapter_share(shape, section)
     calls = shape.layers * (40 + modules * adapters) * (1 + (2 if not section.recompute else 3) * deep)
