@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from talkwright import compare, data, report
 from talkwright.config import DataSection, Recipe, TemplateSection, build_recipe, dump_recipe
 from talkwright.errors import ArtefactError, DataError, RecipeError, TemplateError, TrainError
+from talkwright.planning import settle
 from talkwright.progress import say
 from talkwright.runs import (
     find_run,
@@ -58,6 +59,7 @@ def run(
         check(recipe, here, base, template)
         if until == "check":
             return here
+        recipe = settle(recipe, here, base)
         if until != "train":
             _require_held_out(recipe, here)
         train(recipe, here, base, template)

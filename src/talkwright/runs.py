@@ -34,6 +34,7 @@ REPLACED = ".replaced-"
 SEAL = "sha256"  # the manifest's last entry: a hash of all the rest of it
 _AFTER = len('"\n}\n')  # what follows the seal's digits
 UNSEALED = {"kind", "key", "made", "seconds", "talkwright", "about", "files"}
+PLAN = "plan/train.json"  # of a run: its recipe's `train` section, with the plan's settings in it
 
 
 # --- files ---------------------------------------------------------------------------------------
@@ -418,11 +419,14 @@ def list_runs(folder: Path = Path("runs")) -> list[Path]:
 
 
 def recipe_of(run: Path) -> Recipe:
-    """The resolved recipe a run was made with."""
+    """The resolved recipe a run was made with, with the settings that were left to its plan."""
     path = Path(run) / "recipe.json"
     verify_file(Path(run), path.name)
     try:
-        return Recipe.model_validate(read_json(path))
+        found = read_json(path)
+        if isinstance(found, dict) and (Path(run) / PLAN).is_file() and found["train"].get("auto"):
+            found["train"] = read_json(Path(run) / PLAN)
+        return Recipe.model_validate(found)
     except ValueError as error:
         if isinstance(error, ArtefactError):
             raise

@@ -193,6 +193,11 @@ def seen_in_tokens(world: World, recipe: Recipe) -> Any:
     return [tokens["splits"], read_json(here / "check" / "shown.json")]
 
 
+def seen_in_plan(world: World, recipe: Recipe) -> Any:
+    here = pipeline.run(recipe, world.folder / "planned-runs", until="train")
+    return sorted(path.name for path in (here / "plan").glob("*"))
+
+
 def seen_in_training(world: World, recipe: Recipe) -> Any:
     from torch.nn.modules.module import register_module_forward_hook
 
@@ -495,6 +500,7 @@ CASES: dict[str, tuple[Any, Observer, dict[str, Any]]] = {
     "template.too_long": ("error", seen_in_tokens, {}),
     "template.train_on": ("last", seen_in_tokens, {}),
     "train.method": ("full", seen_in_training, {}),
+    "train.auto": (["precision"], seen_in_plan, {}),
     "train.lora.rank_stabilised": (True, seen_in_training, {}),
     "train.lora.dora": (True, seen_in_training, {}),
     "train.lora.plus_ratio": (4.0, seen_in_training, {}),

@@ -24,6 +24,7 @@ from talkwright.cli.augment import augment
 from talkwright.cli.datasets import diff, ledger
 from talkwright.cli.doctor import doctor
 from talkwright.cli.options import Commands, program
+from talkwright.cli.plan import plan
 from talkwright.errors import TalkwrightError
 
 __all__ = ["app", "main"]
@@ -68,6 +69,7 @@ for command in (
     look.data,
     look.show,
     make.check,
+    plan,
     make.train,
     make.evaluate,
     make.compare,

@@ -20,9 +20,10 @@ from talkwright.config.sections import (
     ServeSection,
     TemplateSection,
 )
-from talkwright.config.training import LoraSection, TrainSection
+from talkwright.config.training import RECOMPUTED, LoraSection, TrainSection
 
 __all__ = [
+    "RECOMPUTED",
     "ArenaSection",
     "AugmentSection",
     "AugmentStep",

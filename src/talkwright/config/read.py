@@ -110,6 +110,8 @@ def _apply_override(values: dict[str, Any], override: str) -> None:
             inner = {"name": inner}
         if part == "data" and isinstance(inner, (str, list)):
             inner = {"sources": inner}
+        if part == "train" and inner == "auto":
+            inner = {"auto": True}
         if inner is None:
             inner = {}
         if not isinstance(inner, dict):

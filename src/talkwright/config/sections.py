@@ -128,10 +128,13 @@ class Recipe(Section):
     @model_validator(mode="before")
     @classmethod
     def _shorthands(cls, values: Any) -> Any:
-        """`model: NAME`, `data: FILE`, `data: [FILES]` and `sources: FILE` mean the obvious."""
+        """`model: NAME`, `data: FILE`, `data: [FILES]`, `sources: FILE` and `train: auto` mean the
+        obvious."""
         if not isinstance(values, dict):
             return values
         values = dict(values)
+        if values.get("train") == "auto":
+            values["train"] = {"auto": True}
         if isinstance(values.get("model"), str):
             values["model"] = {"name": values["model"]}
         data = values.get("data")

@@ -38,12 +38,24 @@ class LoraSection(Section):
     """Adapt only these layers, counted from 0. Left out: all."""
 
 
+RECOMPUTED = {"none": 0.0, "half": 0.5, "all": 1.0}
+"""Share of the layers, by what `train.recompute` can say."""
+
 LEARNING_RATES = {"lora": 1e-3, "ia3": 5e-3, "prefix": 1e-2, "prompt": 3e-2, "full": 5e-5}
 """What `train.learning_rate` is where the recipe names none, by method."""
 
 
+PLANNED = ("pass_tokens", "recompute", "precision", "quantise")
+"""What the plan can choose. `train: auto` leaves all of it to the plan."""
+
+
 class TrainSection(Section):
     """The training loop."""
+
+    auto: list[Literal["pass_tokens", "recompute", "precision", "quantise"]] = []
+    """Leave these settings to the plan, which takes the fastest that fit this machine's memory and keeps
+    them with the run. `train: auto` names all four, `auto: true` those not given beside it, and
+    `recompute: auto` that one. `talkwright plan` shows what it would take."""
 
     method: Literal["lora", "ia3", "prefix", "prompt", "full"] = "lora"
     """A low-rank adapter; IA3 (a factor for each output of a linear module); prefix tuning (learnt keys
@@ -179,6 +191,26 @@ class TrainSection(Section):
 
     @model_validator(mode="before")
     @classmethod
+    def _gather_auto(cls, values: Any) -> Any:
+        if values == "auto":
+            return {"auto": list(PLANNED)}
+        if not isinstance(values, dict):
+            return values
+        asked = [n for n in PLANNED if n != "precision" and values.get(n) == "auto"]
+        given = values.get("auto")
+        if given is True:
+            rest = [n for n in PLANNED if values.get(n) in (None, "auto")]
+        elif isinstance(given, list):
+            rest = [*given, *(n for n in asked if n not in given)]
+        elif given is None:
+            rest = asked
+        else:
+            return values
+        kept = {n: value for n, value in values.items() if n not in asked}
+        return {**kept, "auto": rest} if rest or "auto" in values else kept
+
+    @model_validator(mode="before")
+    @classmethod
     def _fill_in(cls, values: Any) -> Any:
         # Resolved here, not where it is used, so that the saved recipe shows the number that ran.
         if isinstance(values, dict) and values.get("learning_rate") is None:
@@ -196,6 +228,11 @@ class TrainSection(Section):
 
 def _contradictions(train: TrainSection) -> Iterator[str]:
     """What would have no effect, or not the one it seems to have."""
+    for name in train.auto:
+        unset = TrainSection.model_fields[name].default
+        if getattr(train, name) != unset or (name == "pass_tokens" and train.accumulation > 1):
+            other = "accumulation" if name == "pass_tokens" and train.pass_tokens is None else name
+            yield f"{name} is left to the plan (auto), and {other} is given, too; remove one"
     method, virtual = train.method, train.method in ("prefix", "prompt")
     if method != "lora" and train.lora != LoraSection():
         yield f"method is {method}, so the lora section would have no effect; remove one"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from talkwright.models.adapters import base_of_adapter, load_adapter, merge_adapter, write_merged
 from talkwright.models.batch import make_batch
-from talkwright.models.find import cache_folder, find_base
+from talkwright.models.find import cache_folder, find_base, is_on_hub_only
 from talkwright.models.flat import (
     choose_attention,
     keeps_rows_apart,
@@ -35,6 +35,7 @@ __all__ = [
     "context_length",
     "find_base",
     "fuse",
+    "is_on_hub_only",
     "keeps_rows_apart",
     "load_adapter",
     "load_config",

@@ -99,6 +99,22 @@ def find_base(name: str, revision: str | None = None) -> BaseModel:
     )
 
 
+def is_on_hub_only(name: str, revision: str | None = None) -> bool:
+    """Whether finding a model of that name would download its weights from a hub."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError
+
+    if name in KNOWN or Path(name).expanduser().exists() or not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
+        return False
+    try:
+        here = snapshot_download(
+            name, revision=revision, allow_patterns=[WEIGHTS, *TEXT_FILES], local_files_only=True
+        )
+    except (HFValidationError, OSError):
+        return True
+    return _lacking(Path(here)) is not None
+
+
 # --- the four places -----------------------------------------------------------------------------
 
 

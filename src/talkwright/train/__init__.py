@@ -13,19 +13,47 @@ from __future__ import annotations
 
 from talkwright.train.adapters import start_digest
 from talkwright.train.checkpoint import drop_checkpoints
+from talkwright.train.estimate import (
+    Estimate,
+    Machine,
+    Planned,
+    Rows,
+    Shape,
+    all_machines,
+    best_precision_here,
+    find_machine,
+    measure_rates,
+    plan_for,
+    precision_on,
+    shape_of_base,
+    this_machine,
+)
 from talkwright.train.loop import train
 from talkwright.train.plan import Plan, make_plan
 from talkwright.train.samples import questions_for
 from talkwright.train.settings import check_recipe, check_settings, check_template
 
 __all__ = [
+    "Estimate",
+    "Machine",
     "Plan",
+    "Planned",
+    "Rows",
+    "Shape",
+    "all_machines",
+    "best_precision_here",
     "check_recipe",
     "check_settings",
     "check_template",
     "drop_checkpoints",
+    "find_machine",
     "make_plan",
+    "measure_rates",
+    "plan_for",
+    "precision_on",
     "questions_for",
+    "shape_of_base",
     "start_digest",
+    "this_machine",
     "train",
 ]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from talkwright.config import TrainSection
+from talkwright.config import RECOMPUTED, TrainSection
 from talkwright.errors import TrainError
 from talkwright.models import make_batch, row_losses, summed_loss
 from talkwright.progress import say, training_line
@@ -34,7 +34,6 @@ from talkwright.train.faults import (
     stop_if_it_persists,
 )
 from talkwright.train.model import (
-    RECOMPUTED,
     Masters,
     may_share_beginnings,
     prepare_model,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from talkwright.config import TrainSection
+from talkwright.config import RECOMPUTED, TrainSection
 from talkwright.errors import TrainError
 from talkwright.models import (
     best_precision,
@@ -56,9 +56,6 @@ def prepare_model(base: BaseModel, section: TrainSection, seed: int) -> tuple[An
     recompute(model, RECOMPUTED[section.recompute])
     model.train()
     return model, padded
-
-
-RECOMPUTED = {"none": 0.0, "half": 0.5, "all": 1.0}
 
 
 def recompute(model: Any, share: float) -> bool:

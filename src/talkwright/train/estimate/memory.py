@@ -1,0 +1,220 @@
+"""Peak memory of a run, by formula.
+
+A run's memory has three peaks: loading the weights, the largest forward and backward pass, and writing a
+checkpoint; the highest counts. All sizes are bytes. What is fitted and what is counted stands in
+`coefficients.json`, written by `bench/calibrate.py`; everything else follows from the code it names.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from talkwright.config import RECOMPUTED, TrainSection
+from talkwright.errors import TrainError
+from talkwright.train.estimate.count import bytes_per_token, count_terms, terms_key
+from talkwright.train.estimate.load import Load
+from talkwright.train.estimate.shape import Shape, adapted, deep_share, trainable
+
+HEAD_ROWS = 256  # as in models/flat.py: supervised positions whose logits are in memory at a time
+MOMENTS = {
+    "adamw": 8.0,  # two of fp32
+    "adamw_8bit": 2.0,  # two of 8 bits; their scales are a 256th of that (Dettmers et al. 2022)
+    "paged_adamw": 8.0,
+    "paged_adamw_8bit": 2.0,
+    "adafactor": 0.1,  # a row and a column in place of a matrix (Shazeer and Stern 2018)
+    "muon": 4.0,  # one of fp32, for matrices
+}
+NF4_BITS = 4.127  # Dettmers et al. 2023: 4, and 0.127 for scales that are quantised too
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Bytes at the highest peak, by what they are; `peak` is their sum. `when` names the peak."""
+
+    library: float
+    weights: float
+    adapter: float
+    moments: float
+    gradients: float
+    activations: float
+    logits: float
+    transient: float
+    when: str
+
+    @property
+    def peak(self) -> float:
+        """The sum of all parts."""
+        return sum(size for _, size in self.parts())
+
+    def parts(self) -> list[tuple[str, float]]:
+        """Each part with its name."""
+        names = (
+            "library", "weights", "adapter", "moments", "gradients", "activations", "logits",
+            "transient",
+        )  # fmt: skip
+        return [(name, getattr(self, name)) for name in names]
+
+
+def weight_bytes(shape: Shape, section: TrainSection, precision: str) -> float:
+    """The base in memory. NF4 packs linear modules between the ends; the rest stays in `precision`."""
+    size = 2 if precision == "bf16" else 4
+    if section.quantise == "nf4":
+        return shape.ends * size + shape.body * NF4_BITS / 8
+    return shape.parameters * size
+
+
+def memory(
+    shape: Shape,
+    section: TrainSection,
+    precision: str,
+    load: Load,
+    coefficients: dict[str, Any],
+    *,
+    gpu: bool = False,
+) -> Memory:
+    """Peak memory of a run: main memory of the process, or with `gpu` the memory of the card."""
+    fitted = coefficients["memory"]
+    size = 2 if precision == "bf16" else 4
+    count = trainable(shape, section)
+    weights = weight_bytes(shape, section, precision)
+    full = section.method == "full"
+    # train/model.py: masters of fp32 beside bf16 weights; fp32 weights are their own.
+    extra = 0 if full else count * size
+    masters = extra + (4 * count if precision == "bf16" else 0)
+    moments = MOMENTS[section.optimizer] * count
+    gradients = count * (4.0 + (2 if precision == "bf16" else 0))
+    library = 2**20 * fitted["cuda_mib" if gpu else "library_mib"]
+    if gpu:
+        library += fitted["cuda_reserve"] * weights
+    act = activation_bytes(shape, section, precision, load, coefficients)
+    if not gpu:
+        # glibc cannot use the holes that temporaries leave between what stays, layer after layer and
+        # with rows of other lengths. They grow with all that a pass makes, and come again backwards
+        # where it is recomputed; adapters make more of them than they keep.
+        whole = section.model_copy(update={"recompute": "none"})
+        share = fitted["holes"][section.method]
+        if section.method == "lora":
+            share *= adapter_share(shape, section)
+        share *= 1 - RECOMPUTED[section.recompute] * (1 - fitted["holes_recomputed"])
+        act += share * activation_bytes(shape, whole, precision, load, coefficients)
+    logits = head_bytes(shape, section, precision, load)
+    flight = fitted["in_flight"] * load.largest * (shape.width + shape.inner) * size
+    if section.quantise == "nf4":  # a matrix is unpacked for each use
+        flight += max(i * o for _, i, o in shape.linear) * size * 2
+    if full and load.most_passes == 1:
+        # Gradients come as activations go: only the larger of both is there at once.
+        act, held = max(act, gradients), 0.0
+    else:
+        held = gradients
+    training = Memory(library, weights, masters, moments, held, act, max(logits - flight, 0.0),
+                      flight, "in the largest forward and backward pass")  # fmt: skip
+    # Validation lays up to SCORING_TOKENS side by side and keeps one layer at a time.
+    scored = load.scoring * (2 * shape.width + 3 * shape.inner + 2 * shape.queries) * size
+    scoring = Memory(library, weights, masters, moments, 0.0, scored, logits, 0.0, "in validation")
+    peaks = [training, scoring]
+    if not gpu:
+        # safetensors maps the file while its tensors are copied; and to write, it copies every tensor.
+        mapped = fitted["loading"] * shape.file_bytes
+        peaks.append(Memory(library, weights, 0, 0, 0, 0, 0, mapped, "while the weights are loaded"))
+        saved = fitted["saving"] * (4 * count + moments)
+        peaks.append(
+            Memory(library, weights, masters, moments, 0, 0, 0, saved, "while a checkpoint is written")
+        )
+    return max(peaks, key=lambda each: each.peak)
+
+
+def activation_bytes(
+    shape: Shape, section: TrainSection, precision: str, load: Load, coefficients: dict[str, Any]
+) -> float:
+    """What the largest pass keeps for its backward pass.
+
+    tokens x (layers x per layer + outside), the terms counted on the real code (`count.py`). With full
+    recomputation a layer keeps its input alone, and one layer at a time keeps everything (Chen et al.
+    2016, Training deep nets with sublinear memory cost).
+    """
+    if section.recompute == "half":
+        both = [section.model_copy(update={"recompute": kind}) for kind in ("none", "all")]
+        return sum(activation_bytes(shape, s, precision, load, coefficients) for s in both) / 2
+    terms = terms_of(section, precision, coefficients)
+    layer, outside = bytes_per_layer(shape, section, precision, coefficients)
+    deep = shape.layers * deep_share(shape, section)  # below the lowest adapter nothing is kept
+    total = load.largest * (deep * layer + outside)
+    if section.recompute == "all":
+        whole = section.model_copy(update={"recompute": "none"})
+        total += load.largest * bytes_per_layer(shape, whole, precision, coefficients)[0]
+    return total + terms["weight"]["one"] * shape.body * (
+        1 if section.recompute == "none" else 1 / shape.layers
+    )
+
+
+def head_bytes(shape: Shape, section: TrainSection, precision: str, load: Load) -> float:
+    """Logits of HEAD_ROWS positions and one temporary of their size (models/flat.py, `HeadLoss`), and
+    with all weights trained the head's gradient and the product that is added to it."""
+    rows = min(HEAD_ROWS, load.largest_supervised)
+    entry = 8.0 if precision == "fp32" else 12.0
+    grown = 8.0 * shape.vocabulary * shape.width if section.method == "full" else 0.0
+    return rows * shape.vocabulary * entry + grown
+
+
+def ranks_per_layer(shape: Shape, section: TrainSection) -> float:
+    """Rank times adapted modules, a layer on average."""
+    if section.method != "lora":
+        return 0.0
+    deep = shape.layers * deep_share(shape, section)
+    return section.lora.rank * len(adapted(shape, section)) / max(1.0, deep)
+
+
+def terms_of(
+    section: TrainSection, precision: str, coefficients: dict[str, Any]
+) -> dict[str, dict[str, float]]:
+    """The counted terms of a recipe: counted now where the recipe chooses modules, else stored."""
+    counted: dict[str, Any] = coefficients["counted"]
+    key = terms_key(section, precision)
+    if key not in counted:
+        method, _, rest = key.partition("/")
+        key = f"{method.partition('+')[0]}/{rest}"
+    found: dict[str, dict[str, float]] = counted[key]
+    if section.method != "lora":
+        return found
+    if section.lora.targets != "all-linear":
+        plain = section.lora.model_copy(update={"layers": None, "rank": 16})
+        asked = TrainSection(lora=plain, recompute=section.recompute)
+        found = _count_now(asked.model_dump_json(), precision) or found
+    return found
+
+
+@cache
+def _count_now(settings: str, precision: str) -> dict[str, dict[str, float]] | None:
+    """Count what a choice of modules keeps; None where a Llama has no modules of those names."""
+    try:
+        return count_terms(TrainSection.model_validate_json(settings), precision)
+    except TrainError:
+        return None
+
+
+def bytes_per_layer(
+    shape: Shape, section: TrainSection, precision: str, coefficients: dict[str, Any]
+) -> tuple[float, float]:
+    """Bytes kept per token: in one layer that the backward pass goes through, on average, and outside.
+
+    A layer without an adapter keeps what it keeps under prompt tuning, where all layers are frozen.
+    """
+    terms = terms_of(section, precision, coefficients)
+    modules = adapted(shape, section)
+    if section.method != "lora" or section.lora.layers is None or not modules:
+        return bytes_per_token(terms, shape, ranks_per_layer(shape, section))
+    deep = shape.layers * deep_share(shape, section)
+    own = min(1.0, len(set(section.lora.layers)) / max(1.0, deep))
+    frozen = TrainSection(method="prompt", recompute=section.recompute)
+    ranks = section.lora.rank * len(modules) / len(set(section.lora.layers))
+    with_adapter, outside = bytes_per_token(terms, shape, ranks)
+    without, _ = bytes_per_token(terms_of(frozen, precision, coefficients), shape, 0.0)
+    return own * with_adapter + (1 - own) * without, outside
+
+
+def adapter_share(shape: Shape, section: TrainSection) -> float:
+    """Share of what linear modules put out that comes from modules with an adapter."""
+    put_out = sum(outputs for _, _, outputs in shape.linear)
+    return sum(outputs for _, _, outputs in adapted(shape, section)) / put_out

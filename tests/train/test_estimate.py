@@ -1,0 +1,248 @@
+"""The formulas of `talkwright plan` against torch's own counts, a real run, and the recorded runs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from talkwright.config import TrainSection
+from talkwright.errors import RecipeError
+from talkwright.planning import ranked
+from talkwright.train import Machine, Rows, all_machines, find_machine, plan_for, shape_of_base
+from talkwright.train.estimate.choose import coefficients, estimate
+from talkwright.train.estimate.count import count_terms
+from talkwright.train.estimate.fit import Run, errors_of, runs_of
+from talkwright.train.estimate.machines import GIB, Rates
+from talkwright.train.estimate.shape import deep_share, shape_of_config, trainable
+from talkwright.types import BaseModel
+
+RECORDED = Path(__file__).with_name("recorded_runs.json")
+RATES = Rates(1e11, 3e10, 1e10, 3e-6, measured=True)
+
+
+@pytest.fixture(scope="module")
+def rows() -> Rows:
+    return Rows([40, 80, 120, 200] * 10, [20, 40, 60, 100] * 10, [50, 60], "made up")
+
+
+def box(gibibytes: float, name: str = "a box", **changes: Any) -> Machine:
+    values: dict[str, Any] = {
+        "bf16": None, "fp32": 1e11, "bandwidth": 1e10, "watts": None, "price": None, "gpu": False,
+    }  # fmt: skip
+    return Machine(name, gibibytes * GIB, **{**values, **changes})
+
+
+SETTINGS: list[dict[str, Any]] = [
+    {}, {"lora": {"rank": 5}}, {"lora": {"dora": True}}, {"lora": {"targets": ["q_proj", "up_proj"]}},
+    {"lora": {"layers": [1]}}, {"method": "ia3"}, {"method": "prefix", "virtual_tokens": 7},
+    {"method": "prompt"}, {"method": "full"}, {"method": "full", "freeze": ["embed_tokens"]},
+    {"method": "full", "freeze": ["layers.0."]}, {"method": "full", "freeze": ["norm"]},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids=json.dumps)
+def test_trained_weights_are_as_many_as_torch_counts(tiny_base: BaseModel, settings: Any) -> None:
+    from talkwright.train.model import prepare_model
+
+    section = TrainSection.model_validate({"precision": "fp32", **settings})
+    model, _ = prepare_model(tiny_base, section, 7)
+    found = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
+    assert trainable(shape_of_base(tiny_base), section) == found
+
+
+def test_a_shape_is_the_same_from_weight_files_and_from_a_configuration(tiny_base: BaseModel) -> None:
+    from talkwright.models import load_config, load_weights
+
+    by_files = shape_of_base(tiny_base)
+    by_config = shape_of_config(load_config(tiny_base), "tiny")
+    model = load_weights(tiny_base, precision="fp32")
+    assert by_files.parameters == by_config.parameters == sum(w.numel() for w in model.parameters())
+    assert sorted(by_files.linear) == sorted(by_config.linear)
+    assert by_files.body == sum(
+        m.weight.numel() for n, m in model.named_modules() if n.endswith("_proj")
+    )
+
+
+@pytest.mark.parametrize("settings", [{}, {"recompute": True}, {"method": "full"}], ids=json.dumps)
+def test_the_stored_terms_are_what_the_loop_keeps_today(settings: Any) -> None:
+    section = TrainSection.model_validate(settings)
+    kind = f"{section.method}/fp32/{section.recompute}"
+    again = count_terms(section, "fp32")
+    assert again == coefficients()["counted"][kind], "the loop has changed: run bench/calibrate.py"
+
+
+def test_layers_below_the_lowest_adapter_keep_nothing(tiny_base: BaseModel, rows: Rows) -> None:
+    shape = shape_of_base(tiny_base)
+    upper = TrainSection.model_validate({"lora": {"layers": [1]}})
+    assert deep_share(shape, upper) == 0.5
+    some, every = (
+        estimate(shape, rows, section, box(8), RATES, precision="fp32", seed=7)
+        for section in (upper, TrainSection())
+    )
+    assert some.memory.activations < 0.7 * every.memory.activations
+    assert some.operations < every.operations
+
+
+# --- recorded runs -------------------------------------------------------------------------------
+
+
+def recorded() -> list[Run]:
+    return runs_of(json.loads(RECORDED.read_text(encoding="utf-8")))
+
+
+def test_recipes_that_judge_are_not_those_that_were_fitted() -> None:
+    names = {role: [run.name for run in recorded() if run.role == role] for role in ("fit", "judge")}
+    assert len(names["fit"]) + len(names["judge"]) >= 12
+    assert set(names["fit"]).isdisjoint(names["judge"])
+    assert len(names["judge"]) >= 5
+
+
+@pytest.mark.parametrize("run", [r for r in recorded() if r.role == "judge"], ids=lambda run: run.name)
+def test_formulas_tell_recorded_runs(run: Run) -> None:
+    memory_off, time_off = errors_of(run, coefficients())
+    assert abs(memory_off) <= 0.15, f"peak memory: {memory_off:+.1%}"
+    assert abs(time_off) <= 0.25, f"time: {time_off:+.1%}"
+
+
+CHILD = """
+import json, resource, sys
+from pathlib import Path
+from talkwright import pipeline
+from talkwright.config import load_recipe
+recipe = load_recipe(sys.argv[1])
+here = pipeline.run(recipe, Path(sys.argv[2]), until="train")
+print(json.dumps([str(here), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024]))
+"""
+
+
+@pytest.mark.slow
+def test_peak_memory_of_a_real_run(tiny_base: BaseModel, tmp_path: Path) -> None:
+    from talkwright.template import read_examples
+
+    chat = [{"role": "user", "content": "what is on shelf"}, {"role": "assistant", "content": "jars"}]
+    lines = [
+        json.dumps(
+            {"messages": [{**turn, "content": f"{turn['content']} {n} {n * n}"} for turn in chat]}
+        )
+        for n in range(60)
+    ]
+    (tmp_path / "chats.jsonl").write_text("\n".join(lines) + "\n")
+    train = {"max_steps": 4, "precision": "fp32"}
+    recipe = {"model": tiny_base.path, "data": "chats.jsonl", "train": train}
+    (tmp_path / "recipe.yaml").write_text(json.dumps(recipe))
+    command = [sys.executable, "-c", CHILD, str(tmp_path / "recipe.yaml"), str(tmp_path / "runs")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    here, peak = json.loads(done.stdout.splitlines()[-1])
+    examples = read_examples(Path(here) / "check", "train")
+    known = Rows(examples.lengths.tolist(), examples.supervised.tolist(), [], "known")
+    found = estimate(
+        shape_of_base(tiny_base), known, TrainSection.model_validate(train), box(8), RATES,
+        precision="fp32", seed=7,
+    )  # fmt: skip
+    assert abs(found.memory.peak / peak - 1) <= 0.15
+
+
+# --- choosing ------------------------------------------------------------------------------------
+
+
+def big(tiny_base: BaseModel) -> Any:
+    """A shape whose activations matter: a 135M Llama, from its configuration alone."""
+    from transformers import LlamaConfig
+
+    config = LlamaConfig(
+        vocab_size=49152, hidden_size=576, intermediate_size=1536, num_hidden_layers=30,
+        num_attention_heads=9, num_key_value_heads=3, tie_word_embeddings=True,
+    )  # fmt: skip
+    return shape_of_config(config, "smol")
+
+
+def test_settings_get_smaller_with_the_machine(tiny_base: BaseModel, rows: Rows) -> None:
+    shape, section = big(tiny_base), TrainSection(batch_size=8)
+    found = [
+        plan_for(shape, rows, section, box(size), RATES, native="fp32", seed=7)
+        for size in (64, 2.4, 1.9, 0.9)
+    ]
+    roomy, tight, tighter, hopeless = found
+    assert roomy.best == roomy.asked
+    assert not tight.asked.fits
+    assert tight.best is not None
+    assert tight.best.fits
+    assert tight.best.section.pass_tokens or tight.best.section.recompute != "none"
+    assert tighter.best is None or tighter.best.memory.peak < tight.best.memory.peak
+    assert hopeless.best is None
+    assert any("GiB of memory" in advice for advice in hopeless.advice)
+    assert hopeless.smallest.memory.peak < roomy.asked.memory.peak / 1.5
+
+
+def test_four_bits_are_taken_only_where_nothing_else_fits(tiny_base: BaseModel, rows: Rows) -> None:
+    shape = big(tiny_base)
+    gpu: dict[str, Any] = {"gpu": True, "bf16": 1e14, "bandwidth": 1e12}
+    how: dict[str, Any] = {"native": "fp32", "seed": 7}
+    whole, packed = (
+        plan_for(shape, rows, TrainSection(), box(24, **gpu), **how, free=free).smallest.memory.peak
+        for free in (("pass_tokens", "recompute"), ("pass_tokens", "recompute", "quantise"))
+    )
+    assert packed < whole
+    tight = whole * 1.005 / 0.9 / GIB  # in which four bits would need no recomputation
+    for size, wanted in ((24, "none"), (tight, "none"), ((whole + packed) / 2 / 0.9 / GIB, "nf4")):
+        best = plan_for(shape, rows, TrainSection(), box(size, **gpu), **how).best
+        assert best is not None
+        assert best.section.quantise == wanted
+
+
+def test_machines_are_ranked_by_cost_and_those_without_a_price_come_last(
+    tiny_base: BaseModel, rows: Rows
+) -> None:
+    shape = big(tiny_base)
+    plans = [
+        plan_for(shape, rows, TrainSection(max_steps=5000), machine, RATES if not machine.gpu else None,
+                 native="fp32", seed=7)
+        for machine in [box(64), *all_machines().values()]
+    ]  # fmt: skip
+    order = ranked(plans)
+    costs = [each.cost for each in order if each.cost is not None]
+    assert len(costs) >= 10
+    assert costs == sorted(costs)
+    assert order[-1].machine.name == "a box"
+    t4 = next(each for each in order if each.machine.name == "t4")
+    assert t4.precision == "fp32", "a T4 has no bf16"
+
+
+def test_an_unknown_gpu_and_a_broken_price_file_are_named(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"gtx9000.*rtx4090, .*h100"):
+        find_machine("gtx9000", all_machines())
+    file = tmp_path / "prices.yaml"
+    for text, said in [
+        ("prices: {h100: cheap}", r"prices\.yaml: prices\.h100: must be a number above 0.*'cheap'"),
+        ("prices: {h100: -1}", "above 0"),
+        ("prices: {h101: 2}", r"prices\.h101: no such machine"),
+        ("cost: {h100: 2}", "neither `prices` nor"),
+        ("prices: [1]", "`prices` is a list of"),
+        ("prices: {h100: 2", r"prices\.yaml, line 1"),
+        ("machines: {mine: {memory: 24}}", r"machines\.mine\.fp32 is missing"),
+        ("machines: {mine: {ram: 24}}", r"machines\.mine: 'ram' is not one of"),
+        ("prices: {h100: 2}\nday: 3", "'day' means nothing"),
+    ]:
+        file.write_text(text)
+        with pytest.raises(RecipeError, match=said):
+            all_machines(file)
+    with pytest.raises(RecipeError, match="cannot be read"):
+        all_machines(tmp_path / "none.yaml")
+
+
+def test_a_price_file_replaces_prices_and_adds_machines(tmp_path: Path) -> None:
+    file = tmp_path / "prices.json"
+    own = {"memory": 12, "fp32": 10, "bandwidth": 300, "price": 0.1}
+    file.write_text(json.dumps({"date": "2026-11-20", "source": "a friend", "prices": {"h100": 1.5},
+                                "machines": {"mine": own}}))  # fmt: skip
+    table = all_machines(file)
+    price = find_machine("H100", table).price
+    assert price is not None
+    assert (price.hour, price.source, price.date) == (1.5, "a friend", "2026-11-20")
+    assert find_machine("mine", table).memory == 12 * GIB
+    assert all_machines()["h100"].price != price
