@@ -61,7 +61,8 @@ def left(recipe, tmp_path_factory) -> Path:
         kept = folder / "kept"
         patch.setattr(loop, "_finish", keeping)
         here = pipeline.run(recipe, folder / "runs", recipe_text="# as written\n")
-    (kept / "metrics.jsonl").unlink()  # the checkpoints have it, and it is mended from them
+    for name in ("metrics.jsonl", "samples.jsonl"):
+        (kept / name).unlink()  # the checkpoints have them, and they are mended from these
     shutil.move(kept, here / "checkpoints")
     return here
 

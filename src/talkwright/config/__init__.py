@@ -20,10 +20,9 @@ from talkwright.config.sections import (
     ServeSection,
     TemplateSection,
 )
-from talkwright.config.training import RECOMPUTED, LoraSection, TrainSection
+from talkwright.config.training import LoraSection, TrainSection, share_recomputed
 
 __all__ = [
-    "RECOMPUTED",
     "ArenaSection",
     "AugmentSection",
     "AugmentStep",
@@ -47,4 +46,5 @@ __all__ = [
     "load_recipe",
     "parse_yaml",
     "read_words",
+    "share_recomputed",
 ]

@@ -38,9 +38,6 @@ class LoraSection(Section):
     """Adapt only these layers, counted from 0. Left out: all."""
 
 
-RECOMPUTED = {"none": 0.0, "half": 0.5, "all": 1.0}
-"""Share of the layers, by what `train.recompute` can say."""
-
 LEARNING_RATES = {"lora": 1e-3, "ia3": 5e-3, "prefix": 1e-2, "prompt": 3e-2, "full": 5e-5}
 """What `train.learning_rate` is where the recipe names none, by method."""
 
@@ -224,6 +221,11 @@ class TrainSection(Section):
                 "write `precision: bf16`, or `auto`"
             )
         return values
+
+
+def share_recomputed(recompute: str) -> float:
+    """Share of the layers that a setting of `train.recompute` means."""
+    return {"none": 0.0, "half": 0.5, "all": 1.0}[recompute]
 
 
 def _contradictions(train: TrainSection) -> Iterator[str]:

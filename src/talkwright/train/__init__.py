@@ -1,8 +1,8 @@
 """Training rows → an adapter or weights.
 
 In: a base model and the rows that the check stage stored. Out: an artefact with the adapter (or the
-full weights), `metrics.jsonl`, `samples.jsonl` (replies on the way) and a summary. A killed run goes on
-from its newest whole checkpoint and ends with the same weights, bit for bit on CPU in fp32, as one that
+full weights), `metrics.jsonl`, `samples.jsonl` (replies on the way) and a summary. A killed run takes up
+its newest whole checkpoint and ends with the same weights, bit for bit on CPU in fp32, as one that
 was never killed.
 
 Refuses: rows that teach nothing, targets that match no module, tokens that the model does not know, and

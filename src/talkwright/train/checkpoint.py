@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from talkwright.errors import ArtefactError, TrainError
 from talkwright.progress import say
-from talkwright.runs import artefact, manifest, read_json, verify, write_json
+from talkwright.runs import artefact, manifest, read_json, verify, write_json, write_text
 from talkwright.train.origin import Origin, differences, key_of
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 FOLDER = "checkpoints"  # beside the artefact, until that is finished
 BEST = "best"
 METRICS = "metrics.jsonl"
+SAMPLES = "samples.jsonl"
 
 
 @dataclass
@@ -87,8 +88,9 @@ def save_checkpoint(
     ) as out:
         save_file(tensors, out / "state.safetensors")
         write_json(out / "state.json", {**asdict(state), "counters": counters})
-        if (folder / METRICS).is_file():
-            shutil.copyfile(folder / METRICS, out / METRICS)
+        for name in (METRICS, SAMPLES):
+            if (folder / name).is_file():
+                shutil.copyfile(folder / name, out / name)
     # What bears a later step is damaged: it must not push out a whole one.
     checkpoints = _checkpoints(folder)
     past = [path for path in checkpoints if _step_of(path) <= state.step]
@@ -155,6 +157,14 @@ def load_best(folder: Path, origin: Origin, masters: Masters) -> None:
 def drop_checkpoints(here: Path) -> None:
     """Remove the checkpoints of a run whose training is finished."""
     shutil.rmtree(here / FOLDER, ignore_errors=True)
+
+
+def restore_record(folder: Path, name: str, upto: int) -> Path:
+    """Put back a record of the run as the checkpoint of step `upto` keeps it: rows after it will come
+    again, and those before it may have been lost with the machine's power."""
+    kept = place_of(folder, upto) / name
+    write_text(folder / name, kept.read_text(encoding="utf-8") if kept.is_file() else "")
+    return folder / name
 
 
 def place_of(folder: Path, step: int) -> Path:

@@ -50,7 +50,7 @@ def split(
     Like beside like: by length where there is padding, else by their tokens, so that common beginnings
     meet in one pass. The gradient is a sum, so the order of a step's rows says nothing.
     """
-    examples = sorted(examples, key=lambda e: len(e.input_ids) if padded else e.input_ids)
+    examples = sorted(examples, key=lambda e: len(e.input_ids) if padded else list(e.input_ids))
     if section.pass_tokens is None:
         parts = min(len(examples), section.accumulation << halvings)
         cuts = [len(examples) * part // parts for part in range(parts + 1)]

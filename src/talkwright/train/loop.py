@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from talkwright.config import RECOMPUTED, TrainSection
+from talkwright.config import TrainSection, share_recomputed
 from talkwright.errors import TrainError
 from talkwright.models import make_batch, row_losses, summed_loss
 from talkwright.progress import say, training_line
 from talkwright.runs import artefact, make_folder, read_jsonl, write_json, write_jsonl
 from talkwright.train.checkpoint import (
+    SAMPLES,
     State,
     drop_checkpoints,
     load_best,
@@ -52,7 +53,6 @@ from talkwright.train.records import (
     seconds_allowed,
     stop_between_steps,
 )
-from talkwright.train.samples import FILE as SAMPLES
 from talkwright.train.samples import Sampler, sample_steps
 from talkwright.train.schedules import learning_rate
 from talkwright.train.trackers import FOLDER, refuse_missing_trackers, tracking
@@ -111,7 +111,7 @@ def train(
     )
     if state.step:
         say(f"Going on from step {state.step} of {plan.steps}.")
-    recompute(session.model, max(state.recomputing, RECOMPUTED[section.recompute]))
+    recompute(session.model, max(state.recomputing, share_recomputed(section.recompute)))
     with (
         tracking(session.accelerator, section, out.parent) as track,
         training_line(
@@ -296,7 +296,9 @@ def _split_further(
 
 def _keep_less(session: _Session, state: State) -> bool:
     """Keep the activations of fewer layers from here on; False when it is none already."""
-    shares = [s for s in (0.5, 1.0) if s > max(state.recomputing, RECOMPUTED[session.section.recompute])]
+    shares = [
+        s for s in (0.5, 1.0) if s > max(state.recomputing, share_recomputed(session.section.recompute))
+    ]
     if not shares or session.section.method == "prefix":
         return False
     state.recomputing = shares[0]

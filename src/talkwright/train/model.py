@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from talkwright.config import RECOMPUTED, TrainSection
+from talkwright.config import TrainSection, share_recomputed
 from talkwright.errors import TrainError
 from talkwright.models import (
     best_precision,
@@ -53,7 +53,7 @@ def prepare_model(base: BaseModel, section: TrainSection, seed: int) -> tuple[An
     else:
         model = add_adapter(model, section)
     fuse(model)
-    recompute(model, RECOMPUTED[section.recompute])
+    recompute(model, share_recomputed(section.recompute))
     model.train()
     return model, padded
 

@@ -14,8 +14,7 @@ from typing import Any, TextIO
 
 from talkwright.config import TrainSection
 from talkwright.progress import say
-from talkwright.runs import write_text
-from talkwright.train.checkpoint import METRICS, State, place_of
+from talkwright.train.checkpoint import METRICS, State, restore_record
 
 Row = dict[str, Any]
 
@@ -42,12 +41,8 @@ class Metrics:
 
 @contextmanager
 def metrics_file(folder: Path, upto: int, *takers: Callable[[Row], None]) -> Iterator[Metrics]:
-    """Open metrics.jsonl for appending, with the rows that the checkpoint of step `upto` keeps: those
-    after it will come again, and those before it may have been lost with the machine's power."""
-    path = folder / METRICS
-    kept = place_of(folder, upto) / METRICS
-    write_text(path, kept.read_text(encoding="utf-8") if kept.is_file() else "")
-    file = open(path, "a", encoding="utf-8")  # noqa: SIM115 - see below
+    """Open metrics.jsonl for appending, as the checkpoint of step `upto` keeps it."""
+    file = open(restore_record(folder, METRICS, upto), "a", encoding="utf-8")  # noqa: SIM115 - see below
     try:
         yield Metrics(file, *takers)
     finally:

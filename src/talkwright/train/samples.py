@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from talkwright.config import TrainSection
 from talkwright.errors import RequestError, TemplateError
 from talkwright.progress import say
-from talkwright.runs import write_text
+from talkwright.train.checkpoint import SAMPLES, restore_record
 from talkwright.train.faults import is_out_of_memory
 from talkwright.train.plan import Plan
 from talkwright.types import Conversation, Message, Sampling
@@ -24,7 +24,6 @@ from talkwright.types import Conversation, Message, Sampling
 if TYPE_CHECKING:
     from talkwright.template import Template
 
-FILE = "samples.jsonl"
 QUESTIONS = 3  # of the validation split, where the recipe names none
 MOST_TOKENS = 48  # enough to see what becomes of an answer
 
@@ -70,10 +69,10 @@ class Sampler:
         step: int,
     ):
         self._model, self._template, self._every = model, template, every
-        self._path = folder / FILE
+        self._path = folder / SAMPLES
         self._prompts = _prompts(template, questions) if every else []
         if self._prompts:
-            _forget_after(self._path, step)
+            restore_record(folder, SAMPLES, step)
 
     def take(self, step: int, *, last: bool = False) -> float:
         """Ask, when it is time to; gives the seconds it took."""
@@ -132,15 +131,3 @@ def _prompts(
         except (RequestError, TemplateError) as error:
             say(f"No sample replies to '{about['question'][:60]}': {error}")
     return found
-
-
-def _forget_after(path: Path, step: int) -> None:
-    """Drop what will be sampled again: everything after `step`, and a killed process's half a line."""
-    kept = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() and step else ():
-        try:
-            if json.loads(line)["step"] <= step:
-                kept.append(line)
-        except ValueError:
-            break
-    write_text(path, "".join(line + "\n" for line in kept))

@@ -10,7 +10,7 @@ from importlib import resources
 from importlib.util import find_spec
 from typing import Any
 
-from talkwright.config import RECOMPUTED, TrainSection
+from talkwright.config import TrainSection
 from talkwright.train.estimate.load import Load, Rows, make_load
 from talkwright.train.estimate.machines import GIB, THIS, Machine, Rates, table_rates
 from talkwright.train.estimate.memory import Memory, memory
@@ -159,7 +159,7 @@ def _candidates(
     """Sections with other values of the free settings. A step's rows stay the same in all of them."""
     recomputes: Sequence[Any] = [section.recompute]
     if "recompute" in free and section.method != "prefix":
-        recomputes = list(RECOMPUTED)
+        recomputes = ["none", "half", "all"]
     packs = [section.quantise]
     if (
         "quantise" in free

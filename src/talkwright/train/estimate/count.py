@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from talkwright.config import RECOMPUTED, TrainSection
+from talkwright.config import TrainSection, share_recomputed
 from talkwright.train.estimate.shape import Shape, adapted, shape_of_config
 
 SIZES = ("width", "inner", "queries", "keys", "heads", "ranks", "one")
@@ -121,7 +121,7 @@ def _kept(
         else:
             model = add_adapter(model, section)
     fuse(model)
-    recompute(model, RECOMPUTED[section.recompute])
+    recompute(model, share_recomputed(section.recompute))
     model.train()
     ids = tuple(n % config.vocab_size for n in range(tokens + 1))
     batch = make_batch([Example(ids, ids)], padded=virtual)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from talkwright.config import RECOMPUTED, TrainSection
+from talkwright.config import TrainSection, share_recomputed
 from talkwright.errors import TrainError
 from talkwright.train.estimate.count import bytes_per_token, count_terms, terms_key
 from talkwright.train.estimate.load import Load
@@ -97,7 +97,7 @@ def memory(
         share = fitted["holes"][section.method]
         if section.method == "lora":
             share *= adapter_share(shape, section)
-        share *= 1 - RECOMPUTED[section.recompute] * (1 - fitted["holes_recomputed"])
+        share *= 1 - share_recomputed(section.recompute) * (1 - fitted["holes_recomputed"])
         act += share * activation_bytes(shape, whole, precision, load, coefficients)
     logits = head_bytes(shape, section, precision, load)
     flight = fitted["in_flight"] * load.largest * (shape.width + shape.inner) * size

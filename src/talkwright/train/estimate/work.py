@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from talkwright.config import RECOMPUTED, TrainSection
+from talkwright.config import TrainSection, share_recomputed
 from talkwright.train.estimate.load import Load
 from talkwright.train.estimate.machines import Rates
 from talkwright.train.estimate.memory import MOMENTS, adapter_share, bytes_per_layer, weight_bytes
@@ -32,7 +32,7 @@ def floating_point(shape: Shape, section: TrainSection, load: Load) -> dict[str,
     6 V H).
     """
     full = section.method == "full"
-    again = RECOMPUTED[section.recompute]
+    again = share_recomputed(section.recompute)
     trained = trainable(shape, section)
     deep = deep_share(shape, section)  # layers below the lowest adapter are gone through forwards only
     products = (6 if full else 2 + 2 * deep) * shape.body
@@ -60,7 +60,7 @@ def seconds_by_kind(
     layer, outside = bytes_per_layer(shape, plain, precision, coefficients)
     # Written once, read once forwards, read and answered with a gradient of its size backwards.
     deep = deep_share(shape, section)
-    again = RECOMPUTED[section.recompute]
+    again = share_recomputed(section.recompute)
     times = 2 + (2 + 2 * again) * deep
     passed = load.padded * (shape.layers * layer + outside) * times
     weights = weight_bytes(shape, section, precision)
