@@ -341,8 +341,13 @@ def test_what_the_hub_does_not_have_is_a_sentence(ask, hub) -> None:
     )
     for about, said in zip(
         found,
-        ("no data set of this name", "no revision 'v9'", "did you mean 'chats'", "faq/deep/answers.csv",
-         "hf auth login"),
+        (
+            "no data set of this name",
+            "no revision 'v9'",
+            "did you mean 'chats'",
+            "faq/deep/answers.csv",
+            "hf auth login",
+        ),
         strict=True,
     ):
         assert said in about.get("error", ""), found

@@ -21,12 +21,12 @@ def refused(path: Path, out: Path, **source: object) -> str:
 
 def test_dates_need_no_quotes_and_are_days_of_the_calendar(tmp_path: Path) -> None:
     recipe = tmp_path / "r.yaml"
-    recipe.write_text("data: {sources: [{path: a.jsonl}], arena: {since: 2024-10-01}}\n")
+    recipe.write_text("data: {sources: [{path: a.jsonl, arena: {since: 2024-10-01}}]}\n")
     data = load_recipe(recipe).data
     assert isinstance(data, DataSection)
-    assert data.arena.since == "2024-10-01"
-    recipe.write_text("data:\n  sources: [{path: a.jsonl}]\n  arena: {since: 2024-13-01}\n")
-    with pytest.raises(RecipeError, match=r"data\.arena\.since.*'2024-13-01' is no day"):
+    assert data.sources[0].arena.since == "2024-10-01"
+    recipe.write_text("data: {sources: [{path: a.jsonl, arena: {since: 2024-13-01}}]}\n")
+    with pytest.raises(RecipeError, match=r"'2024-13-01' is no day"):
         load_recipe(recipe)
 
 
@@ -38,7 +38,10 @@ def test_a_format_that_the_file_does_not_have_is_named_as_such(tmp_path: Path) -
 
 @pytest.mark.parametrize(
     "text",
-    ["Apache License\n\nVersion 2.0, January 2004\n", "How do I pay?,By card or by bank.\nWhere?,Here.\n"],
+    [
+        "Apache License\n\nVersion 2.0, January 2004\n",
+        "How do I pay?,By card or by bank.\nWhere?,Here.\n",
+    ],
     ids=["prose", "no header"],
 )
 def test_a_table_without_names_of_columns_is_told_so(text: str, tmp_path: Path) -> None:
