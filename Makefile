@@ -11,7 +11,7 @@ INSTALL = $(BIN)/python -m pip install --disable-pip-version-check -c constraint
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup dev model demo test slow chaos check docs format clean
+.PHONY: help setup dev model demo test slow bench chaos check docs format clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|' 2>/dev/null \
@@ -33,6 +33,10 @@ test: $(VENV)/.installed-dev  ## the fast tests
 
 slow: $(VENV)/.installed-dev  ## the slow tests
 	$(BIN)/python -m pytest -m slow
+
+bench: $(VENV)/.installed-dev  ## speed beside TRL: data, then training (an hour and more; alone on the machine)
+	$(BIN)/python bench/data.py
+	$(BIN)/python bench/train.py
 
 chaos: $(VENV)/.installed-dev  ## kill training, cut its power, break its disk: is anything lost?
 	OMP_NUM_THREADS=1 $(BIN)/python scripts/chaos.py

@@ -1,7 +1,8 @@
 """How fast is training beside TRL and LLaMA-Factory: same rows, same weights, same adapter, one run.
 
-    python bench/train.py                 # everything: about an hour on two cores
+    python bench/train.py                 # everything: more than an hour on two cores
     python bench/train.py --quick         # one workload, two blocks, few steps
+    python bench/train.py --levers        # short chats, each of our ways left out in turn
 
 Each measurement is a fresh process. Peers alternate in blocks (ABBA), the first steps of each are
 dropped, and what is published is the median of the blocks' ratios with a bootstrap interval: absolute
@@ -9,7 +10,8 @@ times of a shared machine are worth little. All get one frozen file of token ids
 base weights, the same rows in each optimizer step, a constant rate and no dropout.
 
 TRL "default" is SFTTrainer as its documentation's first example makes it (mixed precision as SFTConfig
-decides, gradient checkpointing on). TRL "tuned" follows its page on speed and memory as far as it
+decides, gradient checkpointing on), "default-fp32" the same with `bf16=False`, as a processor without
+bf16 instructions would want it. TRL "tuned" follows its page on speed and memory as far as it
 applies to this machine: the best precision of the processor, no checkpointing, rows grouped by length.
 """
 
@@ -17,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import importlib
 import json
 import math
 import os
@@ -34,7 +37,17 @@ from typing import Any
 ROWS_PER_STEP = 8
 WARM_UP = 2  # steps that are not counted
 RATE = 1e-4
-PEERS = ("ours", "ours-small", "trl-default", "trl-tuned")
+PEERS = ("ours", "ours-small", "trl-default", "trl-default-fp32", "trl-tuned")
+# What is left out, one at a time: (module, name, what stands there instead).
+LEVERS: dict[str, tuple[str, str, Any]] = {
+    "without sharing": (
+        "talkwright.train.loop", "may_share_beginnings", lambda *_, **__: False),
+    "without fusing": ("talkwright.train.model", "fuse", lambda model: {}),
+    "with padding": ("talkwright.train.model", "choose_attention", lambda config: (None, True)),
+    "with all logits": ("talkwright.models.flat", "_plain_head", lambda causal: None),
+}  # fmt: skip
+# Without bf16 instructions its mixed precision takes this many times longer: fewer steps are enough.
+SLOW = {"trl-default": 3}
 WORDS = """
     the of and to a in is it you that was for on are with as his they at be this from have or by
     one had not but what all were when we there can an your which their said if do will each
@@ -106,8 +119,9 @@ def measure_ours(rows: list[dict[str, list[int]]], steps: int, folder: Path, sma
     return [b - a for a, b in zip([0.0, *seconds], seconds, strict=False)]
 
 
-def measure_trl(rows: list[dict[str, list[int]]], steps: int, folder: Path, tuned: bool) -> list[float]:
+def measure_trl(rows: list[dict[str, list[int]]], steps: int, folder: Path, peer: str) -> list[float]:
     """Seconds of each optimizer step of TRL's SFTTrainer on the same rows."""
+    tuned = peer == "trl-tuned"
     import torch
     from datasets import Dataset
     from peft import LoraConfig, get_peft_model
@@ -140,9 +154,9 @@ def measure_trl(rows: list[dict[str, list[int]]], steps: int, folder: Path, tune
         def on_step_end(self, *_: Any, **__: Any) -> None:
             marks.append(time.perf_counter())
 
-    more: dict[str, Any] = (
-        {"gradient_checkpointing": False, "bf16": precision == "bf16"} if tuned else {}
-    )
+    more: dict[str, Any] = {"bf16": False} if peer == "trl-default-fp32" else {}
+    if tuned:
+        more = {"gradient_checkpointing": False, "bf16": precision == "bf16"}
     trainer = SFTTrainer(
         model=model,
         train_dataset=Dataset.from_list([rows[n] for n in order]),
@@ -161,13 +175,16 @@ def measure_trl(rows: list[dict[str, list[int]]], steps: int, folder: Path, tune
 
 def child(peer: str, frozen: Path, steps: int) -> None:
     """Measure once and print a line of JSON."""
+    if peer in LEVERS:
+        module, name, instead = LEVERS[peer]
+        setattr(importlib.import_module(module), name, instead)
     started = time.perf_counter()
     rows = json.loads(frozen.read_text())
     with tempfile.TemporaryDirectory() as folder:
-        if peer.startswith("ours"):
+        if peer.startswith("ours") or peer in LEVERS:
             seconds = measure_ours(rows, steps, Path(folder), small=peer == "ours-small")
         else:
-            seconds = measure_trl(rows, steps, Path(folder), tuned=peer == "trl-tuned")
+            seconds = measure_trl(rows, steps, Path(folder), peer)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps({"seconds": seconds, "peak": peak, "whole": time.perf_counter() - started}))
 
@@ -176,7 +193,8 @@ def child(peer: str, frozen: Path, steps: int) -> None:
 
 
 def run_child(peer: str, frozen: Path, steps: int) -> dict[str, Any]:
-    """One measurement: seconds a step (warm-up dropped), peak MiB, seconds until the first step."""
+    """One measurement: seconds of the steps (warm-up dropped), peak MiB, seconds until the first."""
+    steps = min(steps, SLOW.get(peer, steps))
     command = [sys.executable, __file__, "--child", peer, str(frozen), "--steps", str(steps)]
     done = subprocess.run(
         command, capture_output=True, text=True, env={**os.environ, "HF_HUB_OFFLINE": "1"}
@@ -185,6 +203,7 @@ def run_child(peer: str, frozen: Path, steps: int) -> dict[str, Any]:
         raise SystemExit(f"{peer} failed:\n{done.stderr[-3000:]}")
     found = json.loads(done.stdout.strip().splitlines()[-1])
     return {
+        "steps": found["seconds"][WARM_UP:],
         "step": statistics.median(found["seconds"][WARM_UP:]),
         "peak": found["peak"],
         "start_up": found["whole"] - sum(found["seconds"]),
@@ -217,7 +236,11 @@ def compare(workload: str, peers: list[str], blocks: int, steps: int, folder: Pa
         "tokens_per_step": tokens, "supervised_per_step": supervised, "peers": {},
     }  # fmt: skip
     for peer, measured in found.items():
-        ratios = [m["step"] / ours["step"] for m, ours in zip(measured, found["ours"], strict=True)]
+        # The same steps have the same rows; a slow peer has fewer of them.
+        ratios = [
+            sum(m["steps"]) / sum(ours["steps"][: len(m["steps"])])
+            for m, ours in zip(measured, found["ours"], strict=True)
+        ]
         low, high = interval(ratios)
         step = statistics.median(m["step"] for m in measured)
         result["peers"][peer] = {
@@ -243,6 +266,33 @@ def table(results: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def picture(results: dict[str, Any]) -> str:
+    """How many times longer each peer takes, as bars with their intervals (SVG)."""
+    bars = [(f"{w}: {p}", m) for w, r in results.items() for p, m in r["peers"].items() if p != "ours"]
+    most = max((m["high"] for _, m in bars), default=1.0)
+    width, left, line = 760, 190, 26
+    scale = (width - left - 90) / most
+    out = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {line * len(bars) + 44}" '
+        'font-family="system-ui, sans-serif" font-size="13">',
+        f'<rect width="{width}" height="{line * len(bars) + 44}" fill="#fff"/>',
+        '<text x="8" y="18">Time of an optimizer step, as a multiple of ours (line: 1.0)</text>',
+    ]
+    for n, (name, m) in enumerate(bars):
+        y = 32 + n * line
+        ends = [left + scale * m[key] for key in ("low", "high")]
+        out += [
+            f'<text x="{left - 8}" y="{y + 15}" text-anchor="end">{name}</text>',
+            f'<rect x="{left}" y="{y + 3}" width="{scale * m["ours_faster"]:.1f}" height="16" '
+            'fill="#7aa6c2"/>',
+            f'<path d="M{ends[0]:.1f} {y + 11}H{ends[1]:.1f}" stroke="#222"/>',
+            f'<text x="{ends[1] + 8:.1f}" y="{y + 15}">{m["ours_faster"]:.2f} ×</text>',
+        ]
+    one = left + scale
+    out.append(f'<path d="M{one:.1f} 28V{36 + line * len(bars)}" stroke="#b33" stroke-dasharray="4 3"/>')
+    return "\n".join([*out, "</svg>"])
+
+
 def main() -> None:
     """Measure what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
@@ -252,11 +302,14 @@ def main() -> None:
     parser.add_argument("--workloads", default="short,multi-turn,long prompt,no gain")
     parser.add_argument("--peers", default=",".join(PEERS))
     parser.add_argument("--out", type=Path, default=Path("bench/results"))
+    parser.add_argument("--levers", action="store_true", help="each of our ways left out in turn")
     parser.add_argument("--quick", action="store_true", help="one workload, two blocks")
     asked = parser.parse_args()
     if asked.child:
         child(asked.child[0], Path(asked.child[1]), asked.steps)
         return
+    if asked.levers:
+        asked.peers, asked.workloads = ",".join(("ours", *LEVERS)), "short"
     workloads = ["short"] if asked.quick else asked.workloads.split(",")
     blocks = 2 if asked.quick else asked.blocks
     asked.out.mkdir(parents=True, exist_ok=True)
@@ -266,7 +319,9 @@ def main() -> None:
             results[workload] = compare(
                 workload, asked.peers.split(","), blocks, asked.steps, Path(folder)
             )
-            (asked.out / "train.json").write_text(json.dumps(results, indent=1))
+            name = "levers" if asked.levers else "train"
+            (asked.out / f"{name}.json").write_text(json.dumps(results, indent=1))
+            (asked.out / f"{name}.svg").write_text(picture(results))
     print(table(results))
     assert all(math.isfinite(m["seconds"]) for r in results.values() for m in r["peers"].values())
 

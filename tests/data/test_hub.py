@@ -271,6 +271,8 @@ def hub() -> Iterator[tuple[str, list[str]]]:
 def answer(request: BaseHTTPRequestHandler) -> None:
     path = request.path.partition("?")[0]
     api, resolve = "/api/datasets/owner/chats", "/datasets/owner/chats/resolve/"
+    if path.startswith("/api/datasets/owner/asked-first"):
+        return send(request, 403, b"{}", X_Error_Code="GatedRepo")
     if not path.startswith((api, resolve)):
         return send(request, 404, b"{}", X_Error_Code="RepoNotFound")
     if path.startswith(f"{api}/tree/"):
@@ -334,11 +336,18 @@ def test_what_the_hub_does_not_have_is_a_sentence(ask, hub) -> None:
         {"path": "hf://owner/chats", "revision": "v9"},
         {"path": "hf://owner/chats", "config": "chat"},
         {"path": "hf://owner/chats/nothing.csv"},
+        {"path": "hf://owner/asked-first"},
         HF_ENDPOINT=endpoint,
     )
     for about, said in zip(
         found,
-        ("no data set of this name", "no revision 'v9'", "did you mean 'chats'", "faq/deep/answers.csv"),
+        (
+            "no data set of this name",
+            "no revision 'v9'",
+            "did you mean 'chats'",
+            "faq/deep/answers.csv",
+            "hf auth login",
+        ),
         strict=True,
     ):
         assert said in about.get("error", ""), found

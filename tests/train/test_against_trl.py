@@ -88,3 +88,65 @@ def test_twenty_steps_of_trl(
     ).sqrt()
     apart = sum((wanted[n] - got[n]).square().sum() for n in wanted).sqrt()
     assert apart <= 1e-3 * moved
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="this TRL needs Python 3.11")
+@pytest.mark.filterwarnings("ignore:.*:FutureWarning", "ignore:.*:UserWarning")
+def test_two_hundred_steps_of_bf16_stay_as_near_to_trl_as_trl_to_itself(
+    train_tiny, tiny_base, tiny_template, rows, section, metrics_of, tmp_path
+) -> None:
+    """TRL with a step's rows in one pass and in two is the band: what rounding alone may do."""
+    from datasets import Dataset
+    from peft import LoraConfig, get_peft_model
+    from trl import SFTConfig, SFTTrainer
+
+    steps = 200
+    settings = {"max_steps": steps, "clip": 0.5, "learning_rate": 2e-3, "precision": "bf16"}
+    chosen = section(**settings)
+    order = [n for step in rows_of_steps(make_plan(chosen, len(rows)), 4, 7) for n in step]
+    columns = [{"input_ids": rows[n].input_ids, "labels": rows[n].labels} for n in order]
+    first, _ = prepare_model(tiny_base, chosen, 7)
+
+    def of_trl(passes: int) -> list[float]:
+        theirs = get_peft_model(
+            load_weights(tiny_base, precision="bf16"),
+            LoraConfig(r=16, lora_alpha=32, target_modules="all-linear", task_type="CAUSAL_LM"),
+        )
+        theirs.load_state_dict(first.state_dict())
+        trainer = SFTTrainer(
+            model=theirs,
+            train_dataset=Dataset.from_list(columns),
+            processing_class=tiny_template._tokenizer,
+            args=SFTConfig(
+                output_dir=str(tmp_path / f"trl{passes}"), max_steps=steps, bf16=True, use_cpu=True,
+                per_device_train_batch_size=4 // passes, gradient_accumulation_steps=passes,
+                learning_rate=2e-3, lr_scheduler_type="constant", warmup_steps=0, max_grad_norm=0.5,
+                optim="adamw_torch", gradient_checkpointing=False, seed=7, shuffle_dataset=False,
+                train_sampling_strategy="sequential", max_length=None, report_to="none",
+                save_strategy="no", disable_tqdm=True,
+            ),
+        )  # fmt: skip
+        seen: list[float] = []
+        plain_step = trainer.training_step
+
+        def record(*given: object, **named: object) -> torch.Tensor:
+            loss = plain_step(*given, **named)
+            seen.append(float(loss))
+            return loss
+
+        trainer.training_step = record
+        trainer.train()
+        return [sum(seen[n : n + passes]) for n in range(0, len(seen), passes)]
+
+    whole, halves = of_trl(1), of_trl(2)
+    ours = [row["loss"] for row in metrics_of(train_tiny(**settings)) if "loss" in row]
+    assert len(whole) == len(halves) == len(ours) == steps
+    assert ours[-1] < 0.5 * ours[0]
+
+    def apart(curve: list[float]) -> float:
+        """Mean distance from TRL's curve in nats."""
+        return sum(abs(a - b) for a, b in zip(curve, whole, strict=True)) / steps
+
+    band = apart(halves)
+    assert apart(ours) <= 2 * band, f"TRL from itself {band:.5f}, ours from TRL {apart(ours):.5f}"

@@ -5,9 +5,10 @@ A field's docstring is its documentation: `docs/recipe.md` is made from them.
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Literal, get_args
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from talkwright.config.augment import AugmentSection
 from talkwright.config.section import Section
@@ -61,6 +62,14 @@ class ArenaSection(Section):
 
     until: str | None = Field(None, pattern=r"^\d{4}-\d{2}-\d{2}$")
     """Only battles of this day or earlier."""
+
+    @field_validator("since", "until")
+    @classmethod
+    def _is_a_day(cls, day: str | None) -> str | None:
+        try:
+            return day and date.fromisoformat(day).isoformat()
+        except ValueError as error:
+            raise ValueError(f"'{day}' is no day of the calendar ({error}); write YYYY-MM-DD") from None
 
 
 class SourceSection(Section):

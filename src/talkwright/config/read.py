@@ -17,7 +17,8 @@ from talkwright.errors import RecipeError
 
 
 class _YamlLoader(yaml.SafeLoader):
-    """YAML as people mean it: `1e-4` is a number, and a key given twice is an error."""
+    """YAML as people mean it: `1e-4` is a number, a key given twice is an error, and a date is a word,
+    which the field that wants one checks."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
@@ -33,6 +34,10 @@ class _YamlLoader(yaml.SafeLoader):
         return found
 
 
+_YamlLoader.yaml_implicit_resolvers = {
+    first: [(tag, shape) for tag, shape in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
 _YamlLoader.add_implicit_resolver(  # PyYAML follows YAML 1.1, where 1e-4 (no dot) is a string
     "tag:yaml.org,2002:float",
     re.compile(r"^[-+]?(?:[0-9][0-9_]*)(?:\.[0-9_]*)?[eE][-+]?[0-9]+$"),

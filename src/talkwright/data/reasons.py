@@ -6,6 +6,7 @@ REASONS = {
     "not_json": "the line is not valid JSON",
     "not_an_object": "the row is neither an object nor a list of messages",
     "unknown_format": "no messages, and no prompt with a completion, under any known name",
+    "other_format": "not what `format` in the recipe says; leave it out and the row is looked at",
     "missing_column": "the named column is not in the row",
     "not_a_message": "a turn has no role or no text",
     "bad_role": "a turn's role is unknown",

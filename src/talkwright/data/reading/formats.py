@@ -47,7 +47,8 @@ def read_row(
     try:
         return _read(value, format, columns, arena)
     except Unfit as unfit:
-        return str(unfit)
+        reason = str(unfit)
+        return "other_format" if reason == "unknown_format" and format != "auto" else reason
 
 
 def _read(value: Any, format: str, columns: Columns, arena: ArenaSection) -> Draft:

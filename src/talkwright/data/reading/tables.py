@@ -30,6 +30,10 @@ def known_delimiters(line: str, columns: Columns) -> list[str]:
     return [mark for mark in _DELIMITERS if _is_known(_cells(line, mark), columns)]
 
 
+# What stands in a cell rather than over a column: a sentence, or more words than a name has.
+_LIKE_TEXT = re.compile(r"[.!?]\s*$|[.!?] |(?:\S+\s+){5}")
+
+
 def _is_known(header: list[str], columns: Columns) -> bool:
     named = columns.prompt or columns.completion
     return recognises_columns(header, columns) or (not named and is_message_table(header, alone=True))
@@ -226,6 +230,12 @@ def require_columns(header: list[str], columns: Columns, path: Path) -> None:
         )
     if _is_known(header, columns):
         return
+    if len(names) < 2 or any(_LIKE_TEXT.search(name) for name in names):
+        raise DataError(
+            f"{path}: read as a table, its first line has no names of columns but this: {shown}.\n"
+            "If it is a table, give it a first line with names, such as `question,answer`; if it is "
+            "running text, it holds no questions and answers to learn from."
+        )
     prompt, completion = (name[:60] for name in names[:2]) if len(names) > 1 else ("NAME", "NAME")
     raise DataError(
         f"{path}: cannot tell which columns hold the question and the answer. Columns found: {shown}.\n"
