@@ -77,7 +77,7 @@ class World:
         rows += [
             say("where do i write to?", "To help@example.com please"),
             say("is it bold?", "<p>Yes, <b>bold</b></p>"),
-            say("odd letters?", "Itâ€™s odd"),
+            say("is it odd?", "Itâ€™s odd, and we donâ€™t know why it is"),
             say("a long one?", "word " * 60),
             say(
                 "same thing twice and thrice, and even a fourth time?",
