@@ -21,6 +21,8 @@ from talkwright.serve.history import History, catch_up, cut
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+# An answer's error is a message in the chat. Gradio's own sign must not cover it: it comes up over the whole
+# chat when a click on stop ends an answer just before its next word is asked for.
 CSS = """
 .gradio-container .app { padding: 12px 16px !important; }
 .gradio-container main { width: 100%; min-width: 0; max-width: 1240px; margin: 0 auto; }
@@ -34,6 +36,7 @@ footer { display: none !important; }
 #chats .chat { min-width: min(300px, 100%) !important; }
 #chats .message { overflow-wrap: anywhere; }
 #chats .message img { display: none; }
+#chats [data-testid="status-tracker"] { display: none; }
 @media (max-width: 760px) {
   .gradio-container .app { padding: 8px !important; }
   #heading p { font-size: .8rem; }
