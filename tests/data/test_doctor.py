@@ -15,6 +15,7 @@ from talkwright.config import DataSection, load_recipe, parse_yaml
 from talkwright.data import examine, examine_dataset, exit_code, prepare
 from talkwright.data.cleaning.language import language_of
 from talkwright.data.doctor.diagnose import diagnose, report
+from talkwright.pool import Pool
 from talkwright.types import Conversation, LedgerRow, Message
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -52,6 +53,29 @@ def sick(change: Any, every: int = 4) -> dict[str, Any]:
 def test_a_healthy_data_set_has_no_finding() -> None:
     assert diagnose(healthy()) == []
     assert report([], 240) == {"rows": 240, "worst": None, "findings": []}
+
+
+def test_several_processes_find_the_same_in_the_same_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = healthy()
+    for at in range(0, len(rows), 3):
+        question, answer = (m.content for m in rows[at].messages)
+        one = (
+            f"{answer} Ask ann{at}@x.example.",
+            f"{answer}<|im_end|>",
+            "no " * 40,
+            "Nein, das geht nicht.",
+        )
+        rows[at] = chat(question, one[at // 3 % 4], at=at)
+    alone = diagnose(rows)
+    assert len(alone) > 4
+    monkeypatch.setattr("talkwright.data.doctor.diagnose._WORTH_IT", 1)
+    with monkeypatch.context() as watched:
+        asked = []
+        watched.setattr(
+            "talkwright.data.doctor.diagnose.Pool", lambda *a, **k: asked.append(a[1]) or Pool(*a, **k)
+        )
+        assert diagnose(rows, beside=2) == alone
+    assert asked == [2]
 
 
 ILLNESSES: dict[str, tuple[Any, str]] = {

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from talkwright import pool
 from talkwright.config import Columns, build_recipe
 from talkwright.data import prepare, workers
 from talkwright.data.reading import containers, jsonfiles, streams
@@ -159,7 +160,12 @@ def prepared(source: Path, out: Path, workers: int) -> dict[str, bytes]:
     return {f.name: f.read_bytes() for f in sorted(out.iterdir()) if f.name != "manifest.json"}
 
 
-def test_the_number_of_workers_changes_no_byte(tmp_path: Path) -> None:
+@pytest.mark.parametrize("forked", [True, False])
+def test_the_number_of_workers_changes_no_byte(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forked: bool
+) -> None:
+    if not forked:
+        monkeypatch.setattr(pool, "can_fork", lambda: False)
     values = rows(4000)
     values[100] = values[2000]  # the first one stays, whoever reads it first
     source = write(tmp_path / "a.jsonl", "jsonl", values)

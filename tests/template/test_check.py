@@ -46,6 +46,34 @@ def check(family_named: Callable, tmp_path: Path) -> Callable[..., tuple[dict[st
     return run
 
 
+def test_several_processes_store_the_same_bytes(check, family_named, monkeypatch) -> None:
+    template = family_named("chatml").template
+    rows = [
+        chat(
+            f"question {n}",
+            "long " * (3000 * (n % 90 == 7)) + f"answer {n} <|im_end|>",
+            where=f"a.jsonl:{n}",
+        )
+        for n in range(400)
+    ]
+    rows[350] = chat("\ud800", "not valid", where="a.jsonl:350")
+
+    def stored() -> tuple[Any, dict[str, bytes]]:
+        found, out, _ = check(rows, validation=rows[:30], template=template, max_length=200)
+        return found, {
+            file.name: file.read_bytes() for file in out.iterdir() if file.name != "manifest.json"
+        }
+
+    alone = stored()
+    assert alone[0]["too_long"].count == 6
+    assert "first is a.jsonl:7" in alone[0]["too_long"].message
+    assert alone[0]["template_refuses"].count == 1
+    monkeypatch.setattr("talkwright.template.check.WORTH_IT", 1)
+    monkeypatch.setattr("talkwright.template.check.BATCH", 16)
+    monkeypatch.setattr("talkwright.template.check.cores", lambda: 3)
+    assert stored() == alone
+
+
 def test_a_clean_data_set_has_no_findings_and_comes_back_as_it_was_encoded(
     check, family_named, tmp_path
 ) -> None:

@@ -15,7 +15,7 @@ from talkwright.config import TemplateSection
 from talkwright.errors import ArtefactError
 from talkwright.template import check_dataset, read_examples
 from talkwright.template.batches import row_of
-from talkwright.template.stored import writing
+from talkwright.template.stored import pack, writing
 from talkwright.types import Conversation, Example, Message
 
 
@@ -31,8 +31,8 @@ def stored(tmp_path: Path) -> tuple[Path, list[Example]]:
     examples = [example(rng) for _ in range(50)]
     with writing(tmp_path, "train") as writer:
         for start in range(0, 50, 7):
-            writer.append([row_of(each) for each in examples[start : start + 7]])
-        writer.append([])
+            writer.append(pack([row_of(each) for each in examples[start : start + 7]]))
+        writer.append(pack([]))
     return tmp_path, examples
 
 

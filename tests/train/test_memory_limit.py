@@ -114,7 +114,8 @@ def test_the_size_that_worked_is_remembered_also_by_a_new_process(ended) -> None
     # What else a machine has in its memory decides whether the whole pass still fits once, so either of
     # the two steps before the stop may be the one that is halved.
     steps = [int(step) for step in re.findall(r"Out of memory in step (\d)", said[1])]
-    assert steps and set(steps) <= {1, 2}
+    assert steps
+    assert set(steps) <= {1, 2}
     assert "Going on from step 2 of 3." in said[2]
     assert "Out of memory" not in said[2]
     rows = rows_of(here / "tight" / "train" / "metrics.jsonl")

@@ -295,13 +295,13 @@ def test_a_checkpoint_without_its_origin_is_refused(cut_run, train_tiny) -> None
 
 def test_rows_on_disk_are_told_apart_like_those_in_memory(tmp_path, rows) -> None:
     from talkwright.template.batches import Row
-    from talkwright.template.stored import read_examples, writing
+    from talkwright.template.stored import pack, read_examples, writing
     from talkwright.train.origin import _digest_of
 
     digests = set()
     for name, ids in (("a", [1, 2, 3]), ("b", [1, 2, 4]), ("c", [1, 2, 3])):
         with writing(tmp_path, name) as writer:
-            writer.append([Row(torch.tensor(ids).numpy(), ((1, 3),), "0a")] * 2)
+            writer.append(pack([Row(torch.tensor(ids).numpy(), ((1, 3),), "0a")] * 2))
         digests.add(_digest_of(read_examples(tmp_path, name)))
     assert len(digests) == 2
     assert all(digest.startswith("2:") for digest in digests)

@@ -467,10 +467,10 @@ def test_rows_on_disk_train_the_very_same_as_rows_in_memory(
 ) -> None:
     from talkwright.template import read_examples
     from talkwright.template.batches import row_of
-    from talkwright.template.stored import writing
+    from talkwright.template.stored import pack, writing
 
     with writing(tmp_path, "train") as writer:
-        writer.append([row_of(row) for row in rows])
+        writer.append(pack([row_of(row) for row in rows]))
     stored = read_examples(tmp_path, "train")
     in_memory = train_tiny("memory", rows=rows, validation=rows[:3], max_steps=2)
     on_disk = train_tiny("disk", rows=stored, validation=stored[:3], max_steps=2)

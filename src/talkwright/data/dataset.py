@@ -107,9 +107,14 @@ class Conversations(Sequence[Conversation]):
     @overload
     def __getitem__(self, at: slice) -> list[Conversation]: ...
     def __getitem__(self, at: int | slice) -> Conversation | list[Conversation]:
-        if isinstance(at, slice):
-            return [self[n] for n in range(*at.indices(len(self)))]
         ends = self._ends()
+        if isinstance(at, slice):
+            places = range(*at.indices(len(ends)))
+            if places.step != 1:
+                return [self[n] for n in places]
+            with self._open() as file:
+                file.seek(int(ends[places.start - 1]) if places.start else 0)
+                return [self._parsed(file.readline(), n + 1) for n in places]
         if not -len(ends) <= at < len(ends):
             raise IndexError(at)
         at %= len(ends)

@@ -32,8 +32,9 @@ from talkwright.data.reading.hub import about_source, pin, source_files, source_
 from talkwright.data.reasons import meaning
 from talkwright.data.shards import Shards, rows_done
 from talkwright.data.similarity.split import SPLITS
-from talkwright.data.workers import Workers, worker_count
+from talkwright.data.workers import further_processes, order, reading_pool
 from talkwright.errors import ArtefactError, DataError
+from talkwright.pool import cores
 from talkwright.progress import bar, say
 from talkwright.runs import artefact, file_digest, manifest, read_json, write_json
 from talkwright.types import Conversation, Counts, LedgerRow, content_id, spoken, to_json
@@ -80,7 +81,7 @@ def prepare(
             meanings = {reason: meaning(reason) for reason in total.dropped}
             counts = {**to_json(total), "meanings": meanings, "sources": sources, **fates.about}
             write_json(folder / "counts.json", {**counts, "settings": settings})
-            write_json(folder / "doctor.json", _diagnosis(shards, fates, section))
+            write_json(folder / "doctor.json", _diagnosis(shards, fates, section, workers))
     return total
 
 
@@ -95,7 +96,7 @@ def examine(section: DataSection) -> dict[str, Any]:
         _require_kept(shards, section)
         fates = settle(shards, section, _source_names(section), 0)
         _require_left(shards, fates, section)
-        return _diagnosis(shards, fates, section)
+        return _diagnosis(shards, fates, section, None)
 
 
 def examine_dataset(folder: Path) -> dict[str, Any]:
@@ -104,7 +105,8 @@ def examine_dataset(folder: Path) -> dict[str, Any]:
     conversations = list(map(spoken, rows))
     saved = read_json(Path(folder) / "counts.json").get("settings")
     section = DataSection.model_validate(saved) if saved else None
-    return report(diagnose(conversations, section=section), len(conversations))
+    found = diagnose(conversations, section=section, beside=cores() - 1)
+    return report(found, len(conversations))
 
 
 def read_dataset(folder: Path) -> dict[str, Conversations]:
@@ -184,7 +186,7 @@ def _read_sources(section: DataSection, seed: int, work: Path, workers: int | No
     sources: list[int] = []  # of each shard
     size = sum(file.stat().st_size for source in section.sources for file, _ in source_files(source))
     with (
-        Workers(work, section, seed, worker_count(size, workers)) as pool,
+        reading_pool(work, section, seed, further_processes(size, workers)) as pool,
         bar("read", unit="row") as shown,
     ):
         names = _source_names(section)
@@ -194,8 +196,13 @@ def _read_sources(section: DataSection, seed: int, work: Path, workers: int | No
                 number = len(sources)
                 sources.append(at)
                 done = rows_done(work, number)
-                shown.update(pool.give(number, at, name, chunk) if done is None else done)
-        shown.update(pool.finish())
+                if done is not None:
+                    shown.update(done)
+                    continue
+                for made, _ in pool.give(*order(number, at, name, chunk)):
+                    shown.update(made["rows"])
+        for made, _ in pool.finish():
+            shown.update(made["rows"])
     return Shards(work, sources)
 
 
@@ -275,7 +282,9 @@ def _nothing_left(where: str, lost: Sequence[LedgerRow], read: int) -> DataError
 # --- the doctor ----------------------------------------------------------------------------------
 
 
-def _diagnosis(shards: Shards, fates: Fates, section: DataSection) -> dict[str, Any]:
+def _diagnosis(
+    shards: Shards, fates: Fates, section: DataSection, workers: int | None
+) -> dict[str, Any]:
     """What is wrong with what was kept, on a fair sample of it where there is much."""
     kept = np.flatnonzero(fates.split >= 0)
     chosen = kept
@@ -290,5 +299,6 @@ def _diagnosis(shards: Shards, fates: Fates, section: DataSection) -> dict[str, 
         section=section,
         masked=section.pii in ("mask", "drop"),
         pairs=[(places[a], places[b]) for a, b in fates.pairs if a in places and b in places],
+        beside=cores() - 1 if workers is None else max(0, workers - 1),
     )
     return {**report(found, len(conversations)), "of": len(kept)}

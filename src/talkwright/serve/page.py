@@ -21,8 +21,8 @@ from talkwright.serve.history import History, catch_up, cut
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-# An answer's error is a message in the chat. Gradio's own sign must not cover it: it comes up over the whole
-# chat when a click on stop ends an answer just before its next word is asked for.
+# An answer's error is a message in the chat. Gradio's own sign must not cover it: it comes up over the
+# whole chat when a click on stop ends an answer just before its next word is asked for.
 CSS = """
 .gradio-container .app { padding: 12px 16px !important; }
 .gradio-container main { width: 100%; min-width: 0; max-width: 1240px; margin: 0 auto; }

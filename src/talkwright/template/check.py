@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -14,17 +15,19 @@ from typing import Any, Literal
 
 from talkwright.config import TemplateSection
 from talkwright.errors import RequestError, TemplateError
+from talkwright.pool import Order, Pool, cores
 from talkwright.progress import bar
 from talkwright.runs import artefact, write_json
 from talkwright.template.batches import BatchEncoder, Row, row_of
 from talkwright.template.mask import IGNORED
 from talkwright.template.show import show_examples
-from talkwright.template.stored import RowWriter, writing
+from talkwright.template.stored import pack, writing
 from talkwright.template.template import Template
 from talkwright.types import Conversation, Example, Finding, to_json
 
-BATCH = 512  # conversations encoded at a time: enough to keep all cores of a laptop busy
+BATCH = 512  # conversations encoded at a time: their words are looked up together
 SHOWN = 3  # rows kept for looking at
+WORTH_IT = 2_000  # conversations from which on another process pays off: it has to learn the words, too
 
 
 @dataclass
@@ -34,14 +37,15 @@ class _Places:
     count: int = 0
     first: str = ""
 
-    def add(self, where: str) -> None:
+    def add(self, where: str, count: int = 1) -> None:
         self.first = self.first if self.count else where
-        self.count += 1
+        self.count += count
 
 
 @dataclass
 class _Tally:
-    """What happened to the rows of one split. Its size does not grow with their number."""
+    """What happened to the rows of a split, or of a part of it. Its size does not grow with their
+    number."""
 
     first: list[Example] = field(default_factory=list)
     lengths: Counter[int] = field(default_factory=Counter)
@@ -55,6 +59,23 @@ class _Tally:
     doubled_start: int = 0
     control_in_content: int = 0
     tools_as_text: int = 0
+
+    def add(self, later: dict[str, Any]) -> None:
+        """Add what happened to the next part of the split, a tally as `to_json` gives it."""
+        self.first += [
+            Example(tuple(each["input_ids"]), tuple(each["labels"]), each["conversation"])
+            for each in later["first"][: SHOWN - len(self.first)]
+        ]
+        self.lengths.update({int(length): count for length, count in later["lengths"].items()})
+        self.longest = max(self.longest, later["longest"])
+        for name in ("too_long", "cut", "refused"):
+            getattr(self, name).add(later[name]["first"], later[name]["count"])
+        for name in _SUMS:
+            setattr(self, name, getattr(self, name) + later[name])
+
+
+_SUMS = ("supervised", "answers_lost", "unstable_prompt", "doubled_start", "control_in_content",
+         "tools_as_text")  # fmt: skip
 
 
 def check_dataset(
@@ -73,17 +94,29 @@ def check_dataset(
     Findings of severity "error" are for the caller to stop at; the artefact is written all the same,
     for reading.
     """
-    tallies: dict[str, _Tally] = {}
+    tallies = {split: _Tally() for split in splits}
     encoder = BatchEncoder(template, section.train_on)
     total = sum(len(rows) if isinstance(rows, Sized) else 0 for rows in splits.values())
-    with artefact(out, kind="check", key=key) as folder:
-        with bar("check", total or None, "row") as shown:
-            for split, conversations in splits.items():
-                tallies[split] = _Tally()
-                with writing(folder, split) as writer:
-                    for batch in _batches(conversations):
-                        _check_batch(encoder, batch, section, tallies[split], writer)
-                        shown.update(len(batch))
+
+    def work(head: dict[str, Any], _: bytes) -> Order:
+        rows = splits[head["split"]]
+        assert isinstance(rows, Sequence)
+        return _check_batch(encoder, rows[head["from"] : head["to"]], section)
+
+    with artefact(out, kind="check", key=key) as folder, ExitStack() as stack:
+        pool = stack.enter_context(Pool(work, cores() - 1 if total >= WORTH_IT else 0))
+        shown = stack.enter_context(bar("check", total or None, "row"))
+        for split, conversations in splits.items():
+            with writing(folder, split) as writer:
+                results = (
+                    _in_pool(pool, split, len(conversations))
+                    if isinstance(conversations, Sequence)
+                    else (_check_batch(encoder, batch, section) for batch in _batches(conversations))
+                )
+                for tally, packed in results:
+                    tallies[split].add(tally)
+                    writer.append(packed)
+                    shown.update(tally["conversations"])
         findings = [*_findings(template, tallies, section), *further]
         write_json(folder / "findings.json", to_json(findings))
         write_json(
@@ -98,6 +131,12 @@ def check_dataset(
     return findings
 
 
+def _in_pool(pool: Pool, split: str, count: int) -> Iterator[Order]:
+    for first in range(0, count, BATCH):
+        yield from pool.give({"split": split, "from": first, "to": min(first + BATCH, count)})
+    yield from pool.finish()
+
+
 def _batches(conversations: Iterable[Conversation]) -> Iterator[list[Conversation]]:
     rows = iter(conversations)
     while batch := list(islice(rows, BATCH)):
@@ -105,13 +144,11 @@ def _batches(conversations: Iterable[Conversation]) -> Iterator[list[Conversatio
 
 
 def _check_batch(
-    encoder: BatchEncoder,
-    batch: Sequence[Conversation],
-    section: TemplateSection,
-    tally: _Tally,
-    writer: RowWriter,
-) -> None:
+    encoder: BatchEncoder, batch: Sequence[Conversation], section: TemplateSection
+) -> Order:
+    """The rows of some conversations, packed for a `RowWriter`, and before them the tally as JSON."""
     template = encoder.template
+    tally = _Tally()
     kept: list[Row] = []
     for conversation, rows in zip(batch, encoder.encode(batch), strict=True):
         if isinstance(rows, TemplateError):
@@ -138,7 +175,7 @@ def _check_batch(
         tally.supervised += sum(end - max(start, 1) for start, end in row.spans)
         if len(tally.first) < SHOWN:
             tally.first.append(row.example())
-    writer.append(kept)
+    return {**to_json(tally), "conversations": len(batch)}, pack(kept)
 
 
 def fit_length(example: Example, section: TemplateSection) -> Example | None:

@@ -64,6 +64,22 @@ class _Appender:
         format.write_array_header_1_0(self._file, header)
 
 
+def pack(rows: Sequence[Row]) -> bytes:
+    """Rows as bytes, for `RowWriter.append`: how many there are of ids, spans and rows (int64), then the
+    three arrays, with the borders counted from the beginning of these rows."""
+    import numpy
+
+    ids = numpy.concatenate([row.ids for row in rows]) if rows else numpy.empty(0)
+    spans = numpy.array([span for row in rows for span in row.spans]).reshape(-1, 2)
+    borders = numpy.empty(len(rows), _ROW)
+    borders["ids"] = numpy.cumsum([len(row.ids) for row in rows])
+    borders["spans"] = numpy.cumsum([len(row.spans) for row in rows])
+    borders["conversation"] = [int(row.conversation or "0", 16) for row in rows]
+    sizes = numpy.array([len(ids), len(spans), len(rows)], "<i8")
+    return b"".join((sizes.tobytes(), ids.astype("<i4").tobytes(), spans.astype("<i4").tobytes(),
+                     borders.tobytes()))  # fmt: skip
+
+
 class RowWriter:
     """Appends encoded rows to a split's files; holds none of them."""
 
@@ -71,20 +87,21 @@ class RowWriter:
         self._files = files
         self._ids = self._spans = 0
 
-    def append(self, rows: Sequence[Row]) -> None:
-        """Add rows behind those already there."""
+    def append(self, packed: bytes) -> None:
+        """Add rows (see `pack`) behind those already there."""
         import numpy
 
-        if not rows:
-            return
-        self._files["ids"].append(numpy.concatenate([row.ids for row in rows]))
-        self._files["spans"].append([span for row in rows for span in row.spans])
-        borders = []
-        for row in rows:
-            self._ids += len(row.ids)
-            self._spans += len(row.spans)
-            borders.append((self._ids, self._spans, int(row.conversation or "0", 16)))
-        self._files["rows"].append(numpy.array(borders, dtype=_ROW))
+        ids, spans, _ = numpy.frombuffer(packed, "<i8", 3).tolist()
+        after_ids = 24 + 4 * ids
+        after_spans = after_ids + 8 * spans
+        borders = numpy.frombuffer(packed, _ROW, offset=after_spans).copy()
+        borders["ids"] += self._ids
+        borders["spans"] += self._spans
+        self._ids += ids
+        self._spans += spans
+        self._files["ids"].append(numpy.frombuffer(packed, "<i4", ids, 24))
+        self._files["spans"].append(numpy.frombuffer(packed, "<i4", 2 * spans, after_ids))
+        self._files["rows"].append(borders)
 
 
 @contextmanager

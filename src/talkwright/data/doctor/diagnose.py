@@ -4,22 +4,31 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from talkwright.config import DataSection
 from talkwright.data.doctor import patterns, symptoms
 from talkwright.data.doctor.symptoms import Example, Rows, Symptom, Talk
+from talkwright.pool import Order, Pool
 from talkwright.types import Conversation, LedgerRow, to_json
 
 # The most harmful first; contradictions and private data, which need more than the rows, come before.
-_CHECKS: tuple[Callable[[Rows], Symptom | None], ...] = (
+_Check = Callable[[Rows], Symptom | None]
+_CHECKS: tuple[_Check, ...] = (
     symptoms.control_strings, patterns.too_little, patterns.one_answer, patterns.ignores_question,
     symptoms.placeholders, symptoms.cut_off, symptoms.repetition, symptoms.refusals,
     patterns.boilerplate, patterns.system_prompts, patterns.languages, patterns.crowded,
     patterns.clusters, patterns.mixed_styles, symptoms.too_short, patterns.long_talks,
     patterns.uneven_lengths,
 )  # fmt: skip
+# What takes long is a job by itself, for any process; what needs the same of a conversation is one job.
+_LONG: tuple[_Check, ...] = (symptoms.repetition, patterns.languages)
+_ALIKE: tuple[_Check, ...] = (
+    patterns.one_answer, patterns.ignores_question, patterns.crowded, patterns.clusters
+)  # fmt: skip
+_WORTH_IT = 500  # conversations from which on another process pays off
 _RANK = {"serious": 0, "warning": 1, "note": 2}
 EXIT_CODES = {"serious": 3, "warning": 1, "note": 0}
 
@@ -32,6 +41,7 @@ def diagnose(
     section: DataSection | None = None,
     masked: bool = False,
     pairs: Collection[tuple[int, int]] | None = None,
+    beside: int = 0,
 ) -> list[Symptom]:
     """Examine conversations: serious findings first, and among equals in the order of their harm.
 
@@ -39,7 +49,7 @@ def diagnose(
     recipe does not count as private, and where the sources are from. `masked` says that private data
     has been looked for already, and that what is left is there on purpose. `pairs` are contradicting
     rows, by their places in `conversations`, where they are known already; looking for them takes
-    longer than all else.
+    longer than all else. Up to `beside` more processes help.
     """
     if any(not {"user", "assistant"} <= {m.role for m in c.messages} for c in conversations):
         whole = [c for c in conversations if {"user", "assistant"} <= {m.role for m in c.messages}]
@@ -48,12 +58,32 @@ def diagnose(
     found: list[Symptom | None] = []
     if talks:
         found.append(patterns.contradictions(talks, pairs))
-        found.append(None if masked else symptoms.private_data(talks, section))
-        found += [check(talks) for check in _CHECKS]
+        private = [] if masked else [partial(symptoms.private_data, section=section)]
+        found += _examine(talks, [*private, *_CHECKS], beside)
     if section:
         found.append(patterns.provenance(section))
     found.append(_losses(lost, read))
     return sorted((symptom for symptom in found if symptom), key=lambda s: _RANK[s.severity])
+
+
+def _examine(talks: Rows, checks: Sequence[_Check], beside: int) -> list[Symptom | None]:
+    """What each check finds, in their order; up to `beside` more processes help."""
+    places = range(len(checks))
+    alike = [n for n in places if checks[n] in _ALIKE]
+    long = [n for n in places if checks[n] in _LONG or checks[n] not in _CHECKS]
+    jobs = [*([n] for n in long), alike, [n for n in places if n not in alike and n not in long]]
+
+    def work(head: dict[str, Any], _: bytes) -> Order:
+        return {"found": [to_json(checks[n](talks)) for n in jobs[head["job"]]]}, b""
+
+    with Pool(work, beside if len(talks) >= _WORTH_IT else 0, ahead=0) as pool:
+        results = [result for n in range(len(jobs)) for result, _ in pool.give({"job": n})]
+        results += [result for result, _ in pool.finish()]
+    found: list[Symptom | None] = [None] * len(checks)
+    for job, result in zip(jobs, results, strict=True):
+        for n, symptom in zip(job, result["found"], strict=True):
+            found[n] = symptom and Symptom.from_json(symptom)
+    return found
 
 
 def _losses(lost: Sequence[LedgerRow], read: int) -> Symptom | None:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 from talkwright.config import DataSection
 from talkwright.data.cleaning.answers import (
@@ -90,6 +90,11 @@ class Symptom:
     why: str
     fix: str
     examples: tuple[Example, ...] = ()
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Symptom:
+        """The inverse of `to_json`."""
+        return cls(**{**value, "examples": tuple(Example(**each) for each in value["examples"])})
 
 
 def example(row: Conversation, text: str) -> Example:
