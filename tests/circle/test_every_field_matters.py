@@ -181,7 +181,7 @@ def seen_in_data(world: World, recipe: Recipe) -> Any:
 def seen_by_doctor(world: World, recipe: Recipe) -> Any:
     out = world.folder / "observed-data"
     pipeline.prepare_data(recipe.data, recipe.seed, out)
-    return read_json(out / "doctor.json")
+    return read_json(out / "doctor.json") if recipe.data.doctor else (out / "doctor.json").exists()
 
 
 def seen_in_tokens(world: World, recipe: Recipe) -> Any:
@@ -470,6 +470,7 @@ CASES: dict[str, tuple[Any, Observer, dict[str, Any]]] = {
     "data.duplicates": ("exact", seen_in_data, {}),
     "data.near_threshold": (0.5, seen_in_data, {}),
     "data.contradictions": ("drop", seen_in_data, {}),
+    "data.doctor": (False, seen_by_doctor, {}),
     "data.validation": (0.4, seen_in_data, {}),
     "data.test": (0.4, seen_in_data, {}),
     "data.augment.engine": ("local", seen_in_new_rows, NEW),

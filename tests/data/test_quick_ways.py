@@ -7,8 +7,10 @@ import random
 
 import pytest
 
+from talkwright.config import Columns
 from talkwright.data.cleaning import answers, clean, language
 from talkwright.data.cleaning.private import find_private
+from talkwright.data.reading import formats
 from talkwright.data.similarity import similar
 from talkwright.types import (
     Conversation,
@@ -99,3 +101,42 @@ def test_lines_and_ids_are_those_of_the_json_encoder(thinking: str | None) -> No
             assert conversation_from_json(json.loads(line)) == conversation
             hashed = [messages, conversation.tools] if conversation.tools else messages
             assert conversation.id == content_id(to_json(hashed))
+
+
+ODD = (None, 3, 1.5, True, [], {}, ["a"], {"role": "user"}, "")
+NAMES = ("user", "assistant", "system", "human", "gpt", "User", "tool", "bot", "system ", "narrator")
+SAID = ("hello", "", "a\\nb", "a\\\\nb", "\u202eabc", "line\nline", "[1]", "<tool_call>{}</tool_call>")
+
+
+def row_of_turns(rng: random.Random) -> object:
+    """Mostly plain turns, some with what makes them others."""
+
+    style = rng.choice((("role", "content"), ("role", "content"), ("from", "value"), ("role", "value")))
+    known = rng.choice((("user", "assistant", "system"), ("human", "gpt", "system"), NAMES))
+
+    def turn() -> object:
+        speaks, says = style if rng.random() < 0.98 else ("speaker", "text")
+        held = {speaks: rng.choice(known), says: rng.choice(SAID)}
+        if rng.random() < 0.05:
+            held[rng.choice(("content", "weight", "tool_calls", "name"))] = rng.choice(ODD)
+        if rng.random() < 0.05:
+            held[rng.choice((speaks, says))] = rng.choice(ODD)
+        return held if rng.random() < 0.97 else rng.choice(ODD)
+
+    turns = [turn() for _ in range(rng.randint(0, 5))]
+    value: dict[str, object] = {rng.choice(("messages", "conversations", "messages", "dialog")): turns}
+    if rng.random() < 0.1:
+        value[rng.choice(("id", "system", "tools", "label", "messages"))] = rng.choice(
+            (*ODD, "be brief")
+        )
+    return value
+
+
+def test_rows_of_plain_turns_are_read_as_any_row_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = random.Random(4)
+    rows = [row_of_turns(rng) for _ in range(4000)]
+    assert sum(formats.plain_draft(row) is not None for row in rows) > 300
+    quick = [formats.read_row(row, "auto", Columns()) for row in rows]
+    monkeypatch.setattr(formats, "plain_draft", lambda value: None)
+    for row, found in zip(rows, quick, strict=True):
+        assert found == formats.read_row(row, "auto", Columns()), row

@@ -270,6 +270,9 @@ class DataSection(Section):
     contradictions: Literal["mark", "drop"] = "mark"
     """Rows that ask the same and answer differently: mark them in the ledger, or drop them all."""
 
+    doctor: bool = True
+    """Say in the report what is wrong with what was kept. Nothing is changed by it."""
+
     rows: int | None = Field(None, ge=1)
     """Size of the mixture that the sources' weights make. Left out: as large as it can be without
     repeating a row."""

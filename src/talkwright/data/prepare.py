@@ -81,7 +81,8 @@ def prepare(
             meanings = {reason: meaning(reason) for reason in total.dropped}
             counts = {**to_json(total), "meanings": meanings, "sources": sources, **fates.about}
             write_json(folder / "counts.json", {**counts, "settings": settings})
-            write_json(folder / "doctor.json", _diagnosis(shards, fates, section, workers))
+            if section.doctor:
+                write_json(folder / "doctor.json", _diagnosis(shards, fates, section, workers))
     return total
 
 

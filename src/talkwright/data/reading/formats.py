@@ -30,6 +30,7 @@ from talkwright.data.reading.turns import (
     is_spoken,
     is_turn,
     plain,
+    plain_draft,
     read_turns,
     system_of,
     turn_list,
@@ -56,6 +57,10 @@ def _read(value: Any, format: str, columns: Columns, arena: ArenaSection) -> Dra
         value = {"messages": value}
     if not isinstance(value, dict):
         raise Unfit("not_an_object")
+    if format == "auto" and not any((columns.prompt, columns.completion, columns.system, columns.group)):
+        found = plain_draft(value)
+        if found is not None:
+            return found
     keys = {plain(key): key for key in reversed(value)}
     _refuse_labelled_bad(value, keys)
     shape = format

@@ -34,8 +34,9 @@ def speaker(turn: Any) -> str | None:
     """The plain name of who speaks in a turn; None where it has none. Numbers count as names."""
     if not isinstance(turn, dict):
         return None
-    key = next((key for key in ROLE_KEYS if key in turn), None)
-    name = turn[key] if key is not None else None
+    name = turn.get("role")
+    if name is None and "role" not in turn:
+        name = next((turn[key] for key in ROLE_KEYS if key in turn), None)
     if isinstance(name, dict):  # {"author": {"role": ...}}
         name = name.get("role")
     if isinstance(name, int) and not isinstance(name, bool) and 0 <= name < 1000:

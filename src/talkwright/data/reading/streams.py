@@ -83,8 +83,7 @@ class Stream:
                 pass
             if len(self._held) < size:
                 break
-            found = [self._held.find(mark, searched) for mark in before]
-            cut = min((at for at in found if at >= 0), default=-1)
+            cut = self._line_end(before, searched)
             if cut < 0 and len(self._held) > 8 * size:
                 cut = self._held.find(b"\n", size - 1)
                 if cut < 0:
@@ -105,6 +104,13 @@ class Stream:
         if self._held:
             block, self._held = self._held, b""
             yield block
+
+    def _line_end(self, before: tuple[bytes, ...], searched: int) -> int:
+        """Where the first of the line ends is; -1 where there is none."""
+        at = self._held.find(b"\n", searched)
+        while at >= 0 and not self._held.startswith(before, at):
+            at = self._held.find(b"\n", at + 1)
+        return at
 
     def _skip_line(self) -> None:
         self._held = b""

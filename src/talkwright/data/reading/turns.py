@@ -95,7 +95,7 @@ def is_message(item: Any) -> bool:
 
 def is_turn(item: Any) -> bool:
     """Say whether `item` has a speaker and a text under any of the names that are read."""
-    return (
+    return is_message(item) or (
         isinstance(item, dict)
         and any(key in item for key in ROLE_KEYS)
         and any(key in item for key in _TEXT_KEYS)
@@ -337,14 +337,47 @@ def draft(
             if not understood:
                 found.append("ignored_tools")
     found += tool_marks(messages)
-    if any("\\" in turn.content and _looks_doubled(turn.content) for turn in messages):
-        found.append("literal_escapes")
-    if any(not turn.content.isascii() and _BIDI.search(turn.content) for turn in messages):
-        found.append("bidi_controls")
+    found += _text_marks(messages)
     names = tuple(dict.fromkeys(repairs))
     group = group_of(value, keys, columns)
     named = tuple(dict.fromkeys(found))
     return Draft(tuple(messages), shape, group, facts or (), names, named, tools, tuple(rejected))
+
+
+def plain_draft(value: Row) -> Draft | None:
+    """What `draft` and all before it make of a row that has plain turns and nothing else, as most have;
+    None for any other row."""
+    if len(value) != 1:
+        return None
+    turns = value.get("messages", value.get("conversations"))
+    if type(turns) is not list or not turns or type(turns[0]) is not dict:
+        return None
+    speaks, says, shape, roles = _PLAIN["role" in turns[0]]
+    messages = []
+    for turn in turns:
+        if type(turn) is not dict or len(turn) != 2:
+            return None
+        name, said = turn.get(speaks), turn.get(says)
+        if type(name) is not str or name not in roles or type(said) is not str:
+            return None
+        messages.append(Message(roles[name], said))
+    return Draft(tuple(messages), shape, marks=tuple(_text_marks(messages)))
+
+
+_PLAIN: tuple[tuple[str, str, str, dict[str, Role]], ...] = (
+    ("from", "value", "sharegpt", {"human": "user", "gpt": "assistant", "system": "system"}),
+    ("role", "content", "messages", {"user": "user", "assistant": "assistant", "system": "system"}),
+)
+
+
+def _text_marks(messages: Sequence[Message]) -> list[str]:
+    """Marks for what in a text may not be what it seems."""
+    found = []
+    if any("\\" in turn.content and _looks_doubled(turn.content) for turn in messages):
+        found.append("literal_escapes")
+    if any(not turn.content.isascii() and _BIDI.search(turn.content) for turn in messages):
+        found.append("bidi_controls")
+    return found
 
 
 def _looks_doubled(text: str) -> bool:

@@ -135,20 +135,25 @@ def _numbers_of(conversation: Conversation, seed: int, near: bool) -> dict[str, 
     # No word goes on in the next message.
     spelt = [word_list(text) if near or n in asking else [] for n, text in enumerate(said)]
     sides = [[word for n in side for word in spelt[n]] for side in (user, answers)] if near else []
-    hard = [
-        hard_parts("\n".join([messages[n].content for n in side]), own)
-        for side, own in zip((user, answers), sides, strict=near)
-    ]
+    hard = (
+        [
+            hard_parts("\n".join([messages[n].content for n in side]), own)
+            for side, own in zip((user, answers), sides, strict=True)
+        ]
+        if near
+        else []
+    )
     question, question_words = _question([said[n] for n in asking], [spelt[n] for n in asking])
     asked, letters = question_keys(messages, said, system, (question, question_words))
     group = conversation.group
-    whole = [
-        (m.role, text, normal(m.thinking) if m.thinking else "")
-        for m, text in zip(messages, said, strict=True)
-    ]
+    # With their lengths: no text can look like the border between two.
+    whole = []
+    for m, text in zip(messages, said, strict=True):
+        thought = normal(m.thinking) if m.thinking else ""
+        whole += [f"{m.role} {len(text)} {len(thought)}", text, thought]
     return {
-        "exact": _digest(whole, 16),
-        "block": number([m.role for m in messages], system, hard),
+        "exact": _digest("\n".join(whole), 16),
+        "block": number([m.role for m in messages], system, hard) if near else 0,
         "group": 0 if group is None else number(group),
         "group_at": 0.0 if group is None else place_of("group", group, seed),
         "question": number(question),
@@ -164,11 +169,11 @@ def _numbers_of(conversation: Conversation, seed: int, near: bool) -> dict[str, 
 
 def number(*values: Any) -> int:
     """A 64-bit number for plain values, the same in every process; never 0."""
-    return _digest(values, 8)[0] or 1
+    return _digest(repr(values), 8)[0] or 1
 
 
-def _digest(values: Any, size: int) -> list[int]:
-    digest = hashlib.blake2b(repr(values).encode("utf-8", "surrogatepass"), digest_size=size).digest()
+def _digest(text: str, size: int) -> list[int]:
+    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=size).digest()
     return [int.from_bytes(digest[at : at + 8], "big") for at in range(0, size, 8)]
 
 
