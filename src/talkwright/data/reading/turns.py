@@ -95,10 +95,9 @@ def is_message(item: Any) -> bool:
 
 def is_turn(item: Any) -> bool:
     """Say whether `item` has a speaker and a text under any of the names that are read."""
-    return is_message(item) or (
-        isinstance(item, dict)
-        and any(key in item for key in ROLE_KEYS)
-        and any(key in item for key in _TEXT_KEYS)
+    return isinstance(item, dict) and (
+        ("role" in item and "content" in item)  # most have these
+        or (any(key in item for key in ROLE_KEYS) and any(key in item for key in _TEXT_KEYS))
     )
 
 
