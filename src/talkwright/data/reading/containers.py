@@ -27,7 +27,7 @@ from talkwright.data.reading.jsonl import jsonl_rows
 from talkwright.data.reading.messages import is_message_table, join_messages
 from talkwright.data.reading.parquet import MAGIC, parquet_batches, rows_of_batch
 from talkwright.data.reading.repair import load
-from talkwright.data.reading.rows import RAW, Row
+from talkwright.data.reading.rows import RAW, Row, without_foreign
 from talkwright.data.reading.streams import LONGEST_LINE, PIECE, Stream, open_streams
 from talkwright.data.reading.tables import csv_rows, known_delimiters, require_columns
 from talkwright.data.reading.wrapped import uncommented
@@ -77,7 +77,7 @@ def read_chunks(path: Path, name: str, columns: Columns) -> Iterator[Chunk]:
 def rows_of(chunk: Chunk) -> Iterator[Row]:
     """The rows of a chunk."""
     if chunk.kind == "lines":
-        yield from jsonl_rows(decode_block(chunk.body), chunk.name, chunk.line)
+        yield from without_foreign(jsonl_rows(decode_block(chunk.body), chunk.name, chunk.line))
     elif chunk.kind == "batch":
         yield from rows_of_batch(chunk.body, chunk.name, chunk.line)
     else:
@@ -89,7 +89,7 @@ def chunks_of(rows: Iterable[Row], name: str) -> Iterator[Chunk]:
     """Rows as chunks."""
     held: list[bytes] = []
     size = 0
-    for row in rows:
+    for row in without_foreign(rows):
         held.append(_packed(row))
         size += len(held[-1])
         if len(held) == _ROWS or size > _SMALL:
