@@ -283,6 +283,14 @@ def test_a_letter_cut_in_two_is_not_made_into_others(tmp_path: Path) -> None:
     assert [row.problem for row in rows] == [None, "unknown_encoding", "unknown_encoding", None]
 
 
+@pytest.mark.parametrize("first", ["", "event: message\n", ": keep-alive\n\n"])
+@pytest.mark.parametrize("name", ["a.log", "a.txt", "a.jsonl"])
+def test_an_event_stream_is_told_by_its_lines(tmp_path: Path, first: str, name: str) -> None:
+    stream = f"{first}data: {json.dumps(PAIR)}\n\ndata: {json.dumps(PAIR)}\n\ndata: [DONE]\n"
+    rows = read_rows(write(tmp_path / name, stream), name, Columns())
+    assert [row.value for row in rows if row.problem is None] == [PAIR, PAIR]
+
+
 def test_a_nul_in_a_table_is_taken_out_and_named(tmp_path: Path) -> None:
     [found] = read_conversations(write(tmp_path / "a.csv", b"prompt,completion\nq,a\0b\n"))
     assert found.messages[1].content == "a\x01b"  # cleaning removes it as `fixed_unicode`

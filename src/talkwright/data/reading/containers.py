@@ -7,6 +7,7 @@ depends on its content alone, and what a chunk gives on nothing but the chunk.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain, islice
@@ -34,6 +35,7 @@ from talkwright.data.reading.wrapped import uncommented
 from talkwright.errors import DataError
 
 _JSONL = (".jsonl", ".ndjson")
+_STREAMED = re.compile(r"data:\s*[\[{]")  # a line of an event stream
 _LOOK_AHEAD = 50  # lines looked at to tell JSONL from other things
 _SMALL = 2**23  # bytes; a file up to this size is looked at whole
 _PEEK = 2**18  # bytes looked at behind a first line that is larger than _SMALL
@@ -250,7 +252,7 @@ def _kind(content: str, suffix: str, columns: Columns, whole: bool = True) -> st
         if load(start)[1] is None or (start[0] == "[" and not a_row_a_line):
             return "json"
         return "jsonl" if a_row_a_line or not _starts_with_json(start) else "json"
-    if a_row_a_line:
+    if a_row_a_line or any(_STREAMED.match(line) for line in lines):
         return "jsonl"
     if suffix in (*_JSONL, ".json") and not known_delimiters(lines[0], columns):
         return "jsonl"
