@@ -102,6 +102,20 @@ def find_files(path: str | Path) -> list[tuple[Path, str]]:
     return _find_glob(path)
 
 
+def passed_over(path: str | Path) -> list[str]:
+    """What else is in a folder of which `find_files` reads the data files, by name; hidden files aside.
+
+    [] for anything that is no folder.
+    """
+    path = Path(path)
+    try:
+        read = {name for _, name in find_files(path)} if path.is_dir() else None
+        names = [] if read is None else sorted(entry.name for entry in path.iterdir())
+    except (DataError, OSError):
+        return []
+    return [name for name in names if not name.startswith(".") and name not in (read or ())]
+
+
 def _find_glob(path: Path) -> list[tuple[Path, str]]:
     if not glob.has_magic(str(path)):
         raise DataError(_missing(path))
