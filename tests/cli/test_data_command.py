@@ -150,3 +150,17 @@ def test_export_writes_files_for_other_programs(talkwright, chats: Path) -> None
     bad = talkwright("data", "prepare", chats, "--out", "out", "--export", "messages", "m.xlsx")
     assert bad.code == 2
     assert ".jsonl, .json or .csv" in bad.err
+
+
+def test_what_a_folder_has_beside_its_data_is_named(talkwright, chats: Path) -> None:
+    folder = Path("exports")
+    folder.mkdir()
+    (folder / "a.jsonl").write_bytes(Path(chats).read_bytes())
+    for name in ("book.xlsx", "support.log", ".hidden.jsonl"):
+        (folder / name).write_bytes(b"x")
+    done = talkwright("data", "prepare", folder, "--out", "out")
+    assert "Not read in" in done.out
+    assert "book.xlsx, support.log; name what is to be read" in done.out
+    [source] = json.loads(Path("out/counts.json").read_text())["sources"].values()
+    assert source["passed_over"] == ["book.xlsx", "support.log"]
+    assert "Not read" not in talkwright("data", "prepare", chats, "--out", "out").out

@@ -136,6 +136,7 @@ TALKED_ABOUT = [
     "I get â€™ all over",
     "I opened the file and Ã© appeared",
     "The export is garbled: trÃ¨s bon cafÃ©",
+    "What does the Â sign mean in a broken text?",
 ]
 
 

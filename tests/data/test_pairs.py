@@ -126,6 +126,8 @@ def test_whatever_is_kept_as_rejected_fits_its_conversation(
             {"answer": "No.", "rank": 7}]},
         {"instruction": "Key?", "completions": [
             {"response": "No.", "overall_score": 1}, {"response": "Mat.", "overall_score": 8.5}]},
+        {"prompt": "Key?", "responses": ["So?", "Mat.", "No."], "scores": [3, 4.5, "0"]},
+        {"prompt": "Key?", "responses": ["No.", "Mat."], "ranks": [2, 1]},
     ],
 )  # fmt: skip
 def test_every_usual_shape_gives_the_same_pair(row: dict[str, Any]) -> None:

@@ -240,6 +240,62 @@ def test_lines_in_cp1252_are_read_and_marked_one_by_one(tmp_path: Path) -> None:
     assert [row.repairs for row in rows] == [(), ("decoded_cp1252",), ()]
 
 
+@pytest.mark.parametrize(
+    ("encoding", "said"),
+    [
+        ("cp1251", "Как оплатить заказ? Картой или наличными."),
+        ("koi8-r", "Как оплатить заказ? Картой или наличными."),
+        ("cp1250", "Zamówienie można opłacić kartą, zapłacić śmiało."),
+        ("gb18030", "您可以用银行卡付款，谢谢您的支持。"),
+        ("big5", "您可以用銀行卡付款，謝謝您的支持。"),
+        ("shift_jis", "注文の支払い方法は、カードです。"),
+        ("euc-kr", "카드로 결제할 수 있습니다."),
+        ("cp1253", "Μπορείτε να πληρώσετε με κάρτα."),
+    ],
+)
+@pytest.mark.parametrize("shape", ["{}", '{{"prompt": "pay?", "completion": "{}"}}'])
+def test_letters_of_other_encodings_are_dropped_not_read_as_nonsense(
+    tmp_path: Path, encoding: str, said: str, shape: str
+) -> None:
+    good, odd = shape.format("Ещё одна строка"), shape.format(said)
+    head = "" if shape != "{}" else "prompt,completion\n"
+    good, odd = (row if not head else f"pay?,{row}" for row in (good, odd))
+    data = head.encode() + good.encode() + b"\n" + odd.encode(encoding) + b"\n" + good.encode()
+    rows = list(read_rows(write(tmp_path / "a.csv", data), "a.csv", Columns()))
+    assert [row.problem for row in rows] == [None, "unknown_encoding", None]
+
+
+def test_a_letter_cut_in_two_is_not_made_into_others(tmp_path: Path) -> None:
+    lines = [
+        json.dumps({"prompt": ask, "completion": said}, ensure_ascii=False).encode()
+        for ask, said in (("оплата?", "картой и"), ("付款？", "谢谢您"), ("“Was”?", "naïve ‘Größe’"))
+    ]
+    lines[0] = lines[0].replace("й".encode(), "й".encode()[:1])
+    lines[1] = lines[1].replace("谢您".encode(), "谢您".encode()[2:])
+    lines[2] = lines[2].replace("ï".encode(), "ï".encode("cp1252"))
+    rows = list(read_rows(write(tmp_path / "a.jsonl", b"\n".join(lines)), "a.jsonl", Columns()))
+    assert [row.problem for row in rows] == ["unknown_encoding", "unknown_encoding", None]
+    assert rows[2].value["completion"] == "naïve ‘Größe’"
+    assert rows[2].repairs == ("decoded_cp1252",)
+    lines[2] = "{'prompt': 'ещё', 'completion': 'да'}".replace("'", '"').encode()
+    array = write(tmp_path / "a.json", b"[" + b",".join((lines[2], *lines)) + b"]")
+    rows = list(read_rows(array, "a.json", Columns()))
+    assert [row.problem for row in rows] == [None, "unknown_encoding", "unknown_encoding", None]
+
+
+@pytest.mark.parametrize("first", ["", "event: message\n", ": keep-alive\n\n"])
+@pytest.mark.parametrize("name", ["a.log", "a.txt", "a.jsonl"])
+def test_an_event_stream_is_told_by_its_lines(tmp_path: Path, first: str, name: str) -> None:
+    stream = f"{first}data: {json.dumps(PAIR)}\n\ndata: {json.dumps(PAIR)}\n\ndata: [DONE]\n"
+    rows = read_rows(write(tmp_path / name, stream), name, Columns())
+    assert [row.value for row in rows if row.problem is None] == [PAIR, PAIR]
+
+
+def test_a_nul_in_a_table_is_taken_out_and_named(tmp_path: Path) -> None:
+    [found] = read_conversations(write(tmp_path / "a.csv", b"prompt,completion\nq,a\0b\n"))
+    assert found.messages[1].content == "a\x01b"  # cleaning removes it as `fixed_unicode`
+
+
 def test_places_name_row_and_line(tmp_path: Path) -> None:
     table = write(tmp_path / "a.csv", 'prompt,completion\r\nq,"two\r\nlines"\r\n\r\n"x,y",z\r\n')
     rows = list(read_rows(table, "a.csv", Columns()))

@@ -433,7 +433,7 @@ def test_rules_that_cannot_work_are_errors_of_the_recipe(rule: dict[str, str], m
     "settings",
     [
         {"blocked_words": ["x"]}, {"pii_kinds": ["name"]}, {"min_turns": 3, "max_turns": 2},
-        {"min_answer": 3, "max_answer": 2}, {"languages": []},
+        {"min_answer": 3, "max_answer": 2}, {"languages": []}, {"languages": ["english"]},
         {"rules": [{"name": "x", "match": "a"}, {"name": "x", "match": "b"}]},
     ],
 )  # fmt: skip

@@ -12,7 +12,7 @@ import pytest
 from talkwright.config import Columns
 from talkwright.data import read_conversations
 from talkwright.data.reading.containers import read_rows
-from talkwright.data.reading.formats import read_row
+from talkwright.data.reading.formats import read_row, recognises_columns
 from talkwright.data.reading.transcripts import read_transcript
 from talkwright.data.reading.turns import Draft
 from talkwright.types import Message
@@ -83,6 +83,13 @@ def test_labels_of_bad_answers(label: Any) -> None:
         assert read_row({**row, "label": label}, "auto", Columns()) == "labelled_bad"
         assert read({**row, "label": True}).messages == ASKED
         assert read({**row, "label": 0}).messages == ASKED  # a class, not a verdict
+
+
+@pytest.mark.parametrize("names", [("inputs", "targets"), ("problem", "solution")])
+def test_names_of_question_and_answer(names: tuple[str, str]) -> None:
+    row = dict(zip(names, ("Key?", "Mat."), strict=True))
+    assert read(row).messages == ASKED
+    assert recognises_columns(list(row), Columns())
 
 
 # --- transcripts ---------------------------------------------------------------------------------

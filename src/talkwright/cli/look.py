@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import sys
@@ -92,6 +93,10 @@ def prepare(
         print_json({**to_json(counts), "out": str(out), **({"exports": files} if exports else {})})
         return
     print(counts_lines(counts))
+    for source in json.loads((out / "counts.json").read_text(encoding="utf-8"))["sources"].values():
+        if names := source.get("passed_over"):
+            more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+            print(f"Not read in {source['path']}: {', '.join(names[:5])}{more}; name what is to be read")
     for file, rows, left in written:
         print(f"Exported: {file}: {rows} rows" + (f", {left} left out" if left else ""))
     name = shlex.quote(str(out))

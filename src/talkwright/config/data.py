@@ -5,6 +5,7 @@ A field's docstring is its documentation: `docs/recipe.md` is made from them.
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from typing import Literal, get_args
 
@@ -285,6 +286,14 @@ class DataSection(Section):
 
     augment: AugmentSection = AugmentSection()
     """New training rows, made from the training split alone, after the split."""
+
+    @field_validator("languages")
+    @classmethod
+    def _are_codes(cls, codes: list[str] | None) -> list[str] | None:
+        for code in codes or ():
+            if not re.fullmatch("[a-z]{2,3}", code):
+                raise ValueError(f"'{code}' is no ISO code of a language; write `en` for English")
+        return codes
 
     @model_validator(mode="after")
     def _weights_make_a_mixture(self) -> DataSection:

@@ -4,6 +4,7 @@ from talkwright.data.cleaning.screen import SCREEN_REASONS
 
 REASONS = {
     "not_json": "the line is not valid JSON",
+    "unknown_encoding": "letters that are neither UTF-8 nor Windows-1252; save the file as UTF-8",
     "not_an_object": "the row is neither an object nor a list of messages",
     "unknown_format": "no messages, and no prompt with a completion, under any known name",
     "other_format": "not what `format` in the recipe says; leave it out and the row is looked at",

@@ -6,9 +6,12 @@ import random
 
 import pytest
 
-from talkwright.data.augment.checks import Near
+from talkwright.config import DataSection
+from talkwright.data.augment.asking import Rejected
+from talkwright.data.augment.checks import Judge, Near
 from talkwright.data.augment.facts import hard_facts, invented, lost, names, negation_changed, told
 from talkwright.data.similarity.similar import jaccard, numbers, shingles
+from talkwright.types import Conversation, Message
 
 KEPT = [
     ("It takes 14 days.", "Two weeks is what it takes."),
@@ -87,3 +90,26 @@ def test_nearness_is_exact() -> None:
             hits += alike
             near.add(text)
         assert 20 < hits < 399
+
+
+@pytest.mark.parametrize(
+    ("asked", "became", "fate"),
+    [
+        ("How do I reset it after a fall?", "and", "garbage"),
+        ("How do I reset it after a fall?", "It fell; how to reset?", None),
+        ("Hello there", "Hi", None),
+    ],
+)
+def test_a_word_is_no_paraphrase_of_a_question(asked: str, became: str, fate: str | None) -> None:
+    section = DataSection.model_validate({"sources": [{"path": "a.jsonl"}]})
+    old, new = (
+        (Message("user", text), Message("assistant", "Hold the button.")) for text in (asked, became)
+    )
+    row = Conversation(old, "a", "a:1")
+    judge = Judge(section, [row], [])
+    if fate is None:
+        assert judge.check("paraphrase", [row], new) == new
+        return
+    with pytest.raises(Rejected) as rejected:
+        judge.check("paraphrase", [row], new)
+    assert rejected.value.reason == fate

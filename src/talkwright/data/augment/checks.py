@@ -155,6 +155,8 @@ def _check_rewritten(role: str, old: Chat, new: Chat) -> None:
     for was, became in zip(before, after, strict=True):
         if role == "assistant" and is_refusal(became) and not is_refusal(was):
             raise Rejected("refused", became)
+        if role == "user" and len(words(became)) < 2 and len(words(was)) > _QUESTION_WORDS:
+            raise Rejected("garbage", became)  # "and": a piece of the instructions, not the question
         if gone := lost(was, became):
             raise Rejected("lost_facts", told(gone))
         # Answers are judged against the question too: a style may take up its words.

@@ -40,6 +40,7 @@ _TIES = (
 _BOTH_BAD = ("tie(bothbad)", "bothbad", "tiebothbad")
 _RANKED = ("answers", "completions", "responses", "candidates")
 _ANSWERS = ("answer", "response", "text", "content", "completion", "output")
+_BESIDE = (("ranks", 1.0), ("rank", 1.0), ("scores", -1.0), ("ratings", -1.0), ("rewards", -1.0))
 _SCORES = ("score", "overallscore", "rating", "reward")
 
 
@@ -150,6 +151,8 @@ def _listed(value: Row, keys: Row) -> list[tuple[float, Any]] | None:
         if not answers:
             continue
         found = [_judged(as_value(answer)) for answer in answers]
+        if None in found:
+            found = _judged_beside(value, keys, answers)
         if None not in found:
             return [answer for answer in found if answer is not None]
     return None
@@ -164,6 +167,18 @@ def _judged(answer: Any) -> tuple[float, Any] | None:
     score = next((_number(answer[names[name]]) for name in _SCORES if name in names), None)
     judged = rank if rank is not None else (None if score is None else -score)
     return None if judged is None or not isinstance(text, str) else (judged, text)
+
+
+def _judged_beside(value: Row, keys: Row, answers: list[Any]) -> list[tuple[float, Any] | None]:
+    """Plain answers whose scores or ranks are in a list of their own, in the same order."""
+    for name, sign in _BESIDE:
+        numbers = [_number(number) for number in as_list(field_of(value, keys, name)) or ()]
+        if len(numbers) == len(answers) and all(isinstance(answer, str) for answer in answers):
+            return [
+                None if number is None else (sign * number, answer)
+                for number, answer in zip(numbers, answers, strict=True)
+            ]
+    return [None]
 
 
 def _number(value: Any) -> float | None:

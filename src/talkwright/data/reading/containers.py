@@ -7,6 +7,7 @@ depends on its content alone, and what a chunk gives on nothing but the chunk.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain, islice
@@ -27,13 +28,14 @@ from talkwright.data.reading.jsonl import jsonl_rows
 from talkwright.data.reading.messages import is_message_table, join_messages
 from talkwright.data.reading.parquet import MAGIC, parquet_batches, rows_of_batch
 from talkwright.data.reading.repair import load
-from talkwright.data.reading.rows import RAW, Row
+from talkwright.data.reading.rows import RAW, Row, without_foreign
 from talkwright.data.reading.streams import LONGEST_LINE, PIECE, Stream, open_streams
 from talkwright.data.reading.tables import csv_rows, known_delimiters, require_columns
 from talkwright.data.reading.wrapped import uncommented
 from talkwright.errors import DataError
 
 _JSONL = (".jsonl", ".ndjson")
+_STREAMED = re.compile(r"data:\s*[\[{]")  # a line of an event stream
 _LOOK_AHEAD = 50  # lines looked at to tell JSONL from other things
 _SMALL = 2**23  # bytes; a file up to this size is looked at whole
 _PEEK = 2**18  # bytes looked at behind a first line that is larger than _SMALL
@@ -77,7 +79,7 @@ def read_chunks(path: Path, name: str, columns: Columns) -> Iterator[Chunk]:
 def rows_of(chunk: Chunk) -> Iterator[Row]:
     """The rows of a chunk."""
     if chunk.kind == "lines":
-        yield from jsonl_rows(decode_block(chunk.body), chunk.name, chunk.line)
+        yield from without_foreign(jsonl_rows(decode_block(chunk.body), chunk.name, chunk.line))
     elif chunk.kind == "batch":
         yield from rows_of_batch(chunk.body, chunk.name, chunk.line)
     else:
@@ -89,7 +91,7 @@ def chunks_of(rows: Iterable[Row], name: str) -> Iterator[Chunk]:
     """Rows as chunks."""
     held: list[bytes] = []
     size = 0
-    for row in rows:
+    for row in without_foreign(rows):
         held.append(_packed(row))
         size += len(held[-1])
         if len(held) == _ROWS or size > _SMALL:
@@ -250,7 +252,7 @@ def _kind(content: str, suffix: str, columns: Columns, whole: bool = True) -> st
         if load(start)[1] is None or (start[0] == "[" and not a_row_a_line):
             return "json"
         return "jsonl" if a_row_a_line or not _starts_with_json(start) else "json"
-    if a_row_a_line:
+    if a_row_a_line or any(_STREAMED.match(line) for line in lines):
         return "jsonl"
     if suffix in (*_JSONL, ".json") and not known_delimiters(lines[0], columns):
         return "jsonl"

@@ -8,6 +8,7 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from pathlib import Path
 
+from talkwright.data.reading.encodings import decode_lines
 from talkwright.errors import DataError
 
 PLAIN_SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
@@ -38,17 +39,27 @@ _WHAT_IS_READ = "JSONL, JSON, CSV, TSV and Parquet are read, also packed with gz
 class Text:
     """A decoded file, or some of its lines.
 
-    `odd_lines` are the 1-based lines that were not UTF-8, in order; `wide` says UTF-16 or UTF-32.
+    `odd_lines` are the 1-based lines that were Windows-1252, in order, `foreign_lines` those in an
+    encoding that cannot be told; `wide` says UTF-16 or UTF-32.
     """
 
     content: str
     odd_lines: tuple[int, ...] = ()
     wide: bool = False
+    foreign_lines: tuple[int, ...] = ()
 
     def is_odd(self, first: int, last: int) -> bool:
-        """Say whether any of the lines `first` to `last` was not UTF-8."""
-        at = bisect_left(self.odd_lines, first)
-        return at < len(self.odd_lines) and self.odd_lines[at] <= last
+        """Say whether any of the lines `first` to `last` was Windows-1252."""
+        return _has_one(self.odd_lines, first, last)
+
+    def is_foreign(self, first: int, last: int) -> bool:
+        """Say whether any of the lines `first` to `last` was in an encoding that cannot be told."""
+        return _has_one(self.foreign_lines, first, last)
+
+
+def _has_one(numbers: tuple[int, ...], first: int, last: int) -> bool:
+    at = bisect_left(numbers, first)
+    return at < len(numbers) and numbers[at] <= last
 
 
 def inner_suffix(name: str) -> str:
@@ -89,6 +100,20 @@ def find_files(path: str | Path) -> list[tuple[Path, str]]:
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}.") from None
     return _find_glob(path)
+
+
+def passed_over(path: str | Path) -> list[str]:
+    """What else is in a folder of which `find_files` reads the data files, by name; hidden files aside.
+
+    [] for anything that is no folder.
+    """
+    path = Path(path)
+    try:
+        read = {name for _, name in find_files(path)} if path.is_dir() else None
+        names = [] if read is None else sorted(entry.name for entry in path.iterdir())
+    except (DataError, OSError):
+        return []
+    return [name for name in names if not name.startswith(".") and name not in (read or ())]
 
 
 def _find_glob(path: Path) -> list[tuple[Path, str]]:
@@ -137,7 +162,7 @@ def failed_to_read(path: Path, error: OSError) -> DataError:
 
 
 def decode(path: Path, data: bytes) -> Text:
-    """Decode a file: UTF-8, UTF-16 or UTF-32 by byte order mark, else cp1252 line by line.
+    """Decode a file: UTF-8, UTF-16 or UTF-32 by byte order mark, else line by line.
 
     Raises DataError, which names `path`, for bytes that are empty or no text.
     """
@@ -157,7 +182,7 @@ def decode(path: Path, data: bytes) -> Text:
 
 
 def decode_block(data: bytes) -> Text:
-    """Decode a block of whole lines from within a file: UTF-8, else cp1252 line by line."""
+    """Decode a block of whole lines from within a file: UTF-8, else line by line."""
     data = data.removeprefix(b"\xef\xbb\xbf")
     try:
         return Text(data.decode("utf-8"))
@@ -187,15 +212,5 @@ def _refuse_binary(path: Path, head: bytes) -> None:
 
 
 def _decode_by_line(data: bytes) -> Text:
-    # Exports glued together from several places mix encodings, so each line is decided on its own.
-    lines, odd = [], []
-    for number, line in enumerate(data.split(b"\n"), 1):
-        try:
-            lines.append(line.decode("utf-8"))
-        except UnicodeDecodeError:
-            odd.append(number)
-            try:
-                lines.append(line.decode("cp1252"))
-            except UnicodeDecodeError:  # five byte values have no meaning in cp1252
-                lines.append(line.decode("latin-1"))
-    return Text("\n".join(lines), tuple(odd))
+    lines, odd, foreign = decode_lines(data.split(b"\n"))
+    return Text("\n".join(lines), odd, foreign_lines=foreign)

@@ -132,7 +132,7 @@ def recognises_columns(names: Iterable[str], columns: Columns) -> bool:
         _has_pair(keys, columns)
         or any(key in keys for key in (*LISTS[:6], "utterances", "text"))
         or is_preference(keys)
-        or {"prompt", "answers"} <= keys.keys()  # ranked ones
+        or ("prompt" in keys and not keys.keys().isdisjoint(("answers", "responses")))  # ranked ones
         or is_battle(keys)
         or task_of(keys) is not None
     )

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 from talkwright.config import DataSection, SourceSection
-from talkwright.data.reading.files import find_files
+from talkwright.data.reading.files import find_files, passed_over
 from talkwright.data.reading.layout import Chosen, choose, data_names, licence_of, matching, read_card
 from talkwright.errors import ArtefactError, DataError
 from talkwright.progress import say
@@ -98,7 +98,8 @@ def source_identity(source: SourceSection) -> list[str] | None:
 def about_source(source: SourceSection, asked: SourceSection | None = None) -> dict[str, Any]:
     """What to record of a pinned source: licence, origin, repository, commit, split and files.
 
-    `asked` is the source as the recipe has it. {} for files of which nothing is known.
+    `asked` is the source as the recipe has it. {} for files of which nothing is known; of a folder what
+    else is in it and was not read (`passed_over`).
     """
     found: dict[str, Any] = {"licence": source.licence} if source.licence else {}
     if is_hub(source.path):
@@ -108,6 +109,8 @@ def about_source(source: SourceSection, asked: SourceSection | None = None) -> d
     elif source.split is not None or source.config is not None:
         _, chosen = _from_folder(source)
     else:
+        left = passed_over(source.path)
+        found |= {"passed_over": left} if left else {}
         return {**found, "origin": source.origin} if source.origin else found
     return {**found, "config": chosen.config, "split": chosen.split, "files": list(chosen.files)}
 

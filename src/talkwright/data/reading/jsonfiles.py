@@ -87,7 +87,7 @@ class _Window:
 
     def decoding(self, end: int) -> tuple[str, ...]:
         """What the lines from here to `end` needed to become text."""
-        if not self._text.odd_lines:
+        if not (self._text.odd_lines or self._text.foreign_lines):
             return ()
         return decoding(self._text, self.line, self.line + self.content.count("\n", self.at, end))
 

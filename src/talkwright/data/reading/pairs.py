@@ -40,6 +40,8 @@ _PAIRS = (
     ("customer", "support"),
     ("q", "a"),
     ("text", "reply"),
+    ("inputs", "targets"),
+    ("problem", "solution"),
 )
 PROMPT_NAMES = (
     "prompt", "instruction", "question", "query", "input", "userprompt", "usermessage", "userinput",

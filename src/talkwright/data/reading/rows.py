@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from talkwright.data.reading.files import Text
 
+FOREIGN = "unknown_encoding"
+_LOST = "\ufffd"
 RAW = 600  # characters of a row carried along for its excerpt
 
 
@@ -22,5 +26,26 @@ class Row:
 
 
 def decoding(text: Text, first: int, last: int) -> tuple[str, ...]:
-    """The repair that the lines `first` to `last` needed to become text."""
+    """The repair that the lines `first` to `last` needed to become text, or FOREIGN."""
+    if text.is_foreign(first, last):
+        return (FOREIGN,)
     return ("decoded_cp1252",) if text.is_odd(first, last) else ()
+
+
+def without_foreign(rows: Iterable[Row]) -> Iterator[Row]:
+    """Rows, of which those with letters that could not be told have a `problem` in place of a value."""
+    for row in rows:
+        if FOREIGN not in row.repairs:
+            yield row
+            continue
+        if _LOST in (row.raw if row.value is None else _said(row.value)):
+            yield replace(row, value=None, problem=FOREIGN, repairs=())
+        else:  # the letters are in another row of the same line
+            yield replace(row, repairs=tuple(name for name in row.repairs if name != FOREIGN))
+
+
+def _said(value: Any) -> str:
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except (RecursionError, ValueError, TypeError):  # thousands of nested brackets
+        return _LOST

@@ -52,17 +52,19 @@ class _Lines:
         self._again: deque[tuple[str, int]] = deque()  # lines that come again, with their numbers
         self._taken: list[tuple[str, int]] = []  # lines of this record
         self._before = 0  # lines of the blocks that are done
-        self._odd: list[int] = []
+        self._odd: tuple[int, ...] = ()
+        self._foreign: tuple[int, ...] = ()
         self._allowed = _FIELD_LIMIT  # characters that a record of several lines may have
         self._size = 0  # characters of this record
         self.doubted = 0  # the last line that a broken record took for its own
 
     def _lines(self, blocks: Iterable[Text]) -> Iterator[tuple[str, int]]:
         for block in blocks:
-            self._odd = [*self._odd[-1000:], *(self._before + number for number in block.odd_lines)]
-            # NUL: Python 3.10's reader stops at it.
+            self._odd = _moved(self._odd[-1000:], block.odd_lines, self._before)
+            self._foreign = _moved(self._foreign[-1000:], block.foreign_lines, self._before)
+            # NUL: Python 3.10's reader stops at it. Cleaning takes control characters out, and says so.
             number = self._before + 1
-            for part in _parts(block.content.replace("\0", "\ufffd")):
+            for part in _parts(block.content.replace("\0", "\x01")):
                 for line in io.StringIO(part, newline=""):
                     yield line, number
                     number += line.endswith("\n")
@@ -99,7 +101,12 @@ class _Lines:
         return number, line
 
     def decoding(self, first: int, last: int) -> tuple[str, ...]:
-        return decoding(Text("", tuple(self._odd)), first, last)
+        return decoding(Text("", self._odd, foreign_lines=self._foreign), first, last)
+
+
+def _moved(numbers: tuple[int, ...], more: tuple[int, ...], by: int) -> tuple[int, ...]:
+    """Line numbers, and `more` of them that are counted from another line."""
+    return (*numbers, *(number + by for number in more if number + by > 0))
 
 
 def csv_rows(blocks: Iterator[Text], name: str, path: Path, columns: Columns) -> Iterator[Row]:
@@ -111,8 +118,8 @@ def csv_rows(blocks: Iterator[Text], name: str, path: Path, columns: Columns) ->
     begin = content[skipped:] if before else content
     header, delimiter = _header(begin, columns)
     require_columns(header, columns, path)
-    odd = tuple(number - before for number in first.odd_lines if number > before)
-    lines = _Lines(_chain(Text(begin, odd), blocks))
+    odd, foreign = (_moved((), numbers, -before) for numbers in (first.odd_lines, first.foreign_lines))
+    lines = _Lines(_chain(Text(begin, odd, foreign_lines=foreign), blocks))
     reader = _reader(lines, delimiter)
     next(reader, None)
     lines.record()
