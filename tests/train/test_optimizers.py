@@ -132,3 +132,14 @@ def test_moments_of_eight_bits_are_of_eight_bits(tiny_base, section) -> None:
     optimizer.step(0.01)
     large = max(masters.masters, key=lambda m: m.numel())
     assert optimizer.state(large)["state1"].dtype == torch.uint8
+
+
+@pytest.mark.parametrize("method", ["lora", "full", "prompt"])
+def test_adafactor_learns_at_its_own_default_rate(method, train_tiny, rows, metrics_of) -> None:
+    settings = {"method": method, "learning_rate": None, "max_steps": 12, "eval_every": 12}
+    gains = []
+    for optimizer in ("adamw", "adafactor"):
+        out = train_tiny(optimizer, optimizer=optimizer, validation=rows, **settings)
+        first, last = (r["validation_loss"] for r in metrics_of(out) if "validation_loss" in r)
+        gains.append(first - last)
+    assert gains[1] > 0.5 * gains[0] > 0
