@@ -175,9 +175,10 @@ def train(recipe: Recipe, here: Path, base: BaseModel, template: Template) -> No
 
     def make() -> None:
         from talkwright.template import read_examples
-        from talkwright.train import questions_for
+        from talkwright.train import questions_for, take_over
         from talkwright.train import train as train_on
 
+        take_over(recipe, here)
         rows, validation = (read_examples(here / "check", split) for split in ("train", "validation"))
         asked = questions_for(recipe.train, data.read_dataset(here / "data")["validation"])
         train_on(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 import json
 import math
+import shutil
 from dataclasses import replace
 from typing import Any
 

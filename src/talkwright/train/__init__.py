@@ -32,6 +32,7 @@ from talkwright.train.loop import train
 from talkwright.train.plan import Plan, make_plan
 from talkwright.train.samples import questions_for
 from talkwright.train.settings import check_recipe, check_settings, check_template
+from talkwright.train.unfinished import take_over
 
 __all__ = [
     "Estimate",
@@ -54,6 +55,7 @@ __all__ = [
     "questions_for",
     "shape_of_base",
     "start_digest",
+    "take_over",
     "this_machine",
     "train",
 ]
