@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -86,6 +87,20 @@ def test_muon_is_for_the_matrices_between_layers(tiny_base, section) -> None:
     assert not by[0] & by[1]
     assert all("proj" in name for name in by[0])
     assert all("norm" in name or "embed" in name for name in by[1])
+
+
+def test_muon_moves_a_matrix_as_far_as_adamw_at_the_same_rate(train_tiny, tiny_base) -> None:
+    """So that one rate suits both: a fifth of an element's rate, whatever the matrix's shape."""
+    from safetensors.torch import load_file
+
+    def moved(optimizer: str) -> float:
+        out = train_tiny(optimizer, optimizer=optimizer, method="full", max_steps=1, learning_rate=1e-3)
+        name = "model.layers.0.mlp.gate_proj.weight"
+        after = load_file(out / "model" / "model.safetensors")[name]
+        before = load_file(Path(tiny_base.path) / "model.safetensors")[name]
+        return float((after - before).square().mean().sqrt())
+
+    assert moved("muon") == pytest.approx(0.2 * moved("adamw"), rel=0.3)
 
 
 def test_decay_leaves_factors_alone(tiny_base, section) -> None:

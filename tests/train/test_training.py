@@ -339,6 +339,9 @@ def test_training_takes_the_fast_forms_where_nothing_forbids_it(tiny_base, secti
     assert not share(method="prompt")
     assert not share(lora={"dropout": 0.1})
     assert not share(neftune=5.0)
+    plain, chosen = prepare_model(tiny_base, section(), 7)[0], section()
+    plain.config.attention_dropout = 0.1  # of the model's own configuration
+    assert not may_share_beginnings(plain, chosen, padded=False)
 
 
 def test_rows_with_one_beginning_train_as_without_sharing(
