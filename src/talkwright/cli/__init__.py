@@ -121,7 +121,7 @@ def _run(arguments: list[str]) -> int:
         return 1
     except MemoryError:  # Arrow's is one, too
         return _fail(
-            "the memory ran out, outside of training, which would have taken smaller passes. Close other "
+            "the memory ran out, not in training, which would have taken smaller passes. Close other "
             "programs, raise the limit (`ulimit -v`), or give less data at a time."
         )
     except OSError as error:
