@@ -127,23 +127,13 @@ def augment(recipe: Recipe, here: Path, *, again: bool = False) -> None:
 def check(recipe: Recipe, here: Path, base: BaseModel, template: Template) -> None:
     """Conversations → `check/`: token ids and labels of every row. Stops at findings that are errors."""
     from talkwright.template import FORMAT, check_dataset
-    from talkwright.train import check_recipe
+    from talkwright.train import check_recipe, refuse_unready
 
     suite = _suite(recipe)
     new_rows, digest = _new_rows(recipe, here)
     settings = dump_recipe(recipe)
-    key = content_id(
-        [
-            _key(here / "data"),
-            digest,
-            template.fingerprint,
-            settings["template"],
-            settings["train"],
-            to_json(suite),
-            FORMAT,
-        ],
-        64,
-    )
+    decisive = [settings["template"], settings["train"], to_json(suite), FORMAT]
+    key = content_id([_key(here / "data"), digest, template.fingerprint, *decisive], 64)
 
     def make() -> None:
         splits: dict[str, Sequence[Conversation]] = {**data.read_dataset(here / "data")}
@@ -164,6 +154,7 @@ def check(recipe: Recipe, here: Path, base: BaseModel, template: Template) -> No
             "the check found what would make training useless, so nothing was trained:\n"
             + "\n".join(f"  - {found.message}. To mend it: {found.fix}." for found in errors)
         )
+    refuse_unready(recipe.train, base, template)
 
 
 def train(recipe: Recipe, here: Path, base: BaseModel, template: Template) -> None:
@@ -175,9 +166,10 @@ def train(recipe: Recipe, here: Path, base: BaseModel, template: Template) -> No
 
     def make() -> None:
         from talkwright.template import read_examples
-        from talkwright.train import questions_for
+        from talkwright.train import questions_for, take_over
         from talkwright.train import train as train_on
 
+        take_over(recipe, here)
         rows, validation = (read_examples(here / "check", split) for split in ("train", "validation"))
         asked = questions_for(recipe.train, data.read_dataset(here / "data")["validation"])
         train_on(

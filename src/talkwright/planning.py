@@ -16,7 +16,7 @@ from talkwright.config import Recipe, TrainSection, dump_recipe
 from talkwright.errors import ModelError, TrainError
 from talkwright.progress import say
 from talkwright.runs import artefact, is_current, manifest, read_json, write_json
-from talkwright.types import BaseModel, content_id
+from talkwright.types import BaseModel, Example, content_id
 
 if TYPE_CHECKING:
     from talkwright.train import Estimate, Machine, Planned, Rows, Shape
@@ -199,8 +199,9 @@ def _rows_of(recipe: Recipe, here: Path) -> Rows:
         train, validation = (read_examples(here / "check", split) for split in ("train", "validation"))
         known = f"{len(train)} rows, their lengths as encoded"
         return Rows(
-            train.lengths.tolist(), train.supervised.tolist(), validation.lengths.tolist(), known
-        )
+            train.lengths.tolist(), train.supervised.tolist(), validation.lengths.tolist(), known,
+            _common_beginning(train),
+        )  # fmt: skip
     splits = data.read_dataset(here / "data")
     counts: dict[str, list[tuple[int, int]]] = {"train": [], "validation": []}
     for split, found in counts.items():
@@ -217,6 +218,14 @@ def _rows_of(recipe: Recipe, here: Path) -> Rows:
     lengths = [n for n, _ in counts["train"]]
     supervised = [min(n, length) for length, (_, n) in zip(lengths, counts["train"], strict=True)]
     return Rows(lengths, supervised, [n for n, _ in counts["validation"]], known)
+
+
+def _common_beginning(rows: Sequence[Example]) -> int:
+    """How many tokens all rows begin with, by a thousand of them: a system prompt, mostly."""
+    some = [rows[n].input_ids for n in range(0, len(rows), max(1, len(rows) // 1000))]
+    first, last = min(some, default=()), max(some, default=())  # all others lie between these
+    same = zip(first, last, strict=False)
+    return next((n for n, (a, b) in enumerate(same) if a != b), min(len(first), len(last)))
 
 
 def _assumed(shape: Shape, planned: Planned) -> list[str]:

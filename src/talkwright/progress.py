@@ -74,11 +74,13 @@ class TrainingLine:
         self._memory, self._time_limit, self._terminal = memory, time_limit, terminal
         self._started = self._printed = time.monotonic()
         self._values: dict[str, Any] = {"step": done}
+        self._unsaid = False
         self._marks: deque[tuple[float, float]] = deque(maxlen=RECENT + 1)
 
     def take(self, row: dict[str, Any]) -> None:
         """Show what a row of metrics says; those of a step move the line on."""
         self._values.update(row)
+        self._unsaid = True
         if "seconds" in row:
             self._marks.append((row["tokens"], row["seconds"]))
         now = time.monotonic()
@@ -86,11 +88,20 @@ class TrainingLine:
             self._shown.set_description_str(self.text(_columns()), refresh=False)
             self._shown.update(row["step"] - self._shown.n)
             return
-        # Rarely in long runs, whose logs would be nothing else; the last step always.
+        # Rarely in long runs, whose logs would be nothing else; the last step at the end.
         pause = min(max(OFTEN, (now - self._started) / 20), SELDOM)
-        if "seconds" in row and (now - self._printed >= pause or row["step"] == self._steps):
+        if "seconds" in row and now - self._printed >= pause and row["step"] < self._steps:
             self._printed = now
-            say(self.text(200))
+            self._say()
+
+    def end(self) -> None:
+        """Say how it ended: after the last validation, which comes after the last step."""
+        if self._unsaid and not self._terminal:
+            self._say()
+
+    def _say(self) -> None:
+        self._unsaid = False
+        say(self.text(200))
 
     def text(self, columns: int) -> str:
         """The line in at most so many columns: parts are shortened, and left out when that is not
@@ -146,6 +157,7 @@ def training_line(
     ) as shown:  # fmt: skip
         line = TrainingLine(shown, steps, done, memory, time_limit, terminal=terminal)
         yield line
+        line.end()
         if terminal:
             shown.refresh()
 

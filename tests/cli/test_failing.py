@@ -191,3 +191,16 @@ def test_letters_a_terminal_cannot_show_do_not_stop_it(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "lampe-??" in done.stdout
+
+
+def test_a_lack_of_memory_is_a_sentence(talkwright, monkeypatch: pytest.MonkeyPatch) -> None:
+    from talkwright import pipeline
+
+    def hungry(*_given: object, **_named: object) -> None:
+        raise MemoryError("malloc of size 512 failed")
+
+    monkeypatch.setattr(pipeline, "run", hungry)
+    Path("recipe.yaml").write_text("data: a.jsonl\n")
+    done = talkwright("train", "recipe.yaml")
+    assert done.code == 2
+    assert done.err.startswith("talkwright: the memory ran out")

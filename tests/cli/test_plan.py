@@ -29,6 +29,7 @@ def test_the_text_says_what_a_person_asks(talkwright, recipe: Path) -> None:
     for said in ("this machine", "fits", "peak memory", "library", "time", "energy", "cost", "h100"):
         assert said in done.out
     assert "3 steps" in done.out
+    assert "tokens a step in 1 pass, fp32" in done.out
     assert not list(Path("runs").glob("*/train")), "nothing is trained"
 
 

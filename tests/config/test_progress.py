@@ -123,6 +123,20 @@ def test_without_a_terminal_there_is_a_line_now_and_then(
     assert lines[-1].startswith("train  2000/2000")
 
 
+def test_the_last_line_has_the_last_validation(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = Clock(monkeypatch)
+    with progress.training_line(3, 0) as line:
+        for step in range(1, 4):
+            clock.now += 20.0
+            line.take(row(step))
+            line.take({"step": step, "validation_loss": 9.0 / step})
+    lines = capsys.readouterr().err.splitlines()
+    assert [text.split()[1] for text in lines] == ["1/3", "2/3", "3/3"]
+    assert "val 3.000" in lines[-1]
+
+
 IN_A_TERMINAL = """
 import time
 from talkwright import progress

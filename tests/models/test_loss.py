@@ -112,6 +112,15 @@ def test_loss_and_gradients_are_those_of_transformers(method: str, tied: bool, p
     assert_same(ours, plain, ROWS, padded=padded)
 
 
+def test_the_gradient_of_a_trained_head_takes_the_share_of_its_pass() -> None:
+    """A step divides each pass's sum by its supervised tokens: head and layers must shrink alike."""
+    model = build(tie_word_embeddings=False)
+    whole = gradients(model, summed_loss(model, make_batch(ROWS)))
+    part = gradients(model, summed_loss(model, make_batch(ROWS)) / 40)
+    for name, wanted in whole.items():
+        assert (part[name] * 40 - wanted).norm() <= 1e-4 * wanted.norm(), name
+
+
 def test_many_supervised_positions_are_cut_into_parts_without_a_trace() -> None:
     rows = random_rows((120, 1), (120, 1), (120, 1), seed=5)  # 357 positions: more than one part
     plain = build()

@@ -249,3 +249,30 @@ def test_a_price_file_replaces_prices_and_adds_machines(tmp_path: Path) -> None:
     assert (price.hour, price.source, price.date) == (1.5, "a friend", "2026-11-20")
     assert find_machine("mine", table).memory == 12 * GIB
     assert all_machines()["h100"].price != price
+
+
+def test_a_system_prompt_of_all_rows_counts_once_a_pass(section) -> None:
+    from talkwright.train.estimate.load import make_load
+
+    def largest(common: int, *, padded: bool = False, **settings: Any) -> int:
+        known = Rows([100] * 8, [20] * 8, [], "made up", common)
+        return make_load(known, section(batch_size=4, **settings), padded=padded, seed=7).largest
+
+    assert largest(0) == 400
+    assert largest(60) == 220
+    assert largest(60, accumulation=2) == 140
+    assert largest(4) == 400, "not worth the detour"
+    assert largest(60, padded=True) == largest(60, neftune=5.0) == 400
+    assert largest(60, lora={"dropout": 0.1}) == 400
+
+
+def test_the_plan_finds_the_beginning_that_all_rows_have() -> None:
+    from talkwright.planning import _common_beginning
+    from talkwright.types import Example
+
+    def row(*ids: int) -> Example:
+        return Example(ids, ids)
+
+    assert _common_beginning([row(1, 2, 9, 4), row(1, 2, 3), row(1, 2, 5, 6)]) == 2
+    assert _common_beginning([row(1, 2), row(1, 2, 3)]) == 2
+    assert _common_beginning([row(7), row(1, 2, 3)]) == 0

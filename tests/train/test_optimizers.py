@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -88,6 +89,20 @@ def test_muon_is_for_the_matrices_between_layers(tiny_base, section) -> None:
     assert all("norm" in name or "embed" in name for name in by[1])
 
 
+def test_muon_moves_a_matrix_as_far_as_adamw_at_the_same_rate(train_tiny, tiny_base) -> None:
+    """So that one rate suits both: a fifth of an element's rate, whatever the matrix's shape."""
+    from safetensors.torch import load_file
+
+    def moved(optimizer: str) -> float:
+        out = train_tiny(optimizer, optimizer=optimizer, method="full", max_steps=1, learning_rate=1e-3)
+        name = "model.layers.0.mlp.gate_proj.weight"
+        after = load_file(out / "model" / "model.safetensors")[name]
+        before = load_file(Path(tiny_base.path) / "model.safetensors")[name]
+        return float((after - before).square().mean().sqrt())
+
+    assert moved("muon") == pytest.approx(0.2 * moved("adamw"), rel=0.3)
+
+
 def test_decay_leaves_factors_alone(tiny_base, section) -> None:
     model, _ = prepare_model(tiny_base, section(method="ia3"), 7)
     groups = make_optimizer(model, Masters(model), section(weight_decay=0.5)).groups()
@@ -132,3 +147,14 @@ def test_moments_of_eight_bits_are_of_eight_bits(tiny_base, section) -> None:
     optimizer.step(0.01)
     large = max(masters.masters, key=lambda m: m.numel())
     assert optimizer.state(large)["state1"].dtype == torch.uint8
+
+
+@pytest.mark.parametrize("method", ["lora", "full", "prompt"])
+def test_adafactor_learns_at_its_own_default_rate(method, train_tiny, rows, metrics_of) -> None:
+    settings = {"method": method, "learning_rate": None, "max_steps": 12, "eval_every": 12}
+    gains = []
+    for optimizer in ("adamw", "adafactor"):
+        out = train_tiny(optimizer, optimizer=optimizer, validation=rows, **settings)
+        first, last = (r["validation_loss"] for r in metrics_of(out) if "validation_loss" in r)
+        gains.append(first - last)
+    assert gains[1] > 0.5 * gains[0] > 0

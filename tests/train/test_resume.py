@@ -73,6 +73,15 @@ def test_dropout_differs_from_step_to_step_and_from_seed_to_seed(train_tiny, wei
     assert not same(dropped, weights_of(train_tiny("d", lora={"dropout": 0.5}, seed=8)))
 
 
+def test_each_step_drops_something_else(train_tiny, rows, metrics_of) -> None:
+    """One row, and a rate too small to move anything: only dropout tells the steps apart."""
+    settings = {"rows": rows[:1], "batch_size": 1, "method": "full", "learning_rate": 1e-30}
+    still = [r["loss"] for r in metrics_of(train_tiny("a", **settings))]
+    noisy = [r["loss"] for r in metrics_of(train_tiny("b", neftune=5.0, **settings))]
+    assert len(set(still)) == 1
+    assert len(set(noisy)) == len(noisy) == 4
+
+
 # An adapter begins with gradients near zero, whose rounding AdamW blows up to the size of a step.
 @pytest.mark.parametrize(("method", "tolerance"), [("full", 1e-6), ("lora", 1e-4)])
 @pytest.mark.parametrize("accumulation", [2, 3])

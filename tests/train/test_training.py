@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from dataclasses import replace
 from typing import Any
 
@@ -210,7 +211,7 @@ def test_early_stopping_survives_a_stop_between_its_decision_and_its_end(
 ) -> None:
     finish = loop._finish
 
-    def dying(*_args) -> None:
+    def dying(*_args, **_named) -> None:
         raise KeyboardInterrupt
 
     measured = scripted_validation(monkeypatch, 5.0, 6.0)
@@ -223,6 +224,41 @@ def test_early_stopping_survives_a_stop_between_its_decision_and_its_end(
     assert read_json(out / "summary.json")["steps"] == 2
     kept = weights_of(out)
     assert all(torch.equal(kept[name], weight) for name, weight in measured[0].items())
+
+
+@pytest.mark.parametrize("harm", ["a flipped bit", "gone"])
+@pytest.mark.parametrize(("losses_then", "kept_step"), [((5.0, 3.0, 4.0), 2), ((5.0, 6.0, 7.0), 4)])
+def test_damaged_best_weights_do_not_stop_a_finished_training(
+    harm, losses_then, kept_step, train_tiny, rows, weights_of, tmp_path, capsys,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    finish = loop._finish
+
+    def dying(*_args, **_named) -> None:
+        raise KeyboardInterrupt
+
+    measured = scripted_validation(monkeypatch, *losses_then)
+    monkeypatch.setattr(loop, "_finish", dying)
+    settings = {"validation": rows[:2], "max_steps": 4, "eval_every": 2, "patience": 9}
+    with pytest.raises(KeyboardInterrupt):
+        train_tiny(**settings)
+    best = tmp_path / "run" / "checkpoints" / "best"
+    if harm == "gone":
+        shutil.rmtree(best)
+    else:
+        weights = bytearray((best / "weights.safetensors").read_bytes())
+        weights[-1] ^= 1
+        (best / "weights.safetensors").write_bytes(weights)
+    monkeypatch.setattr(loop, "_finish", finish)
+    capsys.readouterr()
+    out = train_tiny(**settings)
+    said = capsys.readouterr().err
+    assert str(best) in said
+    # Where that step's checkpoint is still there, it has the same weights; else the last ones stay.
+    assert read_json(out / "summary.json")["kept"] == ("best" if kept_step == 2 else "last")
+    assert ("the last ones are kept" in said) == (kept_step == 4)
+    kept = weights_of(out)
+    assert all(torch.equal(kept[name], w) for name, w in measured[kept_step // 2].items())
 
 
 def test_validation_is_measured_when_due_on_rows_spread_over_the_split(
@@ -303,6 +339,9 @@ def test_training_takes_the_fast_forms_where_nothing_forbids_it(tiny_base, secti
     assert not share(method="prompt")
     assert not share(lora={"dropout": 0.1})
     assert not share(neftune=5.0)
+    plain, chosen = prepare_model(tiny_base, section(), 7)[0], section()
+    plain.config.attention_dropout = 0.1  # of the model's own configuration
+    assert not may_share_beginnings(plain, chosen, padded=False)
 
 
 def test_rows_with_one_beginning_train_as_without_sharing(

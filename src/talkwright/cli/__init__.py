@@ -119,6 +119,11 @@ def _run(arguments: list[str]) -> int:
         # Whoever read the output has enough of it. The exit's own flush would complain again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except MemoryError:  # Arrow's is one, too
+        return _fail(
+            "the memory ran out, not in training, which would have taken smaller passes. Close other "
+            "programs, raise the limit (`ulimit -v`), or give less data at a time."
+        )
     except OSError as error:
         if error.errno not in SYSTEM_PROBLEMS:
             raise

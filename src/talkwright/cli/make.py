@@ -85,7 +85,7 @@ def check(recipe: Path, overrides: tuple[str, ...], folder: Path, as_json: bool)
     found = read_json(here / "check" / "findings.json")
     if as_json:
         print_json({"run": str(here), "findings": found})
-    elif not found:
+    elif not (found or failed):
         print("The check found nothing wrong.")
     for each in () if as_json else found:
         fix = f"\n  to mend it: {each['fix']}" if each["fix"] else ""

@@ -142,7 +142,8 @@ def _time(found: Estimate, count: int) -> list[str]:
     lines = [
         f"  time        {planning.duration(found.seconds)}: {load.steps} steps of "
         f"{found.step_seconds:.3g} s, {load.tokens / found.step_seconds:.0f} tokens/s "
-        f"({load.tokens:.0f} tokens a step in {load.passes:.3g} passes, {found.precision})"
+        f"({load.tokens:.0f} tokens a step in {load.passes:.3g} "
+        f"{'pass' if load.most_passes == 1 else 'passes'}, {found.precision})"
     ]
     energy = "not known (no figure for this machine's power)"
     if found.energy is not None:

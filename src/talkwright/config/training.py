@@ -41,6 +41,10 @@ class LoraSection(Section):
 LEARNING_RATES = {"lora": 1e-3, "ia3": 5e-3, "prefix": 1e-2, "prompt": 3e-2, "full": 5e-5}
 """What `train.learning_rate` is where the recipe names none, by method."""
 
+ADAFACTOR_RATES = {"lora": 0.3, "ia3": 5e-3, "prefix": 1e-2, "prompt": 0.3, "full": 2e-3}
+"""The same for Adafactor, whose rate is relative to a weight's own size: LoRA's second matrix begins at
+zero and would stay there at AdamW's rate."""
+
 
 PLANNED = ("pass_tokens", "recompute", "precision", "quantise")
 """What the plan can choose. `train: auto` leaves all of it to the plan."""
@@ -83,7 +87,8 @@ class TrainSection(Section):
     rest. The 8-bit and paged ones need the extra `talkwright[quantise]`."""
 
     learning_rate: float | None = Field(None, gt=0)
-    """Peak learning rate. Left out: 1e-3 for lora, 5e-3 ia3, 1e-2 prefix, 3e-2 prompt, 5e-5 full."""
+    """Peak learning rate. Left out: 1e-3 for lora, 5e-3 ia3, 1e-2 prefix, 3e-2 prompt, 5e-5 full; for
+    Adafactor, whose rate is relative to a weight's size, 0.3 for lora and prompt, 2e-3 full."""
 
     schedule: Literal["cosine", "linear", "constant", "wsd"] = "cosine"
     """What the rate does after warm-up. `wsd`: stable, then a linear decay at the end."""
@@ -211,7 +216,8 @@ class TrainSection(Section):
     def _fill_in(cls, values: Any) -> Any:
         # Resolved here, not where it is used, so that the saved recipe shows the number that ran.
         if isinstance(values, dict) and values.get("learning_rate") is None:
-            usual = LEARNING_RATES.get(str(values.get("method", "lora")), 1e-3)
+            rates = ADAFACTOR_RATES if values.get("optimizer") == "adafactor" else LEARNING_RATES
+            usual = rates.get(str(values.get("method", "lora")), 1e-3)
             values = {**values, "learning_rate": usual}
         if isinstance(values, dict) and isinstance(values.get("recompute"), bool):
             values = {**values, "recompute": "all" if values["recompute"] else "none"}

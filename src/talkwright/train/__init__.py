@@ -31,7 +31,8 @@ from talkwright.train.estimate import (
 from talkwright.train.loop import train
 from talkwright.train.plan import Plan, make_plan
 from talkwright.train.samples import questions_for
-from talkwright.train.settings import check_recipe, check_settings, check_template
+from talkwright.train.settings import check_recipe, check_settings, check_template, refuse_unready
+from talkwright.train.unfinished import take_over
 
 __all__ = [
     "Estimate",
@@ -52,8 +53,10 @@ __all__ = [
     "plan_for",
     "precision_on",
     "questions_for",
+    "refuse_unready",
     "shape_of_base",
     "start_digest",
+    "take_over",
     "this_machine",
     "train",
 ]

@@ -144,14 +144,37 @@ def save_best(folder: Path, origin: Origin, masters: Masters) -> None:
         save_file(tensors, out / "weights.safetensors")
 
 
-def load_best(folder: Path, origin: Origin, masters: Masters) -> None:
-    """Put the best weights back into the model. Raises ArtefactError when they are not whole."""
+def load_best(folder: Path, origin: Origin, masters: Masters, step: int) -> bool:
+    """Put the best weights, those of `step`, back into the model.
+
+    Where they are damaged, that step's checkpoint has them, too. Without it, it says so and the last
+    weights stay: gives False then, for a finished training must not be lost over its best.
+    """
     from safetensors.torch import load_file
 
-    if manifest(folder / BEST, "best weights")["key"] != key_of(origin):
-        raise ArtefactError(f"{folder / BEST}: belongs to another recipe or data set")
-    verify(folder / BEST)
-    masters.load(load_file(folder / BEST / "weights.safetensors"))
+    try:
+        if manifest(folder / BEST, "best weights")["key"] != key_of(origin):
+            raise ArtefactError(f"{folder / BEST}: belongs to another recipe or data set")
+        verify(folder / BEST)
+        masters.load(load_file(folder / BEST / "weights.safetensors"))
+        return True
+    except ArtefactError as error:
+        damage = error
+    place = place_of(folder, step)
+    try:
+        if manifest(place, "checkpoint")["key"] != key_of(origin):
+            raise ArtefactError(f"{place}: belongs to another recipe or data set")
+        verify(place)
+    except ArtefactError:
+        say(
+            f"The best weights, of step {step}, are not whole, so the last ones are kept ({damage}). To "
+            f"have the best, remove {folder.parent / 'train'} when this has ended, and train again."
+        )
+        return False
+    say(f"The best weights are not whole; taking them from the checkpoint of step {step} ({damage}).")
+    tensors = load_file(place / "state.safetensors")
+    masters.load({n.removeprefix("weight/"): t for n, t in tensors.items() if n[:7] == "weight/"})
+    return True
 
 
 def drop_checkpoints(here: Path) -> None:

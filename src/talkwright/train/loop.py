@@ -144,9 +144,10 @@ def train(
                 raise KeyboardInterrupt if stop == signal.SIGINT else SystemExit(128 + stop)
     if state.stopped:
         say(f"Stopped by train.{state.stopped} after step {state.step} of {plan.steps}.")
+    best = False
     if section.patience and state.best_loss is not None:
-        load_best(checkpoints, origin, masters)
-    _finish(session, state, base, template, out, key)
+        best = load_best(checkpoints, origin, masters, state.best_step)
+    _finish(session, state, base, template, out, key, best=best)
 
 
 def _open_session(
@@ -430,7 +431,14 @@ def _write(metrics: Metrics, row: dict[str, Any]) -> None:
 
 
 def _finish(
-    session: _Session, state: State, base: BaseModel, template: Template, out: Path, key: str
+    session: _Session,
+    state: State,
+    base: BaseModel,
+    template: Template,
+    out: Path,
+    key: str,
+    *,
+    best: bool,
 ) -> None:
     """Write the artefact, then let the checkpoints go."""
     section, weights = session.section, session.masters.weights
@@ -445,7 +453,7 @@ def _finish(
         "best_validation_loss": state.best_loss,
         "best_step": state.best_step,
         "stopped_early": bool(state.stopped),
-        "kept": "best" if section.patience and state.best_loss is not None else "last",
+        "kept": "best" if best else "last",
         "trainable": sum(weight.numel() for weight in weights),
         "precision": str(weights[0].dtype).removeprefix("torch."),
         "method": section.method,

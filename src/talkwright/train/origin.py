@@ -38,7 +38,7 @@ def describe_origin(
 ) -> Origin:
     """All that decides what a training computes, by a name a person knows it by."""
     return {
-        **_flat("train.", section.model_dump(mode="json", exclude=FREE)),
+        **flat("train.", section.model_dump(mode="json", exclude=FREE)),
         "train.start_from (its weights)": start_digest(section),
         "seed": seed,
         "the base model": base.digest,
@@ -90,8 +90,9 @@ def _is_hash(value: Any) -> bool:
     return isinstance(one, str) and len(one) == 64
 
 
-def _flat(prefix: str, values: dict[str, Any]) -> dict[str, Any]:
-    flat: dict[str, Any] = {}
+def flat(prefix: str, values: dict[str, Any]) -> dict[str, Any]:
+    """Settings by their dotted names."""
+    found: dict[str, Any] = {}
     for name, value in values.items():
-        flat |= _flat(f"{prefix}{name}.", value) if isinstance(value, dict) else {prefix + name: value}
-    return flat
+        found |= flat(f"{prefix}{name}.", value) if isinstance(value, dict) else {prefix + name: value}
+    return found

@@ -9,11 +9,17 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from talkwright.config import TrainSection
+from talkwright.errors import TrainError
 from talkwright.models import best_precision, parameter_count
+from talkwright.train.adapters import model_folder, refuse_other_base
+from talkwright.train.model import refuse_added_tokens
 from talkwright.train.plan import Plan, make_plan
+from talkwright.train.trackers import refuse_missing_trackers
 from talkwright.types import BaseModel, Finding
 
 if TYPE_CHECKING:
@@ -27,6 +33,12 @@ RATES = {  # where each method usually works, for a model of up to a billion wei
     "prompt": (1e-3, 5e-1),
     "full": (1e-6, 5e-4),
 }
+ADAFACTOR_RATES = {  # relative to the size of each weight, 0.001 at the least; measured on small models
+    **RATES,
+    "lora": (1e-2, 2.0),
+    "prompt": (1e-2, 2.0),
+    "full": (1e-4, 5e-2),
+}
 
 
 def check_recipe(
@@ -35,6 +47,29 @@ def check_recipe(
     """What will go wrong in a run with this base and template: `check_settings`, `check_template`."""
     found = check_settings(section, rows, validation_rows, parameter_count(base))
     return [*found, *check_template(template)]
+
+
+def refuse_unready(section: TrainSection, base: BaseModel, template: Template) -> None:
+    """Raise TrainError for what the first step would stop at: a package that is missing, an earlier run
+    that is not there or of another base, tokens that the model has no embedding for.
+
+    Not findings: these are kept with the run, and what was missing may be there the next time.
+    """
+    refuse_missing_trackers(section)
+    refuse_added_tokens(base, template)
+    refuse_other_base(base, section)
+    if section.start_from is not None and section.method == "full":
+        model_folder(Path(section.start_from))
+    eight = section.optimizer.startswith("paged") or section.optimizer.endswith("8bit")
+    for name, needed, instead in (
+        ("optimizer", eight, "adamw"),
+        ("quantise", section.quantise != "none", "none"),
+    ):
+        if needed and find_spec("bitsandbytes") is None:
+            raise TrainError(
+                f"train.{name}: {getattr(section, name)} needs bitsandbytes, which is not installed: "
+                f"`pip install 'talkwright[quantise]'`, or write `{name}: {instead}`"
+            )
 
 
 def check_settings(
@@ -134,11 +169,9 @@ def _of_rates(section: TrainSection, parameters: int) -> Iterator[Finding]:
 
 def usual_rates(section: TrainSection, parameters: int = 0) -> tuple[float, float]:
     """Lowest and highest learning rate that usually works for a method and a size of model."""
-    low, high = RATES[section.method]
+    low, high = (ADAFACTOR_RATES if section.optimizer == "adafactor" else RATES)[section.method]
     if section.method in ("lora", "full"):  # larger models break at smaller steps
         high /= 1 if parameters < 1e9 else 5 if parameters < 1e10 else 10
-    if section.optimizer == "adafactor":  # its rate is relative to the size of each weight
-        low, high = 10 * low, 100 * high
     return low, high
 
 

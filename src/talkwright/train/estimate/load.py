@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any
 
 from talkwright.config import TrainSection
+from talkwright.models import WORTH_SHARING
 from talkwright.train.faults import split
 from talkwright.train.plan import make_plan, rows_of_steps
 
@@ -18,19 +19,22 @@ LOOKED_AT = 2000  # steps whose rows are laid out; a longer run's other steps ar
 @dataclass(frozen=True, slots=True)
 class Rows:
     """Lengths of the training rows and how many of their tokens are supervised, and the lengths of the
-    validation rows; `known` says in words where they come from."""
+    validation rows; `known` says in words where they come from. `common` tokens at the beginning are the
+    same in all training rows (a system prompt), so that a pass computes them once."""
 
     lengths: Sequence[int]
     supervised: Sequence[int]
     validation: Sequence[int]
     known: str
+    common: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
     """A run's work. Means are of an optimizer step: `passes`, `tokens`, `supervised`, `padded` tokens
-    (with padding where batches have it) and `squares`, the sum of squared row lengths. `largest` is the
-    largest pass in tokens, padding included; `scoring` the largest batch of validation."""
+    (with padding where batches have it, without common beginnings where they are computed once) and
+    `squares`, the sum of squared row lengths. `largest` is the largest pass in such tokens; `scoring`
+    the largest batch of validation."""
 
     steps: int
     validations: int
@@ -59,6 +63,8 @@ def make_load(rows: Rows, section: TrainSection, *, padded: bool, seed: int) -> 
     plan = make_plan(section, len(rows.lengths))
     virtual = section.virtual_tokens if section.method in ("prefix", "prompt") else 0
     padded = padded or bool(virtual)
+    random = section.neftune or section.lora.dropout  # as in train/model.py
+    common = rows.common if rows.common >= WORTH_SHARING and not (padded or random) else 0
     looked_at = min(plan.steps, LOOKED_AT)
     sums = dict.fromkeys(("passes", "tokens", "supervised", "padded", "squares"), 0.0)
     largest = largest_supervised = most = longest = 0
@@ -69,13 +75,16 @@ def make_load(rows: Rows, section: TrainSection, *, padded: bool, seed: int) -> 
         sums["passes"] += len(passes)
         for group in passes:
             lengths = [len(row.input_ids) + virtual for row in group]
-            laid = max(lengths) * len(lengths) if padded else sum(lengths)
+            again = len(lengths) - 1  # rows that find the common beginning computed
+            laid = max(lengths) * len(lengths) if padded else sum(lengths) - again * common
             supervised = sum(row.supervised for row in group)
             sums["tokens"] += sum(lengths)
             sums["padded"] += laid
             sums["supervised"] += supervised
             sums["squares"] += (
-                len(lengths) * max(lengths) ** 2 if padded else sum(n * n for n in lengths)
+                len(lengths) * max(lengths) ** 2
+                if padded
+                else sum(n * n for n in lengths) - again * common**2
             )
             largest_supervised = max(largest_supervised, supervised)
             largest, longest = max(largest, laid), max(longest, *lengths)
