@@ -198,6 +198,7 @@ def measure_factory(frozen: dict[str, Any], folder: Path, steps: int, watch: Wat
 
 OURS: dict[str, dict[str, Any]] = {
     "ours": {},
+    "with compile": {"compile": True},
     "ours-small": {"accumulation": ROWS_PER_STEP, "recompute": True},
 }
 

@@ -258,7 +258,13 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="does it work? one block, few steps")
     asked = parser.parse_args()
     asked.out.mkdir(parents=True, exist_ok=True)
-    peers = asked.peers.split(",") if asked.peers else ["ours", *LEVERS] if asked.levers else []
+    peers = (
+        asked.peers.split(",")
+        if asked.peers
+        else ["ours", *LEVERS, "with compile"]
+        if asked.levers
+        else []
+    )
     if asked.to_loss:
         # Mixed precision that the processor emulates would take ten minutes to say what one step says.
         systems = peers or ["ours", "trl-default" if native_bf16() else "trl-default-fp32",

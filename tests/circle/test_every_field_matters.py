@@ -198,6 +198,16 @@ def seen_in_plan(world: World, recipe: Recipe) -> Any:
     return sorted(path.name for path in (here / "plan").glob("*"))
 
 
+def seen_in_compiling(world: World, recipe: Recipe) -> Any:
+    from talkwright.train import compiled
+
+    backend, compiled.BACKEND = compiled.BACKEND, "eager"  # a translation takes a while
+    try:
+        return seen_in_training(world, recipe)
+    finally:
+        compiled.BACKEND = backend
+
+
 def seen_in_training(world: World, recipe: Recipe) -> Any:
     from torch.nn.modules.module import register_module_forward_hook
 
@@ -544,6 +554,7 @@ CASES: dict[str, tuple[Any, Observer, dict[str, Any]]] = {
     "train.save_every": (5, seen_in_training, {}),
     "train.keep_checkpoints": (1, seen_in_training, {}),
     "train.recompute": (True, seen_in_training, {}),
+    "train.compile": (True, seen_in_compiling, {}),
     "evaluate.suite": ("suite.jsonl", seen_in_evaluation, {}),
     "evaluate.prompts": (2, seen_in_evaluation, {}),
     "evaluate.loss_rows": (2, seen_in_evaluation, {}),
