@@ -252,8 +252,8 @@ def _contradictions(train: TrainSection) -> Iterator[str]:
     if method == "prefix" and train.recompute != "none":
         yield "recompute cannot go with method prefix, whose keys and values it would drop; remove one"
     if train.compile and (method == "prefix" or train.quantise != "none"):
-        other = "method prefix" if method == "prefix" else f"quantise {train.quantise}"
-        yield f"compile cannot go with {other}, which torch.compile does not take whole; remove one"
+        what = "method prefix" if method == "prefix" else f"quantise {train.quantise}"
+        yield f"compile cannot go with {what}, which torch.compile does not take whole; remove one"
     if train.schedule == "constant" and train.min_rate:
         yield "schedule is constant, so min_rate would have no effect; remove one"
     if train.schedule != "wsd" and train.decay_ratio != 0.2:

@@ -44,7 +44,7 @@ def compile_layers(model: Any, *, padded: bool) -> int:
         compiled = torch.compile(plain, dynamic=True, backend=BACKEND)
         for layer in layers:
             if type(layer) is kind:
-                layer.forward = partial(_forward, layer, compiled, rows, remakes)  # type: ignore[assignment]
+                layer.forward = partial(_forward, layer, compiled, rows, remakes)
     return len(layers)
 
 
