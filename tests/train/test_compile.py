@@ -130,3 +130,25 @@ def test_without_a_compiler_it_says_what_to_install(tiny_base, tmp_path) -> None
 def test_a_model_without_such_layers_is_refused() -> None:
     with pytest.raises(TrainError, match="Linear has no layers of the kind"):
         compiled.compile_layers(torch.nn.Linear(2, 2), padded=True)
+
+
+def test_recomputed_layers_run_once_more_in_the_backward_pass(
+    tiny_base, section, rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[int] = []
+
+    def untranslated(plain: Any, **_: Any) -> Any:
+        def counted(*given: Any, **named: Any) -> Any:
+            ran.append(1)
+            return plain(*given, **named)
+
+        return counted
+
+    monkeypatch.setattr(torch, "compile", untranslated)
+    counts = []
+    for share in ("none", "half", "all"):
+        model, _ = prepare_model(tiny_base, section(compile=True, recompute=share), 7)
+        ran.clear()
+        loss_and_gradients(model, make_batch(rows[:4]))
+        counts.append(len(ran))
+    assert counts == [2, 3, 4]
