@@ -1,30 +1,32 @@
 """How fast is training beside TRL and LLaMA-Factory: same rows, same weights, same adapter, one run.
 
     python bench/train.py                 # everything: more than an hour on two cores
-    python bench/train.py --quick         # one workload, two blocks, few steps
+    python bench/train.py --quick         # short chats, or the workloads named; one block, few steps
     python bench/train.py --levers        # short chats, each of our ways left out in turn
+    python bench/train.py --to-loss       # time to a fixed held-out loss, see to_loss.py
 
 Each measurement is a fresh process. Peers alternate in blocks (ABBA), the first steps of each are
 dropped, and what is published is the median of the blocks' ratios with a bootstrap interval: absolute
 times of a shared machine are worth little. All get one frozen file of token ids and labels, the same
-base weights, the same rows in each optimizer step, a constant rate and no dropout.
+base weights, the same adapter to begin with, the same rows in each optimizer step, a constant rate and
+no dropout.
 
 TRL "default" is SFTTrainer as its documentation's first example makes it (mixed precision as SFTConfig
 decides, gradient checkpointing on), "default-fp32" the same with `bf16=False`, as a processor without
 bf16 instructions would want it. TRL "tuned" follows its page on speed and memory as far as it
-applies to this machine: the best precision of the processor, no checkpointing, rows grouped by length.
+applies to this machine and leaves each step its rows: the processor's best precision, no checkpointing.
+LLaMA-Factory is as it comes, in the processor's best precision.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import hashlib
-import importlib
 import json
 import math
 import os
 import random
-import resource
 import statistics
 import subprocess
 import sys
@@ -34,20 +36,24 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-ROWS_PER_STEP = 8
+from data import factory_python as find_factory
+from systems import LEVERS, ROWS_PER_STEP, SEED
+from to_loss import measure_to_loss
+
+factory_python = functools.cache(find_factory)  # it starts Python to see whether it works
+HERE = Path(__file__).resolve().parent
 WARM_UP = 2  # steps that are not counted
 RATE = 1e-4
-PEERS = ("ours", "ours-small", "trl-default", "trl-default-fp32", "trl-tuned")
-# What is left out, one at a time: (module, name, what stands there instead).
-LEVERS: dict[str, tuple[str, str, Any]] = {
-    "without sharing": (
-        "talkwright.train.loop", "may_share_beginnings", lambda *_, **__: False),
-    "without fusing": ("talkwright.train.model", "fuse", lambda model: {}),
-    "with padding": ("talkwright.train.model", "choose_attention", lambda config: (None, True)),
-    "with all logits": ("talkwright.models.flat", "_plain_head", lambda causal: None),
-}  # fmt: skip
+PEERS = ("ours", "ours-small", "trl-default", "trl-default-fp32", "trl-tuned", "factory")
 # Without bf16 instructions its mixed precision takes this many times longer: fewer steps are enough.
 SLOW = {"trl-default": 3}
+WORKLOADS: dict[str, Callable[[random.Random], list[tuple[int, int, int, int]]]] = {
+    # of each round: fewest and most words of the question, and of the answer
+    "short": lambda draw: [(6, 20, 30, 130)],
+    "multi-turn": lambda draw: [(5, 40, 40, 160)] * draw.randint(4, 7),
+    "long prompt": lambda draw: [(350, 700, 5, 25)],
+    "no gain": lambda draw: [(1, 1, 600, 600)],
+}
 WORDS = """
     the of and to a in is it you that was for on are with as his they at be this from have or by
     one had not but what all were when we there can an your which their said if do will each
@@ -62,7 +68,7 @@ WORDS = """
 # --- the rows ------------------------------------------------------------------------------------
 
 
-def make_rows(workload: str, count: int) -> list[dict[str, list[int]]]:
+def make_rows(workload: str, count: int, model: str) -> list[dict[str, list[int]]]:
     """Token ids and labels of made-up chats, rendered by the product's own template stage."""
     from talkwright.config import build_recipe
     from talkwright.pipeline import find_model
@@ -73,18 +79,11 @@ def make_rows(workload: str, count: int) -> list[dict[str, list[int]]]:
     def text(low: int, high: int) -> str:
         return " ".join(draw.choices(WORDS, k=draw.randint(low, high))).capitalize() + "."
 
-    shapes: dict[str, Callable[[], list[tuple[int, int, int, int]]]] = {
-        # of each round: fewest and most words of the question, and of the answer
-        "short": lambda: [(6, 20, 30, 130)],
-        "multi-turn": lambda: [(5, 40, 40, 160)] * draw.randint(4, 7),
-        "long prompt": lambda: [(350, 700, 5, 25)],
-        "no gain": lambda: [(1, 1, 600, 600)],
-    }
-    _, template = find_model(build_recipe({"data": "none"}))
+    _, template = find_model(build_recipe({"data": "none", "model": model}))
     rows = []
     for _ in range(count):
         talk: list[Message] = []
-        for a, b, c, d in shapes[workload]():
+        for a, b, c, d in WORKLOADS[workload](draw):
             talk += [Message("user", text(a, b)), Message("assistant", text(c, d))]
         [[example]] = template.encode_all([Conversation(tuple(talk))], "all")
         ids, labels = list(example.input_ids), list(example.labels)
@@ -95,119 +94,69 @@ def make_rows(workload: str, count: int) -> list[dict[str, list[int]]]:
     return rows
 
 
-# --- one measurement, in a process of its own ----------------------------------------------------
+# --- all of them ---------------------------------------------------------------------------------
 
 
-def measure_ours(rows: list[dict[str, list[int]]], steps: int, folder: Path, small: bool) -> list[float]:
-    """Seconds of each step of the product's own training loop."""
+def freeze(rows: list[dict[str, list[int]]], steps: int, rate: float, folder: Path, model: str) -> str:
+    """Write what all systems get into `folder` (see `systems.py`); returns the rows' hash."""
     from talkwright.config import build_recipe
-    from talkwright.pipeline import find_model
-    from talkwright.train import train
-    from talkwright.types import Example
-
-    settings = {
-        "max_steps": steps, "batch_size": ROWS_PER_STEP, "learning_rate": RATE, "schedule": "constant",
-        "warmup_ratio": 0.0, "save_every": 10**6, "eval_every": 10**6,
-        **({"accumulation": ROWS_PER_STEP, "recompute": True} if small else {}),
-    }  # fmt: skip
-    recipe = build_recipe({"data": "none", "train": settings})
-    base, template = find_model(recipe)
-    examples = [Example(tuple(row["input_ids"]), tuple(row["labels"])) for row in rows]
-    train(base, template, examples, [], recipe.train, seed=7, out=folder / "train", key="bench")
-    lines = (folder / "train" / "metrics.jsonl").read_text().splitlines()
-    seconds = [json.loads(line)["seconds"] for line in lines]
-    return [b - a for a, b in zip([0.0, *seconds], seconds, strict=False)]
-
-
-def measure_trl(rows: list[dict[str, list[int]]], steps: int, folder: Path, peer: str) -> list[float]:
-    """Seconds of each optimizer step of TRL's SFTTrainer on the same rows."""
-    tuned = peer == "trl-tuned"
-    import torch
-    from datasets import Dataset
-    from peft import LoraConfig, get_peft_model
-    from transformers import TrainerCallback
-    from trl import SFTConfig, SFTTrainer
-
-    from talkwright.config import build_recipe
-    from talkwright.models import best_precision, load_weights
     from talkwright.pipeline import find_model
     from talkwright.train import make_plan
     from talkwright.train.plan import rows_of_steps
 
-    recipe = build_recipe({"data": "none", "train": {"max_steps": steps, "batch_size": ROWS_PER_STEP}})
-    base, template = find_model(recipe)
-    precision = best_precision() if tuned else "fp32"
-    torch.manual_seed(7)
-    model = get_peft_model(
-        load_weights(base, precision=precision),
-        LoraConfig(r=16, lora_alpha=32, target_modules="all-linear", task_type="CAUSAL_LM"),
-    )
-    order = [
-        n for step in rows_of_steps(make_plan(recipe.train, len(rows)), ROWS_PER_STEP, 7) for n in step
-    ]
-    marks: list[float] = []
-
-    class Clock(TrainerCallback):
-        def on_step_begin(self, *_: Any, **__: Any) -> None:
-            marks.append(time.perf_counter())
-
-        def on_step_end(self, *_: Any, **__: Any) -> None:
-            marks.append(time.perf_counter())
-
-    more: dict[str, Any] = {"bf16": False} if peer == "trl-default-fp32" else {}
-    if tuned:
-        more = {"gradient_checkpointing": False, "bf16": precision == "bf16"}
-    trainer = SFTTrainer(
-        model=model,
-        train_dataset=Dataset.from_list([rows[n] for n in order]),
-        processing_class=template._tokenizer,
-        callbacks=[Clock()],
-        args=SFTConfig(
-            output_dir=str(folder / "trl"), max_steps=steps, per_device_train_batch_size=ROWS_PER_STEP,
-            learning_rate=RATE, lr_scheduler_type="constant", use_cpu=not torch.cuda.is_available(),
-            shuffle_dataset=False, train_sampling_strategy="sequential", max_length=None,
-            report_to="none", save_strategy="no", disable_tqdm=True, **more,
-        ),
-    )  # fmt: skip
-    trainer.train()
-    return [end - start for start, end in zip(marks[::2], marks[1::2], strict=True)]
+    settings = {"max_steps": steps, "batch_size": ROWS_PER_STEP}
+    recipe = build_recipe({"data": "none", "model": model, "train": settings})
+    plan = make_plan(recipe.train, len(rows))
+    frozen = {
+        "rows": rows,
+        "steps": list(rows_of_steps(plan, ROWS_PER_STEP, SEED)),
+        "model": str(Path(find_model(recipe)[0].path).resolve()),
+        "rate": rate,
+        "native_bf16": native_bf16(),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "rows.json").write_text(json.dumps(frozen))
+    start_child("start", folder)
+    return hashlib.sha256(json.dumps([frozen["rows"], frozen["steps"]]).encode()).hexdigest()[:16]
 
 
-def child(peer: str, frozen: Path, steps: int) -> None:
-    """Measure once and print a line of JSON."""
-    if peer in LEVERS:
-        module, name, instead = LEVERS[peer]
-        setattr(importlib.import_module(module), name, instead)
-    started = time.perf_counter()
-    rows = json.loads(frozen.read_text())
-    with tempfile.TemporaryDirectory() as folder:
-        if peer.startswith("ours") or peer in LEVERS:
-            seconds = measure_ours(rows, steps, Path(folder), small=peer == "ours-small")
-        else:
-            seconds = measure_trl(rows, steps, Path(folder), peer)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"seconds": seconds, "peak": peak, "whole": time.perf_counter() - started}))
+def native_bf16() -> bool:
+    """Whether the processor or the card computes in bf16 without emulating it."""
+    from talkwright.models import best_precision
+
+    return best_precision() == "bf16"
 
 
-# --- all of them ---------------------------------------------------------------------------------
-
-
-def run_child(peer: str, frozen: Path, steps: int) -> dict[str, Any]:
-    """One measurement: seconds of the steps (warm-up dropped), peak MiB, seconds until the first."""
-    steps = min(steps, SLOW.get(peer, steps))
-    command = [sys.executable, __file__, "--child", peer, str(frozen), "--steps", str(steps)]
-    done = subprocess.run(
-        command, capture_output=True, text=True, env={**os.environ, "HF_HUB_OFFLINE": "1"}
-    )
+def start_child(system: str, folder: Path, *options: str, python: Path | None = None) -> list[str]:
+    """Run `systems.py` in a process of its own; the lines it prints."""
+    command = [str(python or sys.executable), str(HERE / "systems.py"), system, str(folder), *options]
+    more = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "DISABLE_VERSION_CHECK": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **more})
     if done.returncode:
-        raise SystemExit(f"{peer} failed:\n{done.stderr[-3000:]}")
-    found = json.loads(done.stdout.strip().splitlines()[-1])
+        raise SystemExit(f"{system} failed:\n{done.stderr[-3000:]}")
+    return done.stdout.strip().splitlines()
+
+
+def run_child(peer: str, folder: Path, steps: int, keep_every: int = 0) -> dict[str, Any]:
+    """One measurement: seconds of all steps and of those that count, peak MiB, seconds of start-up:
+    from the start of Python until the first step begins."""
+    steps = min(steps, SLOW.get(peer, steps)) if not keep_every else steps
+    python = factory_python() if peer == "factory" else None
+    options = ("--steps", str(steps), "--keep-every", str(keep_every))
+    began = time.time()
+    found = json.loads(start_child(peer, folder, *options, python=python)[-1])
     return {
+        "all_steps": found["seconds"],
         "steps": found["seconds"][WARM_UP:],
         "step": statistics.median(found["seconds"][WARM_UP:]),
         "peak": found["peak"],
-        "start_up": found["whole"] - sum(found["seconds"]),
+        "start_up": found["ready"] - began,
     }
+
+
+def those_here(peers: list[str]) -> list[str]:
+    """The peers that can be measured: LLaMA-Factory is left out where it cannot be installed."""
+    return [peer for peer in peers if peer != "factory" or factory_python()]
 
 
 def interval(values: list[float]) -> tuple[float, float]:
@@ -217,11 +166,13 @@ def interval(values: list[float]) -> tuple[float, float]:
     return medians[49], medians[1949]
 
 
-def compare(workload: str, peers: list[str], blocks: int, steps: int, folder: Path) -> dict[str, Any]:
+def compare(
+    workload: str, peers: list[str], blocks: int, steps: int, folder: Path, model: str
+) -> dict[str, Any]:
     """Alternate all peers, forwards and backwards in turn, and take ratios within each block."""
-    rows = make_rows(workload, ROWS_PER_STEP * steps)
-    frozen = folder / f"{workload.replace(' ', '-')}.json"
-    frozen.write_text(json.dumps(rows))
+    rows = make_rows(workload, ROWS_PER_STEP * steps, model)
+    frozen = folder / workload.replace(" ", "-")
+    digest = freeze(rows, steps, RATE, frozen, model)
     tokens = sum(len(row["input_ids"]) for row in rows) / steps
     supervised = sum(sum(x != -100 for x in row["labels"][1:]) for row in rows) / steps
     found: dict[str, list[dict[str, Any]]] = {peer: [] for peer in peers}
@@ -232,7 +183,7 @@ def compare(workload: str, peers: list[str], blocks: int, steps: int, folder: Pa
             print(f"  {workload}, block {block + 1}, {peer}: {one['step']:.2f} s, {one['peak']:.0f} MiB",
                   file=sys.stderr, flush=True)  # fmt: skip
     result: dict[str, Any] = {
-        "rows": hashlib.sha256(frozen.read_bytes()).hexdigest()[:16],
+        "rows": digest,
         "tokens_per_step": tokens, "supervised_per_step": supervised, "peers": {},
     }  # fmt: skip
     for peer, measured in found.items():
@@ -296,30 +247,39 @@ def picture(results: dict[str, Any]) -> str:
 def main() -> None:
     """Measure what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--child", nargs=2, metavar=("PEER", "ROWS"), help=argparse.SUPPRESS)
-    parser.add_argument("--steps", type=int, default=8)
-    parser.add_argument("--blocks", type=int, default=5)
-    parser.add_argument("--workloads", default="short,multi-turn,long prompt,no gain")
-    parser.add_argument("--peers", default=",".join(PEERS))
+    parser.add_argument("--steps", type=int, help="optimizer steps of a measurement, two not counted")
+    parser.add_argument("--blocks", type=int)
+    parser.add_argument("--workloads", help=", ".join(WORKLOADS))
+    parser.add_argument("--peers", help=", ".join(PEERS))
+    parser.add_argument("--model", default="smollm2-135m")
     parser.add_argument("--out", type=Path, default=Path("bench/results"))
     parser.add_argument("--levers", action="store_true", help="each of our ways left out in turn")
-    parser.add_argument("--quick", action="store_true", help="one workload, two blocks")
+    parser.add_argument("--to-loss", action="store_true", help="time to a fixed held-out loss")
+    parser.add_argument("--quick", action="store_true", help="does it work? one block, few steps")
     asked = parser.parse_args()
-    if asked.child:
-        child(asked.child[0], Path(asked.child[1]), asked.steps)
-        return
-    if asked.levers:
-        asked.peers, asked.workloads = ",".join(("ours", *LEVERS)), "short"
-    workloads = ["short"] if asked.quick else asked.workloads.split(",")
-    blocks = 2 if asked.quick else asked.blocks
     asked.out.mkdir(parents=True, exist_ok=True)
+    peers = (
+        asked.peers.split(",")
+        if asked.peers
+        else ["ours", *LEVERS, "with compile"]
+        if asked.levers
+        else []
+    )
+    if asked.to_loss:
+        # Mixed precision that the processor emulates would take ten minutes to say what one step says.
+        systems = peers or ["ours", "trl-default" if native_bf16() else "trl-default-fp32",
+                            "trl-tuned", "factory"]  # fmt: skip
+        how: Any = {"out": asked.out, "model": asked.model, "freeze": freeze, "run_child": run_child}
+        measure_to_loss(those_here(systems), steps=asked.steps, quick=asked.quick, **how)
+        return
+    workloads = ["short"] if asked.levers or asked.quick else list(WORKLOADS)
+    workloads = asked.workloads.split(",") if asked.workloads else workloads
+    blocks, steps = asked.blocks or (1 if asked.quick else 5), asked.steps or (4 if asked.quick else 8)
+    name, peers = "levers" if asked.levers else "train", those_here(peers or list(PEERS))
     results: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
         for workload in workloads:
-            results[workload] = compare(
-                workload, asked.peers.split(","), blocks, asked.steps, Path(folder)
-            )
-            name = "levers" if asked.levers else "train"
+            results[workload] = compare(workload, peers, blocks, steps, Path(folder), asked.model)
             (asked.out / f"{name}.json").write_text(json.dumps(results, indent=1))
             (asked.out / f"{name}.svg").write_text(picture(results))
     print(table(results))

@@ -198,6 +198,18 @@ def seen_in_plan(world: World, recipe: Recipe) -> Any:
     return sorted(path.name for path in (here / "plan").glob("*"))
 
 
+def seen_in_compiling(world: World, recipe: Recipe) -> Any:
+    """Without translating: the hooks that observe training would be translated, too, again and again."""
+    import torch
+
+    asked: list[bool] = []
+    compile_, torch.compile = torch.compile, lambda plain, **_: asked.append(True) or plain
+    try:
+        return [seen_in_training(world, recipe), asked]
+    finally:
+        torch.compile = compile_
+
+
 def seen_in_training(world: World, recipe: Recipe) -> Any:
     from torch.nn.modules.module import register_module_forward_hook
 
@@ -545,6 +557,7 @@ CASES: dict[str, tuple[Any, Observer, dict[str, Any]]] = {
     "train.save_every": (5, seen_in_training, {}),
     "train.keep_checkpoints": (1, seen_in_training, {}),
     "train.recompute": (True, seen_in_training, {}),
+    "train.compile": (True, seen_in_compiling, {}),
     "evaluate.suite": ("suite.jsonl", seen_in_evaluation, {}),
     "evaluate.prompts": (2, seen_in_evaluation, {}),
     "evaluate.loss_rows": (2, seen_in_evaluation, {}),

@@ -166,6 +166,8 @@ def test_the_line_that_mends_it_mends_it(section, settings) -> None:
         ({"virtual_tokens": 5}, "virtual_tokens would have no effect"),
         ({"freeze": ["embed"]}, "freeze would have no effect"),
         ({"method": "prefix", "recompute": True}, "recompute cannot go with method prefix"),
+        ({"method": "prefix", "compile": True}, "compile cannot go with method prefix"),
+        ({"quantise": "nf4", "compile": True}, "compile cannot go with quantise nf4"),
         ({"schedule": "constant", "min_rate": 0.1}, "min_rate would have no effect"),
         ({"decay_ratio": 0.5}, "decay_ratio would have no effect"),
         ({"accumulation": 2, "pass_tokens": 100}, "remove one"),

@@ -178,6 +178,11 @@ class TrainSection(Section):
     second one: less memory, slower by up to a third. `true` is `all`. Where one row at a time does not
     fit into memory, training turns it on by itself."""
 
+    compile: bool = False
+    """Translate the model's layers to machine code of their own (torch.compile) when training begins,
+    which takes a minute or so. Meant for GPUs; on a CPU it was not measured to be faster. Needs g++
+    there, Triton on a GPU."""
+
     trackers: list[Literal["tensorboard", "wandb", "mlflow", "trackio"]] = []
     """Send the metrics to these as well, into the run's folder `trackers`. Each needs the extra of its
     name."""
@@ -252,6 +257,9 @@ def _contradictions(train: TrainSection) -> Iterator[str]:
         yield f"method {method} freezes the base anyway, so freeze would have no effect; remove it"
     if method == "prefix" and train.recompute != "none":
         yield "recompute cannot go with method prefix, whose keys and values it would drop; remove one"
+    if train.compile and (method == "prefix" or train.quantise != "none"):
+        what = "method prefix" if method == "prefix" else f"quantise {train.quantise}"
+        yield f"compile cannot go with {what}, which torch.compile does not take whole; remove one"
     if train.schedule == "constant" and train.min_rate:
         yield "schedule is constant, so min_rate would have no effect; remove one"
     if train.schedule != "wsd" and train.decay_ratio != 0.2:

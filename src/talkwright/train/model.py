@@ -16,6 +16,7 @@ from talkwright.models import (
     load_weights,
 )
 from talkwright.train.adapters import add_adapter, freeze, model_folder, refuse_other_base
+from talkwright.train.compiled import compile_layers
 from talkwright.types import BaseModel
 
 if TYPE_CHECKING:
@@ -52,7 +53,10 @@ def prepare_model(base: BaseModel, section: TrainSection, seed: int) -> tuple[An
         freeze(model, section.freeze)
     else:
         model = add_adapter(model, section)
-    fuse(model)
+    if section.compile:
+        compile_layers(model, padded=padded)  # it joins what `fuse` would
+    else:
+        fuse(model)
     recompute(model, share_recomputed(section.recompute))
     model.train()
     return model, padded
