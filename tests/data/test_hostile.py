@@ -17,8 +17,9 @@ from typing import Any
 import fuzz
 import pytest
 
-from talkwright.config import Columns
+from talkwright.config import Columns, DataSection, SourceSection
 from talkwright.data import read_conversations
+from talkwright.data.entries import enter
 from talkwright.data.reading.containers import read_rows
 from talkwright.data.reading.formats import read_row
 from talkwright.data.reading.rows import Row
@@ -384,7 +385,10 @@ def test_a_table_of_ten_thousand_columns(tmp_path: Path) -> None:
 
 def test_nul_in_a_table(tmp_path: Path) -> None:
     [row] = rows_of(tmp_path / "a.csv", "prompt,completion\nq\0,a\n")
-    assert row.value == {"prompt": "q\ufffd", "completion": "a"}
+    source = SourceSection(path="a.csv")
+    entry = enter(row, source, "a.csv", DataSection(sources=[source]))
+    assert [m.content for m in entry.conversation.messages] == ["q", "a"]
+    assert entry.row.repairs == ("fixed_unicode",)
 
 
 # --- files that are not what they are called -----------------------------------------------------
