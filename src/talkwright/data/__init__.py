@@ -18,8 +18,9 @@ recognise, and sources of which nothing usable is left. Nothing is repaired unle
 certain, and no repair is silent. Loads neither torch nor transformers.
 """
 
-from talkwright.data.augment.asking import Queue, Writer, Written, in_batches
+from talkwright.data.augment.asking import Queue, Writer, in_batches
 from talkwright.data.augment.endpoint import endpoint_writer
+from talkwright.data.augment.replies import Written
 from talkwright.data.augment.stage import Joined, augment, preview, provenance, read_augmented
 from talkwright.data.browse import EXACT, count_by, dataset_folder, parse_wanted, query
 from talkwright.data.difference import difference

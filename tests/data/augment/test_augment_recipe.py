@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from talkwright.config import Recipe, build_recipe, dump_recipe
-from talkwright.data.augment.asking import Chain, Prices, Queue, Wanted, Writer, Written
-from talkwright.data.augment.replies import Replies
+from talkwright.data.augment.asking import Chain, Prices, Queue, Wanted, Writer
+from talkwright.data.augment.replies import Replies, Written
 from talkwright.errors import RecipeError
 from talkwright.types import Message
 

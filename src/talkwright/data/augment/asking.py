@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
-from talkwright.data.augment.replies import Replies
+from talkwright.data.augment.replies import Replies, Written
 from talkwright.types import Message, content_id, to_json
 
 Chat = tuple[Message, ...]
@@ -38,17 +37,6 @@ class Request:
     temperature: float
     max_tokens: int
     key: str
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """What came of a request. `failed` says why there is no text; the numbers are None when unknown."""
-
-    text: str = ""
-    finish: Literal["stop", "length", "refused"] = "stop"
-    tokens_in: int | None = None
-    tokens_out: int | None = None
-    failed: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

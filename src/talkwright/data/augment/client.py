@@ -20,7 +20,8 @@ from urllib.parse import urlsplit
 
 from talkwright import __version__
 from talkwright.config import EndpointSection, is_near
-from talkwright.data.augment.asking import Queue, Request, Written
+from talkwright.data.augment.asking import Queue, Request
+from talkwright.data.augment.replies import Written
 from talkwright.errors import EndpointError
 
 if TYPE_CHECKING:

@@ -9,16 +9,25 @@ from __future__ import annotations
 import errno
 import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any, Literal
 
 from talkwright.errors import ArtefactError
 from talkwright.types import content_id
 
-if TYPE_CHECKING:
-    from talkwright.data.augment.asking import Written
-
 _FIELDS = {"key", "text", "finish", "tokens_in", "tokens_out"}
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What came of a request. `failed` says why there is no text; the numbers are None when unknown."""
+
+    text: str = ""
+    finish: Literal["stop", "length", "refused"] = "stop"
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    failed: str | None = None
 
 
 class Replies:
@@ -72,7 +81,6 @@ class Replies:
         self._rows[key] = answer
 
     def _load(self) -> None:
-        from talkwright.data.augment.asking import Written
 
         try:
             content = self.path.read_bytes()
