@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from talkwright.template.template import Template
+from collections.abc import Callable, Sequence
 
 
 class StreamDecoder:
     """Turns ids into text as they come, never showing half a character.
 
-    The pieces add up to `Template.decode` of all ids.
+    `decode` makes text of ids, without control tokens; the pieces add up to what it makes of all.
     """
 
-    def __init__(self, template: Template):
-        self._template = template
+    def __init__(self, decode: Callable[[Sequence[int]], str]):
+        self._decode = decode
         self._ids: list[int] = []
         self._context = 0  # decoding starts here: the first word of a text can look different
         self._sent = 0
@@ -23,18 +20,16 @@ class StreamDecoder:
     def push(self, token: int) -> str:
         """Take one id; return the text that is now certain, possibly none."""
         self._ids.append(token)
-        decode = self._template._backend.decode
-        before = decode(self._ids[self._context : self._sent], skip_special_tokens=True)
-        now = decode(self._ids[self._context :], skip_special_tokens=True)
+        before = self._decode(self._ids[self._context : self._sent])
+        now = self._decode(self._ids[self._context :])
         if now.endswith("\ufffd") or len(now) <= len(before):
             return ""
         self._context, self._sent = self._sent, len(self._ids)
-        return str(now[len(before) :])
+        return now[len(before) :]
 
     def flush(self) -> str:
         """Return what is left at the end."""
-        decode = self._template._backend.decode
-        before = decode(self._ids[self._context : self._sent], skip_special_tokens=True)
-        now = decode(self._ids[self._context :], skip_special_tokens=True)
+        before = self._decode(self._ids[self._context : self._sent])
+        now = self._decode(self._ids[self._context :])
         self._context = self._sent = len(self._ids)
-        return str(now[len(before) :]).rstrip("\ufffd")
+        return now[len(before) :].rstrip("\ufffd")

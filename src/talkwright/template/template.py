@@ -370,7 +370,7 @@ class Template:
 
     def decoder(self) -> StreamDecoder:
         """A decoder for ids that arrive one by one."""
-        return StreamDecoder(self)
+        return StreamDecoder(lambda part: str(self._backend.decode(part, skip_special_tokens=True)))
 
     def token_texts(self, ids: Sequence[int]) -> list[str]:
         """Each token by itself, control tokens by name, for showing."""
