@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import lru_cache
+from itertools import repeat
 
 from talkwright.data.similarity.amounts import (
     MONTHS,
@@ -22,16 +23,19 @@ from talkwright.data.similarity.amounts import (
     amounts_conflict,
     written_out,
 )
+from talkwright.data.similarity.asking import forms_of, is_open, letters_of
 from talkwright.data.similarity.polarity import denies
 from talkwright.data.similarity.sets import sets_conflict
 from talkwright.data.similarity.similar import (
     jaccard,
+    joined,
     normal,
     normal_question,
     numbers,
     without_edges,
     words,
 )
+from talkwright.data.similarity.stances import opposed
 from talkwright.types import Conversation, Message
 
 MOST_COMPARED = 50_000  # rows
@@ -111,6 +115,7 @@ _SAME = """
     | device appliance unit product | setting option
 """
 _OPENERS = frozenset("no unfortunately absolutely definitely indeed sorry".split())  # noqa: SIM905
+_SHORT_FORMS = frozenset("it's that's they're we're you're there's he's she's i'm".split())  # noqa: SIM905
 _CALENDAR = frozenset(MONTHS) | frozenset(
     "monday tuesday wednesday thursday friday saturday sunday".split()  # noqa: SIM905
 )
@@ -139,7 +144,7 @@ def question_keys(
         return None, None
     key = (system, without_edges(said[talk[0]]) or messages[talk[0]].content)
     block, asked = _asked(key, known[1] if known[0] == key[1] else None)
-    return (*block, asked), (*block, tuple([word[0] for word in asked]))
+    return (*block, asked), (system, block[2], letters_of(asked))
 
 
 def find_contradictions(
@@ -182,10 +187,13 @@ def contradictory_pairs(conversations: Mapping[int, Conversation]) -> list[tuple
             asked[system, question].append((at, talk[1].content))
     found: set[tuple[int, int]] = set()
     for keys in _same_questions(list(asked)):
-        rivals = sorted(rival for key in keys for rival in asked[key])
-        for position, (at, answer) in enumerate(rivals):
-            for other, rival in rivals[max(0, position - _RIVALS) : position]:
-                if contradicts(answer, rival):
+        if is_open(keys[0][1]):
+            continue
+        rivals = sorted((at, answer, question) for key in keys for (at, answer), question in
+                        zip(asked[key], repeat(key[1]), strict=False))  # fmt: skip
+        for position, (at, answer, question) in enumerate(rivals):
+            for other, rival, same in rivals[max(0, position - _RIVALS) : position]:
+                if contradicts(answer, rival) or opposed((question, answer), (same, rival)):
                     found.add((other, at))
     return sorted(found)
 
@@ -206,10 +214,12 @@ def _same_questions(keys: list[tuple[str, str]]) -> list[list[tuple[str, str]]]:
     grouped: dict[tuple[object, ...], list[tuple[str, str]]] = {}
     alike: dict[tuple[object, ...], list[tuple[str, ...]]] = defaultdict(list)
     for key in keys:
-        block, asked = _asked(key)
+        (system, _, negated), said = _asked(key)
+        block = (system, negated)
+        asked = forms_of(said, key[1])
         if (*block, asked) not in grouped:
             # A typo keeps the first letter, so only questions with the same first letters are compared.
-            first_letters = (*block, tuple(word[0] for word in asked))
+            first_letters = (*block, letters_of(said), len(asked))
             others = alike[first_letters]
             same = next((other for other in others[-_RIVALS:] if _typos(asked, other)), None)
             if same is None:
@@ -358,7 +368,7 @@ def _exchanged(a: tuple[str, ...], b: tuple[str, ...]) -> bool:
         return False
     if "0" in left + right:  # an amount against words: "24 hours", "the next day"
         return False
-    lost, won = ({w for w in side if w not in _COURTESY | _OPENERS} for side in (left, right))
+    lost, won = ({w for w in side if w not in _COURTESY | _OPENERS | _SHORT_FORMS} for side in (left, right))
     if not lost or not won or lost & won:
         return False
     return not any(_alike(x, y) for x in lost for y in won)
@@ -379,6 +389,7 @@ def _alike(a: str, b: str) -> bool:
 
 @lru_cache(maxsize=16 * _RIVALS)
 def _claims(text: str) -> _Claims:
+    text = joined(text)
     found, plain = amounts(text)
     negated = bool(_NEGATED.search(text))
     said = words(plain)

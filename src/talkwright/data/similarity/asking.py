@@ -1,0 +1,129 @@
+"""What a question asks, whatever the spelling, the form of the verb and the order of its words.
+
+A word's form is what it shares with its inflections and plain synonyms in English, German, French and
+Spanish. Forms are looked up in a table that fills itself, as they are needed for every row.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from talkwright.data.similarity.amounts import number_word
+
+_MOST_FORMS = 500_000  # words remembered
+# What carries no matter in a question in German, French or Spanish.
+_EMPTY = frozenset(
+    """
+    ich du er sie wir ihr man der die das den dem des ein eine einen einem einer mein meine meinen meiner
+    ist sind bin wird werden kann können könnte bitte mit per in im am an auf für von zu zum zur bei es
+    le la les un une des du de au aux mon ma mes votre vos est sont ce que qu'on qu'il qu'elle il elle on
+    je peut puis par avec pour en dans el los las una mi mis su sus se con por para que puedo puede
+    pueden está están es son del al bitteschön s'il vous plaît porfavor onto
+    """.split()  # noqa: SIM905 - a list of words reads best as one
+)
+# Words of one part say the same in a question; the first names them all.
+_SAME = """
+    allow permit erlaubt gestattet dürfen darf permis autorisé permitido permitida | colour color |
+    favour favor | centre center | cancel storno | photo photograph foto | zahlen bezahlen zahle bezahle |
+    nutzen benutzen verwenden | senden versenden schicken verschicken | antworten beantworten |
+    log login | sign signup | check checkin | organise organize | programme program | delivery deliver |
+    grey gray | catalogue catalog | metre meter | litre liter | harbour harbor | licence license
+"""
+_NAMES = {word: line.split()[0] for line in _SAME.split("|") for word in line.split()}
+_ENDINGS = ("ing", "ed", "es", "s", "e")
+# What stands in an order that matters: "from A to B", "is A bigger than B".
+_ORDERED = frozenset(
+    """
+    from than versus vs into convert translate exchange swap before after if when while instead prefer beat
+    above below over under behind ahead von nach vor als wenn desde hacia antes después depuis avant après
+    plus moins más menos then first switch transfer upgrade downgrade change replace
+    """.split()  # noqa: SIM905
+)
+# A request that has many right answers.
+_OPEN = re.compile(
+    r"(?:(?:hi|hey|hello|please|could|can|would|you|kindly|i need|i want|just|help|me|us|bitte)[, ]+)*"
+    r"(?:"
+    r"(?:write|compose|invent|imagine|brainstorm|improvise|suggest|recommend|make up|come up with|think of"
+    r"|pick|surprise)\b"
+    r"|(?:tell|give|show|name|draft|create|generate|make|design|choose|propose|list|sing)(?: me| us)?"
+    r" (?:an?|some|any|another|one|two|three|four|five|ten|\d+)\b"
+    r"(?=.*\b(?:ideas?|examples?|names?|jokes?|riddles?|stor(?:y|ies)|poems?|songs?|slogans?|titles?|tips?"
+    r"|haikus?|facts?|quotes?|reasons?|topics?|suggestions?|recipes?|logos?|mascots?|sentences?|words?"
+    r"|headlines?|captions?|letters?|essays?|lines?|compliments?)\b)"
+    r"|name (?:an?|some|any|one|two|three|\d+) "
+    r"|what(?:['\u2019]s| is| are) (?:an?|some|your) (?:\w+ )?(?:example|idea|joke|riddle|favou?rite|story|fact"
+    r"|tip|quote|way|name)s?\b|what should i (?:name|call)\b"
+    r"|schreibe?n?\b|erfinde\b|dichte\b|erzähle?\b|nenne? (?:mir |uns )?(?:eine?n?|zwei|drei)\b"
+    r"|gib (?:mir|uns) eine?n?\b|empf(?:iehl|ehlen)\b|schlage?\b.*\bvor\b|denk dir\b"
+    r"|invente[sz]?\b|écri[st]\b|écrivez\b|racontez?\b|(?:donne|propose|suggère)[sz]?(?:-moi)? une?\b"
+    r"|inventa\b|escribe\b|cuéntame\b|(?:dime|dame|sugiere|recomienda|propón)(?:me)? (?:una?|algún)\b"
+    r")"
+)
+
+
+def is_open(question: str) -> bool:
+    """Say whether a question in its normal form asks for one of many right answers: a joke, a name."""
+    return _OPEN.match(question) is not None
+
+
+class _Forms(dict[str, str]):
+    """A word's form, empty for one that carries no matter."""
+
+    def __missing__(self, word: str) -> str:
+        if len(self) > _MOST_FORMS:
+            self.clear()
+        self[word] = found = _form(word)
+        return found
+
+
+class _Letters(dict[str, str]):
+    """What two spellings of a word's form share: the first letter, or all of a number."""
+
+    def __missing__(self, word: str) -> str:
+        if len(self) > _MOST_FORMS:
+            self.clear()
+        form = FORMS[word]
+        self[word] = found = form if form[:1].isdecimal() else form[:1]
+        return found
+
+
+FORMS = _Forms()
+LETTERS = _Letters()
+
+
+def _form(word: str) -> str:
+    if word in _EMPTY:
+        return ""
+    value = number_word(word)
+    if value is not None:
+        return str(value)
+    named = _NAMES.get(word)
+    if named is not None:
+        return named
+    plain = word.replace("\u2019", "'").removesuffix("'s").removesuffix("'")
+    for ending in _ENDINGS:
+        if plain.endswith(ending) and len(plain) - len(ending) >= 3 and not plain.endswith("ss"):
+            plain = plain.removesuffix(ending)
+            if ending in ("ing", "ed") and plain[-1] == plain[-2] and plain[-1] not in "ls":
+                plain = plain[:-1]
+            break
+    if len(plain) > 4 and plain.endswith("ll"):  # cancelled, cancel
+        plain = plain[:-1]
+    return _NAMES.get(plain, plain)
+
+
+def letters_of(asked: Sequence[str]) -> str:
+    """What the content words of questions that may be the same share, in any order."""
+    return "".join(sorted([LETTERS[word] for word in asked]))
+
+
+def forms_of(asked: Sequence[str], question: str) -> tuple[str, ...]:
+    """The forms of a question's content words: sorted, but where their order may matter."""
+    found = [form for word in asked if (form := FORMS[word])]
+    if not found:
+        return tuple(asked)
+    said = question.split()
+    if _ORDERED.isdisjoint(said) and not any(len(word) == 1 and word > "\u3000" for word in found):
+        found.sort()
+    return tuple(found)

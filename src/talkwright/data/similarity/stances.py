@@ -1,0 +1,180 @@
+"""Whether two answers take opposite sides of what was asked: it may be done, or it may not.
+
+An answer's side is told by yes and no, by denials, by words that permit or forbid, and by a word whose
+opposite the question has ("open", "closed"). Always stands against hours, no limit against a limit,
+and doing it oneself online against the desk.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from talkwright.data.similarity.asking import FORMS
+from talkwright.data.similarity.similar import normal, normal_question, words
+
+_LONGEST = 40  # words of an answer that takes one side
+_YES = re.compile(
+    r"\W*(?:yes|yeah|yep|sure|of course|certainly|absolutely|definitely|they can|you can|you may|they may|ja"
+    r"|klar|natürlich|selbstverständlich|gern|jawohl|oui|bien sûr|tout à fait|si|sí|claro|por supuesto)"
+    r"(?!,? (?:nicht|not|pas|que no|but)\b)(?=[\s,.!;:]|\Z)"
+)
+_NO = re.compile(
+    r"\W*(?:no|nope|nein|nö|leider nicht|leider nein|non|never|none|sorry, no|unfortunately not|i'm afraid not"
+    r"|of course not|certainly not|natürlich nicht|bien sûr que non|claro que no)(?=[\s,.!;:]|\Z)"
+    r"(?! (?:problem|worries|matter|doubt|need|idea)\b)"
+)
+_DENIES = re.compile(
+    r"\b(?:not|no|never|cannot|none|neither|nobody|unable|nicht|kein\w*|nie|niemals|pas|jamais|aucune?"
+    r"|nunca|tampoco|ningun\w*|ningún)\b|n['\u2019]t\b"
+)
+_FORBIDS = re.compile(
+    r"\b(?:forbidden|prohibited|banned|disallowed|impossible|unavailable|unsupported|verboten|untersagt"
+    r"|unmöglich|ausgeschlossen|interdite?s?|impossibles?|prohibid[oa]s?|imposibles?)\b"
+)
+_PERMITS = re.compile(
+    r"\b(?:allowed|permitted|possible|welcome|accepted|available|supported|fine|allow|permit|accept|support"
+    r"|erlaubt|gestattet|möglich|dürfen|darf|akzeptiert|permise?s?|autorisée?s?|acceptée?s?|possibles?"
+    r"|permitid[oa]s?|posibles?|aceptad[oa]s?|pueden|puede)\b"
+)
+# A denial of some cases only, or of something else than what was asked.
+_SOME = re.compile(
+    r"\b(?:if|unless|without|except|only|until|when|while|after|before|but|yet|more than|later than|longer than"
+    r"|wenn|falls|außer|ohne|nur|erst|bis|sondern|si|sauf|sans|seulement|mais|excepto|sin|solo|sólo|pero"
+    r"|need to|have to worry|not only|not just|no longer than|hesitate|worry|forget)\b"
+)
+_ONLY = re.compile(r"\b(?:only|exclusively|solely|nur|ausschließlich|seulement|uniquement|solo|sólo)\b")
+_WHETHER = re.compile(
+    r"(?:(?:hi|hello|hey|please|so|and|bitte|hallo|also)[ ,]+)*(?:(?:is|are|was|were|do|does|did|can|could|may|will"
+    r"|would|has|have|should|must|am|kann|können|könnte|ist|sind|darf|dürfen|gibt|haben|hat|muss|müssen|wird"
+    r"|werden|est-ce|puis-je|peut-on|avez-vous|acceptez-vous|puedo|puede|pueden|hay|es|está|están|se puede"
+    r"|tienen|aceptan)\b)|.*\b(?:est|sont|peut|a)-(?:il|elle|ils|elles|on|t-)"
+)
+_MINDS = re.compile(r".*\b(?:mind|n['\u2019]t|not|nicht|kein\w*|pas|or|oder|ou)\b")  # a no may mean yes
+_OPPOSITES = """
+    open close | free paid | include exclude | geöffnet geschlossen | offen geschlossen | geöffnet zu | auf zu |
+    ouvert fermé | ouverte fermée | abierto cerrado | abierta cerrada | allow forbidden | allow prohibit |
+    allow verboten | allow interdit | allow prohibido | possible impossible | gratis kostenpflichtig |
+    kostenlo kostenpflichtig | gratuit payant | safe unsafe | available unavailable | valid invalid
+"""
+_OPPOSITE = frozenset(
+    pair for part in _OPPOSITES.split("|") for a, b in [part.split()] for pair in ((a, b), (b, a))
+)
+_ALWAYS = re.compile(
+    r"\b(?:around|round) the clock\b|\b24/7\b|\b24 ?(?:h|hours|std|stunden)(?: a day|/24| am tag)?\b"
+    r"|\b(?:day and night|night and day)\b|\bat (?:any|all) (?:hour|time)s?\b|\bnever clos\w+|\balways open\b"
+    r"|\brund um die uhr\b|\btag und nacht\b|\bjour et nuit\b|\b24 ?h/24\b|\blas 24 horas\b|\bdía y noche\b"
+    r"|\balways (?:staffed|available|reachable)\b|\bevery hour of the day\b"
+)
+_CLOCK = r"(?:\d{1,2}(?:[:.]\d\d)? ?(?:a\.?m\b|p\.?m\b|h\b|uhr\b|o'clock)?|noon|midnight)"
+_HOURS = re.compile(
+    rf"\b(?:from|between|von|zwischen|de|entre|desde las) {_CLOCK}.{{0,3}}(?:to|until|till|and|bis|und|à|a|et|y) "
+    rf"{_CLOCK}|\b{_CLOCK} ?(?:-|\u2013|to|bis) ?{_CLOCK}"
+    rf"|\b(?:closes?|shuts?|ends?|schließt|ferme|cierra) (?:at|um|à|a las) {_CLOCK}"
+    r"|\bmonday to friday\b|\bweekdays\b|\b(?:office|business|working|opening) hours\b|\bduring the day\b"
+    r"|\bmontags? bis freitags?\b|\bwerktags\b|\bdu lundi au vendredi\b|\bde lunes a viernes\b"
+)
+_ENDLESS = re.compile(
+    r"\bunlimited\b|\bno (?:upper )?limit\b|\bnever expires?\b|\bdo(?:es)?(?: not|n['\u2019]t) expire\b|\bforever\b"
+    r"|\bas (?:many|much|long|often) as you (?:like|want|wish|need)\b|\bindefinitely\b|\bno expiry\b|\bfor life\b"
+    r"|\bunbegrenzt\b|\bbeliebig viele?\b|\bunbefristet\b|\billimité\w*|\bilimitad[oa]s?\b|\bsin límite\b"
+)
+_COUNTED = re.compile(r"\b\d+\b|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|twelve|twenty|thirty)\b")
+_HOW_MANY = re.compile(
+    r"(?:how (?:many|long|much|often)|what is the (?:limit|maximum)|wie (?:viele?|lange|oft)|combien|cuánt)"
+)
+_ONLINE = re.compile(
+    r"\b(?:online|website|in the app|settings|log ?in|dashboard|my account|your account|on our site|web form"
+    r"|the form|einstellungen|en ligne|en línea)\b"
+)
+_NOT_ONLINE = re.compile(
+    r"\b(?:cannot|can['\u2019]t|not|n['\u2019]t|never)\b[^.;!]{0,40}\b(?:online|in the app|on (?:the|our) website)\b"
+    r"|\bonly\b[^.;!]{0,25}\b(?:in person|by phone|by post|by letter|at (?:the|our) \w+|on paper|in writing)\b"
+    r"|\b(?:in person|by phone|by post|at the (?:desk|counter|office)|on paper) only\b|\bon paper\b"
+)
+_DAYS = "monday tuesday wednesday thursday friday saturday sunday".split()  # noqa: SIM905
+_WEEKEND = re.compile(r"\bweekends?\b|\bsaturdays?\b|\bsundays?\b")
+_ONLY_WEEK = re.compile(
+    r"\b(?:on )?(?:weekdays|working days|business days|monday to friday) only\b"
+    r"|\bonly (?:on |from )?(?:weekdays|working days|business days|monday to friday)"
+)
+_LIGHT = frozenset(
+    """
+    yes no not never cannot can't don't doesn't isn't aren't won't it it's they we you i there there's that
+    this here is are be been being was were do does did can could will would may must have has had a an the
+    of in on at to for by with and or so as also our your their its all any please sorry unfortunately
+    currently always just very up go get us me them these those which one ones afraid i'm
+    nicht leider kein keine ja nein gern sie wir ne n'est pas oui non sí claro nous vous
+    """.split()  # noqa: SIM905
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """`yes` is None for neither; `plain` where it was said by yes or no; `some` where a case is named."""
+
+    yes: bool | None
+    plain: bool
+    some: bool
+    text: str
+
+
+def opposed(a: tuple[str, str], b: tuple[str, str]) -> bool:
+    """Say whether two (question, answer), whose questions are the same, cannot both be right."""
+    one, other = normal(a[1]), normal(b[1])
+    if "?" in one + other or max(len(words(one)), len(words(other))) > _LONGEST:
+        return False
+    question = normal_question(a[0])
+    if _stand_apart(question, one, other) or _stand_apart(question, other, one):
+        return True
+    x, y = _side(normal_question(a[0]), one), _side(normal_question(b[0]), other)
+    if x.yes is None or y.yes is None or x.yes == y.yes:
+        return False
+    no = y if x.yes else x
+    yes = x if x.yes else y
+    if not _WHETHER.match(question) and (no.plain or yes.plain):
+        return False
+    return not (no.some and (yes.some or yes.plain) and not no.plain)
+
+
+def _stand_apart(question: str, one: str, other: str) -> bool:
+    """Always against hours, no limit against a number, online against not online."""
+    if _ALWAYS.search(one) and not _ALWAYS.search(other) and _HOURS.search(other):
+        return not _HOURS.search(one)
+    if _HOW_MANY.match(question) and _ENDLESS.search(one) and not _ENDLESS.search(other):
+        return bool(_COUNTED.search(other)) and not _COUNTED.search(one)
+    if _NOT_ONLINE.search(one) and not _NOT_ONLINE.search(other) and _ONLINE.search(other):
+        return not _DENIES.search(other)
+    if _ONLY_WEEK.search(one) and _WEEKEND.search(question) and not _ONLY_WEEK.search(other):
+        return bool(_WEEKEND.search(other) or _ALWAYS.search(other)) and not _DENIES.search(other)
+    return False
+
+
+@lru_cache(maxsize=1024)
+def _side(question: str, answer: str) -> _Side:
+    """Which side of a question an answer takes; both in normal form."""
+    first = re.split(r"[.!;](?:\s|\Z)", answer.strip(), maxsplit=1)[0]
+    some = bool(_SOME.search(first))
+    if _WHETHER.match(question) and not _MINDS.match(question):
+        if _NO.match(answer):
+            return _Side(False, True, some, first)
+        if _YES.match(answer) and not (_DENIES.search(first) or _FORBIDS.search(first)):
+            return _Side(True, True, some, first)
+    asked = {FORMS[word] for word in words(question) if word not in _LIGHT} - {""}
+    said = {FORMS[word] for word in words(first) if word not in _LIGHT} - {""}
+    turned = {q for q in asked - said for s in said - asked if (q, s) in _OPPOSITE}
+    shared = (asked & said) | turned
+    denied = bool(_DENIES.search(first)) != bool(_FORBIDS.search(first) and not _FORBIDS.search(question))
+    denied = denied != bool(turned and not _FORBIDS.search(first))
+    if not shared:
+        return _Side(None, False, some, first)
+    much = 2 * len(shared) >= len(asked) or 2 * len(shared) >= len(said)
+    if denied:
+        extra = len(said - shared - {"allow", "possible", "accept"})
+        sure = much and (extra <= 1 or 2 * len(shared) >= len(asked))
+        return _Side(False if sure else None, False, some, first)
+    if _ONLY.search(first):
+        return _Side(None, False, True, first)
+    permits = bool(_PERMITS.search(first))
+    return _Side(True if much or permits else None, False, some, first)
