@@ -155,10 +155,13 @@ BOTH_RIGHT: list[Pair] = [
 ]  # fmt: skip
 
 
-def contradicting_pairs() -> list[Pair]:
-    """Each contradicting answer against one of those that agree, in turn, and in both orders."""
+Topics = list[tuple[list[str], list[str], list[str]]]
+
+
+def contradicting_pairs(topics: Topics = TOPICS) -> list[Pair]:
+    """Each contradicting answer against two of those that agree, in turn, and in both orders."""
     found: list[Pair] = []
-    for asked, agreeing, against in TOPICS:
+    for asked, agreeing, against in topics:
         for n, wrong in enumerate(against):
             for m in range(2):
                 right = agreeing[(n + m) % 3]
@@ -167,10 +170,10 @@ def contradicting_pairs() -> list[Pair]:
     return found
 
 
-def agreeing_pairs() -> list[Pair]:
+def agreeing_pairs(topics: Topics = TOPICS, both_right: list[Pair] = BOTH_RIGHT) -> list[Pair]:
     """All that agree: the right answers of a topic in pairs, and what is right side by side."""
-    found = list(BOTH_RIGHT)
-    for asked, agreeing, _ in TOPICS:
+    found = list(both_right)
+    for asked, agreeing, _ in topics:
         for n, (one, other) in enumerate(combinations(agreeing, 2)):
             found.append((asked[n % 2], one, asked[(n + 1) % 2] if n < 2 else asked[n % 2], other))
     return found

@@ -31,7 +31,7 @@ _SAME = """
     grey gray | catalogue catalog | metre meter | litre liter | harbour harbor | licence license
 """
 _NAMES = {word: line.split()[0] for line in _SAME.split("|") for word in line.split()}
-_ENDINGS = ("ing", "ed", "es", "s", "e")
+_ENDINGS = ("ation", "ing", "ed", "es", "s", "e")
 # What stands in an order that matters: "from A to B", "is A bigger than B".
 _ORDERED = frozenset(
     """
@@ -40,6 +40,7 @@ _ORDERED = frozenset(
     plus moins más menos then first switch transfer upgrade downgrade change replace
     """.split()  # noqa: SIM905
 )
+_BEGIN = frozenset("if when after before wenn vor nach until bis from von then".split())  # noqa: SIM905
 # A request that has many right answers.
 _OPEN = re.compile(
     r"(?:(?:hi|hey|hello|please|could|can|would|you|kindly|i need|i want|just|help|me|us|bitte)[, ]+)*"
@@ -124,6 +125,8 @@ def forms_of(asked: Sequence[str], question: str) -> tuple[str, ...]:
     if not found:
         return tuple(asked)
     said = question.split()
+    # "When does ..." and "If I ..." begin with such a word, which orders nothing there.
+    said = [word for word in said[:4] if word not in _BEGIN] + said[4:]
     if _ORDERED.isdisjoint(said) and not any(len(word) == 1 and word > "\u3000" for word in found):
         found.sort()
     return tuple(found)

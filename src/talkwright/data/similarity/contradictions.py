@@ -58,8 +58,8 @@ _LIMITS = re.compile(r"\b(?:but|however|no|unfortunately|sorry)\b", re.IGNORECAS
 _NAME = re.compile(r"(?<=[a-z,;] )[A-Z][\w-]+")
 _SENTENCE = re.compile(r"(?<=[.!?。！？])\s+|\n+|(?<=[。！？])")
 _NEGATED = re.compile(
-    r"\b(?:not|no longer|never|cannot|nicht|kein\w*|jamais|nunca|unable|impossible|without)\b"
-    r"|n['\u2019]t\b",
+    r"(?:\b(?:not|no longer|never|cannot|nicht|kein\w*|jamais|nunca|unable|impossible|without)\b"
+    r"|n['\u2019]t\b)(?! (?:hesitate|worry|forget)\b)",
     re.IGNORECASE,
 )
 
@@ -114,7 +114,14 @@ _SAME = """
     | made produced built manufactured | named called | company firm business | photo picture image
     | device appliance unit product | setting option
 """
-_OPENERS = frozenset("no unfortunately absolutely definitely indeed sorry".split())  # noqa: SIM905
+_OPENERS = frozenset(
+    """
+    no unfortunately absolutely definitely indeed sorry ja nein oui non sí il elle le la les es er sie der
+    die das el los las
+    """.split()  # noqa: SIM905
+)
+# Every noun of a German text has a capital, so that tells no name.
+_GERMAN = re.compile(r"\b(?:der|das|ist|und|um|wir|mit|nicht|keine?|im|uhr|eine?|sind|wird)\b", re.IGNORECASE)
 _SHORT_FORMS = frozenset("it's that's they're we're you're there's he's she's i'm".split())  # noqa: SIM905
 _CALENDAR = frozenset(MONTHS) | frozenset(
     "monday tuesday wednesday thursday friday saturday sunday".split()  # noqa: SIM905
@@ -212,18 +219,19 @@ def _asked(
 def _same_questions(keys: list[tuple[str, str]]) -> list[list[tuple[str, str]]]:
     """Group (system, question) keys that ask the same thing."""
     grouped: dict[tuple[object, ...], list[tuple[str, str]]] = {}
-    alike: dict[tuple[object, ...], list[tuple[str, ...]]] = defaultdict(list)
+    alike: dict[tuple[object, ...], list[tuple[tuple[str, ...], tuple[str, ...]]]] = defaultdict(list)
     for key in keys:
         (system, _, negated), said = _asked(key)
         block = (system, negated)
         asked = forms_of(said, key[1])
         if (*block, asked) not in grouped:
             # A typo keeps the first letter, so only questions with the same first letters are compared.
-            first_letters = (*block, letters_of(said), len(asked))
-            others = alike[first_letters]
-            same = next((other for other in others[-_RIVALS:] if _typos(asked, other)), None)
+            # A word that is misspelt may have another form, so the words are compared as they were said.
+            others = alike[(*block, letters_of(said))]
+            same = next((of for of, as_said in others[-_RIVALS:] if _typos(said, as_said)), None)
+            same = same or next((of for of, _ in others[-_RIVALS:] if _typos(asked, of)), None)
             if same is None:
-                others.append(asked)
+                others.append((asked, said))
             asked = same or asked
         grouped.setdefault((*block, asked), []).append(key)
     return list(grouped.values())
@@ -247,8 +255,8 @@ def _matter(said: Sequence[str]) -> tuple[str, ...]:
 
 def _typos(a: tuple[str, ...], b: tuple[str, ...]) -> bool:
     """Say whether two rows of as many words differ in the spelling of one or two of them only."""
-    differ = [(x, y) for x, y in zip(a, b, strict=True) if x != y]
-    return len(differ) <= 2 and all(_is_typo(x, y) for x, y in differ)
+    differ = [(x, y) for x, y in zip(a, b, strict=False) if x != y]
+    return len(a) == len(b) and len(differ) <= 2 and all(_is_typo(x, y) for x, y in differ)
 
 
 def _is_typo(a: str, b: str) -> bool:
@@ -398,7 +406,9 @@ def _claims(text: str) -> _Claims:
         negated=negated,
         words=said,
         amounts=found,
-        names=frozenset(name for name in _NAME.findall(text) if name.lower() not in _CALENDAR),
+        names=frozenset()
+        if _GERMAN.search(text)
+        else frozenset(name for name in _NAME.findall(text) if name.lower() not in _CALENDAR),
     )
 
 

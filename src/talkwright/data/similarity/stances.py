@@ -18,7 +18,7 @@ _LONGEST = 40  # words of an answer that takes one side
 _YES = re.compile(
     r"\W*(?:yes|yeah|yep|sure|of course|certainly|absolutely|definitely|they can|you can|you may|they may|ja"
     r"|klar|natürlich|selbstverständlich|gern|jawohl|oui|bien sûr|tout à fait|si|sí|claro|por supuesto)"
-    r"(?!,? (?:nicht|not|pas|que no|but)\b)(?=[\s,.!;:]|\Z)"
+    r"(?!,? (?:nicht|not|pas|que no)\b)(?=[\s,.!;:]|\Z)"
 )
 _NO = re.compile(
     r"\W*(?:no|nope|nein|nö|leider nicht|leider nein|non|never|none|sorry, no|unfortunately not|i'm afraid not"
@@ -56,10 +56,14 @@ _OPPOSITES = """
     open close | free paid | include exclude | geöffnet geschlossen | offen geschlossen | geöffnet zu | auf zu |
     ouvert fermé | ouverte fermée | abierto cerrado | abierta cerrada | allow forbidden | allow prohibit |
     allow verboten | allow interdit | allow prohibido | possible impossible | gratis kostenpflichtig |
-    kostenlo kostenpflichtig | gratuit payant | safe unsafe | available unavailable | valid invalid
+    kostenlos kostenpflichtig | gratuit payant | pay free | cost free | charge free | zahlen kostenlos |
+    zahlen gratis | payer gratuit | pagar gratis | safe unsafe | available unavailable | valid invalid
 """
 _OPPOSITE = frozenset(
-    pair for part in _OPPOSITES.split("|") for a, b in [part.split()] for pair in ((a, b), (b, a))
+    (FORMS[a], FORMS[b])
+    for part in _OPPOSITES.split("|")
+    for one, two in [part.split()]
+    for a, b in ((one, two), (two, one))
 )
 _ALWAYS = re.compile(
     r"\b(?:around|round) the clock\b|\b24/7\b|\b24 ?(?:h|hours|std|stunden)(?: a day|/24| am tag)?\b"
@@ -93,7 +97,38 @@ _NOT_ONLINE = re.compile(
     r"|\bonly\b[^.;!]{0,25}\b(?:in person|by phone|by post|by letter|at (?:the|our) \w+|on paper|in writing)\b"
     r"|\b(?:in person|by phone|by post|at the (?:desk|counter|office)|on paper) only\b|\bon paper\b"
 )
-_DAYS = "monday tuesday wednesday thursday friday saturday sunday".split()  # noqa: SIM905
+# From here on it is asked, so that what is said of the time after it is said of all of it.
+_FROM_HERE = re.compile(
+    r" (?:once|after|when) (?:it (?:is|has been) |they (?:are|have been) |you(?:['\u2019]ve| have)? )?"
+    r"(?:been )?(?:order(?:ing|ed)|book(?:ing|ed)|plac(?:ing|ed)|submitt(?:ing|ed)|confirm(?:ing|ed)|made"
+    r"|purchas(?:ing|ed?)|bought|checkout|pa(?:id|ying)|registered|registration)\b(?: (?:it|them|the order))?"
+)
+# What excludes each other where a question names one and the answer allows only others.
+_KINDS = """
+    english german french spanish italian dutch portuguese polish turkish chinese japanese arabic russian |
+    monday tuesday wednesday thursday friday saturday sunday weekday | adult child minor |
+    online person desk phone post counter | card cash paypal invoice cheque transfer | email phone post paper |
+    red green blue yellow white black orange purple violet pink brown grey silver gold | day night |
+    summer winter spring autumn | man woman | bargeld karte rechnung überweisung | espèces carte chèque |
+    efectivo tarjeta
+"""
+_SORTS = [frozenset(FORMS[word] for word in line.split()) for line in _KINDS.split("|")]
+_ASKED_SORT = {
+    "color": _SORTS[6], "colour": _SORTS[6], "day": _SORTS[1] - {FORMS["weekday"]}, "language": _SORTS[0],
+}  # fmt: skip
+_PERMITTED = frozenset(
+    FORMS[word]
+    for word in """
+    allowed permitted possible welcome accepted available supported fine erlaubt gestattet möglich akzeptiert
+    permis acceptée accepté possible permitido posible aceptado
+    """.split()  # noqa: SIM905
+)
+_NOTHING = re.compile(
+    r"(?:none|nobody|no one|nowhere|not at all|never|gar nicht|niemand|keine?r?|personne|nadie|ningun[oa])"
+    r"(?:[.,;!]|\Z)"
+)
+_WHO = re.compile(r"(?:who|which (?:company|firm|person|team)|wer|qui|quién)\b(?! (?:can|may|is allowed|do|should))")
+_NAMED = re.compile(r"[A-Z][\w\u2019'-]*(?: (?:von |van |de |of |& )?[A-Z][\w\u2019'-]*)+")
 _WEEKEND = re.compile(r"\bweekends?\b|\bsaturdays?\b|\bsundays?\b")
 _ONLY_WEEK = re.compile(
     r"\b(?:on )?(?:weekdays|working days|business days|monday to friday) only\b"
@@ -117,7 +152,7 @@ class _Side:
     yes: bool | None
     plain: bool
     some: bool
-    text: str
+    whole: bool = False  # nothing but what was asked is denied
 
 
 def opposed(a: tuple[str, str], b: tuple[str, str]) -> bool:
@@ -125,16 +160,25 @@ def opposed(a: tuple[str, str], b: tuple[str, str]) -> bool:
     one, other = normal(a[1]), normal(b[1])
     if "?" in one + other or max(len(words(one)), len(words(other))) > _LONGEST:
         return False
+    one, other = _FROM_HERE.sub("", one), _FROM_HERE.sub("", other)
     question = normal_question(a[0])
+    if _WHO.match(question) and _other_names(question, a[1], b[1]):
+        return True
+    if _other_sorts(question, one, other):
+        return True
     if _stand_apart(question, one, other) or _stand_apart(question, other, one):
         return True
     x, y = _side(normal_question(a[0]), one), _side(normal_question(b[0]), other)
+    if not _WHETHER.match(question):
+        if bool(_NOTHING.match(one)) != bool(_NOTHING.match(other)):
+            return not _DENIES.search(other if _NOTHING.match(one) else one)
+        for side, said in ((x, other), (y, one)):
+            if side.yes is False and side.whole and not side.some and not _DENIES.search(said):
+                return bool(_COUNTED.search(said))
     if x.yes is None or y.yes is None or x.yes == y.yes:
         return False
     no = y if x.yes else x
     yes = x if x.yes else y
-    if not _WHETHER.match(question) and (no.plain or yes.plain):
-        return False
     return not (no.some and (yes.some or yes.plain) and not no.plain)
 
 
@@ -151,6 +195,27 @@ def _stand_apart(question: str, one: str, other: str) -> bool:
     return False
 
 
+def _other_sorts(question: str, one: str, other: str) -> bool:
+    """Of a colour or a day that was asked for: each answer has its own, and none that both have."""
+    if not question.startswith(("what colo", "which colo", "what day", "which day", "on which day",
+                                "on what day", "which language", "what language")):  # fmt: skip
+        return False
+    sort = next(sort for word, sort in _ASKED_SORT.items() if word in question)
+    mine, yours = ({FORMS[word] for word in words(text)} & sort for text in (one, other))
+    denied = _DENIES.search(one) or _DENIES.search(other)
+    return len(mine) == len(yours) == 1 and mine != yours and not denied
+
+
+def _other_names(question: str, one: str, other: str) -> bool:
+    """Say whether each answer to "who" has names of two words or more, and none of the other's."""
+    asked = set(words(question))
+    mine, yours = (
+        {word for name in _NAMED.findall(text) for word in words(name)} - asked for text in (one, other)
+    )
+    both = mine & set(words(other)) or yours & set(words(one))
+    return bool(mine and yours) and not both and not _DENIES.search(normal(one + " " + other))
+
+
 @lru_cache(maxsize=1024)
 def _side(question: str, answer: str) -> _Side:
     """Which side of a question an answer takes; both in normal form."""
@@ -158,23 +223,31 @@ def _side(question: str, answer: str) -> _Side:
     some = bool(_SOME.search(first))
     if _WHETHER.match(question) and not _MINDS.match(question):
         if _NO.match(answer):
-            return _Side(False, True, some, first)
+            return _Side(False, True, some)
         if _YES.match(answer) and not (_DENIES.search(first) or _FORBIDS.search(first)):
-            return _Side(True, True, some, first)
+            return _Side(True, True, some)
     asked = {FORMS[word] for word in words(question) if word not in _LIGHT} - {""}
     said = {FORMS[word] for word in words(first) if word not in _LIGHT} - {""}
+    said -= _PERMITTED - asked
+    # A German compound has the word asked for in it.
+    parts = {q: {word for word in said if len(word) > 9 and q in word} for q in asked if len(q) > 3}
+    said = (said - set().union(*parts.values())) | {q for q, found in parts.items() if found}
     turned = {q for q in asked - said for s in said - asked if (q, s) in _OPPOSITE}
     shared = (asked & said) | turned
     denied = bool(_DENIES.search(first)) != bool(_FORBIDS.search(first) and not _FORBIDS.search(question))
     denied = denied != bool(turned and not _FORBIDS.search(first))
     if not shared:
-        return _Side(None, False, some, first)
+        return _Side(None, False, some)
     much = 2 * len(shared) >= len(asked) or 2 * len(shared) >= len(said)
     if denied:
-        extra = len(said - shared - {"allow", "possible", "accept"})
+        extra = len(said - shared)
         sure = much and (extra <= 1 or 2 * len(shared) >= len(asked))
-        return _Side(False if sure else None, False, some, first)
+        return _Side(False if sure else None, False, some, extra == 0)
     if _ONLY.search(first):
-        return _Side(None, False, True, first)
+        if _WHETHER.match(question) and any(
+            asked & sort and said & sort and not asked & said & sort for sort in _SORTS
+        ):
+            return _Side(False, False, False)
+        return _Side(None, False, True)
     permits = bool(_PERMITS.search(first))
-    return _Side(True if much or permits else None, False, some, first)
+    return _Side(True if much or permits else None, False, some)
