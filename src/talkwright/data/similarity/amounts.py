@@ -28,7 +28,7 @@ _FOREIGN = """
     siete | 8 acht huit ocho | 9 neun nueve | 10 zehn dix diez | 11 onze | 12 zwölf douze doce | 13 dreizehn
     treize trece | 14 vierzehn quatorze catorce | 15 fünfzehn quinze quince | 16 sechzehn seize dieciséis |
     17 siebzehn diecisiete | 18 achtzehn dieciocho | 19 neunzehn diecinueve | 20 zwanzig vingt veinte |
-    24 vierundzwanzig | 25 fünfundzwanzig veinticinco | 30 dreißig trente treinta | 40 vierzig quarante
+    24 vierundzwanzig | 25 fünfundzwanzig veinticinco | 30 dreißig dreissig trente treinta | 40 vierzig quarante
     cuarenta | 50 fünfzig cinquante cincuenta | 60 sechzig soixante sesenta | 100 hundert cien
 """
 _ONES |= {
@@ -101,6 +101,7 @@ _FREE = re.compile(
 )
 _LIST_NUMBER = re.compile(r"^[^\S\n]*\d{1,2}[.)]\s", re.MULTILINE)
 _WORKING_WEEK = 7 / 5
+_DAYTIME = re.compile(r"\b(1?\d) in the (morning|afternoon|evening)\b")
 _RATE = re.compile(r"(\d+) times (?:per|each|every|1) (hour|day|week|month|year)\b")
 
 
@@ -124,6 +125,8 @@ def amounts(text: str) -> tuple[tuple[Amount, ...], str]:
         re.sub(r"\bhalf an? (?=minute|hour|kilo|metre|meter|mile|litre|liter)", "0.5 ", plain)
     )
     plain = re.sub(r"(?<![\w.,])(\d{1,3})((?: \d{3})+)(?![\w.,]\d|\w)", _without_spaces, plain)
+    if " in the " in plain:
+        plain = _DAYTIME.sub(lambda m: f"{m[1]} {'am' if m[2] == 'morning' else 'pm'}", plain)
     if " times " in plain:
         plain = _RATE.sub(_as_span, plain)
     found: list[Amount] = []

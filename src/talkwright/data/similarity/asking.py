@@ -28,19 +28,21 @@ _SAME = """
     favour favor | centre center | cancel storno | photo photograph foto | zahlen bezahlen zahle bezahle |
     nutzen benutzen verwenden | senden versenden schicken verschicken | antworten beantworten |
     log login | sign signup | check checkin | organise organize | programme program | delivery deliver |
-    grey gray | catalogue catalog | metre meter | litre liter | harbour harbor | licence license
+    kostenlos gratis umsonst kostenfrei | grey gray | catalogue catalog | metre meter | litre liter | harbour harbor | licence license
 """
 _NAMES = {word: line.split()[0] for line in _SAME.split("|") for word in line.split()}
 _ENDINGS = ("ation", "ing", "ed", "es", "s", "e")
+# German: zurückgegeben, zurückgeben.
+_PARTICIPLE = re.compile(r"\A(zurück|weiter|mit|an|ab|auf|aus|ein|vor|um)ge(?=\w{5})")
 # What stands in an order that matters: "from A to B", "is A bigger than B".
 _ORDERED = frozenset(
     """
-    from than versus vs into convert translate exchange swap before after if when while instead prefer beat
-    above below over under behind ahead von nach vor als wenn desde hacia antes después depuis avant après
-    plus moins más menos then first switch transfer upgrade downgrade change replace
+    from than versus vs into convert translate exchange swap instead prefer beat above below over under behind
+    ahead von nach als desde hacia depuis plus moins más menos switch transfer upgrade downgrade replace
     """.split()  # noqa: SIM905
 )
-_BEGIN = frozenset("if when after before wenn vor nach until bis from von then".split())  # noqa: SIM905
+# What divides a question: the words on each side of it stay there.
+_BORDERS = frozenset("before after if when while then vor wenn avant après antes después first".split())  # noqa: SIM905
 # A request that has many right answers.
 _OPEN = re.compile(
     r"(?:(?:hi|hey|hello|please|could|can|would|you|kindly|i need|i want|just|help|me|us|bitte)[, ]+)*"
@@ -55,10 +57,11 @@ _OPEN = re.compile(
     r"|name (?:an?|some|any|one|two|three|\d+) "
     r"|what(?:['\u2019]s| is| are) (?:an?|some|your) (?:\w+ )?(?:example|idea|joke|riddle|favou?rite|story|fact"
     r"|tip|quote|way|name)s?\b|what should i (?:name|call)\b"
+    r"|(?:do|would|are|did|have) you (?:want|like|prefer|feel|ready|sure|happy|ok|okay|enjoy|love|hungry|tired)\b"
     r"|schreibe?n?\b|erfinde\b|dichte\b|erzähle?\b|nenne? (?:mir |uns )?(?:eine?n?|zwei|drei)\b"
     r"|gib (?:mir|uns) eine?n?\b|empf(?:iehl|ehlen)\b|schlage?\b.*\bvor\b|denk dir\b"
     r"|invente[sz]?\b|écri[st]\b|écrivez\b|racontez?\b|(?:donne|propose|suggère)[sz]?(?:-moi)? une?\b"
-    r"|inventa\b|escribe\b|cuéntame\b|(?:dime|dame|sugiere|recomienda|propón)(?:me)? (?:una?|algún)\b"
+    r"|inventa\b|escribe\b|cuéntame\b|(?:dime|dame|sugiere|recomienda|recomiéndame|propón)(?:me)? (?:una?|algún)\b"
     r")"
 )
 
@@ -102,6 +105,7 @@ def _form(word: str) -> str:
     named = _NAMES.get(word)
     if named is not None:
         return named
+    word = _PARTICIPLE.sub(r"\1", word)
     plain = word.replace("\u2019", "'").removesuffix("'s").removesuffix("'")
     for ending in _ENDINGS:
         if plain.endswith(ending) and len(plain) - len(ending) >= 3 and not plain.endswith("ss"):
@@ -121,12 +125,15 @@ def letters_of(asked: Sequence[str]) -> str:
 
 def forms_of(asked: Sequence[str], question: str) -> tuple[str, ...]:
     """The forms of a question's content words: sorted, but where their order may matter."""
-    found = [form for word in asked if (form := FORMS[word])]
-    if not found:
-        return tuple(asked)
-    said = question.split()
-    # "When does ..." and "If I ..." begin with such a word, which orders nothing there.
-    said = [word for word in said[:4] if word not in _BEGIN] + said[4:]
-    if _ORDERED.isdisjoint(said) and not any(len(word) == 1 and word > "\u3000" for word in found):
-        found.sort()
-    return tuple(found)
+    found: list[str] = []
+    begin = 0
+    ordered = not _ORDERED.isdisjoint(question.split())
+    for word in asked:
+        form = FORMS[word]
+        if ordered or word in _BORDERS or word > "\u3000":
+            found.append(form)
+            begin = len(found)
+        elif form:
+            found.append(form)
+            found[begin:] = sorted(found[begin:])
+    return tuple([form for form in found if form]) or tuple(asked)

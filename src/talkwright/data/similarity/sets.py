@@ -46,7 +46,7 @@ _ENDS = frozenset(
     no
     """.split()  # noqa: SIM905 - a list of words reads best as one
 )
-_INTO = frozenset("in by on with for to via either the".split())  # noqa: SIM905 - "by card or in cash"
+_INTO = frozenset("in by on with for to via either the accept take support offer".split())  # noqa: SIM905 - "by card or in cash"
 _CODE = re.compile(r"\b[A-Z][A-Z0-9]{1,5}\b")
 _MOST = 3  # words of a thing's name
 Things = tuple[str, ...]
@@ -75,6 +75,11 @@ def _conflict(closing: str, open_: str, named: bool = False) -> bool:
             rest = [thing for thing in things if thing not in alone]
             if len(rest) < len(things) and rest and not any(f" {thing} " in said for thing in rest):
                 return True
+            apart = len(rest) == len(things) and _are_names(things, open_) and _are_names(alone, closing)
+            if apart and not named and not any(f" {thing} " in said for thing in rest):
+                left, right = _frame(closing, alone), _frame(open_, things)
+                if not right - {"and", "or"} or {w[:5] for w in left} & {w[:5] for w in right}:
+                    return True
         if not named and any(thing in things for thing in _left_out(closing)):
             return True
     return only and not named and (_everything(closing, open_) or _other_codes(closing, open_))
@@ -85,7 +90,8 @@ def _other_codes(closing: str, open_: str) -> bool:
     theirs = {code for sentence in _sentences(open_) for code in _CODE.findall(sentence)}
     if not theirs or _DENIED.search(open_.lower()) or theirs & set(_CODE.findall(closing)):
         return False
-    shared = {word[:5] for word in _frame(closing, ())} & {word[:5] for word in _frame(open_, ())}
+    alone = len(_words(open_)) <= 4  # nothing but the answer
+    shared = alone or {word[:5] for word in _frame(closing, ())} & {word[:5] for word in _frame(open_, ())}
     return bool(shared) and any(
         thing and all(_CODE.search(name.split()[0].upper()) for name in thing)
         and all(name.split()[0].upper() in closing for name in thing)

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
+from talkwright.data.similarity.amounts import TIMES, written_out
 from talkwright.data.similarity.asking import FORMS
 from talkwright.data.similarity.similar import normal, normal_question, words
 
@@ -81,7 +82,7 @@ _HOURS = re.compile(
 )
 _ENDLESS = re.compile(
     r"\bunlimited\b|\bno (?:upper )?limit\b|\bnever expires?\b|\bdo(?:es)?(?: not|n['\u2019]t) expire\b|\bforever\b"
-    r"|\bas (?:many|much|long|often) as you (?:like|want|wish|need)\b|\bindefinitely\b|\bno expiry\b|\bfor life\b"
+    r"|\bas (?:many|much|long|often)(?: \w+)? as you (?:like|want|wish|need)\b|\bindefinitely\b|\bno expiry\b|\bfor life\b"
     r"|\bunbegrenzt\b|\bbeliebig viele?\b|\bunbefristet\b|\billimité\w*|\bilimitad[oa]s?\b|\bsin límite\b"
 )
 _COUNTED = re.compile(r"\b\d+\b|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|twelve|twenty|thirty)\b")
@@ -123,6 +124,19 @@ _PERMITTED = frozenset(
     permis acceptée accepté possible permitido posible aceptado
     """.split()  # noqa: SIM905
 )
+_FREE = frozenset(FORMS[word] for word in "free included kostenlos gratuit gratuite inclus gratis".split())  # noqa: SIM905
+_PAID = re.compile(r"\bextra\b|\bseparately\b|\bcosts?\b|\bkoste[tn]\b|\bcoûtent?\b|\bcuestan?\b|[$€£]|\beuros?\b")
+_HOW = re.compile(r"(?:how (?:do|can|could|should|to)|until when|wie (?:kann|können)|comment|cómo)\b")
+_HOW_OFTEN = re.compile(r"how (?:often|frequently)|wie oft")
+_PERIOD = re.compile(
+    r"\b(?P<daily>daily|hourly|weekly|monthly|yearly|annually|täglich|wöchentlich|monatlich|jährlich)\b"
+    r"|\b(?P<times>once|twice|\d+ times) (?:per |each |every |1 )(?P<per>hour|day|week|month|year)\b"
+    r"|\b(?:every|each) (?:(?P<n>\d+) )?(?P<unit>minute|hour|day|week|month|year)s?\b"
+)
+_DAILY = {
+    "daily": 1440, "hourly": 60, "weekly": 10080, "monthly": 43200, "yearly": 518400, "annually": 518400,
+    "täglich": 1440, "wöchentlich": 10080, "monatlich": 43200, "jährlich": 518400,
+}  # fmt: skip
 _NOTHING = re.compile(
     r"(?:none|nobody|no one|nowhere|not at all|never|gar nicht|niemand|keine?r?|personne|nadie|ningun[oa])"
     r"(?:[.,;!]|\Z)"
@@ -164,6 +178,8 @@ def opposed(a: tuple[str, str], b: tuple[str, str]) -> bool:
     question = normal_question(a[0])
     if _WHO.match(question) and _other_names(question, a[1], b[1]):
         return True
+    if _HOW_OFTEN.match(question) and _other_periods(one, other):
+        return True
     if _other_sorts(question, one, other):
         return True
     if _stand_apart(question, one, other) or _stand_apart(question, other, one):
@@ -174,7 +190,7 @@ def opposed(a: tuple[str, str], b: tuple[str, str]) -> bool:
             return not _DENIES.search(other if _NOTHING.match(one) else one)
         for side, said in ((x, other), (y, one)):
             if side.yes is False and side.whole and not side.some and not _DENIES.search(said):
-                return bool(_COUNTED.search(said))
+                return bool(_COUNTED.search(said) or _HOW.match(question))
     if x.yes is None or y.yes is None or x.yes == y.yes:
         return False
     no = y if x.yes else x
@@ -206,6 +222,21 @@ def _other_sorts(question: str, one: str, other: str) -> bool:
     return len(mine) == len(yours) == 1 and mine != yours and not denied
 
 
+def _other_periods(one: str, other: str) -> bool:
+    """Daily against once a week: each answer names one period, and they are not the same."""
+    mine, yours = ({_minutes(found) for found in _PERIOD.finditer(written_out(t))} for t in (one, other))
+    return len(mine) == len(yours) == 1 and max(*mine, *yours) > 1.1 * min(*mine, *yours)
+
+
+def _minutes(found: re.Match[str]) -> float:
+    if found["daily"]:
+        return _DAILY[found["daily"]]
+    if found["unit"]:
+        return int(found["n"] or 1) * TIMES[found["unit"]]
+    times = {"once": 1, "twice": 2}.get(found["times"]) or max(1, int(found["times"].split()[0]))
+    return TIMES[found["per"]] / times
+
+
 def _other_names(question: str, one: str, other: str) -> bool:
     """Say whether each answer to "who" has names of two words or more, and none of the other's."""
     asked = set(words(question))
@@ -220,7 +251,7 @@ def _other_names(question: str, one: str, other: str) -> bool:
 def _side(question: str, answer: str) -> _Side:
     """Which side of a question an answer takes; both in normal form."""
     first = re.split(r"[.!;](?:\s|\Z)", answer.strip(), maxsplit=1)[0]
-    some = bool(_SOME.search(first))
+    some = not set(_SOME.findall(first)) <= set(words(question))
     if _WHETHER.match(question) and not _MINDS.match(question):
         if _NO.match(answer):
             return _Side(False, True, some)
@@ -233,6 +264,10 @@ def _side(question: str, answer: str) -> _Side:
     parts = {q: {word for word in said if len(word) > 9 and q in word} for q in asked if len(q) > 3}
     said = (said - set().union(*parts.values())) | {q for q, found in parts.items() if found}
     turned = {q for q in asked - said for s in said - asked if (q, s) in _OPPOSITE}
+    if not _WHETHER.match(question):
+        turned = set()
+    elif asked & _FREE and not said & _FREE and _PAID.search(first):
+        turned |= asked & _FREE
     shared = (asked & said) | turned
     denied = bool(_DENIES.search(first)) != bool(_FORBIDS.search(first) and not _FORBIDS.search(question))
     denied = denied != bool(turned and not _FORBIDS.search(first))
