@@ -24,16 +24,18 @@ _TENS = {
 # The same in German, French and Spanish, but for what is a word of another sense in one of them ("once",
 # "neuf", "sept", "elf", "cent").
 _FOREIGN = """
-    2 zwei deux dos | 3 drei trois tres | 4 vier quatre cuatro | 5 fünf cinq cinco | 6 sechs seis | 7 sieben
-    siete | 8 acht huit ocho | 9 neun nueve | 10 zehn dix diez | 11 onze | 12 zwölf douze doce | 13 dreizehn
-    treize trece | 14 vierzehn quatorze catorce | 15 fünfzehn quinze quince | 16 sechzehn seize dieciséis |
+    2 zwei deux dos | 3 drei trois tres | 4 vier quatre cuatro | 5 fünf cinq cinco | 6 sechs seis | 7
+    sieben
+    siete | 8 acht huit ocho | 9 neun nueve | 10 zehn dix diez | 11 onze | 12 zwölf douze doce | 13
+    dreizehn
+    treize trece | 14 vierzehn quatorze catorce | 15 fünfzehn quinze quince | 16 sechzehn seize
+    dieciséis |
     17 siebzehn diecisiete | 18 achtzehn dieciocho | 19 neunzehn diecinueve | 20 zwanzig vingt veinte |
-    24 vierundzwanzig | 25 fünfundzwanzig veinticinco | 30 dreißig dreissig trente treinta | 40 vierzig quarante
+    24 vierundzwanzig | 25 fünfundzwanzig veinticinco | 30 dreißig dreissig trente treinta | 40 vierzig
+    quarante
     cuarenta | 50 fünfzig cinquante cincuenta | 60 sechzig soixante sesenta | 100 hundert cien
 """
-_ONES |= {
-    word: int(line.split()[0]) for line in _FOREIGN.split("|") for word in line.split()[1:]
-}
+_ONES |= {word: int(line.split()[0]) for line in _FOREIGN.split("|") for word in line.split()[1:]}
 _MULTIPLES = {"dozen": 12, "hundred": 100, "thousand": 1000, "million": 10**6}
 TIMES = {"minute": 1, "min": 1, "hour": 60, "hr": 60, "h": 60, "day": 1440, "night": 1440,
          "week": 10080, "fortnight": 20160, "month": 43200, "year": 518400}  # fmt: skip
@@ -45,7 +47,8 @@ _SIZES: dict[str, dict[str, float]] = {
              **dict.fromkeys(("tag", "tage", "tagen", "jour", "dia"), 1440),
              **dict.fromkeys(("woche", "wochen", "semaine", "semana"), 10080),
              **dict.fromkeys(("monat", "monate", "monaten", "moi", "mese"), 43200),
-             **dict.fromkeys(("jahr", "jahre", "jahren"), 518400), "second": 1 / 60, "sec": 1 / 60, "yr": 518400},
+             **dict.fromkeys(("jahr", "jahre", "jahren"), 518400),
+             "second": 1 / 60, "sec": 1 / 60, "yr": 518400},
     "length": {"m": 1, "metre": 1, "meter": 1, "mm": 0.001, "millimetre": 0.001, "millimeter": 0.001,
                "cm": 0.01, "centimetre": 0.01, "centimeter": 0.01, "km": 1000, "kilometre": 1000,
                "kilometer": 1000, "inch": 0.0254, "inche": 0.0254, "foot": 0.3048, "feet": 0.3048,

@@ -25,10 +25,12 @@ _EMPTY = frozenset(
 # Words of one part say the same in a question; the first names them all.
 _SAME = """
     allow permit erlaubt gestattet dürfen darf permis autorisé permitido permitida | colour color |
-    favour favor | centre center | cancel storno | photo photograph foto | zahlen bezahlen zahle bezahle |
+    favour favor | centre center | cancel storno | photo photograph foto | zahlen bezahlen zahle
+    bezahle |
     nutzen benutzen verwenden | senden versenden schicken verschicken | antworten beantworten |
     log login | sign signup | check checkin | organise organize | programme program | delivery deliver |
-    kostenlos gratis umsonst kostenfrei | grey gray | catalogue catalog | metre meter | litre liter | harbour harbor | licence license
+    kostenlos gratis umsonst kostenfrei | grey gray | catalogue catalog | metre meter | litre liter |
+    harbour harbor | licence license
 """
 _NAMES = {word: line.split()[0] for line in _SAME.split("|") for word in line.split()}
 _ENDINGS = ("ation", "ing", "ed", "es", "s", "e")
@@ -37,7 +39,8 @@ _PARTICIPLE = re.compile(r"\A(zurück|weiter|mit|an|ab|auf|aus|ein|vor|um)ge(?=\
 # What stands in an order that matters: "from A to B", "is A bigger than B".
 _ORDERED = frozenset(
     """
-    from than versus vs into convert translate exchange swap instead prefer beat above below over under behind
+    from than versus vs into convert translate exchange swap instead prefer beat above below over under
+    behind
     ahead von nach als desde hacia depuis plus moins más menos switch transfer upgrade downgrade replace
     """.split()  # noqa: SIM905
 )
@@ -47,21 +50,26 @@ _BORDERS = frozenset("before after if when while then vor wenn avant après ante
 _OPEN = re.compile(
     r"(?:(?:hi|hey|hello|please|could|can|would|you|kindly|i need|i want|just|help|me|us|bitte)[, ]+)*"
     r"(?:"
-    r"(?:write|compose|invent|imagine|brainstorm|improvise|suggest|recommend|make up|come up with|think of"
+    r"(?:write|compose|invent|imagine|brainstorm|improvise|suggest|recommend|make up|come up with"
+    r"|think of"
     r"|pick|surprise)\b"
     r"|(?:tell|give|show|name|draft|create|generate|make|design|choose|propose|list|sing)(?: me| us)?"
     r" (?:an?|some|any|another|one|two|three|four|five|ten|\d+)\b"
-    r"(?=.*\b(?:ideas?|examples?|names?|jokes?|riddles?|stor(?:y|ies)|poems?|songs?|slogans?|titles?|tips?"
+    r"(?=.*\b(?:ideas?|examples?|names?|jokes?|riddles?|stor(?:y|ies)|poems?|songs?|slogans?|titles?"
+    r"|tips?"
     r"|haikus?|facts?|quotes?|reasons?|topics?|suggestions?|recipes?|logos?|mascots?|sentences?|words?"
     r"|headlines?|captions?|letters?|essays?|lines?|compliments?)\b)"
     r"|name (?:an?|some|any|one|two|three|\d+) "
-    r"|what(?:['\u2019]s| is| are) (?:an?|some|your) (?:\w+ )?(?:example|idea|joke|riddle|favou?rite|story|fact"
+    r"|what(?:['\u2019]s| is| are) (?:an?|some|your) (?:\w+ )?(?:example|idea|joke|riddle|favou?rite"
+    r"|story|fact"
     r"|tip|quote|way|name)s?\b|what should i (?:name|call)\b"
-    r"|(?:do|would|are|did|have) you (?:want|like|prefer|feel|ready|sure|happy|ok|okay|enjoy|love|hungry|tired)\b"
+    r"|(?:do|would|are|did|have) you (?:want|like|prefer|feel|ready|sure|happy|ok|okay|enjoy|love"
+    r"|hungry|tired)\b"
     r"|schreibe?n?\b|erfinde\b|dichte\b|erzähle?\b|nenne? (?:mir |uns )?(?:eine?n?|zwei|drei)\b"
     r"|gib (?:mir|uns) eine?n?\b|empf(?:iehl|ehlen)\b|schlage?\b.*\bvor\b|denk dir\b"
     r"|invente[sz]?\b|écri[st]\b|écrivez\b|racontez?\b|(?:donne|propose|suggère)[sz]?(?:-moi)? une?\b"
-    r"|inventa\b|escribe\b|cuéntame\b|(?:dime|dame|sugiere|recomienda|recomiéndame|propón)(?:me)? (?:una?|algún)\b"
+    r"|inventa\b|escribe\b|cuéntame\b|(?:dime|dame|sugiere|recomienda|recomiéndame"
+    r"|propón)(?:me)? (?:una?|algún)\b"
     r")"
 )
 
@@ -102,7 +110,7 @@ def _form(word: str) -> str:
     value = number_word(word)
     if value is not None:
         return str(value)
-    named = _NAMES.get(word)
+    named = _NAMES.get(word) or _NAMES.get(word + "s")  # the plural's end may be cut off already
     if named is not None:
         return named
     word = _PARTICIPLE.sub(r"\1", word)

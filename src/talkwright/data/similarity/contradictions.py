@@ -63,12 +63,6 @@ _NEGATED = re.compile(
     re.IGNORECASE,
 )
 
-# One of these is in whatever _NEGATED finds in a normal form; looking for them is fast.
-_NEGATED_PARTS = (
-    "not", "no longer", "never", "nicht", "kein", "jamais", "nunca", "unable", "imposs", "without",
-    "n't", "n\u2019t",
-)  # fmt: skip
-
 # What a question loses before it is compared: courtesy, and words that carry no matter.
 _COURTESY = frozenset(
     """
@@ -116,12 +110,16 @@ _SAME = """
 """
 _OPENERS = frozenset(
     """
-    no unfortunately absolutely definitely indeed sorry ja nein oui non sí il elle le la les es er sie der
+    no unfortunately absolutely definitely indeed sorry ja nein oui non sí il elle le la les es er sie
+    der
     die das el los las
     """.split()  # noqa: SIM905
 )
 # Every noun of a German text has a capital, so that tells no name.
-_GERMAN = re.compile(r"\b(?:der|das|ist|und|um|wir|mit|nicht|keine?|im|uhr|eine?|sind|wird)\b", re.IGNORECASE)
+_GERMAN = re.compile(
+    r"\b(?:der|das|ist|und|um|wir|mit|nicht|keine?|im|uhr|eine?|sind|wird|die|sie|tage|kann)\b",
+    re.IGNORECASE,
+)
 _SHORT_FORMS = frozenset("it's that's they're we're you're there's he's she's i'm".split())  # noqa: SIM905
 _CALENDAR = frozenset(MONTHS) | frozenset(
     "monday tuesday wednesday thursday friday saturday sunday".split()  # noqa: SIM905
@@ -210,7 +208,13 @@ def _asked(
 ) -> tuple[tuple[object, ...], tuple[str, ...]]:
     """Of (system, question): what must be equal, and the content words. `known` are its words."""
     question = key[1]
-    negated = any(part in question for part in _NEGATED_PARTS) and bool(_NEGATED.search(question))
+    # One of these is in whatever _NEGATED finds; looking for them is fast.
+    negated = (
+        ("not" in question or "n't" in question or "n\u2019t" in question or "never" in question)
+        or ("nicht" in question or "kein" in question or "without" in question)
+        or ("unable" in question or "imposs" in question or "no longer" in question)
+        or ("jamais" in question or "nunca" in question)
+    ) and bool(_NEGATED.search(question))
     typographic = "\u2019" in question
     found = matter(question) if known is None or typographic else _matter(known)
     return (key[0], numbers(question), negated), found or (question,)
@@ -227,7 +231,8 @@ def _same_questions(keys: list[tuple[str, str]]) -> list[list[tuple[str, str]]]:
         if (*block, asked) not in grouped:
             # A typo keeps the first letter, so only questions with the same first letters are compared.
             # A word that is misspelt may have another form, so the words are compared as they were said.
-            others = alike[(*block, letters_of(said))]
+            first_letters = (*block, letters_of(said))
+            others = alike[first_letters]
             same = next((of for of, as_said in others[-_RIVALS:] if _typos(said, as_said)), None)
             same = same or next((of for of, _ in others[-_RIVALS:] if _typos(asked, of)), None)
             if same is None:
@@ -376,7 +381,9 @@ def _exchanged(a: tuple[str, ...], b: tuple[str, ...]) -> bool:
         return False
     if "0" in left + right:  # an amount against words: "24 hours", "the next day"
         return False
-    lost, won = ({w for w in side if w not in _COURTESY | _OPENERS | _SHORT_FORMS} for side in (left, right))
+    lost, won = (
+        {w for w in side if w not in _COURTESY | _OPENERS | _SHORT_FORMS} for side in (left, right)
+    )
     if not lost or not won or lost & won:
         return False
     return not any(_alike(x, y) for x in lost for y in won)

@@ -91,7 +91,9 @@ def _other_codes(closing: str, open_: str) -> bool:
     if not theirs or _DENIED.search(open_.lower()) or theirs & set(_CODE.findall(closing)):
         return False
     alone = len(_words(open_)) <= 4  # nothing but the answer
-    shared = alone or {word[:5] for word in _frame(closing, ())} & {word[:5] for word in _frame(open_, ())}
+    shared = alone or {word[:5] for word in _frame(closing, ())} & {
+        word[:5] for word in _frame(open_, ())
+    }
     return bool(shared) and any(
         thing and all(_CODE.search(name.split()[0].upper()) for name in thing)
         and all(name.split()[0].upper() in closing for name in thing)

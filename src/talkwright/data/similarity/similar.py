@@ -46,7 +46,7 @@ _NEGATIONS = frozenset(
         "sin",
     ]
 )
-_JOINED = re.compile(r"\b(e|wi|re|pre|co|non|un)-(?=[^\W\d_]{2})")  # e-mail, email
+_JOINED = re.compile(r"\b(e|wi|re|pre|co|non|un)-(?=[^\W\d_]{2})", re.IGNORECASE)  # e-mail, email
 _EDGES = " \t\n?!.,;:…\"'`\u2018\u2019\u201c\u201d«»¿¡。？！，、"
 
 
