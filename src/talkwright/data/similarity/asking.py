@@ -39,7 +39,7 @@ _PARTICIPLE = re.compile(r"\A(zurück|weiter|mit|an|ab|auf|aus|ein|vor|um)ge(?=\
 # What stands in an order that matters: "from A to B", "is A bigger than B".
 _ORDERED = frozenset(
     """
-    from than versus vs into convert translate exchange swap instead prefer beat above below over under
+    than from versus vs into convert translate exchange swap instead prefer beat above below over under
     behind
     ahead von nach als desde hacia depuis plus moins más menos switch transfer upgrade downgrade replace
     """.split()  # noqa: SIM905
