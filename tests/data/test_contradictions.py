@@ -10,11 +10,15 @@ import re
 from pathlib import Path
 from typing import Any
 
+import planted_stay
+import planted_town
 import pytest
 import yaml
-from compared import contradicting
+from compared import contradicting, duplicates_of
+from planted_town import Pair
 
-from talkwright.data.similarity.contradictions import contradicts, quantities
+from talkwright.data.similarity.contradictions import contradicts, find_contradictions, quantities
+from talkwright.data.similarity.features import features_of
 from talkwright.types import Conversation, Message
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -127,6 +131,95 @@ def test_precision_and_recall_on_planted_contradictions(capsys: pytest.CaptureFi
         print(f"\ncontradictions: recall {recall:.2f}, precision {precision:.2f}, {planted} planted")  # noqa: T201
     assert recall >= 0.8, missed[:20]
     assert precision >= 0.9, invented[:20]
+
+
+def found(pair: Pair) -> bool:
+    """Whether two rows, (question, answer) twice, are found as the data stage finds them: by features."""
+    rows = [chat(*pair[:2]), chat(*pair[2:])]
+    letters = features_of(rows, None, 0).letters.tolist()
+    return bool(find_contradictions(dict(enumerate(letters)), rows.__getitem__)[0]) and (
+        letters[0] == letters[1]
+    )
+
+
+@pytest.mark.parametrize("town", [planted_town, planted_stay])
+def test_precision_and_recall_on_two_colleagues(town: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    bad = planted_town.contradicting_pairs(town.TOPICS)
+    good = planted_town.agreeing_pairs(town.TOPICS, town.BOTH_RIGHT)
+    missed = [pair for pair in bad if not found(pair)]
+    invented = [pair for pair in good if found(pair)]
+    hits = len(bad) - len(missed)
+    recall, precision = hits / len(bad), hits / (hits + len(invented))
+    with capsys.disabled():
+        print(  # noqa: T201
+            f"\n{town.__name__}: recall {recall:.3f}, precision {precision:.3f} of {len(bad)}, {len(good)}"
+        )
+    assert recall >= 0.9, missed
+    assert precision >= 0.95, invented
+
+
+@pytest.mark.parametrize(
+    ("question", "same"),
+    [
+        ("How many users does the plan allow?", "How many users are allowed on the plan?"),
+        ("Can I cancel a booking by e-mail?", "Can a booking be cancelled by email?"),
+        ("Is the wi-fi free for two guests?", "Is the wifi free for 2 guests?"),
+        ("Kann ich per Rechnung zahlen?", "Kann ich mit Rechnung bezahlen?"),
+        ("Wie wird die Ware zurückgegeben?", "Wie kann ich die Ware zurückgeben?"),
+    ],
+)
+def test_a_question_is_the_same_in_another_form(question: str, same: str) -> None:
+    assert found((question, "Yes.", same, "No."))
+
+
+@pytest.mark.parametrize(
+    ("question", "other"),
+    [
+        ("Can I fly from Rome to Oslo?", "Can I fly from Oslo to Rome?"),
+        ("Is the hall bigger than the yard?", "Is the yard bigger than the hall?"),
+        ("Can I eat before I swim?", "Can I swim before I eat?"),
+        ("Is it open for two guests?", "Is it open for three guests?"),
+        ("Do you want tea?", "Do you want tea?"),
+        ("Can you suggest a name for my cat?", "Can you suggest a name for my cat?"),
+    ],
+)
+def test_another_question_and_an_open_one_contradict_nothing(question: str, other: str) -> None:
+    assert not found((question, "Yes.", other, "No."))
+
+
+def test_case_and_a_hyphen_make_near_duplicates_and_no_contradiction() -> None:
+    rows = [
+        chat("How do I sign up for e-mail news?", "Enter your E-Mail and press Sign up."),
+        chat("how do i sign up for email news?", "enter your email and press sign up."),
+    ]
+    assert duplicates_of(rows).dropped == {1: ("near_duplicate", 0)}
+    assert contradicting(dict(enumerate(rows))) == []
+
+
+@pytest.mark.parametrize(
+    ("question", "a", "b", "expected"),
+    [
+        ("Is help there at night?", "Help is there around the clock.", "Help is there from 8 am to 6 pm.", True),
+        ("Is help there at night?", "Chat is there 24/7.", "Chat is 24/7, the phone from 9 am to 5 pm.", False),
+        ("How do I quit?", "Open Settings and press Quit.", "You cannot quit online; please call us.", True),
+        ("How do I quit?", "Open Settings and press Quit.", "Log in, then quit under Settings.", False),
+        ("Can I change the address?", "You can change it until it is sent.", "The address can't be changed after ordering.", True),
+        ("Can I change the address?", "You can change it until it is sent.", "The address can't be changed if it has been sent.", False),
+        ("How many notes can I keep?", "As many notes as you like.", "You can keep 500 notes.", True),
+        ("How often is it cleaned?", "It is cleaned daily.", "Once a week.", True),
+        ("How often is it cleaned?", "It is cleaned daily.", "Once a day.", False),
+        ("Is tea included?", "Tea is included.", "Tea costs 2 euros extra.", True),
+        ("Who runs the bar?", "Ann Lee runs it.", "Bo Katz runs it.", True),
+        ("Who runs the bar?", "Ann Lee runs it.", "The bar is run by Ann Lee.", False),
+        ("What colour is the door?", "Blue.", "The red one.", True),
+        ("Ist die Bar geöffnet?", "Die Bar ist geöffnet.", "Die Bar ist geschlossen.", True),
+        ("Le bar est-il ouvert ?", "Bien sûr.", "Le bar est fermé.", True),
+        ("¿Puedo fumar?", "Claro que sí.", "No, está prohibido.", True),
+        ("Is it safe?", "It is safe.", "Never. It is not safe.", True),
+    ],
+)  # fmt: skip
+def test_sides_of_a_question(question: str, a: str, b: str, expected: bool) -> None:
+    assert found((question, a, question, b)) == found((question, b, question, a)) == expected
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the shared example data is not here")

@@ -21,13 +21,34 @@ _TENS = {
     name: 10 * value
     for value, name in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)  # noqa: SIM905
 }
+# The same in German, French and Spanish, but for what is a word of another sense in one of them ("once",
+# "neuf", "sept", "elf", "cent").
+_FOREIGN = """
+    2 zwei deux dos | 3 drei trois tres | 4 vier quatre cuatro | 5 fünf cinq cinco | 6 sechs seis | 7
+    sieben
+    siete | 8 acht huit ocho | 9 neun nueve | 10 zehn dix diez | 11 onze | 12 zwölf douze doce | 13
+    dreizehn
+    treize trece | 14 vierzehn quatorze catorce | 15 fünfzehn quinze quince | 16 sechzehn seize
+    dieciséis |
+    17 siebzehn diecisiete | 18 achtzehn dieciocho | 19 neunzehn diecinueve | 20 zwanzig vingt veinte |
+    24 vierundzwanzig | 25 fünfundzwanzig veinticinco | 30 dreißig dreissig trente treinta | 40 vierzig
+    quarante
+    cuarenta | 50 fünfzig cinquante cincuenta | 60 sechzig soixante sesenta | 100 hundert cien
+"""
+_ONES |= {word: int(line.split()[0]) for line in _FOREIGN.split("|") for word in line.split()[1:]}
 _MULTIPLES = {"dozen": 12, "hundred": 100, "thousand": 1000, "million": 10**6}
 TIMES = {"minute": 1, "min": 1, "hour": 60, "hr": 60, "h": 60, "day": 1440, "night": 1440,
          "week": 10080, "fortnight": 20160, "month": 43200, "year": 518400}  # fmt: skip
 
 # Each unit's dimension and its size in the first unit of the line.
 _SIZES: dict[str, dict[str, float]] = {
-    "time": {**TIMES, "second": 1 / 60, "sec": 1 / 60, "yr": 518400},
+    "time": {**TIMES, **dict.fromkeys(("minuten", "minuto"), 1),
+             **dict.fromkeys(("stunde", "stunden", "heure", "hora"), 60),
+             **dict.fromkeys(("tag", "tage", "tagen", "jour", "dia"), 1440),
+             **dict.fromkeys(("woche", "wochen", "semaine", "semana"), 10080),
+             **dict.fromkeys(("monat", "monate", "monaten", "moi", "mese"), 43200),
+             **dict.fromkeys(("jahr", "jahre", "jahren"), 518400),
+             "second": 1 / 60, "sec": 1 / 60, "yr": 518400},
     "length": {"m": 1, "metre": 1, "meter": 1, "mm": 0.001, "millimetre": 0.001, "millimeter": 0.001,
                "cm": 0.01, "centimetre": 0.01, "centimeter": 0.01, "km": 1000, "kilometre": 1000,
                "kilometer": 1000, "inch": 0.0254, "inche": 0.0254, "foot": 0.3048, "feet": 0.3048,
@@ -83,6 +104,8 @@ _FREE = re.compile(
 )
 _LIST_NUMBER = re.compile(r"^[^\S\n]*\d{1,2}[.)]\s", re.MULTILINE)
 _WORKING_WEEK = 7 / 5
+_DAYTIME = re.compile(r"\b(1?\d) in the (morning|afternoon|evening)\b")
+_RATE = re.compile(r"(\d+) times (?:per|each|every|1) (hour|day|week|month|year)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +128,10 @@ def amounts(text: str) -> tuple[tuple[Amount, ...], str]:
         re.sub(r"\bhalf an? (?=minute|hour|kilo|metre|meter|mile|litre|liter)", "0.5 ", plain)
     )
     plain = re.sub(r"(?<![\w.,])(\d{1,3})((?: \d{3})+)(?![\w.,]\d|\w)", _without_spaces, plain)
+    if " in the " in plain:
+        plain = _DAYTIME.sub(lambda m: f"{m[1]} {'am' if m[2] == 'morning' else 'pm'}", plain)
+    if " times " in plain:
+        plain = _RATE.sub(_as_span, plain)
     found: list[Amount] = []
 
     def placed(match: re.Match[str]) -> str:
@@ -243,6 +270,16 @@ def _values(number: str) -> list[float]:
 
 def _without_spaces(match: re.Match[str]) -> str:
     return match[1] + match[2].replace(" ", "")
+
+
+def _as_span(match: re.Match[str]) -> str:
+    """Three times an hour is every 20 minutes."""
+    return f"{TIMES[match[2]] / max(1, int(match[1])):g} minutes"
+
+
+def number_word(word: str) -> int | None:
+    """What a word of a question counts, None for no number; "one" mostly is a pronoun, so it is none."""
+    return _TENS.get(word) or (_ONES.get(word) if word not in ("zero", "one") else None)
 
 
 def written_out(text: str) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import lru_cache
+from itertools import repeat
 
 from talkwright.data.similarity.amounts import (
     MONTHS,
@@ -22,16 +23,19 @@ from talkwright.data.similarity.amounts import (
     amounts_conflict,
     written_out,
 )
+from talkwright.data.similarity.asking import forms_of, is_open, letters_of
 from talkwright.data.similarity.polarity import denies
 from talkwright.data.similarity.sets import sets_conflict
 from talkwright.data.similarity.similar import (
     jaccard,
+    joined,
     normal,
     normal_question,
     numbers,
     without_edges,
     words,
 )
+from talkwright.data.similarity.stances import opposed
 from talkwright.types import Conversation, Message
 
 MOST_COMPARED = 50_000  # rows
@@ -54,16 +58,10 @@ _LIMITS = re.compile(r"\b(?:but|however|no|unfortunately|sorry)\b", re.IGNORECAS
 _NAME = re.compile(r"(?<=[a-z,;] )[A-Z][\w-]+")
 _SENTENCE = re.compile(r"(?<=[.!?。！？])\s+|\n+|(?<=[。！？])")
 _NEGATED = re.compile(
-    r"\b(?:not|no longer|never|cannot|nicht|kein\w*|jamais|nunca|unable|impossible|without)\b"
-    r"|n['\u2019]t\b",
+    r"(?:\b(?:not|no longer|never|cannot|nicht|kein\w*|jamais|nunca|unable|impossible|without)\b"
+    r"|n['\u2019]t\b)(?! (?:hesitate|worry|forget)\b)",
     re.IGNORECASE,
 )
-
-# One of these is in whatever _NEGATED finds in a normal form; looking for them is fast.
-_NEGATED_PARTS = (
-    "not", "no longer", "never", "nicht", "kein", "jamais", "nunca", "unable", "imposs", "without",
-    "n't", "n\u2019t",
-)  # fmt: skip
 
 # What a question loses before it is compared: courtesy, and words that carry no matter.
 _COURTESY = frozenset(
@@ -110,7 +108,19 @@ _SAME = """
     | made produced built manufactured | named called | company firm business | photo picture image
     | device appliance unit product | setting option
 """
-_OPENERS = frozenset("no unfortunately absolutely definitely indeed sorry".split())  # noqa: SIM905
+_OPENERS = frozenset(
+    """
+    no unfortunately absolutely definitely indeed sorry ja nein oui non sí il elle le la les es er sie
+    der
+    die das el los las
+    """.split()  # noqa: SIM905
+)
+# Every noun of a German text has a capital, so that tells no name.
+_GERMAN = re.compile(
+    r"\b(?:der|das|ist|und|um|wir|mit|nicht|keine?|im|uhr|eine?|sind|wird|die|sie|tage|kann)\b",
+    re.IGNORECASE,
+)
+_SHORT_FORMS = frozenset("it's that's they're we're you're there's he's she's i'm".split())  # noqa: SIM905
 _CALENDAR = frozenset(MONTHS) | frozenset(
     "monday tuesday wednesday thursday friday saturday sunday".split()  # noqa: SIM905
 )
@@ -139,7 +149,7 @@ def question_keys(
         return None, None
     key = (system, without_edges(said[talk[0]]) or messages[talk[0]].content)
     block, asked = _asked(key, known[1] if known[0] == key[1] else None)
-    return (*block, asked), (*block, tuple([word[0] for word in asked]))
+    return (*block, asked), (system, block[2], letters_of(asked))
 
 
 def find_contradictions(
@@ -182,10 +192,13 @@ def contradictory_pairs(conversations: Mapping[int, Conversation]) -> list[tuple
             asked[system, question].append((at, talk[1].content))
     found: set[tuple[int, int]] = set()
     for keys in _same_questions(list(asked)):
-        rivals = sorted(rival for key in keys for rival in asked[key])
-        for position, (at, answer) in enumerate(rivals):
-            for other, rival in rivals[max(0, position - _RIVALS) : position]:
-                if contradicts(answer, rival):
+        if is_open(keys[0][1]):
+            continue
+        rivals = sorted((at, answer, question) for key in keys for (at, answer), question in
+                        zip(asked[key], repeat(key[1]), strict=False))  # fmt: skip
+        for position, (at, answer, question) in enumerate(rivals):
+            for other, rival, same in rivals[max(0, position - _RIVALS) : position]:
+                if contradicts(answer, rival) or opposed((question, answer), (same, rival)):
                     found.add((other, at))
     return sorted(found)
 
@@ -195,7 +208,13 @@ def _asked(
 ) -> tuple[tuple[object, ...], tuple[str, ...]]:
     """Of (system, question): what must be equal, and the content words. `known` are its words."""
     question = key[1]
-    negated = any(part in question for part in _NEGATED_PARTS) and bool(_NEGATED.search(question))
+    # One of these is in whatever _NEGATED finds; looking for them is fast.
+    negated = (
+        ("not" in question or "n't" in question or "n\u2019t" in question or "never" in question)
+        or ("nicht" in question or "kein" in question or "without" in question)
+        or ("unable" in question or "imposs" in question or "no longer" in question)
+        or ("jamais" in question or "nunca" in question)
+    ) and bool(_NEGATED.search(question))
     typographic = "\u2019" in question
     found = matter(question) if known is None or typographic else _matter(known)
     return (key[0], numbers(question), negated), found or (question,)
@@ -204,16 +223,20 @@ def _asked(
 def _same_questions(keys: list[tuple[str, str]]) -> list[list[tuple[str, str]]]:
     """Group (system, question) keys that ask the same thing."""
     grouped: dict[tuple[object, ...], list[tuple[str, str]]] = {}
-    alike: dict[tuple[object, ...], list[tuple[str, ...]]] = defaultdict(list)
+    alike: dict[tuple[object, ...], list[tuple[tuple[str, ...], tuple[str, ...]]]] = defaultdict(list)
     for key in keys:
-        block, asked = _asked(key)
+        (system, _, negated), said = _asked(key)
+        block = (system, negated)
+        asked = forms_of(said, key[1])
         if (*block, asked) not in grouped:
             # A typo keeps the first letter, so only questions with the same first letters are compared.
-            first_letters = (*block, tuple(word[0] for word in asked))
+            # A word that is misspelt may have another form, so the words are compared as they were said.
+            first_letters = (*block, letters_of(said))
             others = alike[first_letters]
-            same = next((other for other in others[-_RIVALS:] if _typos(asked, other)), None)
+            same = next((of for of, as_said in others[-_RIVALS:] if _typos(said, as_said)), None)
+            same = same or next((of for of, _ in others[-_RIVALS:] if _typos(asked, of)), None)
             if same is None:
-                others.append(asked)
+                others.append((asked, said))
             asked = same or asked
         grouped.setdefault((*block, asked), []).append(key)
     return list(grouped.values())
@@ -237,8 +260,8 @@ def _matter(said: Sequence[str]) -> tuple[str, ...]:
 
 def _typos(a: tuple[str, ...], b: tuple[str, ...]) -> bool:
     """Say whether two rows of as many words differ in the spelling of one or two of them only."""
-    differ = [(x, y) for x, y in zip(a, b, strict=True) if x != y]
-    return len(differ) <= 2 and all(_is_typo(x, y) for x, y in differ)
+    differ = [(x, y) for x, y in zip(a, b, strict=False) if x != y]
+    return len(a) == len(b) and len(differ) <= 2 and all(_is_typo(x, y) for x, y in differ)
 
 
 def _is_typo(a: str, b: str) -> bool:
@@ -358,7 +381,9 @@ def _exchanged(a: tuple[str, ...], b: tuple[str, ...]) -> bool:
         return False
     if "0" in left + right:  # an amount against words: "24 hours", "the next day"
         return False
-    lost, won = ({w for w in side if w not in _COURTESY | _OPENERS} for side in (left, right))
+    lost, won = (
+        {w for w in side if w not in _COURTESY | _OPENERS | _SHORT_FORMS} for side in (left, right)
+    )
     if not lost or not won or lost & won:
         return False
     return not any(_alike(x, y) for x in lost for y in won)
@@ -379,6 +404,7 @@ def _alike(a: str, b: str) -> bool:
 
 @lru_cache(maxsize=16 * _RIVALS)
 def _claims(text: str) -> _Claims:
+    text = joined(text)
     found, plain = amounts(text)
     negated = bool(_NEGATED.search(text))
     said = words(plain)
@@ -387,7 +413,9 @@ def _claims(text: str) -> _Claims:
         negated=negated,
         words=said,
         amounts=found,
-        names=frozenset(name for name in _NAME.findall(text) if name.lower() not in _CALENDAR),
+        names=frozenset()
+        if _GERMAN.search(text)
+        else frozenset(name for name in _NAME.findall(text) if name.lower() not in _CALENDAR),
     )
 
 

@@ -23,7 +23,7 @@ _LIMITED = re.compile(
 )
 _EXCEPT_SIGN = re.compile(r"not|n['\u2019]t|except|excluding|apart from|other than")
 _EXCEPT = re.compile(
-    r"(?:,? but not|,? except(?: for)?|,? excluding|,? apart from|,? other than|,? not) "
+    r"(?:,? but not|, no|,? except(?: for)?|,? excluding|,? apart from|,? other than|,? not) "
     r"(?P<what>[^.,;!?]{2,60})",
     re.IGNORECASE,
 )
@@ -46,6 +46,8 @@ _ENDS = frozenset(
     no
     """.split()  # noqa: SIM905 - a list of words reads best as one
 )
+_INTO = frozenset("in by on with for to via either the accept take support offer".split())  # noqa: SIM905 - "by card or in cash"
+_CODE = re.compile(r"\b[A-Z][A-Z0-9]{1,5}\b")
 _MOST = 3  # words of a thing's name
 Things = tuple[str, ...]
 
@@ -73,9 +75,30 @@ def _conflict(closing: str, open_: str, named: bool = False) -> bool:
             rest = [thing for thing in things if thing not in alone]
             if len(rest) < len(things) and rest and not any(f" {thing} " in said for thing in rest):
                 return True
+            apart = len(rest) == len(things) and _are_names(things, open_) and _are_names(alone, closing)
+            if apart and not named and not any(f" {thing} " in said for thing in rest):
+                left, right = _frame(closing, alone), _frame(open_, things)
+                if not right - {"and", "or"} or {w[:5] for w in left} & {w[:5] for w in right}:
+                    return True
         if not named and any(thing in things for thing in _left_out(closing)):
             return True
-    return only and not named and _everything(closing, open_)
+    return only and not named and (_everything(closing, open_) or _other_codes(closing, open_))
+
+
+def _other_codes(closing: str, open_: str) -> bool:
+    """Say whether "only PNG" stands against "PDF", in sentences about one thing."""
+    theirs = {code for sentence in _sentences(open_) for code in _CODE.findall(sentence)}
+    if not theirs or _DENIED.search(open_.lower()) or theirs & set(_CODE.findall(closing)):
+        return False
+    alone = len(_words(open_)) <= 4  # nothing but the answer
+    shared = alone or {word[:5] for word in _frame(closing, ())} & {
+        word[:5] for word in _frame(open_, ())
+    }
+    return bool(shared) and any(
+        thing and all(_CODE.search(name.split()[0].upper()) for name in thing)
+        and all(name.split()[0].upper() in closing for name in thing)
+        for thing in _alone(closing)
+    )  # fmt: skip
 
 
 def _closed_apart(a: str, b: str) -> bool:
@@ -176,7 +199,10 @@ def _things_before(text: str) -> Things:
 
 def _first_words(text: str) -> Things:
     taken: list[str] = []
-    for word in _words(text):
+    said = _words(text)
+    while said and said[0] in _INTO:
+        said = said[1:]
+    for word in said:
         if word in _ENDS or word in _ONLY_SIGNS or len(taken) == _MOST:
             break
         if word != "both":

@@ -46,6 +46,7 @@ _NEGATIONS = frozenset(
         "sin",
     ]
 )
+_JOINED = re.compile(r"\b(e|wi|re|pre|co|non|un)-(?=[^\W\d_]{2})", re.IGNORECASE)  # e-mail, email
 _EDGES = " \t\n?!.,;:…\"'`\u2018\u2019\u201c\u201d«»¿¡。？！，、"
 
 
@@ -72,8 +73,15 @@ def words(text: str) -> tuple[str, ...]:
     return tuple(word_list(normal(text)))
 
 
+def joined(text: str) -> str:
+    """A text whose short prefixes have lost their hyphen: email, wifi, reopen."""
+    return _JOINED.sub(r"\1", text)
+
+
 def word_list(text: str) -> list[str]:
-    """The words of a text in its normal form."""
+    """The words of a text in its normal form; "e-mail" is one word, as "email" is."""
+    if "-" in text:
+        text = joined(text)
     if not text.isascii():
         return _WORD.findall(text)
     apart = text.encode().translate(_LETTERS).decode()

@@ -1,0 +1,147 @@
+"""What a question asks, whatever the spelling, the form of the verb and the order of its words.
+
+A word's form is what it shares with its inflections and plain synonyms in English, German, French and
+Spanish. Forms are looked up in a table that fills itself, as they are needed for every row.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from talkwright.data.similarity.amounts import number_word
+
+_MOST_FORMS = 500_000  # words remembered
+# What carries no matter in a question in German, French or Spanish.
+_EMPTY = frozenset(
+    """
+    ich du er sie wir ihr man der die das den dem des ein eine einen einem einer mein meine meinen meiner
+    ist sind bin wird werden kann können könnte bitte mit per in im am an auf für von zu zum zur bei es
+    le la les un une des du de au aux mon ma mes votre vos est sont ce que qu'on qu'il qu'elle il elle on
+    je peut puis par avec pour en dans el los las una mi mis su sus se con por para que puedo puede
+    pueden está están es son del al bitteschön s'il vous plaît porfavor onto
+    """.split()  # noqa: SIM905 - a list of words reads best as one
+)
+# Words of one part say the same in a question; the first names them all.
+_SAME = """
+    allow permit erlaubt gestattet dürfen darf permis autorisé permitido permitida | colour color |
+    favour favor | centre center | cancel storno | photo photograph foto | zahlen bezahlen zahle
+    bezahle |
+    nutzen benutzen verwenden | senden versenden schicken verschicken | antworten beantworten |
+    log login | sign signup | check checkin | organise organize | programme program | delivery deliver |
+    kostenlos gratis umsonst kostenfrei | grey gray | catalogue catalog | metre meter | litre liter |
+    harbour harbor | licence license
+"""
+_NAMES = {word: line.split()[0] for line in _SAME.split("|") for word in line.split()}
+_ENDINGS = ("ation", "ing", "ed", "es", "s", "e")
+# German: zurückgegeben, zurückgeben.
+_PARTICIPLE = re.compile(r"\A(zurück|weiter|mit|an|ab|auf|aus|ein|vor|um)ge(?=\w{5})")
+# What stands in an order that matters: "from A to B", "is A bigger than B".
+_ORDERED = frozenset(
+    """
+    than from versus vs into convert translate exchange swap instead prefer beat above below over under
+    behind
+    ahead von nach als desde hacia depuis plus moins más menos switch transfer upgrade downgrade replace
+    """.split()  # noqa: SIM905
+)
+# What divides a question: the words on each side of it stay there.
+_BORDERS = frozenset("before after if when while then vor wenn avant après antes después first".split())  # noqa: SIM905
+# A request that has many right answers.
+_OPEN = re.compile(
+    r"(?:(?:hi|hey|hello|please|could|can|would|you|kindly|i need|i want|just|help|me|us|bitte)[, ]+)*"
+    r"(?:"
+    r"(?:write|compose|invent|imagine|brainstorm|improvise|suggest|recommend|make up|come up with"
+    r"|think of"
+    r"|pick|surprise)\b"
+    r"|(?:tell|give|show|name|draft|create|generate|make|design|choose|propose|list|sing)(?: me| us)?"
+    r" (?:an?|some|any|another|one|two|three|four|five|ten|\d+)\b"
+    r"(?=.*\b(?:ideas?|examples?|names?|jokes?|riddles?|stor(?:y|ies)|poems?|songs?|slogans?|titles?"
+    r"|tips?"
+    r"|haikus?|facts?|quotes?|reasons?|topics?|suggestions?|recipes?|logos?|mascots?|sentences?|words?"
+    r"|headlines?|captions?|letters?|essays?|lines?|compliments?)\b)"
+    r"|name (?:an?|some|any|one|two|three|\d+) "
+    r"|what(?:['\u2019]s| is| are) (?:an?|some|your) (?:\w+ )?(?:example|idea|joke|riddle|favou?rite"
+    r"|story|fact"
+    r"|tip|quote|way|name)s?\b|what should i (?:name|call)\b"
+    r"|(?:do|would|are|did|have) you (?:want|like|prefer|feel|ready|sure|happy|ok|okay|enjoy|love"
+    r"|hungry|tired)\b"
+    r"|schreibe?n?\b|erfinde\b|dichte\b|erzähle?\b|nenne? (?:mir |uns )?(?:eine?n?|zwei|drei)\b"
+    r"|gib (?:mir|uns) eine?n?\b|empf(?:iehl|ehlen)\b|schlage?\b.*\bvor\b|denk dir\b"
+    r"|invente[sz]?\b|écri[st]\b|écrivez\b|racontez?\b|(?:donne|propose|suggère)[sz]?(?:-moi)? une?\b"
+    r"|inventa\b|escribe\b|cuéntame\b|(?:dime|dame|sugiere|recomienda|recomiéndame"
+    r"|propón)(?:me)? (?:una?|algún)\b"
+    r")"
+)
+
+
+def is_open(question: str) -> bool:
+    """Say whether a question in its normal form asks for one of many right answers: a joke, a name."""
+    return _OPEN.match(question) is not None
+
+
+class _Forms(dict[str, str]):
+    """A word's form, empty for one that carries no matter."""
+
+    def __missing__(self, word: str) -> str:
+        if len(self) > _MOST_FORMS:
+            self.clear()
+        self[word] = found = _form(word)
+        return found
+
+
+class _Letters(dict[str, str]):
+    """What two spellings of a word's form share: the first letter, or all of a number."""
+
+    def __missing__(self, word: str) -> str:
+        if len(self) > _MOST_FORMS:
+            self.clear()
+        form = FORMS[word]
+        self[word] = found = form if form[:1].isdecimal() else form[:1]
+        return found
+
+
+FORMS = _Forms()
+LETTERS = _Letters()
+
+
+def _form(word: str) -> str:
+    if word in _EMPTY:
+        return ""
+    value = number_word(word)
+    if value is not None:
+        return str(value)
+    named = _NAMES.get(word) or _NAMES.get(word + "s")  # the plural's end may be cut off already
+    if named is not None:
+        return named
+    word = _PARTICIPLE.sub(r"\1", word)
+    plain = word.replace("\u2019", "'").removesuffix("'s").removesuffix("'")
+    for ending in _ENDINGS:
+        if plain.endswith(ending) and len(plain) - len(ending) >= 3 and not plain.endswith("ss"):
+            plain = plain.removesuffix(ending)
+            if ending in ("ing", "ed") and plain[-1] == plain[-2] and plain[-1] not in "ls":
+                plain = plain[:-1]
+            break
+    if len(plain) > 4 and plain.endswith("ll"):  # cancelled, cancel
+        plain = plain[:-1]
+    return _NAMES.get(plain, plain)
+
+
+def letters_of(asked: Sequence[str]) -> str:
+    """What the content words of questions that may be the same share, in any order."""
+    return "".join(sorted([LETTERS[word] for word in asked]))
+
+
+def forms_of(asked: Sequence[str], question: str) -> tuple[str, ...]:
+    """The forms of a question's content words: sorted, but where their order may matter."""
+    found: list[str] = []
+    begin = 0
+    ordered = not _ORDERED.isdisjoint(question.split())
+    for word in asked:
+        form = FORMS[word]
+        if ordered or word in _BORDERS or word > "\u3000":
+            found.append(form)
+            begin = len(found)
+        elif form:
+            found.append(form)
+            found[begin:] = sorted(found[begin:])
+    return tuple([form for form in found if form]) or tuple(asked)

@@ -1,0 +1,329 @@
+"""Whether two answers take opposite sides of what was asked: it may be done, or it may not.
+
+An answer's side is told by yes and no, by denials, by words that permit or forbid, and by a word whose
+opposite the question has ("open", "closed"). Always stands against hours, no limit against a limit,
+and doing it oneself online against the desk.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from talkwright.data.similarity.amounts import TIMES, written_out
+from talkwright.data.similarity.asking import FORMS
+from talkwright.data.similarity.similar import normal, normal_question, words
+
+_LONGEST = 40  # words of an answer that takes one side
+_YES = re.compile(
+    r"\W*(?:yes|yeah|yep|sure|of course|certainly|absolutely|definitely|they can|you can|you may"
+    r"|they may|ja"
+    r"|klar|natürlich|selbstverständlich|gern|jawohl|oui|bien sûr|tout à fait|si|sí|claro|por supuesto)"
+    r"(?!,? (?:nicht|not|pas|que no)\b)(?=[\s,.!;:]|\Z)"
+)
+_NO = re.compile(
+    r"\W*(?:no|nope|nein|nö|leider nicht|leider nein|non|never|none|sorry, no|unfortunately not"
+    r"|i'm afraid not"
+    r"|of course not|certainly not|natürlich nicht|bien sûr que non|claro que no)(?=[\s,.!;:]|\Z)"
+    r"(?! (?:problem|worries|matter|doubt|need|idea)\b)"
+)
+_DENIES = re.compile(
+    r"\b(?:not|no|never|cannot|none|neither|nobody|unable|nicht|kein\w*|nie|niemals|pas|jamais|aucune?"
+    r"|nunca|tampoco|ningun\w*|ningún)\b|n['\u2019]t\b"
+)
+_FORBIDS = re.compile(
+    r"\b(?:forbidden|prohibited|banned|disallowed|impossible|unavailable|unsupported|verboten|untersagt"
+    r"|unmöglich|ausgeschlossen|interdite?s?|impossibles?|prohibid[oa]s?|imposibles?)\b"
+)
+_PERMITS = re.compile(
+    r"\b(?:allowed|permitted|possible|welcome|accepted|available|supported|fine|allow|permit|accept"
+    r"|support"
+    r"|erlaubt|gestattet|möglich|dürfen|darf|akzeptiert|permise?s?|autorisée?s?|acceptée?s?|possibles?"
+    r"|permitid[oa]s?|posibles?|aceptad[oa]s?|pueden|puede)\b"
+)
+# A denial of some cases only, or of something else than what was asked.
+_SOME = re.compile(
+    r"\b(?:if|unless|without|except|only|until|when|while|after|before|but|yet|more than|later than"
+    r"|longer than"
+    r"|wenn|falls|außer|ohne|nur|erst|bis|sondern|si|sauf|sans|seulement|mais|excepto|sin|solo|sólo|pero"
+    r"|need to|have to worry|not only|not just|no longer than|hesitate|worry|forget)\b"
+)
+_ONLY = re.compile(r"\b(?:only|exclusively|solely|nur|ausschließlich|seulement|uniquement|solo|sólo)\b")
+_WHETHER = re.compile(
+    r"(?:(?:hi|hello|hey|please|so|and|bitte|hallo|also)[ ,]+)*(?:(?:is|are|was|were|do|does|did|can"
+    r"|could|may|will"
+    r"|would|has|have|should|must|am|kann|können|könnte|ist|sind|darf|dürfen|gibt|haben|hat|muss"
+    r"|müssen|wird"
+    r"|werden|est-ce|puis-je|peut-on|avez-vous|acceptez-vous|puedo|puede|pueden|hay|es|está|están"
+    r"|se puede"
+    r"|tienen|aceptan)\b)|.*\b(?:est|sont|peut|a)-(?:il|elle|ils|elles|on|t-)"
+)
+_MINDS = re.compile(r".*\b(?:mind|n['\u2019]t|not|nicht|kein\w*|pas|or|oder|ou)\b")  # a no may mean yes
+_OPPOSITES = """
+    open close | free paid | include exclude | geöffnet geschlossen | offen geschlossen | geöffnet zu |
+    auf zu |
+    ouvert fermé | ouverte fermée | abierto cerrado | abierta cerrada | allow forbidden | allow
+    prohibit |
+    allow verboten | allow interdit | allow prohibido | possible impossible | gratis kostenpflichtig |
+    kostenlos kostenpflichtig | gratuit payant | pay free | cost free | charge free | zahlen kostenlos |
+    zahlen gratis | payer gratuit | pagar gratis | safe unsafe | available unavailable | valid invalid
+"""
+_OPPOSITE = frozenset(
+    (FORMS[a], FORMS[b])
+    for part in _OPPOSITES.split("|")
+    for one, two in [part.split()]
+    for a, b in ((one, two), (two, one))
+)
+_ALWAYS = re.compile(
+    r"\b(?:around|round) the clock\b|\b24/7\b|\b24 ?(?:h|hours|std|stunden)(?: a day|/24| am tag)?\b"
+    r"|\b(?:day and night|night and day)\b|\bat (?:any|all) (?:hour|time)s?\b|\bnever clos\w+"
+    r"|\balways open\b"
+    r"|\brund um die uhr\b|\btag und nacht\b|\bjour et nuit\b|\b24 ?h/24\b|\blas 24 horas\b"
+    r"|\bdía y noche\b"
+    r"|\balways (?:staffed|available|reachable)\b|\bevery hour of the day\b"
+)
+_CLOCK = r"(?:\d{1,2}(?:[:.]\d\d)? ?(?:a\.?m\b|p\.?m\b|h\b|uhr\b|o'clock)?|noon|midnight)"
+_HOURS = re.compile(
+    rf"\b(?:from|between|von|zwischen|de|entre|desde las) {_CLOCK}.{{0,3}}(?:to|until|till|and|bis|und"
+    rf"|à|a|et|y) "
+    rf"{_CLOCK}|\b{_CLOCK} ?(?:-|\u2013|to|bis) ?{_CLOCK}"
+    rf"|\b(?:closes?|shuts?|ends?|schließt|ferme|cierra) (?:at|um|à|a las) {_CLOCK}"
+    r"|\bmonday to friday\b|\bweekdays\b|\b(?:office|business|working|opening) hours\b"
+    r"|\bduring the day\b"
+    r"|\bmontags? bis freitags?\b|\bwerktags\b|\bdu lundi au vendredi\b|\bde lunes a viernes\b"
+)
+_ENDLESS = re.compile(
+    r"\bunlimited\b|\bno (?:upper )?limit\b|\bnever expires?\b|\bdo(?:es)?(?: not"
+    r"|n['\u2019]t) expire\b|\bforever\b"
+    r"|\bas (?:many|much|long|often)(?: \w+)? as you (?:like|want|wish|need)\b|\bindefinitely\b"
+    r"|\bno expiry\b|\bfor life\b"
+    r"|\bunbegrenzt\b|\bbeliebig viele?\b|\bunbefristet\b|\billimité\w*|\bilimitad[oa]s?\b"
+    r"|\bsin límite\b"
+)
+_COUNTED = re.compile(
+    r"\b\d+\b|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|twelve|twenty|thirty)\b"
+)
+_HOW_MANY = re.compile(
+    r"(?:how (?:many|long|much|often)|what is the (?:limit|maximum)|wie (?:viele?|lange|oft)|combien"
+    r"|cuánt)"
+)
+_ONLINE = re.compile(
+    r"\b(?:online|website|in the app|settings|log ?in|dashboard|my account|your account|on our site"
+    r"|web form"
+    r"|the form|einstellungen|en ligne|en línea)\b"
+)
+_NOT_ONLINE = re.compile(
+    r"\b(?:cannot|can['\u2019]t|not|n['\u2019]t|never)\b[^.;!]{0,40}\b(?:online|in the app|on (?:the"
+    r"|our) website)\b"
+    r"|\bonly\b[^.;!]{0,25}\b(?:in person|by phone|by post|by letter|at (?:the|our) \w+|on paper"
+    r"|in writing)\b"
+    r"|\b(?:in person|by phone|by post|at the (?:desk|counter|office)|on paper) only\b|\bon paper\b"
+)
+# From here on it is asked, so that what is said of the time after it is said of all of it.
+_FROM_HERE = re.compile(
+    r" (?:once|after|when) (?:it (?:is|has been) |they (?:are|have been) |you(?:['\u2019]ve| have)? )?"
+    r"(?:been )?(?:order(?:ing|ed)|book(?:ing|ed)|plac(?:ing|ed)|submitt(?:ing|ed)|confirm(?:ing|ed)"
+    r"|made"
+    r"|purchas(?:ing|ed?)|bought|checkout|pa(?:id|ying)|registered|registration)\b(?: (?:it|them"
+    r"|the order))?"
+)
+# What excludes each other where a question names one and the answer allows only others.
+_KINDS = """
+    english german french spanish italian dutch portuguese polish turkish chinese japanese arabic
+    russian |
+    monday tuesday wednesday thursday friday saturday sunday weekday | adult child minor |
+    online person desk phone post counter | card cash paypal invoice cheque transfer | email phone post
+    paper |
+    red green blue yellow white black orange purple violet pink brown grey silver gold | day night |
+    summer winter spring autumn | man woman | bargeld karte rechnung überweisung | espèces carte chèque |
+    efectivo tarjeta
+"""
+_SORTS = [frozenset(FORMS[word] for word in line.split()) for line in _KINDS.split("|")]
+_ASKED_SORT = {
+    "color": _SORTS[6], "colour": _SORTS[6],
+    "day": _SORTS[1] - {FORMS["weekday"]}, "language": _SORTS[0],
+}  # fmt: skip
+_PERMITTED = frozenset(
+    FORMS[word]
+    for word in """
+    allowed permitted possible welcome accepted available supported fine erlaubt gestattet möglich
+    akzeptiert
+    permis acceptée accepté possible permitido posible aceptado
+    """.split()  # noqa: SIM905
+)
+_FREE = frozenset(
+    FORMS[word] for word in ["free", "included", "kostenlos", "gratuit", "gratuite", "inclus", "gratis"]
+)
+_PAID = re.compile(
+    r"\bextra\b|\bseparately\b|\bcosts?\b|\bkoste[tn]\b|\bcoûtent?\b|\bcuestan?\b|[$€£]|\beuros?\b"
+)
+_HOW = re.compile(r"(?:how (?:do|can|could|should|to)|until when|wie (?:kann|können)|comment|cómo)\b")
+_HOW_OFTEN = re.compile(r"how (?:often|frequently)|wie oft")
+_PERIOD = re.compile(
+    r"\b(?P<daily>daily|hourly|weekly|monthly|yearly|annually|täglich|wöchentlich|monatlich|jährlich)\b"
+    r"|\b(?P<times>once|twice|\d+ times) (?:per |each |every |1 )(?P<per>hour|day|week|month|year)\b"
+    r"|\b(?:every|each) (?:(?P<n>\d+) )?(?P<unit>minute|hour|day|week|month|year)s?\b"
+)
+_DAILY = {
+    "daily": 1440, "hourly": 60, "weekly": 10080, "monthly": 43200, "yearly": 518400, "annually": 518400,
+    "täglich": 1440, "wöchentlich": 10080, "monatlich": 43200, "jährlich": 518400,
+}  # fmt: skip
+_NOTHING = re.compile(
+    r"(?:none|nobody|no one|nowhere|not at all|never|gar nicht|niemand|keine?r?|personne|nadie"
+    r"|ningun[oa])"
+    r"(?:[.,;!]|\Z)"
+)
+_WHO = re.compile(
+    r"(?:who|which (?:company|firm|person|team)|wer|qui|quién)\b(?! (?:can|may|is allowed|do|should))"
+)
+_NAMED = re.compile(r"[A-Z][\w\u2019'-]*(?: (?:von |van |de |of |& )?[A-Z][\w\u2019'-]*)+")
+_WEEKEND = re.compile(r"\bweekends?\b|\bsaturdays?\b|\bsundays?\b")
+_ONLY_WEEK = re.compile(
+    r"\b(?:on )?(?:weekdays|working days|business days|monday to friday) only\b"
+    r"|\bonly (?:on |from )?(?:weekdays|working days|business days|monday to friday)"
+)
+_LIGHT = frozenset(
+    """
+    yes no not never cannot can't don't doesn't isn't aren't won't it it's they we you i there there's
+    that
+    this here is are be been being was were do does did can could will would may must have has had a an
+    the
+    of in on at to for by with and or so as also our your their its all any please sorry unfortunately
+    currently always just very up go get us me them these those which one ones afraid i'm
+    nicht leider kein keine ja nein gern sie wir ne n'est pas oui non sí claro nous vous
+    """.split()  # noqa: SIM905
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """`yes` is None for neither; `plain` where yes or no was said; `some` where a case is named."""
+
+    yes: bool | None
+    plain: bool
+    some: bool
+    whole: bool = False  # nothing but what was asked is denied
+
+
+def opposed(a: tuple[str, str], b: tuple[str, str]) -> bool:
+    """Say whether two (question, answer), whose questions are the same, cannot both be right."""
+    if max(len(a[1]), len(b[1])) > 10 * _LONGEST:
+        return False
+    one, other = normal(a[1]), normal(b[1])
+    if "?" in one + other or max(len(words(one)), len(words(other))) > _LONGEST:
+        return False
+    one, other = _FROM_HERE.sub("", one), _FROM_HERE.sub("", other)
+    question = normal_question(a[0])
+    if _WHO.match(question) and _other_names(question, a[1], b[1]):
+        return True
+    if _HOW_OFTEN.match(question) and _other_periods(one, other):
+        return True
+    if _other_sorts(question, one, other):
+        return True
+    if _stand_apart(question, one, other) or _stand_apart(question, other, one):
+        return True
+    x, y = _side(normal_question(a[0]), one), _side(normal_question(b[0]), other)
+    if not _WHETHER.match(question):
+        if bool(_NOTHING.match(one)) != bool(_NOTHING.match(other)):
+            return not _DENIES.search(other if _NOTHING.match(one) else one)
+        for side, said in ((x, other), (y, one)):
+            if side.yes is False and side.whole and not side.some and not _DENIES.search(said):
+                return bool(_COUNTED.search(said) or _HOW.match(question))
+    if x.yes is None or y.yes is None or x.yes == y.yes:
+        return False
+    no = y if x.yes else x
+    yes = x if x.yes else y
+    return not (no.some and (yes.some or yes.plain) and not no.plain)
+
+
+def _stand_apart(question: str, one: str, other: str) -> bool:
+    """Always against hours, no limit against a number, online against not online."""
+    if _ALWAYS.search(one) and not _ALWAYS.search(other) and _HOURS.search(other):
+        return not _HOURS.search(one)
+    if _HOW_MANY.match(question) and _ENDLESS.search(one) and not _ENDLESS.search(other):
+        return bool(_COUNTED.search(other)) and not _COUNTED.search(one)
+    if _NOT_ONLINE.search(one) and not _NOT_ONLINE.search(other) and _ONLINE.search(other):
+        return not _DENIES.search(other)
+    if _ONLY_WEEK.search(one) and _WEEKEND.search(question) and not _ONLY_WEEK.search(other):
+        return bool(_WEEKEND.search(other) or _ALWAYS.search(other)) and not _DENIES.search(other)
+    return False
+
+
+def _other_sorts(question: str, one: str, other: str) -> bool:
+    """Of a colour or a day that was asked for: each answer has its own, and none that both have."""
+    if not question.startswith(("what colo", "which colo", "what day", "which day", "on which day",
+                                "on what day", "which language", "what language")):  # fmt: skip
+        return False
+    sort = next(sort for word, sort in _ASKED_SORT.items() if word in question)
+    mine, yours = ({FORMS[word] for word in words(text)} & sort for text in (one, other))
+    denied = _DENIES.search(one) or _DENIES.search(other)
+    return len(mine) == len(yours) == 1 and mine != yours and not denied
+
+
+def _other_periods(one: str, other: str) -> bool:
+    """Daily against once a week: each answer names one period, and they are not the same."""
+    mine, yours = ({_minutes(found) for found in _PERIOD.finditer(written_out(t))} for t in (one, other))
+    return len(mine) == len(yours) == 1 and max(*mine, *yours) > 1.1 * min(*mine, *yours)
+
+
+def _minutes(found: re.Match[str]) -> float:
+    if found["daily"]:
+        return _DAILY[found["daily"]]
+    if found["unit"]:
+        return int(found["n"] or 1) * TIMES[found["unit"]]
+    times = {"once": 1, "twice": 2}.get(found["times"]) or max(1, int(found["times"].split()[0]))
+    return TIMES[found["per"]] / times
+
+
+def _other_names(question: str, one: str, other: str) -> bool:
+    """Say whether each answer to "who" has names of two words or more, and none of the other's."""
+    asked = _LIGHT | set(words(question))
+    mine, yours = (
+        {word for name in _NAMED.findall(text) for word in words(name)} - asked for text in (one, other)
+    )
+    both = mine & set(words(other)) or yours & set(words(one))
+    return bool(mine and yours) and not both and not _DENIES.search(normal(one + " " + other))
+
+
+@lru_cache(maxsize=1024)
+def _side(question: str, answer: str) -> _Side:
+    """Which side of a question an answer takes; both in normal form."""
+    first = re.split(r"[.!;](?:\s|\Z)", answer.strip(), maxsplit=1)[0]
+    some = not set(_SOME.findall(first)) <= set(words(question))
+    if _WHETHER.match(question) and not _MINDS.match(question):
+        if _NO.match(answer):
+            return _Side(False, True, some)
+        if _YES.match(answer) and not (_DENIES.search(first) or _FORBIDS.search(first)):
+            return _Side(True, True, some)
+    asked = {FORMS[word] for word in words(question) if word not in _LIGHT} - {""}
+    said = {FORMS[word] for word in words(first) if word not in _LIGHT} - {""}
+    said -= _PERMITTED - asked
+    # A German compound has the word asked for in it.
+    parts = {q: {word for word in said if len(word) > 9 and q in word} for q in asked if len(q) > 3}
+    said = (said - set().union(*parts.values())) | {q for q, found in parts.items() if found}
+    turned = {q for q in asked - said for s in said - asked if (q, s) in _OPPOSITE}
+    if not _WHETHER.match(question):
+        turned = set()
+    elif asked & _FREE and not said & _FREE and _PAID.search(first):
+        turned |= asked & _FREE
+    shared = (asked & said) | turned
+    denied = bool(_DENIES.search(first)) != bool(
+        _FORBIDS.search(first) and not _FORBIDS.search(question)
+    )
+    denied = denied != bool(turned and not _FORBIDS.search(first))
+    if not shared:
+        return _Side(None, False, some)
+    much = 2 * len(shared) >= len(asked) or 2 * len(shared) >= len(said)
+    if denied:
+        extra = len(said - shared)
+        sure = much and (extra <= 1 or 2 * len(shared) >= len(asked))
+        return _Side(False if sure else None, False, some, extra == 0)
+    if _ONLY.search(first):
+        if _WHETHER.match(question) and any(
+            asked & sort and said & sort and not asked & said & sort for sort in _SORTS
+        ):
+            return _Side(False, False, False)
+        return _Side(None, False, True)
+    permits = bool(_PERMITS.search(first))
+    return _Side(True if much or permits else None, False, some)
