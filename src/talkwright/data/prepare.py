@@ -211,9 +211,11 @@ def _chunks(source: SourceSection) -> Iterator[Chunk]:
     files = source_files(source)
     if source.max_rows is None:
         for file, name in files:
-            yield from read_chunks(file, name, source.columns)
+            yield from read_chunks(file, name, source.columns, source.encoding)
         return
-    rows = (row for file, name in files for row in read_rows(file, name, source.columns))
+    rows = (
+        row for file, name in files for row in read_rows(file, name, source.columns, source.encoding)
+    )
     yield from chunks_of(islice(rows, source.max_rows), "")
 
 

@@ -4,7 +4,8 @@ from talkwright.data.cleaning.screen import SCREEN_REASONS
 
 REASONS = {
     "not_json": "the line is not valid JSON",
-    "unknown_encoding": "letters that are neither UTF-8 nor Windows-1252; save the file as UTF-8",
+    "unknown_encoding": "neither UTF-8 nor Windows-1252, or not what `encoding` says; name the right "
+    "one in the recipe, such as `encoding: cp1251` of a source",
     "not_an_object": "the row is neither an object nor a list of messages",
     "unknown_format": "no messages, and no prompt with a completion, under any known name",
     "other_format": "not what `format` in the recipe says; leave it out and the row is looked at",

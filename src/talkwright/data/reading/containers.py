@@ -60,18 +60,18 @@ class Chunk:
     body: bytes
 
 
-def read_rows(path: Path, name: str, columns: Columns) -> Iterator[Row]:
+def read_rows(path: Path, name: str, columns: Columns, encoding: str | None = None) -> Iterator[Row]:
     """Yield the rows of one file, or of the files packed in it; `name` starts their places.
 
-    Raises DataError for a file that is no text, and for CSV columns that cannot be told.
+    `encoding` is that of its text, where it is not to be looked for. Raises DataError for a file that is no text, and for CSV columns that cannot be told.
     """
-    for chunk in read_chunks(path, name, columns):
+    for chunk in read_chunks(path, name, columns, encoding):
         yield from rows_of(chunk)
 
 
-def read_chunks(path: Path, name: str, columns: Columns) -> Iterator[Chunk]:
+def read_chunks(path: Path, name: str, columns: Columns, encoding: str | None = None) -> Iterator[Chunk]:
     """Yield the rows of one file, or of the files packed in it, as chunks. Raises as `read_rows`."""
-    for inner, stream in open_streams(path, PLAIN_SUFFIXES):
+    for inner, stream in open_streams(path, PLAIN_SUFFIXES, encoding):
         place = path / inner if inner else path
         yield from _chunks(place, f"{name}/{inner}" if inner else name, stream, columns)
 

@@ -21,6 +21,7 @@ _BOMS = (
     (b"\xff\xfe", "utf-16-le"),
     (b"\xfe\xff", "utf-16-be"),
 )
+UTF8_MARK = _BOMS[0][0]
 WIDE_MARKS = tuple(mark for mark, encoding in _BOMS if encoding != "utf-8")
 _MAGIC = (
     (b"\x1f\x8b", "compressed with gzip once more", "Unpack it first."),
@@ -161,6 +162,11 @@ def failed_to_read(path: Path, error: OSError) -> DataError:
     return DataError(f"{path}: cannot be read: {why}.")
 
 
+def is_no_text(data: bytes) -> bool:
+    """Say whether a file begins as one of the known kinds that are no text, such as Parquet."""
+    return data.startswith((b"PAR1", *(magic for magic, _, _ in _MAGIC if len(magic) > 3)))
+
+
 def decode(path: Path, data: bytes) -> Text:
     """Decode a file: UTF-8, UTF-16 or UTF-32 by byte order mark, else line by line.
 
@@ -207,7 +213,7 @@ def _refuse_binary(path: Path, head: bytes) -> None:
     control = sum(head.count(code) for code in range(32) if code not in (9, 10, 12, 13, 27))
     if control > max(1, len(head) // 50):
         wide = head.count(0) > len(head) // 4
-        hint = " If it is UTF-16 without a byte order mark, save it as UTF-8." if wide else ""
+        hint = " If it is UTF-16 without a mark, say so: `encoding: utf-16-le`." if wide else ""
         raise DataError(f"{path}: this is a binary file. {_WHAT_IS_READ}{hint}")
 
 

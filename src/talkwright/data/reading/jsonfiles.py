@@ -209,7 +209,10 @@ def _decoded(path: Path, pieces: Iterator[bytes]) -> Iterator[str]:
             yield decoder.decode(piece)
         yield decoder.decode(b"", final=True)
     except UnicodeDecodeError:
-        raise DataError(f"{path}: not UTF-8 throughout. Save it as UTF-8.") from None
+        raise DataError(
+            f"{path}: not text in UTF-8 throughout, or in the encoding that the recipe names. Name the "
+            "right one (`encoding: cp1251`), or save it as UTF-8."
+        ) from None
 
 
 def json_rows(text: Text, name: str) -> Iterator[Row]:
