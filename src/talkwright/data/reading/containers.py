@@ -63,7 +63,8 @@ class Chunk:
 def read_rows(path: Path, name: str, columns: Columns, encoding: str | None = None) -> Iterator[Row]:
     """Yield the rows of one file, or of the files packed in it; `name` starts their places.
 
-    `encoding` is that of its text, where it is not to be looked for. Raises DataError for a file that is no text, and for CSV columns that cannot be told.
+    `encoding` is that of its text, where it is not to be looked for. Raises DataError for a file that
+    is no text, and for CSV columns that cannot be told.
     """
     for chunk in read_chunks(path, name, columns, encoding):
         yield from rows_of(chunk)

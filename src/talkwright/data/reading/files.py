@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import glob
+import json
 from bisect import bisect_left
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,6 +86,8 @@ def find_files(path: str | Path) -> list[tuple[Path, str]]:
         if path.is_file():
             return [(path, path.name)]
         if path.is_dir():
+            if (own := _own_files(path)) is not None:
+                return own
             found = [
                 file
                 for file in path.iterdir()
@@ -103,6 +106,27 @@ def find_files(path: str | Path) -> list[tuple[Path, str]]:
     return _find_glob(path)
 
 
+def _own_files(folder: Path) -> list[tuple[Path, str]] | None:
+    """The conversations of a data set that talkwright made; None for other people's folders.
+
+    What is said about them beside them is no data. Raises DataError for what else talkwright makes.
+    """
+    try:
+        about = json.loads((folder / "manifest.json").read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+    if not isinstance(about, dict) or not {"kind", "key", "files", "talkwright"} <= about.keys():
+        return None
+    splits = [folder / f"{name}.jsonl" for name in ("train", "validation", "test")]
+    found = [(file, file.name) for file in splits if file.is_file() and file.stat().st_size]
+    if about["kind"] not in ("dataset", "augment") or not found:
+        raise DataError(
+            f"{folder}: talkwright made this folder ({about['kind']}), and there are no conversations "
+            "in it to read. Name a prepared data set, or the files that are meant."
+        )
+    return found
+
+
 def passed_over(path: str | Path) -> list[str]:
     """What else is in a folder of which `find_files` reads the data files, by name; hidden files aside.
 
@@ -110,7 +134,8 @@ def passed_over(path: str | Path) -> list[str]:
     """
     path = Path(path)
     try:
-        read = {name for _, name in find_files(path)} if path.is_dir() else None
+        own = path.is_dir() and _own_files(path) is not None
+        read = {name for _, name in find_files(path)} if path.is_dir() and not own else None
         names = [] if read is None else sorted(entry.name for entry in path.iterdir())
     except (DataError, OSError):
         return []

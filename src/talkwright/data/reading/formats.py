@@ -13,6 +13,7 @@ from talkwright.config import ArenaSection, Columns
 from talkwright.data.reading.arena import has_conversations, is_battle, read_battle
 from talkwright.data.reading.choices import is_ranked
 from talkwright.data.reading.pairs import pair_keys, read_pair
+from talkwright.data.reading.parting import part
 from talkwright.data.reading.preferences import is_preference, read_preference
 from talkwright.data.reading.tasks import read_summary, read_translation, task_of
 from talkwright.data.reading.transcripts import read_transcript
@@ -23,6 +24,7 @@ from talkwright.data.reading.turns import (
     Draft,
     Row,
     Unfit,
+    as_list,
     draft,
     field_of,
     is_message,
@@ -36,7 +38,7 @@ from talkwright.data.reading.turns import (
     turn_list,
     weight_marks,
 )
-from talkwright.types import Message
+from talkwright.types import Conversation, Message
 
 _NO_OPTIONS = ArenaSection()
 
@@ -178,7 +180,29 @@ def _turns(value: Row, keys: Row, turns: list[Any], columns: Columns, shape: str
     system = system_of(value, keys, columns)
     if system and not any(message.role == "system" for message in messages):
         messages.insert(0, Message("system", system))
+    if "rejected" in keys and shape == "messages":  # a data set that talkwright prepared
+        return _with_rejected(value, keys, columns, messages, repairs, marks)
     return draft(value, keys, columns, messages, shape, repairs, marks)
+
+
+def _with_rejected(
+    value: Row,
+    keys: Row,
+    columns: Columns,
+    messages: list[Message],
+    repairs: list[str],
+    marks: list[str],
+) -> Draft:
+    """A conversation, and the turns that a worse one has in place of its last ones. Raises Unfit."""
+    other = as_list(field_of(value, keys, "rejected"))
+    if not is_message_list(other):
+        return draft(value, keys, columns, messages, "messages", repairs, marks)
+    worse = tuple(read_turns(other or [], repairs))
+    shared = Conversation(tuple(messages), rejected=worse).shared
+    rejected = part(messages, [*messages[:shared], *worse]) if shared else None
+    if rejected is None:
+        marks = [*marks, "no_pair_prompts_differ"]
+    return draft(value, keys, columns, messages, "messages", repairs, marks, rejected or ())
 
 
 def _read_text(value: Row, keys: Row, columns: Columns) -> Draft:
