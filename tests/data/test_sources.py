@@ -9,13 +9,16 @@ from typing import Any
 import pytest
 
 from talkwright.config import DataSection
-from talkwright.data import prepare, read_dataset
+from talkwright.data import prepare, read_conversations, read_dataset
 from talkwright.data.reading.files import find_files, passed_over
+from talkwright.data.reading.frames import frame_rows
 from talkwright.errors import DataError
 from talkwright.types import Conversation
 
 CALL = {"id": "c1", "type": "function", "function": {"name": "find", "arguments": '{"order": 7}'}}
 TOOL = {"type": "function", "function": {"name": "find", "parameters": {"type": "object"}}}
+
+TURNS = [{"role": "user", "content": "Where?"}, {"role": "assistant", "content": "There."}]
 
 
 def rows(count: int = 12) -> list[dict[str, Any]]:
@@ -83,3 +86,106 @@ def test_other_folders_of_talkwright_are_no_data(tmp_path: Path) -> None:
         find_files(tmp_path)
     (tmp_path / "manifest.json").write_text(json.dumps(rows()[0]))  # somebody else's
     assert len(find_files(tmp_path)) == 2
+
+
+# --- data frames as JSON ----------------------------------------------------------------------------
+
+PAIRS = [{"prompt": f"Where is order {n}?", "completion": f"On its way {n}."} for n in range(12)]
+BY_COLUMN = {name: {str(n): row[name] for n, row in enumerate(PAIRS)} for name in PAIRS[0]}
+FRAMES: dict[str, Any] = {
+    "columns": BY_COLUMN,
+    "named_index": {
+        name: {f"a{n}": text for n, text in column.items()} for name, column in BY_COLUMN.items()
+    },
+    "list": {name: [*column.values()] for name, column in BY_COLUMN.items()},
+    "index": {str(n): row for n, row in enumerate(PAIRS)},
+    "index_by_name": {f"row-{n}": row for n, row in enumerate(PAIRS)},
+    "split": {"columns": [*PAIRS[0]], "index": [*range(12)], "data": [[*row.values()] for row in PAIRS]},
+    "table": {
+        "schema": {"fields": [{"name": "prompt"}], "pandas_version": "1.4.0"},
+        "data": [{"index": n, **row} for n, row in enumerate(PAIRS)],
+    },
+    "records": PAIRS,
+}
+
+
+def texts(path: Path) -> list[dict[str, str]]:
+    return [
+        {"prompt": c.messages[0].content, "completion": c.messages[1].content}
+        for c in read_conversations(path)
+    ]
+
+
+@pytest.mark.parametrize("suffix", [".json", ".jsonl"])
+@pytest.mark.parametrize("indent", [None, 2])
+@pytest.mark.parametrize("shape", FRAMES)
+def test_data_frames_are_read_in_every_orientation(
+    tmp_path: Path, shape: str, indent: int | None, suffix: str
+) -> None:
+    path = tmp_path / f"frame{suffix}"
+    path.write_text(json.dumps(FRAMES[shape], indent=indent))
+    assert texts(path) == PAIRS
+
+
+def test_a_frame_with_holes_loses_only_those_rows(tmp_path: Path) -> None:
+    held = {name: dict(column) for name, column in BY_COLUMN.items()}
+    del held["completion"]["3"]
+    path = tmp_path / "frame.json"
+    path.write_text(json.dumps(held))
+    assert texts(path) == [row for n, row in enumerate(PAIRS) if n != 3]
+    named = DataSection.model_validate(
+        {"sources": [{"path": str(path), "columns": {"prompt": "x", "completion": "y"}}]}
+    )
+    path.write_text(json.dumps({"x": held["prompt"], "y": BY_COLUMN["completion"]}))
+    assert prepare(named, seed=0, out=tmp_path / "out").read == 12
+
+
+def test_frames_in_the_rows_of_a_file_are_said_to_be_tables(tmp_path: Path) -> None:
+    for frame in (FRAMES["columns"], FRAMES["list"]):
+        path = jsonl(tmp_path / "frames.jsonl", frame, frame)
+        with pytest.raises(DataError, match=r"2 × columns_not_rows .*orient='records', lines=True"):
+            read_conversations(path)
+
+
+def test_one_row_with_several_cells_is_no_frame() -> None:
+    for row in (
+        {"prompt": {"text": "Where?"}, "completion": {"text": "There."}},
+        {"prompt": [TURNS[0]] * 2, "completion": [TURNS[1]] * 2},
+        {"messages": TURNS},
+        {"dialogue": ["Where?", "There."], "act": [1, 2]},
+    ):
+        assert frame_rows(row) is None, row
+
+
+# --- where the data set goes ------------------------------------------------------------------------
+
+
+def left(folder: Path) -> dict[str, bytes | None]:
+    return {
+        str(file.relative_to(folder)): file.read_bytes() if file.is_file() else None
+        for file in sorted(folder.rglob("*"))
+    }
+
+
+def test_a_data_set_never_replaces_what_it_is_made_from(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    data = home / "data"
+    data.mkdir(parents=True)
+    file = jsonl(data / "chats.jsonl", *rows())
+    prepare(section(file), seed=0, out=home / "set")
+    (home / "link").symlink_to(home / "set")
+    before = left(home)
+    for source, out, why in (
+        (home / "set", home / "set", "it is a source itself"),
+        (home / "set", home / "link", "it is a source itself"),
+        (home / "set" / "train.jsonl", home / "set", r"the source .*train.jsonl lies inside of it"),
+        (home / "set" / "*.jsonl", home / "set", r"the source .*jsonl lies inside of it"),
+        (data, data / "out", "it lies inside of the source .*data"),
+        (data, home / "data" / ".." / "data" / "a" / "b", "it lies inside of the source .*data"),
+        (data, home, r"the source .*chats.jsonl lies inside of it"),
+        (file, file, r"the source .*chats.jsonl lies inside of it"),
+    ):
+        with pytest.raises(DataError, match=why):
+            prepare(section(file, source), seed=0, out=out)
+        assert left(home) == before, out
+    assert prepare(section(file), seed=0, out=data / "beside").kept == 12  # beside the one file named

@@ -29,6 +29,7 @@ from talkwright.data.fates import Fates, settle
 from talkwright.data.ledger import Sums
 from talkwright.data.reading.containers import Chunk, chunks_of, read_chunks, read_rows
 from talkwright.data.reading.hub import about_source, pin, source_files, source_identity
+from talkwright.data.reading.paths import require_apart
 from talkwright.data.reasons import meaning
 from talkwright.data.shards import Shards, rows_done
 from talkwright.data.similarity.split import SPLITS
@@ -58,6 +59,7 @@ def prepare(
     """
     since = time.time()
     out = Path(out)
+    require_apart(section, out)
     asked, section = section, pin(section)
     with _work_folder(section, seed, out) as work:
         shards = _read_sources(section, seed, work, workers)

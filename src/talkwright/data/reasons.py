@@ -9,6 +9,8 @@ REASONS = {
     "not_an_object": "the row is neither an object nor a list of messages",
     "unknown_format": "no messages, and no prompt with a completion, under any known name",
     "other_format": "not what `format` in the recipe says; leave it out and the row is looked at",
+    "columns_not_rows": "a whole table in one row; write one row a line (pandas: to_json(FILE, "
+    "orient='records', lines=True))",
     "missing_column": "the named column is not in the row",
     "not_a_message": "a turn has no role or no text",
     "bad_role": "a turn's role is unknown",

@@ -23,6 +23,7 @@ from talkwright.data.reading.files import (
     inner_suffix,
 )
 from talkwright.data.reading.formats import reads_as_row
+from talkwright.data.reading.frames import frame_rows
 from talkwright.data.reading.jsonfiles import json_rows, large_json_rows, value_at
 from talkwright.data.reading.jsonl import jsonl_rows
 from talkwright.data.reading.messages import is_message_table, join_messages
@@ -239,7 +240,9 @@ def _kind(content: str, suffix: str, columns: Columns, whole: bool = True) -> st
     if _is_container(lines[0]):
         if len(start.rstrip()) > len(lines[0].rstrip()):
             return "jsonl"
-        return "jsonl" if suffix in _JSONL and reads_as_row(load(lines[0])[0]) else "json"
+        only = load(lines[0])[0]
+        a_row = suffix in _JSONL and reads_as_row(only) and frame_rows(only) is None
+        return "jsonl" if a_row else "json"
     a_row_a_line = any(
         line[0] in "[{" and (_is_container(line) or _starts_with_row(line)) for line in lines
     )

@@ -15,6 +15,7 @@ from typing import Any
 
 from talkwright.data.reading.files import Text
 from talkwright.data.reading.formats import reads_as_row
+from talkwright.data.reading.frames import frame_rows
 from talkwright.data.reading.literals import CutOffError, has_doubtful_quotes, is_too_dense, parse_loose
 from talkwright.data.reading.repair import has_repeated_key, load, read_line
 from talkwright.data.reading.rows import RAW, Row, decoding
@@ -233,13 +234,15 @@ def json_rows(text: Text, name: str) -> Iterator[Row]:
         yield from _scan(window, name, closing=True)
         return
     value, problem = load(content)
-    if problem is None and isinstance(value, dict) and not reads_as_row(value):
+    held = frame_rows(value) if problem is None else None
+    if held is None and problem is None and isinstance(value, dict) and not reads_as_row(value):
         lists = [key for key, inner in value.items() if isinstance(inner, list)]
-        if len(lists) == 1:
-            for number, inner in enumerate(value[lists[0]], 1):
-                raw = json.dumps(inner, ensure_ascii=False)[:RAW]
-                yield Row(f"{name}:row {number}", inner, raw, None, everything)
-            return
+        held = value[lists[0]] if len(lists) == 1 else None
+    if held is not None:
+        for number, inner in enumerate(held, 1):
+            raw = json.dumps(inner, ensure_ascii=False)[:RAW]
+            yield Row(f"{name}:row {number}", inner, raw, None, everything)
+        return
     window = _Window(text, iter(()))
     window.at = start
     yield from _scan(window, name, closing=False)
