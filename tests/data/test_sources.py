@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import tarfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from talkwright.config import DataSection
+from talkwright.config import Columns, DataSection
 from talkwright.data import prepare, read_conversations, read_dataset
+from talkwright.data.reading.containers import read_rows
 from talkwright.data.reading.files import find_files, passed_over
 from talkwright.data.reading.frames import frame_rows
 from talkwright.errors import DataError
@@ -189,3 +191,71 @@ def test_a_data_set_never_replaces_what_it_is_made_from(tmp_path: Path) -> None:
             prepare(section(file, source), seed=0, out=out)
         assert left(home) == before, out
     assert prepare(section(file), seed=0, out=data / "beside").kept == 12  # beside the one file named
+
+
+# --- what a crash leaves ----------------------------------------------------------------------------
+
+NULS = "\0" * 4097
+LINES = [json.dumps(row) + "\n" for row in PAIRS]
+CELLS = [f'"{row["prompt"]}","{row["completion"]}"\n' for row in PAIRS]
+
+
+def damaged(path: Path, text: str) -> tuple[list[int], list[str | None]]:
+    """Which rows are read to the letter, and why the others are not."""
+    path.write_bytes(text.encode())
+    found = [(row.value, row.problem) for row in read_rows(path, path.name, Columns())]
+    assert all((value is None) == (problem is not None) for value, problem in found)
+    return [PAIRS.index(value) for value, _ in found if value], [p for _, p in found if p]
+
+
+@pytest.mark.parametrize(
+    ("name", "kept", "lost"),
+    [
+        ("between rows.jsonl", [*range(12)], 0),
+        ("on a line.jsonl", [*range(12)], 1),
+        ("in a row.jsonl", [*range(5), *range(6, 12)], 2),
+        ("over rows.jsonl", [*range(5), *range(7, 12)], 2),
+        ("up to a row.jsonl", [*range(5), *range(7, 12)], 1),
+        ("in a row.csv", [*range(5), *range(6, 12)], 1),
+        ("over rows.csv", [*range(5), *range(7, 12)], 1),
+        ("on a line.csv", [*range(12)], 1),
+        ("in a row.json", [*range(5), *range(6, 12)], 1),
+        ("in a row.indented.json", [*range(5), *range(6, 12)], 1),
+    ],
+)
+def test_a_block_of_nul_costs_the_rows_it_tore_and_no_others(
+    tmp_path: Path, name: str, kept: list[int], lost: int
+) -> None:
+    kind = name.rsplit(".", 1)[1]
+    lines = {"jsonl": LINES, "csv": CELLS, "json": []}[kind]
+    text = "prompt,completion\n" * (kind == "csv") + "".join(lines)
+    if kind == "json":
+        text = json.dumps(PAIRS, indent=1 if "indented" in name else None)
+    place = text.index("way 5")
+    after = {
+        "in a row": place + 2,
+        "over rows": text.find("way 6"),
+        "up to a row": text.find(LINES[7][:30]),
+    }
+    row = text.rindex("\n", 0, place) + 1 if lines else 0
+    what = name.split(".")[0]
+    if what in after:
+        text = text[:place] + NULS + text[after[what] :]
+    else:
+        text = text[:row] + NULS + "\n" * (what == "on a line") + text[row:]
+    assert damaged(tmp_path / name, text) == (kept, ["lost_bytes"] * lost)
+
+
+def test_what_is_nul_and_little_else_is_still_binary(tmp_path: Path) -> None:
+    for data in (
+        b"\0" * 9000,
+        b"ab" + b"\0" * 9000 + bytes(range(32)) * 9,
+        "Where?\n".encode("utf-16-le") * 99,
+    ):
+        (tmp_path / "a.jsonl").write_bytes(data)
+        with pytest.raises(DataError, match="binary file"):
+            read_conversations(tmp_path / "a.jsonl")
+    with tarfile.open(tmp_path / "b.jsonl", "w") as archive:
+        archive.add(jsonl(tmp_path / "c.jsonl", *rows()), "c.jsonl")
+    with pytest.raises(DataError, match="tar archive"):
+        read_conversations(tmp_path / "b.jsonl")

@@ -24,6 +24,7 @@ from talkwright.data.reading.files import (
 )
 from talkwright.data.reading.formats import reads_as_row
 from talkwright.data.reading.frames import frame_rows
+from talkwright.data.reading.holes import without_holes
 from talkwright.data.reading.jsonfiles import json_rows, large_json_rows, value_at
 from talkwright.data.reading.jsonl import jsonl_rows
 from talkwright.data.reading.messages import is_message_table, join_messages
@@ -234,7 +235,7 @@ def _blocks_of_lines(name: str, stream: Stream, size: int | None) -> Iterator[Ch
 
 def _kind(content: str, suffix: str, columns: Columns, whole: bool = True) -> str | None:
     """What the content is; None where only the `whole` file can tell."""
-    start = content.lstrip()
+    start = without_holes(content).lstrip()
     lines = [line.lstrip("\ufeff \t") for line in start.split("\n", _LOOK_AHEAD)[:_LOOK_AHEAD]]
     lines = [line for line in lines if line.strip()]
     if _is_container(lines[0]):

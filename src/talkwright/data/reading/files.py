@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import glob
 import json
+import re
 from bisect import bisect_left
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,7 @@ _MAGIC = (
     (b"%PDF", "a PDF document", "Export the conversations as JSONL or CSV."),
     (b"SQLite format 3", "an SQLite database", "Export the table as CSV."),
 )
+_HOLE = re.compile(b"\\0{8,}")
 _WHAT_IS_READ = "JSONL, JSON, CSV, TSV and Parquet are read, also packed with gzip or zip."
 
 
@@ -202,6 +204,8 @@ def decode(path: Path, data: bytes) -> Text:
     for magic, what, advice in _MAGIC:
         if data.startswith(magic):
             raise DataError(f"{path}: this is {what}, not a text file. {advice} {_WHAT_IS_READ}")
+    if data[257:262] == b"ustar":
+        raise DataError(f"{path}: this is a tar archive, not a text file. Unpack it first.")
     for mark, encoding in _BOMS:
         if data.startswith(mark) and encoding != "utf-8":
             return _decode_wide(path, data[len(mark) :], encoding)
@@ -235,6 +239,8 @@ def _decode_wide(path: Path, data: bytes, encoding: str) -> Text:
 
 
 def _refuse_binary(path: Path, head: bytes) -> None:
+    if _HOLE.search(head):  # a crash leaves such blocks in what is text all around
+        head = _HOLE.sub(b"", head) or b"\1\1"
     control = sum(head.count(code) for code in range(32) if code not in (9, 10, 12, 13, 27))
     if control > max(1, len(head) // 50):
         wide = head.count(0) > len(head) // 4

@@ -16,6 +16,7 @@ from typing import Any
 from talkwright.data.reading.files import Text
 from talkwright.data.reading.formats import reads_as_row
 from talkwright.data.reading.frames import frame_rows
+from talkwright.data.reading.holes import HOLE, without_holes
 from talkwright.data.reading.literals import CutOffError, has_doubtful_quotes, is_too_dense, parse_loose
 from talkwright.data.reading.repair import has_repeated_key, load, read_line
 from talkwright.data.reading.rows import RAW, Row, decoding
@@ -300,7 +301,7 @@ def _scan(window: _Window, name: str, closing: bool, alone: bool = False) -> Ite
         where = f"{name}:row {number} (line {window.count()})"
         end = len(content) if start is None else start
         repairs = (*window.decoding(end), *repairs)
-        yield Row(where, value, content[at : min(end, at + RAW)], problem, repairs)
+        yield Row(where, value, without_holes(content[at : min(end, at + RAW)]), problem, repairs)
         if start is None and not window.skip(search):
             return
         if start is not None:
@@ -331,12 +332,15 @@ def _mended(
         if (
             isinstance(value, (dict, list))
             and not _has_swallowed(value)
+            and HOLE not in content[at:end]
             and not (python and has_doubtful_quotes(content[at:end]))
         ):
             return value, end, None, repairs
     start = search.next_sound(content, at)
     if start is None:
-        return None, None, problem, ()
+        return None, None, "lost_bytes" if HOLE in content[at:] else problem, ()
+    if HOLE in content[at:start]:
+        return None, start, "lost_bytes", ()
     readings = read_line(content[at:start].rstrip(", \t\r\n"))
     first = readings[0]
     if len(readings) > 1:

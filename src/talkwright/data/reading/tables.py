@@ -16,6 +16,7 @@ from talkwright.config import Columns
 from talkwright.data.reading.cells import is_ours, restored
 from talkwright.data.reading.files import Text
 from talkwright.data.reading.formats import is_battle_without_conversations, recognises_columns
+from talkwright.data.reading.holes import HOLE
 from talkwright.data.reading.messages import is_message_table
 from talkwright.data.reading.rows import RAW, Row, decoding
 from talkwright.errors import DataError
@@ -29,6 +30,8 @@ def known_delimiters(line: str, columns: Columns) -> list[str]:
     """The delimiters with which a line is a header that can be read."""
     return [mark for mark in _DELIMITERS if _is_known(_cells(line, mark), columns)]
 
+
+_HOLE = HOLE.replace("\0", "\x01")  # as it comes from `_Lines`
 
 # What stands in a cell rather than over a column: a sentence, or more words than a name has.
 _LIKE_TEXT = re.compile(r"[.!?]\s*$|[.!?] |(?:\S+\s+){5}")
@@ -56,6 +59,7 @@ class _Lines:
         self._foreign: tuple[int, ...] = ()
         self._allowed = _FIELD_LIMIT  # characters that a record of several lines may have
         self._size = 0  # characters of this record
+        self.torn = False  # whether blocks of NUL were met
         self.doubted = 0  # the last line that a broken record took for its own
 
     def _lines(self, blocks: Iterable[Text]) -> Iterator[tuple[str, int]]:
@@ -63,6 +67,7 @@ class _Lines:
             self._odd = _moved(self._odd[-1000:], block.odd_lines, self._before)
             self._foreign = _moved(self._foreign[-1000:], block.foreign_lines, self._before)
             # NUL: Python 3.10's reader stops at it. Cleaning takes control characters out, and says so.
+            self.torn = self.torn or HOLE in block.content
             number = self._before + 1
             for part in _parts(block.content.replace("\0", "\x01")):
                 for line in io.StringIO(part, newline=""):
@@ -126,8 +131,12 @@ def csv_rows(blocks: Iterator[Text], name: str, path: Path, columns: Columns) ->
     number, bare = 0, _bare_cells(delimiter)
     while True:
         cells: list[str] | None
+        problem = "broken_quotes"
         try:
             cells = next(reader)
+            if lines.torn and any(_HOLE in cell for cell in cells):
+                problem = "lost_bytes"
+                raise csv.Error
             line, last, raw = lines.record()
         except StopIteration:
             return
@@ -144,7 +153,7 @@ def csv_rows(blocks: Iterator[Text], name: str, path: Path, columns: Columns) ->
                 cells = None
                 lines.doubted = max(lines.doubted, last + 1)  # the text goes on
         if cells is None:
-            yield Row(where, None, raw[:RAW].strip(), "broken_quotes", repairs)
+            yield Row(where, None, raw.replace("\x01", "")[:RAW].strip(), problem, repairs)
         else:
             yield _csv_row(where, header, cells, repairs)
 
