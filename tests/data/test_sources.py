@@ -13,7 +13,9 @@ from talkwright.config import Columns, DataSection
 from talkwright.data import prepare, read_conversations, read_dataset
 from talkwright.data.reading.containers import read_rows
 from talkwright.data.reading.files import find_files, passed_over
+from talkwright.data.reading.formats import read_row
 from talkwright.data.reading.frames import frame_rows
+from talkwright.data.reading.turns import Draft
 from talkwright.errors import DataError
 from talkwright.types import Conversation
 
@@ -259,3 +261,125 @@ def test_what_is_nul_and_little_else_is_still_binary(tmp_path: Path) -> None:
         archive.add(jsonl(tmp_path / "c.jsonl", *rows()), "c.jsonl")
     with pytest.raises(DataError, match="tar archive"):
         read_conversations(tmp_path / "b.jsonl")
+
+
+# --- what a row may be ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ends", ["\n", "\r\n"])
+@pytest.mark.parametrize("mark", [",", ";", "\t", "|"])
+def test_the_first_line_that_names_the_separator_is_obeyed(tmp_path: Path, mark: str, ends: str) -> None:
+    path = tmp_path / "a.csv"
+    lines = [f"sep={mark}", f"question{mark}answer", f'"Where, a; b?"{mark}There.', f"Who?{mark}I."]
+    path.write_bytes(ends.join(lines).encode())
+    found = list(read_rows(path, "a.csv", Columns()))
+    assert [row.value for row in found] == [
+        {"question": "Where, a; b?", "answer": "There."},
+        {"question": "Who?", "answer": "I."},
+    ]
+    assert [row.where for row in found] == ["a.csv:row 1 (line 3)", "a.csv:row 2 (line 4)"]
+
+
+def read(row: Any, **columns: str) -> Draft:
+    found = read_row(row, "auto", Columns(**columns))
+    assert not isinstance(found, str), found
+    return found
+
+
+def test_answers_j_and_k_are_the_better_and_the_worse() -> None:
+    row = {"qid": 1, "question": "Where?", "response_j": "There.", "response_k": "No."}
+    for held, chosen, rejected in (
+        (row, "There.", "No."),
+        ({**row, "winner": "response_k"}, "No.", "There."),
+        ({**row, "winner": "j"}, "There.", "No."),
+        ({**row, "score_j": 1, "score_k": 3}, "No.", "There."),
+    ):
+        found = read(held)
+        assert found.format == "preference"
+        assert [turn.content for turn in (*found.messages, *found.rejected)] == [
+            "Where?",
+            chosen,
+            rejected,
+        ]
+    assert not read({**row, "winner": "tie"}).rejected
+
+
+def test_columns_that_are_languages_are_translations() -> None:
+    asked = "Translate from English to French.\n\nHello"
+    for row, columns in (
+        ({"en": "Hello", "fr": "Bonjour"}, {}),
+        ({"id": 7, "en": "Hello", "fr": "Bonjour", "score": 1.0}, {}),
+        ({"translation": {"en": "Hello", "fr": "Bonjour"}}, {}),
+        ({"fr": "Bonjour", "en": "Hello"}, {"prompt": "en", "completion": "fr"}),
+        ({"de": "Hallo", "fr": "Bonjour", "en": "Hello"}, {"prompt": "en", "completion": "fr"}),
+        ({"translation": {"fr": "Bonjour", "en": "Hello"}}, {"prompt": "en", "completion": "fr"}),
+    ):
+        found = read(row, **columns)
+        assert (found.format, found.repairs) == ("translation", ("added_instruction",)), row
+        assert [turn.content for turn in found.messages] == [asked, "Bonjour"], row
+    # A language that may be a number, and a column that says something else.
+    for row in ({"id": "Halo", "en": "Hello"}, {"en": "Hello", "fr": "Bonjour", "label": "greeting"}):
+        assert read_row(row, "auto", Columns()) == "unknown_format", row
+    found = read_row({"id": "Halo", "en": "Hello"}, "translation", Columns())
+    assert isinstance(found, Draft)
+    assert found.messages[0].content == "Translate from Indonesian to English.\n\nHalo"
+
+
+def test_a_table_of_languages_needs_no_recipe(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("en,de\nHello,Hallo\n")
+    [row] = read_conversations(tmp_path / "a.csv")
+    assert row.messages[0].content == "Translate from English to German.\n\nHello"
+
+
+ANSWER = {"index": 0, "message": TURNS[1], "finish_reason": "stop"}
+ASKED = {"model": "m", "messages": [TURNS[0]], "temperature": 0}
+
+
+@pytest.mark.parametrize("format", ["auto", "messages"])
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"request": ASKED, "response": {"id": "x", "choices": [ANSWER]}},
+        {"request": json.dumps(ASKED), "response": json.dumps({"choices": [ANSWER]})},
+        {
+            "request": {"url": "/v1", "body": ASKED},
+            "response": {"status": 200, "body": {"choices": [ANSWER]}},
+        },
+        {"custom_id": "7", "body": ASKED, "response": {"body": {"choices": [ANSWER]}}, "error": None},
+        {**ASKED, "choices": [ANSWER]},
+        {"request": ASKED, "response": {"model": "m", "message": TURNS[1], "done": True}},
+        {
+            "request": ASKED,
+            "response": {"role": "assistant", "content": [{"type": "text", "text": "There."}]},
+        },
+    ],
+)
+def test_logs_of_requests_are_conversations(tmp_path: Path, row: Any, format: str) -> None:
+    found = read_row(row, format, Columns())
+    assert isinstance(found, Draft), found
+    assert (found.format, [turn.content for turn in found.messages]) == (
+        "messages",
+        ["Where?", "There."],
+    )
+    [read_again] = read_conversations(jsonl(tmp_path / "log.jsonl", row))
+    assert read_again.messages == found.messages
+
+
+def test_logs_keep_tools_and_tell_what_is_left_out() -> None:
+    called = {"role": "assistant", "content": None, "tool_calls": [CALL]}
+    row = {
+        "request": {**ASKED, "tools": [TOOL], "messages": [TURNS[0], called,
+                    {"role": "tool", "tool_call_id": "c1", "content": "7"}]},
+        "response": {"choices": [ANSWER, ANSWER]},
+    }  # fmt: skip
+    found = read(row)
+    assert [turn.role for turn in found.messages] == ["user", "assistant", "tool", "assistant"]
+    assert len(found.tools) == 1
+    assert "other_answers" in found.marks
+    for response in ({"error": {"message": "busy"}}, {"choices": []}, None):
+        assert (
+            read_row({"request": ASKED, "response": response}, "auto", Columns()) == "no_assistant_turn"
+        )
+    # Columns of these names that hold texts are still a question and its answer.
+    assert read({"request": "Where?", "response": "There."}).format == "prompt_completion"
+    assert read({"messages": TURNS, "response": "Elsewhere."}).messages[1].content == "There."

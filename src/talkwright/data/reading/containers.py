@@ -32,7 +32,7 @@ from talkwright.data.reading.parquet import MAGIC, parquet_batches, rows_of_batc
 from talkwright.data.reading.repair import load
 from talkwright.data.reading.rows import RAW, Row, without_foreign
 from talkwright.data.reading.streams import LONGEST_LINE, PIECE, Stream, open_streams
-from talkwright.data.reading.tables import csv_rows, known_delimiters, require_columns
+from talkwright.data.reading.tables import SEPARATOR_LINE, csv_rows, known_delimiters, require_columns
 from talkwright.data.reading.wrapped import uncommented
 from talkwright.errors import DataError
 
@@ -236,6 +236,8 @@ def _blocks_of_lines(name: str, stream: Stream, size: int | None) -> Iterator[Ch
 def _kind(content: str, suffix: str, columns: Columns, whole: bool = True) -> str | None:
     """What the content is; None where only the `whole` file can tell."""
     start = without_holes(content).lstrip()
+    if SEPARATOR_LINE.match(start):
+        return "csv"
     lines = [line.lstrip("\ufeff \t") for line in start.split("\n", _LOOK_AHEAD)[:_LOOK_AHEAD]]
     lines = [line for line in lines if line.strip()]
     if _is_container(lines[0]):

@@ -22,6 +22,7 @@ from talkwright.data.reading.rows import RAW, Row, decoding
 from talkwright.errors import DataError
 
 _DELIMITERS = ",;\t|"
+SEPARATOR_LINE = re.compile('"?sep=([,;\t|])"?\r?\n', re.IGNORECASE)  # Excel's first line
 _FIELD_LIMIT = 2**22  # characters; a longer cell is no conversation, and a quote that is never closed
 _PART = 2**20  # characters
 
@@ -120,8 +121,11 @@ def csv_rows(blocks: Iterator[Text], name: str, path: Path, columns: Columns) ->
     content = first.content
     skipped = len(content) - len(content.lstrip("\r\n \t"))
     before = content.count("\n", 0, skipped)
+    if (told := SEPARATOR_LINE.match(content, skipped)) is not None:
+        skipped = told.end()
+        before = content.count("\n", 0, skipped)
     begin = content[skipped:] if before else content
-    header, delimiter = _header(begin, columns)
+    header, delimiter = _header(begin, columns, told and told[1])
     require_columns(header, columns, path)
     odd, foreign = (_moved((), numbers, -before) for numbers in (first.odd_lines, first.foreign_lines))
     lines = _Lines(_chain(Text(begin, odd, foreign_lines=foreign), blocks))
@@ -207,7 +211,9 @@ def _says_twice(header: list[str], cells: list[str]) -> bool:
     return len({key for key, _ in pairs}) < len(pairs)
 
 
-def _header(content: str, columns: Columns) -> tuple[list[str], str]:
+def _header(content: str, columns: Columns, told: str | None = None) -> tuple[list[str], str]:
+    if told is not None and len(cells := _cells(content, told)) > 1:
+        return cells, told
     found = [(_cells(content, delimiter), delimiter) for delimiter in _DELIMITERS]
     known = [pair for pair in found if _is_known(pair[0], columns)]
     return max(known or found, key=lambda pair: len(pair[0]))
