@@ -28,7 +28,7 @@ def require_apart(section: DataSection, out: Path) -> None:
             what = f"it lies inside of the source {source.path}"
         else:
             held = next((file for file, _ in source_files(source) if _is_in(file, target)), None)
-            what = held and f"the source {held} lies inside of it"
+            what = f"the source {held} lies inside of it" if held is not None else None
         if what is not None:
             raise DataError(
                 f"{out}: cannot be written, since {what}, and the data set replaces all that is in its "
