@@ -244,7 +244,8 @@ def _refuse_binary(path: Path, head: bytes) -> None:
     control = sum(head.count(code) for code in range(32) if code not in (9, 10, 12, 13, 27))
     if control > max(1, len(head) // 50):
         wide = head.count(0) > len(head) // 4
-        hint = " If it is UTF-16 without a mark, say so: `encoding: utf-16-le`." if wide else ""
+        told = " If it is UTF-16 without a byte order mark, say `encoding: utf-16-le`."
+        hint = told if wide else ""
         raise DataError(f"{path}: this is a binary file. {_WHAT_IS_READ}{hint}")
 
 
