@@ -432,6 +432,7 @@ CASES: dict[str, tuple[Any, Observer, dict[str, Any]]] = {
     "data.sources.config": ("b", seen_in_data, {**SET, "data.sources.split": "all"}),
     "data.sources.revision": ("v2", seen_in_data, {}),
     "data.sources.format": ("sharegpt", seen_in_data, {}),
+    "data.sources.encoding": ("utf-16-le", seen_in_data, {}),
     "data.sources.columns.prompt": ("Alias", seen_in_data, {"data.sources.columns.completion": "Answer"}),
     "data.sources.columns.completion": ("Reply", seen_in_data, {"data.sources.columns.prompt": "Question"}),
     "data.sources.columns.system": ("Persona", seen_in_data, {}),

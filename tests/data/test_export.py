@@ -144,7 +144,22 @@ def test_a_pair_that_parts_before_the_last_question_reads_back() -> None:
 
 
 def test_cells_that_a_spreadsheet_would_run_are_defused_and_no_others(tmp_path: Path) -> None:
-    asked = ["=1+1", "+1", "-1", "@sum", "\tx", "\rx", " =1", "a=1", "'=1", 'ä, "b"\nc']
+    asked = [
+        "=1+1",
+        "+1",
+        "-1",
+        "@sum",
+        "\tx",
+        "\rx",
+        " =1",
+        "a=1",
+        "'=1",
+        "\uff1d1+1",
+        "\uff0b1",
+        "\uff0d1",
+        "\uff20sum",
+        'ä, "b"\nc',
+    ]
     chats = [
         Conversation((Message("user", text), Message("assistant", f"{text}!")), group=text)
         for text in asked
@@ -162,7 +177,7 @@ def test_cells_that_a_spreadsheet_would_run_are_defused_and_no_others(tmp_path: 
         with open(path, encoding="utf-8-sig", newline="") as file:
             cells = list(csv.DictReader(file))
         for text, row in zip(asked, cells, strict=False):
-            defused = f"'{text}" if text.lstrip("'")[0] in "=+-@\t\r" else text
+            defused = f"'{text}" if text.lstrip("'")[0] in "=+-@\t\r\uff1d\uff0b\uff0d\uff20" else text
             assert row[names[0]] == row["group"] == defused
             assert row[names[1]] == f"{defused}!"
         assert cells[-1]["system"] == "'=s"
@@ -249,12 +264,19 @@ def test_tool_turns_are_left_out_of_alpaca_and_counted(tmp_path: Path) -> None:
     assert export_dataset(dataset, "alpaca", tmp_path / "a.jsonl")[0][1:] == (1, 1)
 
 
+def test_a_missing_folder_is_made(tmp_path: Path) -> None:
+    turns = (Message("user", "x"), Message("assistant", "y"))
+    export_dataset({"train": [Conversation(turns)]}, "messages", tmp_path / "a" / "b" / "c.jsonl")
+    assert len(read_conversations(tmp_path / "a" / "b" / "c.jsonl")) == 1
+
+
 def test_what_cannot_be_exported_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("a file, no folder")
     for format, name, message in (
         ("kto", "a.jsonl", "no export format 'kto'"),
         ("alpaca", "a.txt", r"\.jsonl, \.json or \.csv"),
         ("dpo", "a.csv", r"dpo does not fit into cells; .* alpaca or prompt_completion as \.csv"),
-        ("alpaca", "no/a.jsonl", "cannot be written"),
+        ("alpaca", "file/a.jsonl", "cannot be written"),
     ):
         with pytest.raises(DataError, match=message):
             export_dataset({"train": []}, format, tmp_path / name)

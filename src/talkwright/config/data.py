@@ -5,6 +5,7 @@ A field's docstring is its documentation: `docs/recipe.md` is made from them.
 
 from __future__ import annotations
 
+import codecs
 import re
 from datetime import date
 from typing import Literal, get_args
@@ -19,6 +20,9 @@ PiiKind = Literal[
 ]
 PII_NAMES: tuple[PiiKind, ...] = ("name", "place")  # what only a model of language finds
 PII_KINDS: tuple[PiiKind, ...] = tuple(kind for kind in get_args(PiiKind) if kind not in PII_NAMES)
+
+# Ways to write one text in another, or what only a machine at hand knows; no file is kept in them.
+_NO_ENCODINGS = ("idna", "punycode", "unicode-escape", "raw-unicode-escape", "mbcs", "oem", "utf-7")
 
 
 class Columns(Section):
@@ -96,6 +100,10 @@ class SourceSection(Section):
     ] = "auto"  # fmt: skip
     """Shape of a row. `auto` looks at the rows; a CSV's columns decide in the same way."""
 
+    encoding: str | None = Field(None, min_length=1)
+    """Encoding of text files, such as `cp1251`, `gb18030`, `shift_jis` or `utf-16-le`. Left out: UTF-8,
+    what a byte order mark says, or line by line Windows-1252 where that is certain."""
+
     columns: Columns = Columns()
     """Column names of a CSV file, where they are not recognised."""
 
@@ -115,6 +123,24 @@ class SourceSection(Section):
     weight: float | None = Field(None, gt=0)
     """This source's part of the mixture, relative to the other sources' weights. All sources have
     one, or none."""
+
+    @field_validator("encoding")
+    @classmethod
+    def _is_an_encoding(cls, name: str | None) -> str | None:
+        if name is None:
+            return None
+        try:
+            found = codecs.lookup(name)
+            "a".encode(found.name)  # refuses those that make bytes of bytes, such as base64
+            known = found.name not in _NO_ENCODINGS
+        except (LookupError, ValueError):
+            known = False
+        if not known:
+            raise ValueError(
+                f"'{name}' is no encoding of text; write one that Python knows, such as cp1251, "
+                "gb18030, shift_jis, euc-kr or utf-16-le"
+            )
+        return found.name
 
     @model_validator(mode="after")
     def _revisions_are_the_hubs(self) -> SourceSection:

@@ -11,6 +11,7 @@ import csv
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -34,9 +35,9 @@ def export_dataset(
     Gives (file, rows, left out).
 
     `{split}` in the file's name gives a file for each split; without it only "train" is written, so
-    that nobody trains on what was held out. Left out are rows that the format cannot express. Raises
-    DataError for an unknown format, another extension, a file that is there already, or a place that
-    cannot be written to.
+    that nobody trains on what was held out. Left out are rows that the format cannot express. A
+    missing folder is made. Raises DataError for an unknown format, another extension, a file that is
+    there already, or a place that cannot be written to.
     """
     written = []
     as_cells = file.suffix.lower() == ".csv"
@@ -193,6 +194,7 @@ def _write(path: Path, rows: Iterable[dict[str, Any]], cells: Sequence[str]) -> 
     # Written beside and then moved, so that a full disk leaves no half file under the right name.
     unfinished = path.with_name(f".{path.name}.unfinished")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         if path.suffix.lower() == ".json":
             unfinished.write_text(json.dumps(list(rows), indent=2) + "\n", encoding="utf-8")
         elif path.suffix.lower() == ".csv":
@@ -205,5 +207,6 @@ def _write(path: Path, rows: Iterable[dict[str, Any]], cells: Sequence[str]) -> 
             write_jsonl(unfinished, rows)
         os.replace(unfinished, path)
     except OSError as error:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):  # there is none where the folder cannot be made
+            unfinished.unlink(missing_ok=True)
         raise DataError(f"{path}: cannot be written: {error.strerror or error}.") from None

@@ -29,6 +29,7 @@ from talkwright.data.fates import Fates, settle
 from talkwright.data.ledger import Sums
 from talkwright.data.reading.containers import Chunk, chunks_of, read_chunks, read_rows
 from talkwright.data.reading.hub import about_source, pin, source_files, source_identity
+from talkwright.data.reading.paths import require_apart
 from talkwright.data.reasons import meaning
 from talkwright.data.shards import Shards, rows_done
 from talkwright.data.similarity.split import SPLITS
@@ -58,6 +59,7 @@ def prepare(
     """
     since = time.time()
     out = Path(out)
+    require_apart(section, out)
     asked, section = section, pin(section)
     with _work_folder(section, seed, out) as work:
         shards = _read_sources(section, seed, work, workers)
@@ -211,9 +213,11 @@ def _chunks(source: SourceSection) -> Iterator[Chunk]:
     files = source_files(source)
     if source.max_rows is None:
         for file, name in files:
-            yield from read_chunks(file, name, source.columns)
+            yield from read_chunks(file, name, source.columns, source.encoding)
         return
-    rows = (row for file, name in files for row in read_rows(file, name, source.columns))
+    rows = (
+        row for file, name in files for row in read_rows(file, name, source.columns, source.encoding)
+    )
     yield from chunks_of(islice(rows, source.max_rows), "")
 
 

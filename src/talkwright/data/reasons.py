@@ -4,15 +4,19 @@ from talkwright.data.cleaning.screen import SCREEN_REASONS
 
 REASONS = {
     "not_json": "the line is not valid JSON",
-    "unknown_encoding": "letters that are neither UTF-8 nor Windows-1252; save the file as UTF-8",
+    "unknown_encoding": "neither UTF-8 nor Windows-1252, or not what `encoding` says; name the right "
+    "one in the recipe, such as `encoding: cp1251` of a source",
     "not_an_object": "the row is neither an object nor a list of messages",
     "unknown_format": "no messages, and no prompt with a completion, under any known name",
     "other_format": "not what `format` in the recipe says; leave it out and the row is looked at",
+    "columns_not_rows": "a whole table in one row; write one row a line (pandas: to_json(FILE, "
+    "orient='records', lines=True))",
     "missing_column": "the named column is not in the row",
     "not_a_message": "a turn has no role or no text",
     "bad_role": "a turn's role is unknown",
     "not_text": "images, sound or other content that is not text",
     "line_too_long": "a line of more than 16 MiB, which is no conversation",
+    "lost_bytes": "a block of NUL bytes, as a crash leaves it, in the place of what was to be written",
     "truncated": "the row is cut off in the middle of a text",
     "broken_cell": "the cell that should hold a conversation cannot be read",
     "raw_text": "running text without turns: there is no question and no answer to learn",

@@ -9,8 +9,9 @@ CELLS = {
     "alpaca": ("instruction", "input", "output", "system", "history", "group"),
     "prompt_completion": ("prompt", "completion", "system", "history", "group"),
 }
-# What a spreadsheet runs instead of showing. Apostrophes before it count, so that one can be taken away.
-_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+# What a spreadsheet runs instead of showing, in full width as well. Apostrophes before it count, so that
+# one can be taken away.
+_FORMULA = re.compile(r"'*[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]")
 
 
 def defused(cell: str) -> str:

@@ -17,7 +17,7 @@ _Sides = tuple[str, str, tuple[str, str]]
 _SIDES = tuple(
     (f"{stem}{ends[0]}", f"{stem}{ends[1]}", ends)
     for stem in ("response", "answer", "output", "completion", "reply")
-    for ends in (("a", "b"), ("0", "1"), ("1", "2"))
+    for ends in (("a", "b"), ("0", "1"), ("1", "2"), ("j", "k"))
 )
 _VERDICTS = (
     "winner", "preference", "preferred", "betterresponseid", "betterresponse", "chosenindex", "choice",

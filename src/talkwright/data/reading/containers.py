@@ -23,6 +23,8 @@ from talkwright.data.reading.files import (
     inner_suffix,
 )
 from talkwright.data.reading.formats import reads_as_row
+from talkwright.data.reading.frames import frame_rows
+from talkwright.data.reading.holes import without_holes
 from talkwright.data.reading.jsonfiles import json_rows, large_json_rows, value_at
 from talkwright.data.reading.jsonl import jsonl_rows
 from talkwright.data.reading.messages import is_message_table, join_messages
@@ -30,7 +32,7 @@ from talkwright.data.reading.parquet import MAGIC, parquet_batches, rows_of_batc
 from talkwright.data.reading.repair import load
 from talkwright.data.reading.rows import RAW, Row, without_foreign
 from talkwright.data.reading.streams import LONGEST_LINE, PIECE, Stream, open_streams
-from talkwright.data.reading.tables import csv_rows, known_delimiters, require_columns
+from talkwright.data.reading.tables import SEPARATOR_LINE, csv_rows, known_delimiters, require_columns
 from talkwright.data.reading.wrapped import uncommented
 from talkwright.errors import DataError
 
@@ -60,18 +62,19 @@ class Chunk:
     body: bytes
 
 
-def read_rows(path: Path, name: str, columns: Columns) -> Iterator[Row]:
+def read_rows(path: Path, name: str, columns: Columns, encoding: str | None = None) -> Iterator[Row]:
     """Yield the rows of one file, or of the files packed in it; `name` starts their places.
 
-    Raises DataError for a file that is no text, and for CSV columns that cannot be told.
+    `encoding` is that of its text, where it is not to be looked for. Raises DataError for a file that
+    is no text, and for CSV columns that cannot be told.
     """
-    for chunk in read_chunks(path, name, columns):
+    for chunk in read_chunks(path, name, columns, encoding):
         yield from rows_of(chunk)
 
 
-def read_chunks(path: Path, name: str, columns: Columns) -> Iterator[Chunk]:
+def read_chunks(path: Path, name: str, columns: Columns, encoding: str | None = None) -> Iterator[Chunk]:
     """Yield the rows of one file, or of the files packed in it, as chunks. Raises as `read_rows`."""
-    for inner, stream in open_streams(path, PLAIN_SUFFIXES):
+    for inner, stream in open_streams(path, PLAIN_SUFFIXES, encoding):
         place = path / inner if inner else path
         yield from _chunks(place, f"{name}/{inner}" if inner else name, stream, columns)
 
@@ -232,13 +235,17 @@ def _blocks_of_lines(name: str, stream: Stream, size: int | None) -> Iterator[Ch
 
 def _kind(content: str, suffix: str, columns: Columns, whole: bool = True) -> str | None:
     """What the content is; None where only the `whole` file can tell."""
-    start = content.lstrip()
+    start = without_holes(content).lstrip()
+    if SEPARATOR_LINE.match(start):
+        return "csv"
     lines = [line.lstrip("\ufeff \t") for line in start.split("\n", _LOOK_AHEAD)[:_LOOK_AHEAD]]
     lines = [line for line in lines if line.strip()]
     if _is_container(lines[0]):
         if len(start.rstrip()) > len(lines[0].rstrip()):
             return "jsonl"
-        return "jsonl" if suffix in _JSONL and reads_as_row(load(lines[0])[0]) else "json"
+        only = load(lines[0])[0]
+        a_row = suffix in _JSONL and reads_as_row(only) and frame_rows(only) is None
+        return "jsonl" if a_row else "json"
     a_row_a_line = any(
         line[0] in "[{" and (_is_container(line) or _starts_with_row(line)) for line in lines
     )

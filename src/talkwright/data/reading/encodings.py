@@ -6,7 +6,9 @@ nonsense: Russian becomes "Êàê îïëàòèòü". Such lines are named, so th
 
 from __future__ import annotations
 
+import codecs
 import re
+from collections.abc import Iterator
 
 # As browsers read it: the five bytes without a meaning are control characters.
 _LETTERS = {n: bytes([n]).decode("cp1252", "ignore") or chr(n) for n in range(0x80, 0xA0)}
@@ -17,6 +19,29 @@ _RUN = re.compile(rf"[^\x00-\x7f{_PUNCTUATION}]{{3,}}")
 _CONTROL = re.compile("[\x80-\x9f]")
 # Letters of Polish and its neighbours; nobody writes a power or a currency inside a word.
 _SIGN_IN_WORD = re.compile("[a-z\u00e0-\u00ff][\u00a1-\u00a5\u00b1\u00b3\u00b6\u00b9\u00bc\u00be][a-z]")
+
+# What stands in UTF-8 for bytes that are nothing in the encoding that the recipe names. It is no UTF-8,
+# so that only lines with such bytes are looked at, and no text in Windows-1252 has it.
+_UNREAD = b"\xff\xfe\xff"
+_HANDLER = "talkwright-unread"
+codecs.register_error(_HANDLER, lambda error: ("\udcff\udcfe\udcff", _end_of(error)))
+
+
+def _end_of(error: UnicodeError) -> int:
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return error.end
+
+
+def as_utf8(pieces: Iterator[bytes], encoding: str) -> Iterator[bytes]:
+    """Text in `encoding`, piece by piece as UTF-8.
+
+    In place of bytes that are nothing in it, something comes that `decode_lines` takes for foreign.
+    """
+    decoder = codecs.getincrementaldecoder(encoding)(_HANDLER)
+    for piece in pieces:
+        yield decoder.decode(piece).encode("utf-8", "surrogateescape")
+    yield decoder.decode(b"", final=True).encode("utf-8", "surrogateescape")
 
 
 def decode_lines(lines: list[bytes]) -> tuple[list[str], tuple[int, ...], tuple[int, ...]]:
@@ -36,7 +61,10 @@ def decode_lines(lines: list[bytes]) -> tuple[list[str], tuple[int, ...], tuple[
             continue
         except UnicodeDecodeError:
             text = line.decode("utf-8", "surrogateescape")
-        if _is_torn(text):
+        if _UNREAD in line:
+            torn.add(number)
+            found = None
+        elif _is_torn(text):
             torn.add(number)
             found = _with_western(text)
         else:

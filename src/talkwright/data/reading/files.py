@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 import glob
+import json
+import re
 from bisect import bisect_left
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +23,7 @@ _BOMS = (
     (b"\xff\xfe", "utf-16-le"),
     (b"\xfe\xff", "utf-16-be"),
 )
+UTF8_MARK = _BOMS[0][0]
 WIDE_MARKS = tuple(mark for mark, encoding in _BOMS if encoding != "utf-8")
 _MAGIC = (
     (b"\x1f\x8b", "compressed with gzip once more", "Unpack it first."),
@@ -32,6 +35,7 @@ _MAGIC = (
     (b"%PDF", "a PDF document", "Export the conversations as JSONL or CSV."),
     (b"SQLite format 3", "an SQLite database", "Export the table as CSV."),
 )
+_HOLE = re.compile(b"\\0{8,}")
 _WHAT_IS_READ = "JSONL, JSON, CSV, TSV and Parquet are read, also packed with gzip or zip."
 
 
@@ -84,6 +88,8 @@ def find_files(path: str | Path) -> list[tuple[Path, str]]:
         if path.is_file():
             return [(path, path.name)]
         if path.is_dir():
+            if (own := _own_files(path)) is not None:
+                return own
             found = [
                 file
                 for file in path.iterdir()
@@ -102,6 +108,27 @@ def find_files(path: str | Path) -> list[tuple[Path, str]]:
     return _find_glob(path)
 
 
+def _own_files(folder: Path) -> list[tuple[Path, str]] | None:
+    """The conversations of a data set that talkwright made; None for other people's folders.
+
+    What is said about them beside them is no data. Raises DataError for what else talkwright makes.
+    """
+    try:
+        about = json.loads((folder / "manifest.json").read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+    if not isinstance(about, dict) or not {"kind", "key", "files", "talkwright"} <= about.keys():
+        return None
+    splits = [folder / f"{name}.jsonl" for name in ("train", "validation", "test")]
+    found = [(file, file.name) for file in splits if file.is_file() and file.stat().st_size]
+    if about["kind"] not in ("dataset", "augment") or not found:
+        raise DataError(
+            f"{folder}: talkwright made this folder ({about['kind']}), and there are no conversations "
+            "in it to read. Name a prepared data set, or the files that are meant."
+        )
+    return found
+
+
 def passed_over(path: str | Path) -> list[str]:
     """What else is in a folder of which `find_files` reads the data files, by name; hidden files aside.
 
@@ -109,7 +136,8 @@ def passed_over(path: str | Path) -> list[str]:
     """
     path = Path(path)
     try:
-        read = {name for _, name in find_files(path)} if path.is_dir() else None
+        own = path.is_dir() and _own_files(path) is not None
+        read = {name for _, name in find_files(path)} if path.is_dir() and not own else None
         names = [] if read is None else sorted(entry.name for entry in path.iterdir())
     except (DataError, OSError):
         return []
@@ -161,6 +189,11 @@ def failed_to_read(path: Path, error: OSError) -> DataError:
     return DataError(f"{path}: cannot be read: {why}.")
 
 
+def is_no_text(data: bytes) -> bool:
+    """Say whether a file begins as one of the known kinds that are no text, such as Parquet."""
+    return data.startswith((b"PAR1", *(magic for magic, _, _ in _MAGIC if len(magic) > 3)))
+
+
 def decode(path: Path, data: bytes) -> Text:
     """Decode a file: UTF-8, UTF-16 or UTF-32 by byte order mark, else line by line.
 
@@ -171,6 +204,8 @@ def decode(path: Path, data: bytes) -> Text:
     for magic, what, advice in _MAGIC:
         if data.startswith(magic):
             raise DataError(f"{path}: this is {what}, not a text file. {advice} {_WHAT_IS_READ}")
+    if data[257:262] == b"ustar":
+        raise DataError(f"{path}: this is a tar archive, not a text file. Unpack it first.")
     for mark, encoding in _BOMS:
         if data.startswith(mark) and encoding != "utf-8":
             return _decode_wide(path, data[len(mark) :], encoding)
@@ -204,10 +239,13 @@ def _decode_wide(path: Path, data: bytes, encoding: str) -> Text:
 
 
 def _refuse_binary(path: Path, head: bytes) -> None:
+    if _HOLE.search(head):  # a crash leaves such blocks in what is text all around
+        head = _HOLE.sub(b"", head) or b"\1\1"
     control = sum(head.count(code) for code in range(32) if code not in (9, 10, 12, 13, 27))
     if control > max(1, len(head) // 50):
         wide = head.count(0) > len(head) // 4
-        hint = " If it is UTF-16 without a byte order mark, save it as UTF-8." if wide else ""
+        told = " If it is UTF-16 without a byte order mark, say `encoding: utf-16-le`."
+        hint = told if wide else ""
         raise DataError(f"{path}: this is a binary file. {_WHAT_IS_READ}{hint}")
 
 

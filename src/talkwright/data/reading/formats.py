@@ -12,9 +12,11 @@ from typing import Any
 from talkwright.config import ArenaSection, Columns
 from talkwright.data.reading.arena import has_conversations, is_battle, read_battle
 from talkwright.data.reading.choices import is_ranked
+from talkwright.data.reading.logs import is_log, read_log
 from talkwright.data.reading.pairs import pair_keys, read_pair
+from talkwright.data.reading.parting import part
 from talkwright.data.reading.preferences import is_preference, read_preference
-from talkwright.data.reading.tasks import read_summary, read_translation, task_of
+from talkwright.data.reading.tasks import are_languages, read_summary, read_translation, task_of
 from talkwright.data.reading.transcripts import read_transcript
 from talkwright.data.reading.trees import is_export, is_tree, is_tree_message, read_export, read_tree
 from talkwright.data.reading.turns import (
@@ -23,6 +25,7 @@ from talkwright.data.reading.turns import (
     Draft,
     Row,
     Unfit,
+    as_list,
     draft,
     field_of,
     is_message,
@@ -36,7 +39,7 @@ from talkwright.data.reading.turns import (
     turn_list,
     weight_marks,
 )
-from talkwright.types import Message
+from talkwright.types import Conversation, Message
 
 _NO_OPTIONS = ArenaSection()
 
@@ -66,9 +69,14 @@ def _read(value: Any, format: str, columns: Columns, arena: ArenaSection) -> Dra
     shape = format
     if format == "auto":
         named = columns.prompt is not None or columns.completion is not None
-        shape = "prompt_completion" if named and not is_preference(keys) else _recognise(value, keys)
+        if named and not is_preference(keys):
+            shape = "translation" if are_languages(columns) else "prompt_completion"
+        else:
+            shape = _recognise(value, keys)
     if shape == "arena":
         return read_battle(value, keys, columns, arena)
+    if shape == "log" or (shape == "messages" == format and is_log(value, keys)):
+        return read_log(value, keys, columns)
     if shape in ("messages", "sharegpt"):
         return _read_list(value, keys, columns, format)
     if shape in _READERS:
@@ -86,6 +94,8 @@ def _recognise(value: Row, keys: Row) -> str:
         return "chatgpt"
     if is_preference(keys) or is_ranked(value, keys):
         return "preference"
+    if is_log(value, keys):
+        return "log"
     if turn_list(value, keys) is not None:
         return "messages"
     if is_tree_message(keys):
@@ -118,6 +128,8 @@ def reads_as_row(value: Any) -> bool:
             return True
         if name in LISTS[:CERTAIN]:
             return not held
+    if is_log(value, {plain(key): key for key in reversed(value)}):
+        return True
     return is_export(value) or recognises_columns(list(value), Columns()) or "chosen" in value
 
 
@@ -178,7 +190,29 @@ def _turns(value: Row, keys: Row, turns: list[Any], columns: Columns, shape: str
     system = system_of(value, keys, columns)
     if system and not any(message.role == "system" for message in messages):
         messages.insert(0, Message("system", system))
+    if "rejected" in keys and shape == "messages":  # a data set that talkwright prepared
+        return _with_rejected(value, keys, columns, messages, repairs, marks)
     return draft(value, keys, columns, messages, shape, repairs, marks)
+
+
+def _with_rejected(
+    value: Row,
+    keys: Row,
+    columns: Columns,
+    messages: list[Message],
+    repairs: list[str],
+    marks: list[str],
+) -> Draft:
+    """A conversation, and the turns that a worse one has in place of its last ones. Raises Unfit."""
+    other = as_list(field_of(value, keys, "rejected"))
+    if not is_message_list(other):
+        return draft(value, keys, columns, messages, "messages", repairs, marks)
+    worse = tuple(read_turns(other or [], repairs))
+    shared = Conversation(tuple(messages), rejected=worse).shared
+    rejected = part(messages, [*messages[:shared], *worse]) if shared else None
+    if rejected is None:
+        marks = [*marks, "no_pair_prompts_differ"]
+    return draft(value, keys, columns, messages, "messages", repairs, marks, rejected or ())
 
 
 def _read_text(value: Row, keys: Row, columns: Columns) -> Draft:

@@ -15,6 +15,8 @@ from typing import Any
 
 from talkwright.data.reading.files import Text
 from talkwright.data.reading.formats import reads_as_row
+from talkwright.data.reading.frames import frame_rows
+from talkwright.data.reading.holes import HOLE, without_holes
 from talkwright.data.reading.literals import CutOffError, has_doubtful_quotes, is_too_dense, parse_loose
 from talkwright.data.reading.repair import has_repeated_key, load, read_line
 from talkwright.data.reading.rows import RAW, Row, decoding
@@ -209,7 +211,10 @@ def _decoded(path: Path, pieces: Iterator[bytes]) -> Iterator[str]:
             yield decoder.decode(piece)
         yield decoder.decode(b"", final=True)
     except UnicodeDecodeError:
-        raise DataError(f"{path}: not UTF-8 throughout. Save it as UTF-8.") from None
+        raise DataError(
+            f"{path}: not text in UTF-8 throughout, or in the encoding that the recipe names. Name the "
+            "right one (`encoding: cp1251`), or save it as UTF-8."
+        ) from None
 
 
 def json_rows(text: Text, name: str) -> Iterator[Row]:
@@ -230,13 +235,15 @@ def json_rows(text: Text, name: str) -> Iterator[Row]:
         yield from _scan(window, name, closing=True)
         return
     value, problem = load(content)
-    if problem is None and isinstance(value, dict) and not reads_as_row(value):
+    held = frame_rows(value) if problem is None else None
+    if held is None and problem is None and isinstance(value, dict) and not reads_as_row(value):
         lists = [key for key, inner in value.items() if isinstance(inner, list)]
-        if len(lists) == 1:
-            for number, inner in enumerate(value[lists[0]], 1):
-                raw = json.dumps(inner, ensure_ascii=False)[:RAW]
-                yield Row(f"{name}:row {number}", inner, raw, None, everything)
-            return
+        held = value[lists[0]] if len(lists) == 1 else None
+    if held is not None:
+        for number, inner in enumerate(held, 1):
+            raw = json.dumps(inner, ensure_ascii=False)[:RAW]
+            yield Row(f"{name}:row {number}", inner, raw, None, everything)
+        return
     window = _Window(text, iter(()))
     window.at = start
     yield from _scan(window, name, closing=False)
@@ -294,7 +301,7 @@ def _scan(window: _Window, name: str, closing: bool, alone: bool = False) -> Ite
         where = f"{name}:row {number} (line {window.count()})"
         end = len(content) if start is None else start
         repairs = (*window.decoding(end), *repairs)
-        yield Row(where, value, content[at : min(end, at + RAW)], problem, repairs)
+        yield Row(where, value, without_holes(content[at : min(end, at + RAW)]), problem, repairs)
         if start is None and not window.skip(search):
             return
         if start is not None:
@@ -325,12 +332,15 @@ def _mended(
         if (
             isinstance(value, (dict, list))
             and not _has_swallowed(value)
+            and HOLE not in content[at:end]
             and not (python and has_doubtful_quotes(content[at:end]))
         ):
             return value, end, None, repairs
     start = search.next_sound(content, at)
     if start is None:
-        return None, None, problem, ()
+        return None, None, "lost_bytes" if HOLE in content[at:] else problem, ()
+    if HOLE in content[at:start]:
+        return None, start, "lost_bytes", ()
     readings = read_line(content[at:start].rstrip(", \t\r\n"))
     first = readings[0]
     if len(readings) > 1:

@@ -9,6 +9,7 @@ from typing import Any
 from talkwright.config import Columns
 from talkwright.data.reading.files import Text
 from talkwright.data.reading.formats import read_row
+from talkwright.data.reading.holes import HOLE, read_around
 from talkwright.data.reading.repair import read_line
 from talkwright.data.reading.rows import RAW, Row, decoding
 
@@ -19,14 +20,14 @@ def jsonl_rows(text: Text, name: str, before: int = 0) -> Iterator[Row]:
     """Yield the rows of lines, of which `before` came earlier in the file."""
     # Only \n ends a row: U+2028 and its kind are allowed inside JSON strings.
     lines = text.content.split("\n")
-    skip = 0
+    skip, torn = 0, HOLE in text.content
     for number, line in enumerate(lines, 1):
         line = line.strip().strip("\ufeff").strip()
         if number <= skip or not line:
             continue
         where = f"{name}:{before + number}"
-        readings = read_line(line)
-        if len(readings) == 1 and readings[0].problem is not None:
+        readings = read_around(line) if torn and HOLE in line else read_line(line)
+        if len(readings) == 1 and readings[0].problem not in (None, "lost_bytes"):
             joined = _joined(lines, number)
             if joined is not None:
                 value, skip = joined
@@ -53,8 +54,9 @@ def _joined(lines: list[str], number: int) -> tuple[Any, int] | None:
         last += 1
     if last == number:
         return None
+    whole = "\n".join(lines[number - 1 : last])
     try:
-        return json.loads("\n".join(lines[number - 1 : last]), strict=False), last
+        return (json.loads(whole, strict=False), last) if HOLE not in whole else None
     except (ValueError, RecursionError):
         return None
 

@@ -80,6 +80,8 @@ def read_pair(value: Row, keys: Row, columns: Columns, format: str) -> Draft:
     for key in (prompt_key, completion_key):
         if key not in value:
             raise Unfit("missing_column")
+    if _are_columns(value[prompt_key], value[completion_key]):
+        raise Unfit("columns_not_rows")
     repairs: list[str] = []
     system = system_of(value, keys, columns)
     messages = [Message("system", system)] if system else []
@@ -93,6 +95,16 @@ def read_pair(value: Row, keys: Row, columns: Columns, format: str) -> Draft:
     answer = value[completion_key]
     marks = weight_marks([*listed(value[prompt_key]), *(listed(answer) or [{"role": "assistant"}])])
     return draft(value, keys, columns, messages, shape, repairs, marks)
+
+
+def _are_columns(prompt: Any, completion: Any) -> bool:
+    """Say whether both hold the values of many rows, by number or as lists of the same length."""
+    if isinstance(prompt, dict) and isinstance(completion, dict):
+        keys = [*prompt, *completion]
+        return bool(prompt) and all(isinstance(key, str) and key.isdigit() for key in keys)
+    if not isinstance(prompt, list) or not isinstance(completion, list) or len(prompt) < 2:
+        return False
+    return len(prompt) == len(completion) and all(isinstance(v, str) for v in (*prompt, *completion))
 
 
 def _first_answer(value: Any, name: str) -> Any:

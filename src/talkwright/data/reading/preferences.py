@@ -34,6 +34,7 @@ _SIDES = (
     ("chosen", "rejected"),
     ("chosenmessages", "rejectedmessages"),
     ("preferredoutput", "nonpreferredoutput"),  # OpenAI's
+    ("responsej", "responsek"),  # the better one and the worse one, where no column says otherwise
 )
 
 
@@ -50,6 +51,8 @@ def read_preference(value: Row, keys: Row, columns: Columns) -> Draft:
     after; a tie is learnt as its first side says, and is no pair.
     """
     names = next((names for names in _SIDES if set(names) <= keys.keys()), None)
+    if names == _SIDES[-1] and is_choice(keys):
+        names = None
     asked = field_of(value, keys, "input")
     if isinstance(asked, dict) and "messages" in asked:  # OpenAI's, with tools beside the messages
         value = {**asked, **{key: held for key, held in value.items() if key != keys["input"]}}

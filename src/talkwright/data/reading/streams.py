@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
-from talkwright.data.reading.files import failed_to_read
+from talkwright.data.reading.encodings import as_utf8
+from talkwright.data.reading.files import UTF8_MARK, failed_to_read, is_no_text
 from talkwright.data.reading.packed import GZIP, ZIP, unpack
 from talkwright.errors import DataError
 
@@ -129,17 +131,48 @@ class Stream:
         return True
 
 
-def open_streams(path: Path, suffixes: tuple[str, ...]) -> Iterator[tuple[str, Stream]]:
+def open_streams(
+    path: Path, suffixes: tuple[str, ...], encoding: str | None = None
+) -> Iterator[tuple[str, Stream]]:
     """Yield (name, stream) of a file, name "", or of each data file in an archive.
 
-    Raises DataError for a file that is empty, not permitted, damaged or suspicious.
+    Text in `encoding` comes as UTF-8. Raises DataError for a file that is empty, not permitted, damaged
+    or suspicious, and for one that says that it is in another encoding.
     """
     head = _head(path)
     if head.startswith((GZIP, ZIP)):
         for name, pieces in unpack(path, suffixes):
-            yield name, Stream(pieces, again=partial(_unpacked, path, suffixes, name))
+            again = partial(_unpacked, path, suffixes, name)
+            place = path / name if name else path
+            yield name, _stream(place, pieces, None, again, encoding)
     else:
-        yield "", Stream(_pieces(path), path, partial(_pieces, path))
+        yield "", _stream(path, _pieces(path), path, partial(_pieces, path), encoding)
+
+
+def _stream(
+    place: Path,
+    pieces: Iterator[bytes],
+    path: Path | None,
+    again: Callable[[], Iterator[bytes]],
+    encoding: str | None,
+) -> Stream:
+    if encoding is None:
+        return Stream(pieces, path, again)
+    return Stream(_as_utf8(place, pieces, encoding), path, lambda: _as_utf8(place, again(), encoding))
+
+
+def _as_utf8(place: Path, pieces: Iterator[bytes], encoding: str) -> Iterator[bytes]:
+    """Text in `encoding` as UTF-8, and anything else, such as Parquet, as it is."""
+    first = next(pieces, b"")
+    if is_no_text(first):
+        yield from chain([first], pieces)
+        return
+    if first.startswith(UTF8_MARK) and not encoding.startswith("utf-8"):
+        raise DataError(
+            f"{place}: begins with the mark of UTF-8, and the recipe says `encoding: {encoding}`. Leave "
+            "it out for this file."
+        )
+    yield from as_utf8(chain([first], pieces), encoding)
 
 
 def _unpacked(path: Path, suffixes: tuple[str, ...], wanted: str) -> Iterator[bytes]:

@@ -16,11 +16,13 @@ from talkwright.config import Columns
 from talkwright.data.reading.cells import is_ours, restored
 from talkwright.data.reading.files import Text
 from talkwright.data.reading.formats import is_battle_without_conversations, recognises_columns
+from talkwright.data.reading.holes import HOLE
 from talkwright.data.reading.messages import is_message_table
 from talkwright.data.reading.rows import RAW, Row, decoding
 from talkwright.errors import DataError
 
 _DELIMITERS = ",;\t|"
+SEPARATOR_LINE = re.compile('"?sep=([,;\t|])"?\r?\n', re.IGNORECASE)  # Excel's first line
 _FIELD_LIMIT = 2**22  # characters; a longer cell is no conversation, and a quote that is never closed
 _PART = 2**20  # characters
 
@@ -29,6 +31,8 @@ def known_delimiters(line: str, columns: Columns) -> list[str]:
     """The delimiters with which a line is a header that can be read."""
     return [mark for mark in _DELIMITERS if _is_known(_cells(line, mark), columns)]
 
+
+_HOLE = HOLE.replace("\0", "\x01")  # as it comes from `_Lines`
 
 # What stands in a cell rather than over a column: a sentence, or more words than a name has.
 _LIKE_TEXT = re.compile(r"[.!?]\s*$|[.!?] |(?:\S+\s+){5}")
@@ -56,6 +60,7 @@ class _Lines:
         self._foreign: tuple[int, ...] = ()
         self._allowed = _FIELD_LIMIT  # characters that a record of several lines may have
         self._size = 0  # characters of this record
+        self.torn = False  # whether blocks of NUL were met
         self.doubted = 0  # the last line that a broken record took for its own
 
     def _lines(self, blocks: Iterable[Text]) -> Iterator[tuple[str, int]]:
@@ -63,6 +68,7 @@ class _Lines:
             self._odd = _moved(self._odd[-1000:], block.odd_lines, self._before)
             self._foreign = _moved(self._foreign[-1000:], block.foreign_lines, self._before)
             # NUL: Python 3.10's reader stops at it. Cleaning takes control characters out, and says so.
+            self.torn = self.torn or HOLE in block.content
             number = self._before + 1
             for part in _parts(block.content.replace("\0", "\x01")):
                 for line in io.StringIO(part, newline=""):
@@ -115,8 +121,11 @@ def csv_rows(blocks: Iterator[Text], name: str, path: Path, columns: Columns) ->
     content = first.content
     skipped = len(content) - len(content.lstrip("\r\n \t"))
     before = content.count("\n", 0, skipped)
+    if (told := SEPARATOR_LINE.match(content, skipped)) is not None:
+        skipped = told.end()
+        before = content.count("\n", 0, skipped)
     begin = content[skipped:] if before else content
-    header, delimiter = _header(begin, columns)
+    header, delimiter = _header(begin, columns, told and told[1])
     require_columns(header, columns, path)
     odd, foreign = (_moved((), numbers, -before) for numbers in (first.odd_lines, first.foreign_lines))
     lines = _Lines(_chain(Text(begin, odd, foreign_lines=foreign), blocks))
@@ -126,8 +135,12 @@ def csv_rows(blocks: Iterator[Text], name: str, path: Path, columns: Columns) ->
     number, bare = 0, _bare_cells(delimiter)
     while True:
         cells: list[str] | None
+        problem = "broken_quotes"
         try:
             cells = next(reader)
+            if lines.torn and any(_HOLE in cell for cell in cells):
+                problem = "lost_bytes"
+                raise csv.Error
             line, last, raw = lines.record()
         except StopIteration:
             return
@@ -144,7 +157,7 @@ def csv_rows(blocks: Iterator[Text], name: str, path: Path, columns: Columns) ->
                 cells = None
                 lines.doubted = max(lines.doubted, last + 1)  # the text goes on
         if cells is None:
-            yield Row(where, None, raw[:RAW].strip(), "broken_quotes", repairs)
+            yield Row(where, None, raw.replace("\x01", "")[:RAW].strip(), problem, repairs)
         else:
             yield _csv_row(where, header, cells, repairs)
 
@@ -198,7 +211,9 @@ def _says_twice(header: list[str], cells: list[str]) -> bool:
     return len({key for key, _ in pairs}) < len(pairs)
 
 
-def _header(content: str, columns: Columns) -> tuple[list[str], str]:
+def _header(content: str, columns: Columns, told: str | None = None) -> tuple[list[str], str]:
+    if told is not None and len(cells := _cells(content, told)) > 1:
+        return cells, told
     found = [(_cells(content, delimiter), delimiter) for delimiter in _DELIMITERS]
     known = [pair for pair in found if _is_known(pair[0], columns)]
     return max(known or found, key=lambda pair: len(pair[0]))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from talkwright.config import Columns
-from talkwright.data.reading.turns import Draft, Row, Unfit, as_value, draft, field_of, text_of
+from talkwright.data.reading.turns import Draft, Row, Unfit, as_value, draft, field_of, plain, text_of
 from talkwright.types import Message
 
 _SUMMARIES = (
@@ -31,11 +31,26 @@ _LANGUAGES = {
 }  # fmt: skip
 
 
+# Beside the languages in a row, or two of them: what numbers are called, and Norwegian and Indonesian.
+_BESIDE = frozenset({"id", "no", "idx", "index", "score", "domain", "split"})
+
+
 def task_of(keys: Row) -> str | None:
     """The task these (plain) column names speak of: "summary", "translation" or None."""
-    if "translation" in keys:
+    if "translation" in keys or (len(keys) < 8 and _are_translations(keys)):
         return "translation"
     return "summary" if any({*names} <= keys.keys() for names in _SUMMARIES) else None
+
+
+def _are_translations(keys: Row) -> bool:
+    """Say whether the columns are languages, and what may be said about a sentence in all of them."""
+    languages = _LANGUAGES.keys() & keys.keys() - _BESIDE
+    return len(languages) > 1 and keys.keys() - languages <= _BESIDE
+
+
+def are_languages(columns: Columns) -> bool:
+    """Say whether the recipe takes questions and answers from columns that are languages."""
+    return {columns.prompt, columns.completion} <= _LANGUAGES.keys()
 
 
 def read_summary(value: Row, keys: Row, columns: Columns) -> Draft:
@@ -52,19 +67,33 @@ def read_summary(value: Row, keys: Row, columns: Columns) -> Draft:
 
 
 def read_translation(value: Row, keys: Row, columns: Columns) -> Draft:
-    """Read {"translation": {"en": ..., "de": ...}}: from the first language to the second."""
+    """Read {"translation": {"en": ..., "de": ...}}, or {"en": ..., "de": ...} itself: from the first
+    language to the second, or between those that the recipe's columns name. Raises Unfit."""
     pair: Any = as_value(field_of(value, keys, "translation"))
+    if pair is None:
+        own = [name for name in (plain(key) for key in value) if name in _LANGUAGES]
+        own = own if len(own) == 2 else [name for name in own if name not in _BESIDE]
+        pair = {name: value[keys[name]] for name in own}
     if not isinstance(pair, dict) or len(pair) < 2:
         raise Unfit("unknown_format")
-    (source, text), (target, translated), *others = pair.items()
+    source, target, *others = _in_order(list(pair), columns)
     repairs = ["added_instruction"]
-    said = text_of(text, repairs)
+    said = text_of(pair[source], repairs)
     asked = (
         f"Translate from {_language(source)} to {_language(target)}.\n\n{said}" if said.strip() else ""
     )
-    messages = [Message("user", asked), Message("assistant", text_of(translated, repairs))]
+    messages = [Message("user", asked), Message("assistant", text_of(pair[target], repairs))]
     marks = ["other_translations"] if others else []
     return draft(value, keys, columns, messages, "translation", repairs, marks)
+
+
+def _in_order(names: list[Any], columns: Columns) -> list[Any]:
+    """Languages with the one to translate from first and the one to translate to second."""
+    source = next((name for name in names if name == columns.prompt), None)
+    target = next((name for name in names if name == columns.completion), None)
+    rest = [name for name in names if name not in (source, target)]
+    source = rest.pop(0) if source is None else source
+    return [source, rest.pop(0) if target is None else target, *rest]
 
 
 def _language(code: Any) -> str:
