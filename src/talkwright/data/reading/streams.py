@@ -107,12 +107,15 @@ class Stream:
             block, self._held = self._held, b""
             yield block
 
-    def _line_end(self, before: tuple[bytes, ...], searched: int) -> int:
-        """Where the first of the line ends is; -1 where there is none."""
-        at = self._held.find(b"\n", searched)
-        while at >= 0 and not self._held.startswith(before, at):
-            at = self._held.find(b"\n", at + 1)
-        return at
+    def _line_end(self, before: tuple[bytes, ...], start: int) -> int:
+        """Where the first of the line ends is, all of one length; -1 where there is none."""
+        width = 2**14  # one comes soon as a rule, and one that never comes is not to be looked for far
+        while start < len(self._held):
+            found = [self._held.find(mark, start, start + width + len(mark) - 1) for mark in before]
+            if (cut := min((at for at in found if at >= 0), default=-1)) >= 0:
+                return cut
+            start, width = start + width, 4 * width
+        return -1
 
     def _skip_line(self) -> None:
         self._held = b""
