@@ -27,6 +27,7 @@ from talkwright.runs import (
     open_run,
     read_json,
     recipe_of,
+    take_finished,
     verify,
 )
 from talkwright.types import BaseModel, Comparison, Conversation, Counts, Finding, content_id, to_json
@@ -132,7 +133,7 @@ def check(recipe: Recipe, here: Path, base: BaseModel, template: Template) -> No
     suite = _suite(recipe)
     new_rows, digest = _new_rows(recipe, here)
     settings = dump_recipe(recipe)
-    decisive = [settings["template"], settings["train"], to_json(suite), FORMAT]
+    decisive = [settings["template"], settings["train"], to_json(suite), base.digest, FORMAT]
     key = content_id([_key(here / "data"), digest, template.fingerprint, *decisive], 64)
 
     def make() -> None:
@@ -368,6 +369,10 @@ def _stage(name: str, folder: Path, key: str, make: Callable[[], Any]) -> None:
         else:
             say(f"{name}: reused, nothing it depends on has changed")
             return
+    # New rows are not taken over: requests that failed for one run are asked again by the next.
+    if name in ("prepare", "check", "train") and (other := take_finished(folder, key)):
+        say(f"{name}: taken over from {other}, which computed the same")
+        return
     say(f"{name} ...")
     make()
 
