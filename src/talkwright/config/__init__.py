@@ -20,9 +20,17 @@ from talkwright.config.sections import (
     ServeSection,
     TemplateSection,
 )
-from talkwright.config.training import LoraSection, TrainSection, share_recomputed
+from talkwright.config.training import (
+    LEARNING_RATES,
+    MUON_RATES,
+    LoraSection,
+    TrainSection,
+    share_recomputed,
+)
 
 __all__ = [
+    "LEARNING_RATES",
+    "MUON_RATES",
     "ArenaSection",
     "AugmentSection",
     "AugmentStep",
