@@ -20,17 +20,9 @@ from talkwright.config.sections import (
     ServeSection,
     TemplateSection,
 )
-from talkwright.config.training import (
-    LEARNING_RATES,
-    MUON_RATES,
-    LoraSection,
-    TrainSection,
-    share_recomputed,
-)
+from talkwright.config.training import LoraSection, TrainSection, rate_beside_muon, share_recomputed
 
 __all__ = [
-    "LEARNING_RATES",
-    "MUON_RATES",
     "ArenaSection",
     "AugmentSection",
     "AugmentStep",
@@ -53,6 +45,7 @@ __all__ = [
     "is_near",
     "load_recipe",
     "parse_yaml",
+    "rate_beside_muon",
     "read_words",
     "share_recomputed",
 ]

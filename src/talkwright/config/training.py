@@ -234,6 +234,11 @@ class TrainSection(Section):
         return values
 
 
+def rate_beside_muon(method: str) -> float:
+    """What AdamW's rate is, as a share of Muon's, for the weights that Muon leaves to it."""
+    return LEARNING_RATES[method] / MUON_RATES[method]
+
+
 def share_recomputed(recompute: str) -> float:
     """Share of the layers that a setting of `train.recompute` means."""
     return {"none": 0.0, "half": 0.5, "all": 1.0}[recompute]

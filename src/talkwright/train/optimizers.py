@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from talkwright.config import LEARNING_RATES, MUON_RATES, TrainSection
+from talkwright.config import TrainSection, rate_beside_muon
 from talkwright.errors import TrainError
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def make_optimizer(model: Any, masters: Masters, section: TrainSection) -> Optim
             parts.append(Muon(inside, lr=start, adjust_lr_fn="match_rms_adamw"))
         if outside:
             for group in outside:  # what is the default for the matrices comes to the default here
-                group["scale"] *= LEARNING_RATES[section.method] / MUON_RATES[section.method]
+                group["scale"] *= rate_beside_muon(section.method)
             parts.append(AdamW(outside, lr=start, fused=True))
         return Optimizer(parts)
     return Optimizer([_of_bitsandbytes(groups, section, masters)])
