@@ -120,7 +120,7 @@ def child(folder: Path) -> None:
     passed = steps[-1]["tokens"] - steps[0]["tokens"]
     mean = {
         name: (getattr(rates[0], name) + getattr(rates[1], name)) / 2
-        for name in ("products", "attention", "passing", "call")
+        for name in ("products", "attention", "passing", "call", "short")
     }
     found = {
         "precision": precision,

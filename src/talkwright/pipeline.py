@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from talkwright import compare, data, report
 from talkwright.config import DataSection, Recipe, TemplateSection, build_recipe, dump_recipe
-from talkwright.errors import ArtefactError, DataError, RecipeError, TemplateError, TrainError
+from talkwright.errors import ArtefactError, DataError, RecipeError, TemplateError
 from talkwright.planning import settle
 from talkwright.progress import say
 from talkwright.runs import (
@@ -27,6 +27,7 @@ from talkwright.runs import (
     open_run,
     read_json,
     recipe_of,
+    take_finished,
     verify,
 )
 from talkwright.types import BaseModel, Comparison, Conversation, Counts, Finding, content_id, to_json
@@ -40,9 +41,11 @@ Stage = Literal["prepare", "augment", "check", "train", "evaluate", "compare"]
 
 
 def run(
-    recipe: Recipe, runs: Path, *, recipe_text: str | None = None, until: Stage | None = None
-) -> Path:
-    """Go round once; return the run's folder. `until` stops after that stage.
+    recipe: Recipe, runs: Path, *, recipe_text: str | None = None, until: Stage | None = None,
+    tell: Callable[[list[Finding]], object] | None = None,
+) -> Path:  # fmt: skip
+    """Go round once; return the run's folder. `until` stops after that stage; `tell` takes the findings
+    of the check, which are else said.
 
     Interrupted at any point, the same call goes on from there.
     """
@@ -56,7 +59,7 @@ def run(
         augment(recipe, here)
         if until == "augment":
             return here
-        check(recipe, here, base, template)
+        check(recipe, here, base, template, tell)
         if until == "check":
             return here
         recipe = settle(recipe, here, base)
@@ -124,15 +127,18 @@ def augment(recipe: Recipe, here: Path, *, again: bool = False) -> None:
         _stage("augment", here / "augment", key, make)
 
 
-def check(recipe: Recipe, here: Path, base: BaseModel, template: Template) -> None:
+def check(
+    recipe: Recipe, here: Path, base: BaseModel, template: Template,
+    tell: Callable[[list[Finding]], object] | None = None,
+) -> None:  # fmt: skip
     """Conversations → `check/`: token ids and labels of every row. Stops at findings that are errors."""
     from talkwright.template import FORMAT, check_dataset
-    from talkwright.train import check_recipe, refuse_unready
+    from talkwright.train import check_recipe, heed, refuse_unready
 
     suite = _suite(recipe)
     new_rows, digest = _new_rows(recipe, here)
     settings = dump_recipe(recipe)
-    decisive = [settings["template"], settings["train"], to_json(suite), FORMAT]
+    decisive = [settings["template"], settings["train"], to_json(suite), base.digest, FORMAT]
     key = content_id([_key(here / "data"), digest, template.fingerprint, *decisive], 64)
 
     def make() -> None:
@@ -140,20 +146,14 @@ def check(recipe: Recipe, here: Path, base: BaseModel, template: Template) -> No
         if new_rows:
             splits["train"] = data.Joined(splits["train"], new_rows)
         rows, validation = len(splits["train"]), len(splits["validation"])
-        found = check_recipe(recipe.train, rows, validation, base, template)
+        dropped = read_json(here / "data" / "counts.json")["dropped"]
+        found = check_recipe(recipe.train, rows, validation, base, template, dropped)
         further = [*found, *_leaks(splits["train"], suite)]
         check_dataset(template, splits, recipe.template, out=here / "check", key=key, further=further)
 
     _stage("check", here / "check", key, make)
     findings = [Finding(**found) for found in read_json(here / "check" / "findings.json")]
-    errors = [found for found in findings if found.severity == "error"]
-    for found in findings:
-        say(f"  {found.severity}: {found.message}" + (f" ({found.fix})" if found.fix else ""))
-    if errors:
-        raise TrainError(
-            "the check found what would make training useless, so nothing was trained:\n"
-            + "\n".join(f"  - {found.message}. To mend it: {found.fix}." for found in errors)
-        )
+    heed(findings, tell)
     refuse_unready(recipe.train, base, template)
 
 
@@ -368,6 +368,10 @@ def _stage(name: str, folder: Path, key: str, make: Callable[[], Any]) -> None:
         else:
             say(f"{name}: reused, nothing it depends on has changed")
             return
+    # New rows are not taken over: requests that failed for one run are asked again by the next.
+    if name in ("prepare", "check", "train") and (other := take_finished(folder, key)):
+        say(f"{name}: taken over from {other}, which computed the same")
+        return
     say(f"{name} ...")
     make()
 

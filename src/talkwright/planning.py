@@ -15,7 +15,7 @@ from talkwright import data
 from talkwright.config import Recipe, TrainSection, dump_recipe
 from talkwright.errors import ModelError, TrainError
 from talkwright.progress import say
-from talkwright.runs import artefact, is_current, manifest, read_json, write_json
+from talkwright.runs import artefact, is_current, manifest, read_json, take_finished, write_json
 from talkwright.types import BaseModel, Example, content_id
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def settle(recipe: Recipe, here: Path, base: BaseModel) -> Recipe:
     settings = dump_recipe(recipe)["train"]
     # Not of the machine: a run that goes on elsewhere keeps its settings.
     key = content_id([manifest(here / "check")["key"], base.digest, settings, recipe.seed], 64)
-    if not is_current(here / "plan", key):
+    if not (is_current(here / "plan", key) or take_finished(here / "plan", key)):
         planned = _plan_here(recipe, here, base)
         if planned.best is None:
             raise TrainError(does_not_fit(planned))

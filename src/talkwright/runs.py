@@ -26,6 +26,7 @@ from typing import Any
 from talkwright import __version__
 from talkwright.config import Recipe, dump_recipe
 from talkwright.errors import ArtefactError
+from talkwright.progress import say
 from talkwright.types import content_id
 
 MANIFEST = "manifest.json"
@@ -162,10 +163,7 @@ def artefact(
     folder = Path(folder)
     make_folder(folder.parent)
     _recover(folder)
-    for leftover in folder.parent.glob(f"{PARTIAL}{folder.name}-*"):
-        if not _is_alive(leftover.name.rsplit("-", 1)[1]):
-            shutil.rmtree(leftover, ignore_errors=True)
-    temporary = folder.parent / f"{PARTIAL}{folder.name}-{os.getpid()}"
+    temporary = _beside(folder)
     about = {} if about is None else about
     started = time.time() if since is None else since
     temporary.mkdir()
@@ -197,6 +195,14 @@ def artefact(
             code = int(number[1])
             raise OSError(code, os.strerror(code), str(folder)) from error
         raise
+
+
+def _beside(folder: Path) -> Path:
+    """Where this process writes what will become `folder`; what dead ones left there goes."""
+    for leftover in folder.parent.glob(f"{PARTIAL}{folder.name}-*"):
+        if not _is_alive(leftover.name.rsplit("-", 1)[1]):
+            shutil.rmtree(leftover, ignore_errors=True)
+    return folder.parent / f"{PARTIAL}{folder.name}-{os.getpid()}"
 
 
 def _is_alive(process: str) -> bool:
@@ -281,6 +287,39 @@ def is_current(folder: Path, key: str) -> bool:
         return bool(manifest(folder)["key"] == key)
     except ArtefactError:
         return False
+
+
+def take_finished(folder: Path, key: str) -> str | None:
+    """Copy a stage's artefact from another run beside this one that made it from the same inputs: the
+    name of that run, or None where there is none. The copy is compared with the manifest's SHA-256.
+
+    Copied, not linked: what becomes of one run must not happen to the other.
+    """
+    here = next(each for each in folder.parents if (each / "recipe.json").is_file())
+    make_folder(folder.parent)
+    temporary = _beside(folder)
+    for other in list_runs(here.parent):
+        source = other / folder.relative_to(here)
+        being_replaced = (source.parent / f"{REPLACED}{source.name}").exists()
+        if other == here or being_replaced or not is_current(source, key):
+            continue
+        try:
+            for name in [*manifest(source)["files"], MANIFEST]:
+                (temporary / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(source / name, temporary / name)
+                _fsync_file(temporary / name)
+            verify(temporary)
+            for inner in [temporary, *(p for p in temporary.rglob("*") if p.is_dir())]:
+                _fsync_folder(inner)
+            _replace_folder(temporary, folder)
+        except (ArtefactError, FileNotFoundError) as error:
+            say(f"{source} was made from the same, but cannot be taken over: {error}".replace(
+                str(temporary), str(source)))  # fmt: skip
+        else:
+            return other.name
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+    return None
 
 
 def verify(folder: Path) -> None:

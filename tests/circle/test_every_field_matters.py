@@ -220,9 +220,9 @@ def seen_in_training(world: World, recipe: Recipe) -> Any:
     left: list[list[str]] = []
     finish = loop._finish
 
-    def listing(*args: Any) -> None:
+    def listing(*args: Any, **named: Any) -> None:
         left.append(sorted(p.name for p in args[0].checkpoints.iterdir()))
-        finish(*args)
+        finish(*args, **named)
 
     hook = register_module_forward_hook(lambda module, *_: forwards.append(type(module).__name__))
     loop._finish = listing

@@ -62,6 +62,12 @@ WRONG: dict[str, tuple[str, str, list[str]]] = {
     "batch larger than the data": (
         "batch_larger_than_data", "warning", ["train.batch_size=64", "train.max_steps=4"],
     ),
+    "targets that match nothing": ("no_such_target", "error", ['train.lora.targets=["no_proj"]']),
+    "... as a pattern": ("no_such_target", "error", ["train.lora.targets=.*no_proj"]),
+    "a layer that is not there": ("no_such_target", "error", ["train.lora.layers=[7]"]),
+    "a weight that is not there": (
+        "no_such_target", "error", ["train.method=full", 'train.freeze=["layers.7."]'],
+    ),
     "evaluation on training rows": (
         "held_out_is_trained_on", "warning", ["evaluate.suite=asked.jsonl"],
     ),
@@ -87,7 +93,7 @@ def test_it_is_found_with_the_line_that_mends_it(name, recipe, talkwright) -> No
     assert found[code]["fix"]
     here = Path(done.json["run"])
     assert not (here / "train").exists()
-    lines = re.findall(r"`((?:train|template)\.[a-z_.]+: \S+)`", found[code]["fix"])
+    lines = re.findall(r"`((?:train|template)\.[a-z_.]+: [^`]+)`", found[code]["fix"])
     if code in ("held_out_is_trained_on", "template_of_another_model"):
         return  # rows, or a file: nothing that one setting mends
     key, value = lines[0].split(": ")
@@ -100,6 +106,59 @@ def test_how_many_answers_are_lost_is_said(recipe, talkwright) -> None:
     done = talkwright("check", recipe, "--set", "template.max_length=120")
     assert "1 rows are longer than 120 tokens and are not used, with 1 answers in all" in done.out
     assert "[too_long]" in done.out
+
+
+def test_each_finding_is_printed_once(recipe, talkwright) -> None:
+    overrides = with_settings(["train.warmup_steps=50", "train.lora.alpha=1"])
+    done = talkwright("check", recipe, *overrides)
+    both = done.out + done.err
+    assert done.code == 2
+    for words in ("never reaches", "alpha 1 at rank 16", "`train.warmup_steps: 2`"):
+        assert both.count(words) == done.out.count(words) == 1, words
+    assert "so nothing was trained" in done.err
+    done = talkwright("train", recipe, *overrides)
+    for words in ("never reaches", "alpha 1 at rank 16", "`train.warmup_steps: 2`"):
+        assert done.err.count(words) == 1, words
+
+
+def test_a_template_without_a_stop_token_is_not_mended_by_a_longer_row(recipe, talkwright) -> None:
+    (recipe.parent / "endless.jinja").write_text(
+        "{% for m in messages %}<|im_start|>{{ m['role'] }}: {{ m['content'] }}\n{% endfor %}"
+        "{% if add_generation_prompt %}<|im_start|>assistant: {% endif %}"
+    )
+    done = talkwright("check", recipe, "--json", "--set", "template.chat_template=endless.jinja")
+    assert done.code == 2
+    found = {each["code"]: each for each in done.json["findings"]}
+    assert "are refused by the chat template" in found["nothing_to_learn"]["message"]
+    assert "template.chat_template" in found["nothing_to_learn"]["fix"]
+    assert "max_length" not in found["nothing_to_learn"]["fix"]
+    assert "writes no stop token" in found["template_refuses"]["message"]
+    done = talkwright("check", recipe, "--json", "--set", "template.max_length=10")
+    found = {each["code"]: each for each in done.json["findings"]}
+    longest = re.search(r"`template.max_length: (\d+)`", found["nothing_to_learn"]["fix"])
+    assert longest is not None
+    done = talkwright("check", recipe, "--set", f"template.max_length={longest[1]}")
+    assert done.code == 0
+
+
+def test_a_batch_larger_than_the_data_is_not_mended_by_one_step(recipe, talkwright) -> None:
+    done = talkwright("check", recipe, "--json", *with_settings(["train.batch_size=64"]))
+    found = {each["code"]: each for each in done.json["findings"]}
+    fix = found["too_many_epochs"]["fix"]
+    lines = re.findall(r"`(train\.(?:batch_size|max_steps)): (\d+)`", fix)
+    assert int(dict(lines)["train.max_steps"]) >= 10
+    mended = talkwright("check", recipe, *with_settings([f"{key}={value}" for key, value in lines]))
+    assert mended.out == "The check found nothing wrong.\n"
+
+
+def test_rows_without_an_answer_are_named_with_their_number(recipe, talkwright) -> None:
+    chats = recipe.parent / "chats.jsonl"
+    mute = [{"messages": [{"role": "user", "content": f"anybody there, {n}?"}]} for n in range(9)]
+    chats.write_text(chats.read_text() + "".join(json.dumps(row) + "\n" for row in mute))
+    done = talkwright("check", recipe)
+    assert done.code == 0
+    assert "warning: 9 rows were left out when the data was prepared" in done.out
+    assert "9 without an answer" in done.out
 
 
 @pytest.mark.parametrize(
@@ -145,6 +204,6 @@ def test_rows_that_teach_nothing_are_named_and_left_out(tiny_template, tmp_path)
         tiny_template, {"train": rows, "validation": []}, TemplateSection(), out=out, key="k"
     )
     assert (found.severity, found.code, found.count) == ("warning", "template_refuses", 2)
-    assert "the first is a:2: " in found.message
-    assert "answer" in found.message
+    assert "2 of them for want of an answer; the first is a:2: " in found.message
+    assert found.fix.startswith("give them an assistant's turn")
     assert len(read_examples(out, "train")) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -17,8 +18,10 @@ from talkwright.train import Machine, Rows, all_machines, find_machine, plan_for
 from talkwright.train.estimate.choose import coefficients, estimate
 from talkwright.train.estimate.count import count_terms
 from talkwright.train.estimate.fit import Run, errors_of, runs_of
+from talkwright.train.estimate.load import make_load
 from talkwright.train.estimate.machines import GIB, Rates
 from talkwright.train.estimate.shape import deep_share, shape_of_config, trainable
+from talkwright.train.estimate.work import floating_point
 from talkwright.types import BaseModel
 
 RECORDED = Path(__file__).with_name("recorded_runs.json")
@@ -86,6 +89,102 @@ def test_layers_below_the_lowest_adapter_keep_nothing(tiny_base: BaseModel, rows
     )
     assert some.memory.activations < 0.7 * every.memory.activations
     assert some.operations < every.operations
+
+
+# --- operations, against torch's counter --------------------------------------------------------
+
+
+def counted(base: BaseModel, section: TrainSection, rows: list[Any]) -> int:
+    """Floating-point operations of products in a loss and its backward pass, by torch."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from talkwright.models import make_batch, summed_loss
+    from talkwright.train.model import prepare_model
+
+    model, _ = prepare_model(base, section, 7)
+    model.enable_input_require_grads()  # as if there were a layer with an adapter below
+    with FlopCounterMode(display=False) as counter:
+        summed_loss(model, make_batch(rows)).backward()
+    return counter.get_total_flops()
+
+
+@pytest.mark.parametrize("recompute", ["none", "all"])
+@pytest.mark.parametrize("dropout", [0.0, 0.1])
+def test_what_dora_adds_is_what_torch_counts(
+    tiny_base: BaseModel,
+    tiny_template: Any,
+    dropout: float,
+    recompute: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from talkwright.types import Conversation, Message
+
+    # The counter does not know the products in place of our own LoRA.
+    monkeypatch.setattr("talkwright.train.model.fuse", lambda model: None)
+    chat = Conversation((Message("user", "what is it?"), Message("assistant", "seven jars")))
+    (example,) = tiny_template.encode(chat)
+    seen = max(n for n, label in enumerate(example.labels) if label >= 0)  # what predicts the last label
+    shape = shape_of_base(tiny_base)
+    told, found = [], []
+    for dora in (False, True):
+        lora = {"dora": dora, "dropout": dropout, "rank": 6}
+        section = TrainSection.model_validate(
+            {"precision": "fp32", "lora": lora, "recompute": recompute, "batch_size": 1}
+        )
+        load = make_load(Rows([seen], [9], [], "made up"), section, padded=False, seed=7)
+        assert load.padded == seen
+        operations = floating_point(shape, section, load)
+        told.append(operations["products"] + operations["merging"])
+        found.append(counted(tiny_base, section, [example]))
+    # A layer's last product of LoRA is not made again, as nothing needs it; DoRA's is.
+    more = 2 * 6 * shape.width * seen * shape.layers if recompute == "all" else 0
+    assert told[1] - told[0] + more == found[1] - found[0]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"method": "full"}, {"lora": {"rank": 5}}, {"lora": {"layers": [1]}}, {"method": "prefix"},
+        {"method": "full", "freeze": ["layers.0.", "embed_tokens"]}, {"lora": {"rank": 1}},
+        {"method": "prompt", "virtual_tokens": 7}, {"method": "ia3"},
+    ],
+    ids=json.dumps,
+)  # fmt: skip
+def test_what_muon_orthogonalises_is_what_torch_counts(tiny_base: BaseModel, settings: Any) -> None:
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from talkwright.train.model import Masters, prepare_model
+    from talkwright.train.optimizers import make_optimizer
+
+    section = TrainSection.model_validate({"precision": "fp32", "optimizer": "muon", **settings})
+    model, _ = prepare_model(tiny_base, section, 7)
+    masters = Masters(model)
+    for master in masters.masters:
+        master.grad = torch.ones_like(master)
+    optimizer = make_optimizer(model, masters, section)
+    with FlopCounterMode(display=False) as counter:
+        optimizer.step(1e-3)
+    shape = shape_of_base(tiny_base)
+    load = make_load(Rows([50], [9], [], "made up"), section, padded=False, seed=7)
+    assert floating_point(shape, section, load)["orthogonal"] == counter.get_total_flops()
+
+
+def test_the_plan_prices_muon_and_dora(tiny_base: BaseModel, rows: Rows) -> None:
+    shape = shape_of_base(tiny_base)
+
+    def step(rates: Rates = RATES, **settings: Any) -> float:
+        section = TrainSection.model_validate(settings)
+        how: dict[str, Any] = {"precision": "fp32", "seed": 7}
+        return estimate(shape, rows, section, box(8), rates, **how).step_seconds
+
+    slow_bf16 = dataclasses.replace(RATES, short=1e9)
+    for method in ("full", "lora"):
+        plain = step(method=method)
+        assert step(method=method, optimizer="muon") > plain
+        assert step(slow_bf16, method=method) == plain
+        assert step(slow_bf16, method=method, optimizer="muon") > step(method=method, optimizer="muon")
+    assert step() < step(lora={"dora": True}) < step(lora={"dora": True, "dropout": 0.1})
 
 
 # --- recorded runs -------------------------------------------------------------------------------

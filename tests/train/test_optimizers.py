@@ -90,7 +90,7 @@ def test_muon_is_for_the_matrices_between_layers(tiny_base, section) -> None:
 
 
 def test_muon_moves_a_matrix_as_far_as_adamw_at_the_same_rate(train_tiny, tiny_base) -> None:
-    """So that one rate suits both: a fifth of an element's rate, whatever the matrix's shape."""
+    """But for a fifth, whatever the matrix's shape: its default rates are five times AdamW's."""
     from safetensors.torch import load_file
 
     def moved(optimizer: str) -> float:
@@ -101,6 +101,19 @@ def test_muon_moves_a_matrix_as_far_as_adamw_at_the_same_rate(train_tiny, tiny_b
         return float((after - before).square().mean().sqrt())
 
     assert moved("muon") == pytest.approx(0.2 * moved("adamw"), rel=0.3)
+
+
+def test_at_muons_default_rate_what_is_left_to_adamw_has_adamws(tiny_base, section) -> None:
+    for method, rate in (("full", 5e-5), ("lora", 1e-3)):
+        settings = section(method=method, optimizer="muon", learning_rate=None)
+        model, _ = prepare_model(tiny_base, settings, 7)
+        if method == "lora":  # its first factors stand in for vectors
+            for name, weight in model.named_parameters():
+                weight.requires_grad_("norm" in name or "lora_B" in name)
+        optimizer = make_optimizer(model, Masters(model), settings)
+        optimizer.step(settings.learning_rate)
+        rates = [part.param_groups[0]["lr"] for part in optimizer._parts]
+        assert rates == pytest.approx([5 * rate, rate])
 
 
 def test_decay_leaves_factors_alone(tiny_base, section) -> None:

@@ -69,6 +69,14 @@ def test_rates_that_seldom_work_are_found(section, method: str, rate: float, odd
         ("lora", "adafactor", 0, 1e-5, True),
         ("lora", "adafactor", 0, 1e-3, True),  # a zero matrix then grows by a millionth a step
         ("full", "adafactor", 0, 5e-5, True),
+        ("lora", "muon", 0, 1e-3, True),  # AdamW's default
+        ("lora", "muon", 0, 1e-2, False),
+        ("lora", "muon", 0, 3e-2, True),
+        ("full", "muon", 0, 5e-5, True),
+        ("full", "muon", 70e9, 2.5e-4, False),
+        ("prefix", "muon", 0, 1e-2, True),
+        ("prompt", "muon", 0, 3e-2, True),
+        ("ia3", "muon", 0, 5e-3, False),
     ],
 )
 def test_rates_go_by_method_size_and_optimizer(
@@ -82,7 +90,7 @@ def test_rates_go_by_method_size_and_optimizer(
 
 def test_every_methods_default_rate_is_a_usual_one(section) -> None:
     for method in ("lora", "ia3", "prefix", "prompt", "full"):
-        for optimizer in ("adamw", "adafactor"):
+        for optimizer in ("adamw", "adafactor", "muon"):
             how = {"method": method, "optimizer": optimizer, "learning_rate": None}
             assert findings(section, **how) == {}, how
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -22,6 +22,9 @@ from talkwright.cli.options import (
     with_set,
 )
 from talkwright.cli.text import comparison_table, summary_lines
+
+if TYPE_CHECKING:
+    from talkwright.types import Finding
 
 
 @click.command()
@@ -74,22 +77,23 @@ def check(recipe: Path, overrides: tuple[str, ...], folder: Path, as_json: bool)
     """
     from talkwright.config import load_recipe
     from talkwright.errors import TrainError
-    from talkwright.runs import open_run, read_json
+    from talkwright.runs import open_run
+    from talkwright.types import to_json
 
     here = open_run(load_recipe(recipe, tuple(overrides)), folder)
     failed: TrainError | None = None
+    found: list[Finding] = []
     try:
-        _run(recipe, overrides, folder, until="check")
-    except TrainError as error:  # said once more by the program's end, which makes the exit code
+        _run(recipe, overrides, folder, until="check", tell=found.extend)
+    except TrainError as error:  # raised once more below, for the exit code
         failed = error
-    found = read_json(here / "check" / "findings.json")
     if as_json:
-        print_json({"run": str(here), "findings": found})
+        print_json({"run": str(here), "findings": to_json(found)})
     elif not (found or failed):
         print("The check found nothing wrong.")
     for each in () if as_json else found:
-        fix = f"\n  to mend it: {each['fix']}" if each["fix"] else ""
-        print(f"{each['severity']}: {each['message']} [{each['code']}]{fix}")
+        fix = f"\n  to mend it: {each.fix}" if each.fix else ""
+        print(f"{each.severity}: {each.message} [{each.code}]{fix}")
     if failed:
         raise failed
 
@@ -119,14 +123,19 @@ def train(recipe: Path, overrides: tuple[str, ...], folder: Path, as_json: bool)
 
 
 def _run(
-    path: Path, overrides: Sequence[str], folder: Path, until: Literal["check", "train"] | None
+    path: Path,
+    overrides: Sequence[str],
+    folder: Path,
+    until: Literal["check", "train"] | None,
+    tell: Callable[[list[Finding]], None] | None = None,
 ) -> Path:
     from talkwright import pipeline
     from talkwright.config import load_recipe
 
     recipe = load_recipe(path, tuple(overrides))
     note_place(folder)
-    return pipeline.run(recipe, folder, recipe_text=path.read_text(encoding="utf-8"), until=until)
+    text = path.read_text(encoding="utf-8")
+    return pipeline.run(recipe, folder, recipe_text=text, until=until, tell=tell)
 
 
 @click.command()

@@ -20,7 +20,7 @@ from talkwright.config.sections import (
     ServeSection,
     TemplateSection,
 )
-from talkwright.config.training import LoraSection, TrainSection, share_recomputed
+from talkwright.config.training import LoraSection, TrainSection, rate_beside_muon, share_recomputed
 
 __all__ = [
     "ArenaSection",
@@ -45,6 +45,7 @@ __all__ = [
     "is_near",
     "load_recipe",
     "parse_yaml",
+    "rate_beside_muon",
     "read_words",
     "share_recomputed",
 ]

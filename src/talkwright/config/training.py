@@ -45,6 +45,9 @@ ADAFACTOR_RATES = {"lora": 0.3, "ia3": 5e-3, "prefix": 1e-2, "prompt": 0.3, "ful
 """The same for Adafactor, whose rate is relative to a weight's own size: LoRA's second matrix begins at
 zero and would stay there at AdamW's rate."""
 
+MUON_RATES = {"lora": 5e-3, "ia3": 5e-3, "prefix": 5e-2, "prompt": 0.15, "full": 2.5e-4}
+"""The same for Muon, which at AdamW's rate moves a matrix a fifth as far. IA3 has no matrices."""
+
 
 PLANNED = ("pass_tokens", "recompute", "precision", "quantise")
 """What the plan can choose. `train: auto` leaves all of it to the plan."""
@@ -88,7 +91,8 @@ class TrainSection(Section):
 
     learning_rate: float | None = Field(None, gt=0)
     """Peak learning rate. Left out: 1e-3 for lora, 5e-3 ia3, 1e-2 prefix, 3e-2 prompt, 5e-5 full; for
-    Adafactor, whose rate is relative to a weight's size, 0.3 for lora and prompt, 2e-3 full."""
+    Adafactor, whose rate is relative to a weight's size, 0.3 for lora and prompt, 2e-3 full; for Muon
+    five times the first, at which what it leaves to AdamW has a fifth of it."""
 
     schedule: Literal["cosine", "linear", "constant", "wsd"] = "cosine"
     """What the rate does after warm-up. `wsd`: stable, then a linear decay at the end."""
@@ -221,7 +225,8 @@ class TrainSection(Section):
     def _fill_in(cls, values: Any) -> Any:
         # Resolved here, not where it is used, so that the saved recipe shows the number that ran.
         if isinstance(values, dict) and values.get("learning_rate") is None:
-            rates = ADAFACTOR_RATES if values.get("optimizer") == "adafactor" else LEARNING_RATES
+            own = {"adafactor": ADAFACTOR_RATES, "muon": MUON_RATES}
+            rates = own.get(str(values.get("optimizer")), LEARNING_RATES)
             usual = rates.get(str(values.get("method", "lora")), 1e-3)
             values = {**values, "learning_rate": usual}
         if isinstance(values, dict) and isinstance(values.get("recompute"), bool):
@@ -232,6 +237,11 @@ class TrainSection(Section):
                 "write `precision: bf16`, or `auto`"
             )
         return values
+
+
+def rate_beside_muon(method: str) -> float:
+    """What AdamW's rate is, as a share of Muon's, for the weights that Muon leaves to it."""
+    return LEARNING_RATES[method] / MUON_RATES[method]
 
 
 def share_recomputed(recompute: str) -> float:

@@ -53,6 +53,7 @@ class _Tally:
     too_long: _Places = field(default_factory=_Places)
     cut: _Places = field(default_factory=_Places)
     refused: _Places = field(default_factory=_Places)
+    unanswered: _Places = field(default_factory=_Places)
     answers_lost: int = 0
     longest: int = 0
     unstable_prompt: int = 0
@@ -68,7 +69,7 @@ class _Tally:
         ]
         self.lengths.update({int(length): count for length, count in later["lengths"].items()})
         self.longest = max(self.longest, later["longest"])
-        for name in ("too_long", "cut", "refused"):
+        for name in ("too_long", "cut", "refused", "unanswered"):
             getattr(self, name).add(later[name]["first"], later[name]["count"])
         for name in _SUMS:
             setattr(self, name, getattr(self, name) + later[name])
@@ -153,6 +154,8 @@ def _check_batch(
     for conversation, rows in zip(batch, encoder.encode(batch), strict=True):
         if isinstance(rows, TemplateError):
             tally.refused.add(f"{conversation.where}: {rows}")
+            if not any(message.role == "assistant" for message in conversation.messages[1:]):
+                tally.unanswered.add(conversation.where)
             continue
         tally.tools_as_text += template.writes_as_text(conversation)
         tally.control_in_content += _spells_control(template, conversation)
@@ -246,12 +249,7 @@ def _findings(template: Template, tallies: dict[str, _Tally], section: TemplateS
     enough = max((tally.longest for tally in tallies.values()), default=0)
     lost = f"with {count('answers_lost')} answers in all that nobody learns"
     if not tallies["train"].lengths:
-        found.append(
-            Finding(
-                "error", "nothing_to_learn", "no training row is left after rendering",
-                "raise template.max_length, or look at the other findings",
-            )
-        )  # fmt: skip
+        found.append(_nothing_to_learn(tallies["train"], section))
     if too_long.count:
         severity: Literal["error", "warning"] = "error" if section.too_long == "error" else "warning"
         found.append(
@@ -270,11 +268,16 @@ def _findings(template: Template, tallies: dict[str, _Tally], section: TemplateS
             )
         )  # fmt: skip
     if refused.count:
+        unanswered = gather("unanswered")
         found.append(
             Finding(
                 "warning", "template_refuses",
-                f"{refused.count} rows cannot be rendered; the first is {refused.first}",
-                "see `talkwright show` for the reason, or name another template.chat_template",
+                f"{refused.count} rows cannot be rendered"
+                + (f", {unanswered.count} of them for want of an answer" if unanswered.count else "")
+                + f"; the first is {refused.first}",
+                "give them an assistant's turn after a user's, or remove them"
+                if unanswered.count == refused.count
+                else "see `talkwright show` for the reason, or name another template.chat_template",
                 refused.count,
             )
         )  # fmt: skip
@@ -311,6 +314,32 @@ def _findings(template: Template, tallies: dict[str, _Tally], section: TemplateS
             )
         )  # fmt: skip
     return found
+
+
+def _nothing_to_learn(tally: _Tally, section: TemplateSection) -> Finding:
+    """That no training row is left, with what most of them were lost by."""
+    refused, unanswered, too_long = tally.refused.count, tally.unanswered.count, tally.too_long.count
+    why = [
+        f"{count} {what}"
+        for count, what in (
+            (too_long, f"are longer than {section.max_length} tokens"),
+            (refused - unanswered, "are refused by the chat template"),
+            (unanswered, "have no answer"),
+        )
+        if count
+    ]
+    fix = f"write `template.max_length: {tally.longest}`"
+    if unanswered > max(too_long, refused - unanswered):
+        fix = "give the rows an assistant's turn after a user's"
+    elif refused > too_long:
+        fix = (
+            "name a chat template that takes these rows as `template.chat_template`; why this one does "
+            "not is said with the first of them"
+        )
+    elif not too_long:
+        fix = "add training rows, or hold fewer out (data.validation, data.test)"
+    message = "no training row is left after rendering" + (f": {', '.join(why)}" if why else "")
+    return Finding("error", "nothing_to_learn", message, fix)
 
 
 def _tools_as_text(rows: int) -> list[Finding]:

@@ -31,7 +31,7 @@ from talkwright.train.estimate import (
 from talkwright.train.loop import train
 from talkwright.train.plan import Plan, make_plan
 from talkwright.train.samples import questions_for
-from talkwright.train.settings import check_recipe, check_settings, check_template, refuse_unready
+from talkwright.train.settings import check_recipe, check_settings, check_template, heed, refuse_unready
 from talkwright.train.unfinished import take_over
 
 __all__ = [
@@ -48,6 +48,7 @@ __all__ = [
     "check_template",
     "drop_checkpoints",
     "find_machine",
+    "heed",
     "make_plan",
     "measure_rates",
     "plan_for",

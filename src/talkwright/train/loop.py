@@ -419,7 +419,7 @@ def _refuse_useless(rows: Sequence[Example]) -> None:
     if idle:
         raise TrainError(
             f"{len(idle)} training rows have no supervised token and teach nothing, the first from "
-            f"conversation {rows[idle[0]].conversation or '?'}; remove them or raise template.max_length"
+            f"conversation {rows[idle[0]].conversation or '?'}; remove them"
         )
 
 

@@ -62,6 +62,15 @@ def prepare_model(base: BaseModel, section: TrainSection, seed: int) -> tuple[An
     return model, padded
 
 
+def empty_model(base: BaseModel) -> Any:
+    """The base's modules without weights, for looking at names."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    with torch.device("meta"):
+        return AutoModelForCausalLM.from_config(load_config(base), trust_remote_code=False)
+
+
 def recompute(model: Any, share: float) -> bool:
     """Make the activations of this share of the layers again in the backward pass instead of keeping
     them (gradient checkpointing); whether the model's layers can."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from talkwright.config import TrainSection
+from talkwright.config import TrainSection, rate_beside_muon
 from talkwright.errors import TrainError
 
 if TYPE_CHECKING:
@@ -86,9 +86,11 @@ def make_optimizer(model: Any, masters: Masters, section: TrainSection) -> Optim
     if section.optimizer == "muon":
         inside, outside = _muon_or_not(model, masters, groups)
         parts: list[Any] = []
-        if inside:  # rates as AdamW's, so that one setting suits both
+        if inside:
             parts.append(Muon(inside, lr=start, adjust_lr_fn="match_rms_adamw"))
         if outside:
+            for group in outside:  # what is the default for the matrices comes to the default here
+                group["scale"] *= rate_beside_muon(section.method)
             parts.append(AdamW(outside, lr=start, fused=True))
         return Optimizer(parts)
     return Optimizer([_of_bitsandbytes(groups, section, masters)])

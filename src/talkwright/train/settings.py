@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from talkwright.config import TrainSection
+from talkwright.config import LoraSection, TrainSection
 from talkwright.errors import TrainError
 from talkwright.models import best_precision, parameter_count
-from talkwright.train.adapters import model_folder, refuse_other_base
-from talkwright.train.model import refuse_added_tokens
+from talkwright.progress import say
+from talkwright.train.adapters import add_adapter, freeze, model_folder, refuse_other_base
+from talkwright.train.model import empty_model, refuse_added_tokens
 from talkwright.train.plan import Plan, make_plan
 from talkwright.train.trackers import refuse_missing_trackers
 from talkwright.types import BaseModel, Finding
@@ -39,14 +40,45 @@ ADAFACTOR_RATES = {  # relative to the size of each weight, 0.001 at the least; 
     "prompt": (1e-2, 2.0),
     "full": (1e-4, 5e-2),
 }
+MUON_RATES = {  # five times AdamW's at the upper end; at AdamW's own it learns too slowly
+    **RATES,
+    "lora": (2e-3, 2.5e-2),  # measured on SmolLM2-135M: 1e-3 is slow, 3e-3 and 1e-2 good, 3e-2 diverges
+    "prefix": (2e-2, 1.0),
+    "prompt": (5e-2, 2.5),
+    "full": (1e-4, 2.5e-3),
+}
 
 
 def check_recipe(
-    section: TrainSection, rows: int, validation_rows: int, base: BaseModel, template: Template
+    section: TrainSection,
+    rows: int,
+    validation_rows: int,
+    base: BaseModel,
+    template: Template,
+    dropped: Mapping[str, int] | None = None,
 ) -> list[Finding]:
-    """What will go wrong in a run with this base and template: `check_settings`, `check_template`."""
+    """What will go wrong in a run with this base and template: `check_settings`, `check_targets`,
+    `check_template`. `dropped` are the rows that the data stage left out, by reason."""
     found = check_settings(section, rows, validation_rows, parameter_count(base))
-    return [*found, *check_template(template)]
+    found += [*check_targets(section, base), *check_template(template)]
+    return [*found, *_of_rows(rows, dropped or {})]
+
+
+def heed(findings: list[Finding], tell: Callable[[list[Finding]], object] | None = None) -> None:
+    """Say what was found, or leave that to `tell`, each finding once. Raises TrainError when one of them
+    is an error, which then says those."""
+    if tell:
+        tell(findings)
+    errors = [found for found in findings if found.severity == "error"]
+    for found in [] if tell else findings:
+        if found not in errors:
+            say(f"  {found.severity}: {found.message}" + (f" ({found.fix})" if found.fix else ""))
+    if errors:
+        lines = "".join(f"\n  - {found.message}. To mend it: {found.fix}." for found in errors)
+        raise TrainError(
+            "the check found what would make training useless, so nothing was trained"
+            + ("." if tell else f":{lines}")
+        )
 
 
 def refuse_unready(section: TrainSection, base: BaseModel, template: Template) -> None:
@@ -88,6 +120,34 @@ def check_settings(
     ]
 
 
+def check_targets(section: TrainSection, base: BaseModel) -> list[Finding]:
+    """Names of modules, layers or weights in the recipe that this base does not have."""
+    lora = section.lora
+    if lora.targets == "all-linear" and lora.layers is None and not section.freeze:
+        return []  # fits every model, and making an empty one takes a second
+    model = empty_model(base)
+    try:
+        if section.method == "full":
+            freeze(model, section.freeze)
+        elif section.method == "lora":
+            plain = LoraSection(rank=1, targets=lora.targets, layers=lora.layers)
+            add_adapter(model, TrainSection(lora=plain))
+    except TrainError as error:
+        message = str(error)
+        line = next(line for name, line in _ANY_BASE.items() if message.startswith(f"{name}:"))
+        return [
+            Finding("error", "no_such_target", message, f"take names from that list, or write `{line}`")
+        ]
+    return []
+
+
+_ANY_BASE = {  # lines that suit every base, by the setting at fault
+    "train.lora.targets": "train.lora.targets: all-linear",
+    "train.lora.layers": "train.lora.layers: null",
+    "train.freeze": "train.freeze: []",
+}
+
+
 def check_template(template: Template) -> list[Finding]:
     """A chat template that writes control tokens which this model's tokenizer does not have."""
     text = str(template.describe()["chat_template"])
@@ -110,6 +170,28 @@ def check_template(template: Template) -> list[Finding]:
 _CONTROL = re.compile(r"<\|[^|<>\s'\"{}]{1,40}\|>|<(?:start|end)_of_\w{1,20}>")
 
 
+def _of_rows(rows: int, dropped: Mapping[str, int]) -> Iterator[Finding]:
+    """Rows that the data stage dropped because there is nothing in them to learn."""
+    lost = {what: dropped[reason] for reason, what in _TEACHES_NOTHING.items() if dropped.get(reason)}
+    count = sum(lost.values())
+    if count:
+        yield Finding(
+            "warning" if 10 * count > rows else "note", "rows_teach_nothing",
+            f"{count} rows were left out when the data was prepared, as they teach nothing: "
+            + ", ".join(f"{n} {what}" for what, n in lost.items()),
+            "`talkwright data browse` shows them; give them answers, or leave them out", count,
+        )  # fmt: skip
+
+
+_TEACHES_NOTHING = {  # reasons of the data stage
+    "no_assistant_turn": "without an answer",
+    "no_user_turn": "without a question",
+    "empty": "without any text",
+    "raw_text": "without turns",
+    "weight_zero": "whose last answer is not to be learnt",
+}
+
+
 def _of_length(section: TrainSection, plan: Plan, rows: int) -> Iterator[Finding]:
     rate = section.learning_rate or 0
     if plan.warmup >= plan.steps:
@@ -127,8 +209,10 @@ def _of_length(section: TrainSection, plan: Plan, rows: int) -> Iterator[Finding
         )  # fmt: skip
     passes = plan.steps * section.batch_size / rows
     if passes > BEARABLE_PASSES and section.patience is None:
-        fewer = max(1, 3 * rows // section.batch_size)
-        line = f"train.max_steps: {fewer}" if section.max_steps else "train.epochs: 3"
+        batch = section.batch_size if section.batch_size <= rows else max(1, rows // 4)
+        line = f"train.max_steps: {3 * rows // batch}" if section.max_steps else "train.epochs: 3"
+        if batch != section.batch_size:  # steps of this size are too few to learn in, and too large
+            line = f"train.batch_size: {batch}` with `{line}"
         yield Finding(
             "warning", "too_many_epochs",
             f"each of the {rows} rows is learnt {passes:.0f} times, by heart, not in general, and "
@@ -143,10 +227,13 @@ def _of_rates(section: TrainSection, parameters: int) -> Iterator[Finding]:
     if not low <= rate <= high:
         of = f" a model of {parameters / 1e9:.1f} billion weights by" if parameters >= 1e9 else ""
         nearest = low if rate < low else high
+        with_optimizer = ""
+        if section.optimizer in ("adafactor", "muon"):
+            with_optimizer = f" with {section.optimizer}, whose rates are not AdamW's,"
         yield Finding(
             "warning", "unusual_learning_rate",
             f"a learning rate of {rate:g} is outside {low:g} to {high:g}, where training{of} "
-            f"{section.method} usually works",
+            f"{section.method}{with_optimizer} usually works",
             f"write `train.learning_rate: {nearest:g}`, or leave it out for the default",
         )  # fmt: skip
     if section.method == "lora":
@@ -169,7 +256,8 @@ def _of_rates(section: TrainSection, parameters: int) -> Iterator[Finding]:
 
 def usual_rates(section: TrainSection, parameters: int = 0) -> tuple[float, float]:
     """Lowest and highest learning rate that usually works for a method and a size of model."""
-    low, high = (ADAFACTOR_RATES if section.optimizer == "adafactor" else RATES)[section.method]
+    own = {"adafactor": ADAFACTOR_RATES, "muon": MUON_RATES}
+    low, high = own.get(section.optimizer, RATES)[section.method]
     if section.method in ("lora", "full"):  # larger models break at smaller steps
         high /= 1 if parameters < 1e9 else 5 if parameters < 1e10 else 10
     return low, high

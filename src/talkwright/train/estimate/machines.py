@@ -49,7 +49,8 @@ class Machine:
 @dataclass(frozen=True, slots=True)
 class Rates:
     """What a machine does in a second: `products` and `attention` floating-point operations, `passing`
-    bytes through memory by element-wise operations; `call` is seconds of one small operation."""
+    bytes through memory by element-wise operations; `call` is seconds of one small operation. `short`
+    are products in bf16, in which Muon works whatever the precision; 0: as `products`."""
 
     products: float
     attention: float
@@ -57,6 +58,7 @@ class Rates:
     call: float
     gpu: bool = False
     measured: bool = False
+    short: float = 0.0
 
 
 def _gpu(
@@ -190,7 +192,7 @@ def table_rates(machine: Machine, precision: str) -> Rates:
     """What to expect of a GPU that is not at hand, before the factors of `coefficients.json`: its data
     sheet. 10 microseconds a call is what launching a small kernel from Python takes."""
     peak = machine.bf16 if precision == "bf16" and machine.bf16 else machine.fp32
-    return Rates(peak, peak, machine.bandwidth, 1e-5, gpu=True)
+    return Rates(peak, peak, machine.bandwidth, 1e-5, gpu=True, short=machine.bf16 or machine.fp32)
 
 
 def this_machine() -> Machine:
@@ -225,7 +227,7 @@ def main_memory() -> float:
 
 
 def measure_rates(precision: str, seconds: float = 0.25) -> Rates:
-    """Measure this machine: four kinds of work, `seconds` each, in sizes that training has."""
+    """Measure this machine: five kinds of work, `seconds` each, in sizes that training has."""
     import torch
 
     gpu = torch.cuda.is_available()
@@ -251,6 +253,8 @@ def measure_rates(precision: str, seconds: float = 0.25) -> Rates:
             small.add(1.0)
 
     product = _seconds_of(lambda: torch.nn.functional.linear(a, b), seconds, gpu)
+    c, d = a.bfloat16(), b.bfloat16()
+    short = _seconds_of(lambda: torch.nn.functional.linear(c, d), seconds, gpu)
     attention = _seconds_of(attend, seconds, gpu)
     # silu and a product: three tensors read, two written.
     passing = _seconds_of(lambda: torch.nn.functional.silu(wide) * wide, seconds, gpu)
@@ -261,6 +265,7 @@ def measure_rates(precision: str, seconds: float = 0.25) -> Rates:
         call=_seconds_of(call, seconds, gpu) / 100,
         gpu=gpu,
         measured=True,
+        short=2 * a.shape[0] * a.shape[1] * b.shape[0] / short,
     )
 
 

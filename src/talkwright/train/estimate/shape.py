@@ -193,6 +193,28 @@ def trainable(shape: Shape, section: TrainSection) -> int:
     return shape.parameters - frozen
 
 
+def orthogonalised(shape: Shape, section: TrainSection) -> list[tuple[int, int]]:
+    """Rows and columns of the trained matrices that Muon takes, as `train/optimizers.py` chooses them:
+    those between the ends, and of LoRA both factors."""
+    if section.optimizer != "muon":
+        return []
+    if section.method == "full":
+        return [
+            (o, i)
+            for name, i, o in shape.linear
+            if not any(part in f"{name}.weight" for part in section.freeze)
+        ]
+    found = []
+    if section.method == "lora":
+        rank = section.lora.rank
+        found = [pair for _, i, o in adapted(shape, section) for pair in ((rank, i), (o, rank))]
+    elif section.method == "prefix":
+        found = [(section.virtual_tokens, 2 * shape.layers * shape.keys)]
+    elif section.method == "prompt":
+        found = [(section.virtual_tokens, shape.width)]
+    return [pair for pair in found if min(pair) > 1]
+
+
 def _is_target(name: str, targets: str | list[str]) -> bool:
     if targets == "all-linear":
         return True

@@ -15,7 +15,7 @@ from talkwright.config import TrainSection, share_recomputed
 from talkwright.train.estimate.load import Load
 from talkwright.train.estimate.machines import Rates
 from talkwright.train.estimate.memory import MOMENTS, adapter_share, bytes_per_layer, weight_bytes
-from talkwright.train.estimate.shape import Shape, deep_share, trainable
+from talkwright.train.estimate.shape import Shape, adapted, deep_share, orthogonalised, trainable
 
 KINDS = ("products", "attention", "passing", "head", "reading", "update", "calls")
 """What a step's seconds are made of: matrix products of the layers; attention; everything that only
@@ -29,20 +29,46 @@ def floating_point(shape: Shape, section: TrainSection, load: Load) -> dict[str,
     N_b weights of the layers, P trained ones, L layers, d heads x width, T a row's length, s supervised
     tokens, V x H the head: products 4 N_b (full: 6 N_b) + 6 P, and 2 N_b more with recomputation;
     attention 6 L T d (2 forwards, 4 backwards; the causal half), and 2 L T d more; head s x 4 V H (full:
-    6 V H).
+    6 V H). `merging` is DoRA's update of each matrix, once a pass, and `orthogonal` Muon's work, once.
     """
     full = section.method == "full"
     again = share_recomputed(section.recompute)
     trained = trainable(shape, section)
     deep = deep_share(shape, section)  # layers below the lowest adapter are gone through forwards only
     products = (6 if full else 2 + 2 * deep) * shape.body
+    modules = adapted(shape, section)
+    merging = 0
+    if section.method == "lora" and section.lora.dora:
+        # The size of each output is one number, no product. An update is B (A I), I as wide as the input
+        # (PEFT's dora.py), and no gradient goes through it.
+        trained -= sum(o for _, _, o in modules)
+        merging = sum(2 * i * section.lora.rank * (i + o) for _, i, o in modules)
+        if section.lora.dropout:  # the matrix is multiplied with the dropped input, too
+            products += (2 + 2 * deep + 2 * deep * again) * sum(i * o for _, i, o in modules)
     products += 6 * trained if section.method == "lora" else 0
     products += 2 * shape.body * deep * again
     return {
         "products": load.padded * products,
+        "merging": load.passes * merging * (1 + again),
+        "orthogonal": sum(newton_schulz(*pair) for pair in orthogonalised(shape, section)),
         "attention": (2 + (4 + 2 * again) * deep) * shape.layers * load.squares * shape.queries,
         "head": load.supervised * (6 if full else 4) * shape.vocabulary * shape.width,
     }
+
+
+def newton_schulz(rows: int, columns: int) -> int:
+    """Operations by which Muon (Jordan et al. 2024) orthogonalises a matrix: five times X X', the square
+    of that, and the product of both with X, on the side where that is smaller."""
+    small, large = sorted((rows, columns))
+    return 5 * (4 * small * small * large + 2 * small**3)
+
+
+def merged_bytes(shape: Shape, section: TrainSection, size: int) -> float:
+    """Bytes that go through memory once a pass for DoRA's norms: the unit matrix written and read; the
+    update written, scaled (read, written), added to the matrix (two read, one written), and normed."""
+    if section.method != "lora" or not section.lora.dora:
+        return 0.0
+    return float(size * sum(2 * i * i + 7 * i * o for _, i, o in adapted(shape, section)))
 
 
 def seconds_by_kind(
@@ -72,17 +98,21 @@ def seconds_by_kind(
     # A decoder layer is about 40 operations; each adapter has its own; backwards doubles them.
     adapters *= adapter_share(shape, section)
     calls = shape.layers * (40 + modules * adapters) * (1 + (2 + again) * deep)
+    # torch.optim.Muon goes through the matrices one by one: 15 products and 8 operations besides.
+    muon_calls = 23 * len(orthogonalised(shape, section))
     return {
-        "products": operations["products"] / rates.products,
+        "products": (operations["products"] + operations["merging"]) / rates.products
+        + operations["orthogonal"] / (rates.short or rates.products),
         "attention": operations["attention"] / rates.attention,
         "passing": passed / rates.passing,
         "head": operations["head"] / rates.products
         + load.supervised * shape.vocabulary * 24 / rates.passing,
-        "reading": reads * (weights + 4 * unpacked) / rates.passing,
+        "reading": (reads * (weights + 4 * unpacked)
+                    + load.passes * (1 + again) * merged_bytes(shape, section, size)) / rates.passing,
         "update": trained * (4 + MOMENTS[section.optimizer] + 20) / rates.passing
         + trained * 8 * load.passes / rates.passing,
-        "calls": load.passes * calls * rates.call,
-    }
+        "calls": (load.passes * calls + muon_calls) * rates.call,
+    }  # fmt: skip
 
 
 def step_seconds(
