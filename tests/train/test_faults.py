@@ -55,9 +55,9 @@ def short_of_memory(monkeypatch: pytest.MonkeyPatch) -> Callable[..., ShortOfMem
             shortage.armed = True
             return state
 
-        def end(*given: Any) -> None:
+        def end(*given: Any, **options: Any) -> None:
             shortage.armed = False
-            finish(*given)
+            finish(*given, **options)
 
         monkeypatch.setattr(loop, "restore_newest", begin)
         monkeypatch.setattr(loop, "_finish", end)

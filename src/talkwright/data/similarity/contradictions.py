@@ -265,6 +265,9 @@ def _typos(a: tuple[str, ...], b: tuple[str, ...]) -> bool:
 
 
 def _is_typo(a: str, b: str) -> bool:
+    # Another number is another thing ("model12"), never a slip.
+    if not (a.isalpha() and b.isalpha()) and numbers(a) != numbers(b):
+        return False
     if (
         min(len(a), len(b)) < 5
         or a[0] != b[0]
