@@ -121,6 +121,9 @@ def work_talkwright(
     import pyarrow.compute
     import pyarrow.parquet  # noqa: F401 - imports are not timed, of nobody
 
+    with contextlib.suppress(ImportError):  # what pyarrow imports where it is there, as `datasets` does
+        import pandas  # noqa: F401
+
     from talkwright.config import TemplateSection, build_recipe
     from talkwright.data import prepare, read_dataset
     from talkwright.template import Template, check_dataset, read_examples
