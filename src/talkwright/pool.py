@@ -47,6 +47,11 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
+def beside(wanted: int | None = None) -> int:
+    """How many processes beside this one, of `wanted` in all; None: one for each processor."""
+    return max(0, (cores() if wanted is None else wanted) - 1)
+
+
 def can_fork() -> bool:
     """Say whether a copy of this process would work: no thread of Python's may hold a lock in it.
 

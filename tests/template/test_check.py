@@ -70,7 +70,7 @@ def test_several_processes_store_the_same_bytes(check, family_named, monkeypatch
     assert alone[0]["template_refuses"].count == 1
     monkeypatch.setattr("talkwright.template.check.WORTH_IT", 1)
     monkeypatch.setattr("talkwright.template.check.BATCH", 16)
-    monkeypatch.setattr("talkwright.template.check.cores", lambda: 3)
+    monkeypatch.setattr("talkwright.pool.cores", lambda: 3)
     assert stored() == alone
 
 

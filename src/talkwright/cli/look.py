@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import sys
@@ -79,6 +78,7 @@ def prepare(
     """
     from talkwright import pipeline
     from talkwright.cli.text import counts_lines
+    from talkwright.runs import read_json
     from talkwright.types import to_json
 
     only(overrides, "data", "seed")
@@ -93,7 +93,7 @@ def prepare(
         print_json({**to_json(counts), "out": str(out), **({"exports": files} if exports else {})})
         return
     print(counts_lines(counts))
-    for source in json.loads((out / "counts.json").read_text(encoding="utf-8"))["sources"].values():
+    for source in read_json(out / "counts.json")["sources"].values():
         if names := source.get("passed_over"):
             more = f" and {len(names) - 5} more" if len(names) > 5 else ""
             print(f"Not read in {source['path']}: {', '.join(names[:5])}{more}; name what is to be read")

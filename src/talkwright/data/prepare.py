@@ -35,7 +35,7 @@ from talkwright.data.shards import Shards, rows_done
 from talkwright.data.similarity.split import SPLITS
 from talkwright.data.workers import further_processes, order, reading_pool
 from talkwright.errors import ArtefactError, DataError
-from talkwright.pool import cores
+from talkwright.pool import beside
 from talkwright.progress import bar, say
 from talkwright.runs import artefact, file_digest, manifest, read_json, write_json
 from talkwright.types import Conversation, Counts, LedgerRow, content_id, spoken, to_json
@@ -108,7 +108,7 @@ def examine_dataset(folder: Path) -> dict[str, Any]:
     conversations = list(map(spoken, rows))
     saved = read_json(Path(folder) / "counts.json").get("settings")
     section = DataSection.model_validate(saved) if saved else None
-    found = diagnose(conversations, section=section, beside=cores() - 1)
+    found = diagnose(conversations, section=section, beside=beside())
     return report(found, len(conversations))
 
 
@@ -304,6 +304,6 @@ def _diagnosis(
         section=section,
         masked=section.pii in ("mask", "drop"),
         pairs=[(places[a], places[b]) for a, b in fates.pairs if a in places and b in places],
-        beside=cores() - 1 if workers is None else max(0, workers - 1),
+        beside=beside(workers),
     )
     return {**report(found, len(conversations)), "of": len(kept)}

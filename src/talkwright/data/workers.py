@@ -12,7 +12,7 @@ from talkwright.config import DataSection
 from talkwright.data.entries import enter
 from talkwright.data.reading.containers import Chunk, rows_of
 from talkwright.data.shards import write_shard
-from talkwright.pool import Order, Origin, Pool, Work, can_fork, cores
+from talkwright.pool import Order, Origin, Pool, Work, beside, can_fork
 
 # Bytes of input from which on another process pays off: one that is forked begins at once, another when
 # this one has read two megabytes or so.
@@ -21,15 +21,14 @@ _WORTH_A_FORK, _WORTH_A_START = 2**18, 2**22
 
 def further_processes(size: int, wanted: int | None) -> int:
     """How many processes beside this one pay off for `size` bytes of input; `wanted` counts this one."""
-    if wanted is not None:
-        return max(0, wanted - 1)
-    return cores() - 1 if size > (_WORTH_A_FORK if can_fork() else _WORTH_A_START) else 0
+    pays_off = size > (_WORTH_A_FORK if can_fork() else _WORTH_A_START)
+    return beside(wanted) if pays_off or wanted is not None else 0
 
 
-def reading_pool(folder: Path, section: DataSection, seed: int, beside: int) -> Pool:
+def reading_pool(folder: Path, section: DataSection, seed: int, further: int) -> Pool:
     """A pool that makes shards in `folder` of what `order` orders; a result says how many `rows`."""
     about = {"folder": str(folder), "section": section.model_dump(mode="json"), "seed": seed}
-    return Pool(work_of(about), beside, origin=Origin(__name__, "work_of", about))
+    return Pool(work_of(about), further, origin=Origin(__name__, "work_of", about))
 
 
 def order(number: int, source: int, name: str, chunk: Chunk) -> Order:

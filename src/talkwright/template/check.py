@@ -15,13 +15,13 @@ from typing import Any, Literal
 
 from talkwright.config import TemplateSection
 from talkwright.errors import RequestError, TemplateError
-from talkwright.pool import Order, Pool, cores
+from talkwright.pool import Order, Pool, beside
 from talkwright.progress import bar
 from talkwright.runs import artefact, write_json
 from talkwright.template.batches import BatchEncoder, Row, row_of
 from talkwright.template.mask import IGNORED
 from talkwright.template.show import show_examples
-from talkwright.template.stored import pack, writing
+from talkwright.template.stored import pack, read_examples, writing
 from talkwright.template.template import Template
 from talkwright.types import Conversation, Example, Finding, to_json
 
@@ -47,7 +47,6 @@ class _Tally:
     """What happened to the rows of a split, or of a part of it. Its size does not grow with their
     number."""
 
-    first: list[Example] = field(default_factory=list)
     lengths: Counter[int] = field(default_factory=Counter)
     supervised: int = 0
     too_long: _Places = field(default_factory=_Places)
@@ -63,10 +62,6 @@ class _Tally:
 
     def add(self, later: dict[str, Any]) -> None:
         """Add what happened to the next part of the split, a tally as `to_json` gives it."""
-        self.first += [
-            Example(tuple(each["input_ids"]), tuple(each["labels"]), each["conversation"])
-            for each in later["first"][: SHOWN - len(self.first)]
-        ]
         self.lengths.update({int(length): count for length, count in later["lengths"].items()})
         self.longest = max(self.longest, later["longest"])
         for name in ("too_long", "cut", "refused", "unanswered"):
@@ -105,7 +100,7 @@ def check_dataset(
         return _check_batch(encoder, rows[head["from"] : head["to"]], section)
 
     with artefact(out, kind="check", key=key) as folder, ExitStack() as stack:
-        pool = stack.enter_context(Pool(work, cores() - 1 if total >= WORTH_IT else 0))
+        pool = stack.enter_context(Pool(work, beside() if total >= WORTH_IT else 0))
         shown = stack.enter_context(bar("check", total or None, "row"))
         for split, conversations in splits.items():
             with writing(folder, split) as writer:
@@ -128,7 +123,8 @@ def check_dataset(
                 "splits": {split: _describe(tally) for split, tally in tallies.items()},
             },
         )
-        write_json(folder / "shown.json", show_examples(template, tallies["train"].first))
+        first_examples = read_examples(folder, "train")[:SHOWN]
+        write_json(folder / "shown.json", show_examples(template, first_examples))
     return findings
 
 
@@ -176,8 +172,6 @@ def _check_batch(
     for row in kept:
         tally.lengths[len(row.ids)] += 1
         tally.supervised += sum(end - max(start, 1) for start, end in row.spans)
-        if len(tally.first) < SHOWN:
-            tally.first.append(row.example())
     return {**to_json(tally), "conversations": len(batch)}, pack(kept)
 
 

@@ -179,7 +179,7 @@ def _of_rows(rows: int, dropped: Mapping[str, int]) -> Iterator[Finding]:
             "warning" if 10 * count > rows else "note", "rows_teach_nothing",
             f"{count} rows were left out when the data was prepared, as they teach nothing: "
             + ", ".join(f"{n} {what}" for what, n in lost.items()),
-            "`talkwright data browse` shows them; give them answers, or leave them out", count,
+            "`talkwright data ledger` shows them; give them answers, or leave them out", count,
         )  # fmt: skip
 
 

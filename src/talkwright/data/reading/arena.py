@@ -23,7 +23,7 @@ from talkwright.data.reading.turns import (
     draft,
     field_of,
     message,
-    system_of,
+    put_system,
     text_of,
 )
 from talkwright.types import Message
@@ -61,9 +61,7 @@ def read_battle(value: Row, keys: Row, columns: Columns, options: ArenaSection) 
     side = "b" if won == "b" else "a"
     repairs: list[str] = []
     messages = _said(value, keys, side, repairs)
-    system = system_of(value, keys, columns)
-    if system and not any(turn.role == "system" for turn in messages):
-        messages.insert(0, Message("system", system))
+    put_system(messages, value, keys, columns)
     marks = _filter(value, keys, value.get(keys[f"model{side}"]), messages, options)
     rejected: tuple[Message, ...] = ()
     if won == "tie":

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from talkwright.data.reading.encodings import decode_lines
+from talkwright.data.reading.holes import HOLE
 from talkwright.errors import DataError
 
 PLAIN_SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
@@ -35,7 +36,7 @@ _MAGIC = (
     (b"%PDF", "a PDF document", "Export the conversations as JSONL or CSV."),
     (b"SQLite format 3", "an SQLite database", "Export the table as CSV."),
 )
-_HOLE = re.compile(b"\\0{8,}")
+_HOLES = re.compile(HOLE.encode() + b"\0*")
 _WHAT_IS_READ = "JSONL, JSON, CSV, TSV and Parquet are read, also packed with gzip or zip."
 
 
@@ -239,8 +240,8 @@ def _decode_wide(path: Path, data: bytes, encoding: str) -> Text:
 
 
 def _refuse_binary(path: Path, head: bytes) -> None:
-    if _HOLE.search(head):  # a crash leaves such blocks in what is text all around
-        head = _HOLE.sub(b"", head) or b"\1\1"
+    if _HOLES.search(head):  # a crash leaves such blocks in what is text all around
+        head = _HOLES.sub(b"", head) or b"\1\1"
     control = sum(head.count(code) for code in range(32) if code not in (9, 10, 12, 13, 27))
     if control > max(1, len(head) // 50):
         wide = head.count(0) > len(head) // 4

@@ -34,8 +34,8 @@ from talkwright.data.reading.turns import (
     is_turn,
     plain,
     plain_draft,
+    put_system,
     read_turns,
-    system_of,
     turn_list,
     weight_marks,
 )
@@ -187,9 +187,7 @@ def _turns(value: Row, keys: Row, turns: list[Any], columns: Columns, shape: str
     repairs: list[str] = []
     messages = read_turns(turns, repairs)
     marks = weight_marks(turns)
-    system = system_of(value, keys, columns)
-    if system and not any(message.role == "system" for message in messages):
-        messages.insert(0, Message("system", system))
+    put_system(messages, value, keys, columns)
     if "rejected" in keys and shape == "messages":  # a data set that talkwright prepared
         return _with_rejected(value, keys, columns, messages, repairs, marks)
     return draft(value, keys, columns, messages, shape, repairs, marks)

@@ -14,15 +14,7 @@ from talkwright.config import Columns
 from talkwright.data.reading.formats import reads_as_row, recognises_columns
 from talkwright.data.reading.turns import is_message, is_spoken, is_turn, plain
 
-_PARTS = {
-    "text",
-    "content",
-    "value",
-    "role",
-    "type",
-    "parts",
-    "messages",
-}  # of a cell
+_PARTS = {"text", "content", "value", "role", "type", "parts", "messages"}  # of a cell
 
 
 def frame_rows(value: Any) -> list[Any] | None:

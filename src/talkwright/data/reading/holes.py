@@ -10,7 +10,7 @@ import re
 from talkwright.data.reading.repair import Reading, load
 
 HOLE = "\0" * 8  # a few NULs are control characters in a text, which cleaning takes out
-_HOLES = re.compile("\0{8,}")
+_HOLES = re.compile(f"{HOLE}\0*")
 
 
 def without_holes(text: str) -> str:

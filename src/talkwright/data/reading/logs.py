@@ -21,10 +21,9 @@ from talkwright.data.reading.turns import (
     is_message,
     is_turn,
     plain,
+    put_system,
     read_turns,
-    system_of,
 )
-from talkwright.types import Message
 
 _REQUESTS = ("request", "body", "kwargs")
 _KEPT = ("tools", "functions", "system")  # of what stands in the request beside the messages
@@ -53,9 +52,7 @@ def read_log(value: Row, keys: Row, columns: Columns) -> Draft:
     inner = {name: request[name] for name in _KEPT if request and request.get(name) is not None}
     value = {**{key: held for key, held in value.items() if plain(key) not in _KEPT}, **inner}
     keys = {plain(key): key for key in reversed(value)}
-    system = system_of(value, keys, columns)
-    if system and not any(message.role == "system" for message in messages):
-        messages.insert(0, Message("system", system))
+    put_system(messages, value, keys, columns)
     marks = ["other_answers"] if len(answers) > 1 else []
     return draft(value, keys, columns, messages, "messages", repairs, marks)
 

@@ -396,6 +396,13 @@ def system_of(value: Row, keys: Row, columns: Columns) -> str | None:
     return found if isinstance(found, str) and found.strip() else None
 
 
+def put_system(messages: list[Message], value: Row, keys: Row, columns: Columns) -> None:
+    """Put the row's own system prompt before messages that have none."""
+    system = system_of(value, keys, columns)
+    if system and not any(message.role == "system" for message in messages):
+        messages.insert(0, Message("system", system))
+
+
 def group_of(value: Row, keys: Row, columns: Columns) -> str | None:
     """What ties the row to others: a user's or a thread's id."""
     names = [columns.group] if columns.group else [keys[name] for name in GROUP_NAMES if name in keys]

@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import lru_cache
-from itertools import repeat
 
 from talkwright.data.similarity.amounts import (
     MONTHS,
@@ -194,8 +193,7 @@ def contradictory_pairs(conversations: Mapping[int, Conversation]) -> list[tuple
     for keys in _same_questions(list(asked)):
         if is_open(keys[0][1]):
             continue
-        rivals = sorted((at, answer, question) for key in keys for (at, answer), question in
-                        zip(asked[key], repeat(key[1]), strict=False))  # fmt: skip
+        rivals = sorted((at, answer, key[1]) for key in keys for at, answer in asked[key])
         for position, (at, answer, question) in enumerate(rivals):
             for other, rival, same in rivals[max(0, position - _RIVALS) : position]:
                 if contradicts(answer, rival) or opposed((question, answer), (same, rival)):

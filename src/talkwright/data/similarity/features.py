@@ -135,14 +135,10 @@ def _numbers_of(conversation: Conversation, seed: int, near: bool) -> dict[str, 
     # No word goes on in the next message.
     spelt = [word_list(text) if near or n in asking else [] for n, text in enumerate(said)]
     sides = [[word for n in side for word in spelt[n]] for side in (user, answers)] if near else []
-    hard = (
-        [
-            hard_parts("\n".join([messages[n].content for n in side]), own)
-            for side, own in zip((user, answers), sides, strict=True)
-        ]
-        if near
-        else []
-    )
+    hard = [
+        hard_parts("\n".join([messages[n].content for n in side]), own)
+        for side, own in zip((user, answers), sides, strict=near)
+    ]
     question, question_words = _question([said[n] for n in asking], [spelt[n] for n in asking])
     asked, letters = question_keys(messages, said, system, (question, question_words))
     group = conversation.group
