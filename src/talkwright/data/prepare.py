@@ -43,7 +43,7 @@ from talkwright.types import Conversation, Counts, LedgerRow, content_id, spoken
 if TYPE_CHECKING:
     pass
 
-_LAYOUT = 2  # of the unfinished work on disk; work of another layout is not gone on with
+_LAYOUT = 3  # of the unfinished work on disk; work of another layout is not gone on with
 _EXAMINED = 20_000  # conversations that the doctor looks at
 
 

@@ -93,15 +93,19 @@ def place_of(kind: str, text: str, seed: int) -> float:
     return int(hashlib.sha256(key).hexdigest()[:13], 16) / 16**13
 
 
-def features_of(conversations: Sequence[Conversation], threshold: float | None, seed: int) -> Features:
+def features_of(
+    conversations: Sequence[Conversation], threshold: float | None, seed: int, *, rivals: bool = True
+) -> Features:
     """Compute the features of some conversations; `threshold` decides the banding.
 
-    Without it there are no bands and no shingles: nothing will be near to anything.
+    Without it there are no bands and no shingles: nothing will be near to anything. `rivals` says
+    that answers to questions that ask the same are compared.
     """
-    rows = [_numbers_of(conversation, seed, threshold is not None) for conversation in conversations]
+    near = threshold is not None
+    rows = [_numbers_of(conversation, seed, near, rivals) for conversation in conversations]
     user, answer, question = (_shingles([row[name] for row in rows]) for name in _TEXTS)
     columns: dict[str, Any] = {
-        name: np.array([row[name] for row in rows], dtype=kind) for name, kind in _COLUMNS.items()
+        name: np.array([row[name] for row in rows], dtype=kind) for name, kind in COLUMNS.items()
     }
     return Features(
         **{**columns, "exact": columns["exact"].reshape(len(rows), 2)},
@@ -117,14 +121,14 @@ def features_of(conversations: Sequence[Conversation], threshold: float | None, 
 
 
 _TEXTS = ("user_words", "answer_words", "question_words")
-_COLUMNS = {
+COLUMNS = {
     "exact": np.uint64, "block": np.uint64, "group": np.uint64, "group_at": np.float64,
     "question": np.uint64, "question_at": np.float64, "question_block": np.uint64,
     "asked": np.uint64, "letters": np.uint64,
 }  # fmt: skip
 
 
-def _numbers_of(conversation: Conversation, seed: int, near: bool) -> dict[str, Any]:
+def _numbers_of(conversation: Conversation, seed: int, near: bool, rivals: bool) -> dict[str, Any]:
     conversation = spoken(conversation)
     messages = conversation.messages
     said = [normal(m.content) for m in messages]
@@ -140,13 +144,15 @@ def _numbers_of(conversation: Conversation, seed: int, near: bool) -> dict[str, 
         for side, own in zip((user, answers), sides, strict=near)
     ]
     question, question_words = _question([said[n] for n in asking], [spelt[n] for n in asking])
-    asked, letters = question_keys(messages, said, system, (question, question_words))
+    asked = letters = None
+    if near or rivals:
+        asked, letters = question_keys(messages, said, system, (question, question_words))
     group = conversation.group
     # With their lengths: no text can look like the border between two.
-    whole = []
+    whole: list[str] = []
     for m, text in zip(messages, said, strict=True):
         thought = normal(m.thinking) if m.thinking else ""
-        whole += [f"{m.role} {len(text)} {len(thought)}", text, thought]
+        whole += (f"{m.role} {len(text)} {len(thought)}", text, thought)
     return {
         "exact": _digest("\n".join(whole), 16),
         "block": number([m.role for m in messages], system, hard) if near else 0,
