@@ -113,8 +113,10 @@ def child(folder: Path) -> None:
     base, _ = pipeline.find_model(here)
     shape = shape_of_folder(base.path)
     train, validation = (read_examples(run / "check", split) for split in ("train", "validation"))
-    rows = Rows(train.lengths.tolist(), train.supervised.tolist(), validation.lengths.tolist(), "here")
-    load = make_load(rows, here.train, padded=shape.padded, seed=here.seed)
+    rows = Rows(
+        train.lengths.tolist(), train.supervised.tolist(), validation.lengths.tolist(), "here", train
+    )
+    load = make_load(rows, here.train, padded=shape.padded, seed=here.seed, dropout=shape.dropout)
     steps = [row for row in read_jsonl(run / "train" / "metrics.jsonl") if "loss" in row]
     spent = steps[-1]["seconds"] - steps[0]["seconds"]  # the first step warms up
     passed = steps[-1]["tokens"] - steps[0]["tokens"]

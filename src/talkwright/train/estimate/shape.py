@@ -18,6 +18,7 @@ from typing import Any
 from talkwright.config import TrainSection
 from talkwright.errors import ModelError
 from talkwright.runs import read_json
+from talkwright.train.plan import has_dropout
 from talkwright.types import BaseModel
 
 # Tables of tokens and positions and the LM head: no adapter sits on them (PEFT's `all-linear` leaves the
@@ -48,6 +49,8 @@ class Shape:
     padded: bool
     rest: tuple[tuple[str, int], ...] = ()
     """All other weights: name and how many."""
+    dropout: bool = False
+    """Whether the model has dropout of its own."""
 
     @property
     def body(self) -> int:
@@ -126,6 +129,7 @@ def make_shape(config: dict[str, Any], tensors: dict[str, list[int]], size: int,
         ),
         file_bytes=size,
         padded=_must_be_padded(text),
+        dropout=has_dropout(text),
         rest=tuple(
             (name, math.prod(shape))
             for name, shape in sorted(tensors.items())
