@@ -45,10 +45,10 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """A run's work. Means are of an optimizer step: `passes`, `tokens`, `supervised`, `padded` tokens
-    that are computed (with padding where batches have it, without what an earlier row of the pass has computed) and
-    `squares`, the sum of squared row lengths. `largest` is the largest pass in such tokens; `scoring`
-    the largest batch of validation."""
+    """A run's work. Means are of an optimizer step: `passes`; `tokens`; `supervised`; `padded` tokens,
+    which are computed: with padding where batches have it, without what an earlier row of the pass begins
+    with; and `squares`, the sum of squared row lengths. `largest` is the largest pass in such tokens;
+    `scoring` the largest batch of validation."""
 
     steps: int
     validations: int
@@ -79,7 +79,7 @@ class _Row(NamedTuple):
 def make_load(
     rows: Rows, section: TrainSection, *, padded: bool, seed: int, dropout: bool = False
 ) -> Load:
-    """Lay out the rows of a run as the loop will, and measure. `padded` and `dropout` are the model's."""
+    """Lay out the rows of a run as the loop will, and measure. `padded` and `dropout`: the model's."""
     same = section.model_copy(update={"recompute": "none", "quantise": "none", "precision": "fp32"})
     key = f"{seed} {padded} {dropout} {same.model_dump_json()}"
     if key not in rows.loads:
