@@ -433,6 +433,12 @@ def test_a_model_with_dropout_of_its_own_shares_nothing(section: Any) -> None:
     assert plain.largest == dropped.largest - 3 * 60
 
 
+def test_a_short_beginning_is_not_worth_the_detour(section: Any) -> None:
+    alone, alike = (make_load(rows_of(begun_alike(n, 60 - n)), section(), padded=False, seed=7)
+                    for n in (0, 7))  # fmt: skip
+    assert alone.largest == alike.largest == 4 * 59
+
+
 def test_pairs_of_tokens_that_attend_are_counted_once(section: Any) -> None:
     alike = make_load(rows_of(begun_alike(60)), section(), padded=False, seed=7)
     assert alike.squares == 4 * 99**2 - 3 * 60**2  # the last token of a row is predicted, not computed

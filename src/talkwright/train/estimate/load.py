@@ -46,7 +46,7 @@ class Rows:
 @dataclass(frozen=True, slots=True)
 class Load:
     """A run's work. Means are of an optimizer step: `passes`; `tokens`; `supervised`; `padded` tokens,
-    which are computed: with padding where batches have it, without what an earlier row of the pass begins
+    which are computed: with padding where batches have it, without what an earlier row of a pass begins
     with; and `squares`, the sum of squared row lengths. `largest` is the largest pass in such tokens;
     `scoring` the largest batch of validation."""
 
