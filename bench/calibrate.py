@@ -42,10 +42,12 @@ MODELS = {
 
 
 def recipe(
-    name: str, role: str, model: str, tokens: tuple[int, int], batch: int, **train: Any
+    name: str, role: str, model: str, tokens: tuple[int, int], batch: int, turns: int = 1, **train: Any
 ) -> dict[str, Any]:
-    """A recipe over rows of about `tokens` (fewest, most) tokens."""
+    """A recipe over rows of about `tokens` (fewest, most) tokens; with `turns`, chats of so many of them
+    are there once after every turn, so that rows begin with other rows."""
     return {"name": name, "role": role, "model": model, "tokens": tokens,
+            **({"turns": turns} if turns > 1 else {}),
             "train": {"batch_size": batch, **train}}  # fmt: skip
 
 
@@ -85,6 +87,8 @@ RECIPES = [
     recipe("wide pass tokens", "judge", "wide", (200, 400), 4, pass_tokens=600),
     recipe("tiny full", "judge", "tiny", (200, 500), 24, method="full"),
     recipe("medium prompt", "judge", "medium", (100, 400), 4, method="prompt"),
+    recipe("smol every turn", "judge", "smollm2-135m", (240, 320), 8, turns=4),
+    recipe("wide full muon", "judge", "wide", (40, 80), 1, method="full", optimizer="muon"),
     recipe("medium nf4", "judge", "medium", (200, 400), 4, quantise="nf4"),
 ]  # fmt: skip
 
@@ -206,9 +210,12 @@ def write_recipe(asked: dict[str, Any], folder: Path, models: Path) -> None:
 
     lines = []
     for _ in range(STEPS * batch + 8):
-        tokens = draw.uniform(*asked["tokens"]) - 40
-        chat = [("user", text(max(8, 0.4 * tokens))), ("assistant", text(max(8, 0.6 * tokens)))]
-        lines.append(json.dumps({"messages": [{"role": role, "content": said} for role, said in chat]}))
+        tokens = (draw.uniform(*asked["tokens"]) - 40) / asked.get("turns", 1)
+        chat: list[tuple[str, str]] = []
+        for _ in range(asked.get("turns", 1)):
+            chat += [("user", text(max(8, 0.4 * tokens))), ("assistant", text(max(8, 0.6 * tokens)))]
+            said = [{"role": role, "content": words} for role, words in chat]
+            lines.append(json.dumps({"messages": said}))
     (folder / "chats.jsonl").write_text("\n".join(lines) + "\n")
     settings = {
         "name": "calibrate",

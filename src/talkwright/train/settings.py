@@ -34,7 +34,8 @@ RATE_RANGES = {  # where each method usually works, for a model of up to a billi
     "prompt": (1e-3, 5e-1),
     "full": (1e-6, 5e-4),
 }
-ADAFACTOR_RATE_RANGES = {  # relative to the size of each weight, 0.001 at the least; measured on small models
+# Relative to the size of each weight, 0.001 at the least; measured on small models.
+ADAFACTOR_RATE_RANGES = {
     **RATE_RANGES,
     "lora": (1e-2, 2.0),
     "prompt": (1e-2, 2.0),
