@@ -6,6 +6,8 @@ import dataclasses
 import json
 import subprocess
 import sys
+import weakref
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +22,10 @@ from talkwright.train.estimate.count import count_terms
 from talkwright.train.estimate.fit import Run, errors_of, runs_of
 from talkwright.train.estimate.load import make_load
 from talkwright.train.estimate.machines import GIB, Rates
+from talkwright.train.estimate.memory import update_bytes
 from talkwright.train.estimate.shape import deep_share, shape_of_config, trainable
 from talkwright.train.estimate.work import floating_point
-from talkwright.types import BaseModel, Example
+from talkwright.types import BaseModel
 
 RECORDED = Path(__file__).with_name("recorded_runs.json")
 RATES = Rates(1e11, 3e10, 1e10, 3e-6, measured=True)
@@ -168,6 +171,79 @@ def test_what_muon_orthogonalises_is_what_torch_counts(tiny_base: BaseModel, set
     shape = shape_of_base(tiny_base)
     load = make_load(Rows([50], [9], [], "made up"), section, padded=False, seed=7)
     assert floating_point(shape, section, load)["orthogonal"] == counter.get_total_flops()
+
+
+@pytest.mark.parametrize("method", ["full", "lora", "prompt"])
+@pytest.mark.parametrize("optimizer", ["muon", "adafactor", "adamw"])
+def test_what_an_update_holds_is_what_torch_allocates(
+    tiny_base: BaseModel, optimizer: str, method: str
+) -> None:
+    """Bytes of tensors that live at once in an update, counted operation by operation."""
+    import torch
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    from talkwright.train.model import Masters, prepare_model
+    from talkwright.train.optimizers import make_optimizer
+
+    class Live(TorchDispatchMode):
+        def __init__(self, known: set[int]):
+            super().__init__()
+            self.known, self.peak = known, 0
+            self.sizes: dict[int, int] = {}
+            self.holders: Counter[int] = Counter()
+
+        def __torch_dispatch__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+            out = function(*args, **kwargs)
+            for tensor in out if isinstance(out, (tuple, list)) else [out]:
+                if isinstance(tensor, torch.Tensor):
+                    storage = tensor.untyped_storage()
+                    place = storage.data_ptr()
+                    if place not in self.known:
+                        self.sizes[place] = storage.nbytes()
+                        self.holders[place] += 1
+                        weakref.finalize(tensor, self.let_go, place)
+            self.peak = max(self.peak, sum(self.sizes.values()))
+            return out
+
+        def let_go(self, place: int) -> None:
+            self.holders[place] -= 1
+            if not self.holders[place]:
+                self.sizes.pop(place, None)
+
+    settings: dict[str, Any] = {"precision": "fp32", "optimizer": optimizer, "method": method}
+    section = TrainSection.model_validate(settings)
+    model, _ = prepare_model(tiny_base, section, 7)
+    masters = Masters(model)
+    made = make_optimizer(model, masters, section)
+    for _ in range(2):  # moments are made in the first
+        for master in masters.masters:
+            master.grad = torch.ones_like(master)
+        kept = [*masters.masters, *(m.grad for m in masters.masters)]
+        kept += [x for m in masters.masters for x in made.state(m).values() if hasattr(x, "shape")]
+        old = {tensor.untyped_storage().data_ptr() for tensor in kept}
+        with Live(old) as live:
+            made.step(1e-3)
+    told = update_bytes(shape_of_base(tiny_base), section, gpu=True)
+    assert live.peak <= 1.1 * told + 4096  # rows, columns and single numbers besides
+    assert told <= (1.5 if optimizer == "adafactor" else 1) * live.peak  # for any order of matrices
+
+
+def test_an_update_can_be_the_highest_peak(tiny_base: BaseModel) -> None:
+    few, card = Rows([8] * 8, [4] * 8, [], "made up"), box(8, gpu=True)
+    shape = dataclasses.replace(big(tiny_base), vocabulary=256)  # so that logits are small
+    how: dict[str, Any] = {"precision": "fp32", "seed": 7}
+    told = {}
+    for optimizer in ("muon", "adamw"):
+        section = TrainSection.model_validate(
+            {"method": "full", "optimizer": optimizer, "batch_size": 1}
+        )
+        told[optimizer] = estimate(shape, few, section, card, RATES, **how).memory
+    assert told["muon"].when == "in the optimizer's update"
+    assert told["muon"].transient == 8 * 576 * 1536 + 4 * 576**2
+    # A processor that emulates bf16 makes the product in fp32 besides: measured, see docs/log.md.
+    section = TrainSection.model_validate({"method": "full", "optimizer": "muon"})
+    assert update_bytes(shape, section, gpu=False) == 12 * 576 * 1536 + 4 * 576**2
+    assert told["adamw"].when != "in the optimizer's update"
 
 
 def test_the_plan_prices_muon_and_dora(tiny_base: BaseModel, rows: Rows) -> None:
@@ -348,126 +424,3 @@ def test_a_price_file_replaces_prices_and_adds_machines(tmp_path: Path) -> None:
     assert (price.hour, price.source, price.date) == (1.5, "a friend", "2026-11-20")
     assert find_machine("mine", table).memory == 12 * GIB
     assert all_machines()["h100"].price != price
-
-
-# --- what several rows begin with ----------------------------------------------------------------
-
-
-def taught(*ids: int, answers: tuple[tuple[int, int], ...] | None = None) -> Example:
-    """A row of these tokens; learnt are the spans of `answers`, or the last token alone."""
-    spans = answers or ((len(ids) - 1, len(ids)),)
-    kept = {n for start, stop in spans for n in range(start, stop)}
-    return Example(ids, tuple(x if n in kept else -100 for n, x in enumerate(ids)))
-
-
-def rows_of(examples: list[Example]) -> Rows:
-    counts = [example.n_supervised for example in examples]
-    return Rows([len(e.input_ids) for e in examples], counts, [], "made up", examples)
-
-
-def begun_alike(beginning: int, own: int = 40, count: int = 8) -> list[Example]:
-    """Rows with a system prompt in common."""
-    system = range(1000, 1000 + beginning)
-    return [taught(*system, *range(10_000 * n, 10_000 * n + own)) for n in range(1, count + 1)]
-
-
-def every_turn(chats: int, turns: int, length: int = 15) -> list[Example]:
-    """Chats exported once after every turn: turn k is a prefix of turn k + 1."""
-    return [
-        taught(*range(10_000 * chat, 10_000 * chat + length * turn))
-        for chat in range(1, chats + 1)
-        for turn in range(1, turns + 1)
-    ]
-
-
-def several_answers(chats: int) -> list[Example]:
-    """Rows with three answers each, some ending in tokens that teach nothing, and their prefixes."""
-    found = []
-    for chat in range(1, chats + 1):
-        ids = range(10_000 * chat, 10_000 * chat + 61)
-        found.append(taught(*ids, answers=((10, 15), (30, 35), (50, 58))))
-        found.append(taught(*ids[:36], answers=((10, 15), (30, 35))))
-    return found
-
-
-@pytest.mark.parametrize("settings", [
-    {}, {"accumulation": 2}, {"pass_tokens": 130}, {"neftune": 5.0}, {"lora": {"dropout": 0.1}},
-    {"method": "prompt", "virtual_tokens": 3}, {"method": "full", "batch_size": 3},
-], ids=json.dumps)  # fmt: skip
-@pytest.mark.parametrize(
-    "examples",
-    [begun_alike(60), begun_alike(5), every_turn(2, 4), several_answers(4)],
-    ids=["system prompt", "not worth it", "every turn", "several answers"],
-)
-def test_the_plan_counts_the_tokens_that_the_loop_computes(
-    examples: list[Example], settings: Any, section: Any
-) -> None:
-    """Against the batches that the loop makes of the same steps."""
-    from talkwright.models import make_batch
-    from talkwright.train.faults import split
-    from talkwright.train.model import VIRTUAL
-    from talkwright.train.plan import make_plan, may_share_beginnings, rows_of_steps
-
-    chosen = section(**{"batch_size": 5, "max_steps": 4, **settings})
-    padded = chosen.method in VIRTUAL
-    share = may_share_beginnings(chosen, padded=padded, dropout=False)
-    virtual = chosen.virtual_tokens if padded else 0
-    plan, made = make_plan(chosen, len(examples)), []
-    for numbers in rows_of_steps(plan, chosen.batch_size, 7):
-        passes = split([examples[n] for n in numbers], chosen, 0, padded=padded)
-        batches = [make_batch(rows, padded=padded, share=share) for rows in passes]
-        made.append([batch.ids.numel() + virtual * len(batch.ids) for batch in batches])
-    load = make_load(rows_of(examples), chosen, padded=False, seed=7)
-    assert load.largest == max(max(step) for step in made)
-    assert load.padded * load.steps == sum(map(sum, made))
-    assert load.passes * load.steps == sum(map(len, made))
-    assert load.supervised * 4 == sum(
-        examples[n].n_supervised for step in rows_of_steps(plan, chosen.batch_size, 7) for n in step
-    )
-
-
-def test_a_model_with_dropout_of_its_own_shares_nothing(section: Any) -> None:
-    known = rows_of(begun_alike(60))
-    how: dict[str, Any] = {"padded": False, "seed": 7}
-    plain, dropped = (make_load(known, section(), dropout=d, **how) for d in (False, True))
-    assert plain.largest == dropped.largest - 3 * 60
-
-
-def test_a_short_beginning_is_not_worth_the_detour(section: Any) -> None:
-    alone, alike = (make_load(rows_of(begun_alike(n, 60 - n)), section(), padded=False, seed=7)
-                    for n in (0, 7))  # fmt: skip
-    assert alone.largest == alike.largest == 4 * 59
-
-
-def test_pairs_of_tokens_that_attend_are_counted_once(section: Any) -> None:
-    alike = make_load(rows_of(begun_alike(60)), section(), padded=False, seed=7)
-    assert alike.squares == 4 * 99**2 - 3 * 60**2  # the last token of a row is predicted, not computed
-
-
-def test_rows_cut_for_advice_stay_alike(section: Any) -> None:
-    whole = rows_of(every_turn(2, 4))
-    cut = rows_of([taught(*e.input_ids[:21]) for e in every_turn(2, 4)])
-    how: dict[str, Any] = {"padded": False, "seed": 7}
-    found, wanted = (make_load(r, section(), **how) for r in (whole.cut(20), cut))
-    assert (found.largest, found.padded) == (wanted.largest, wanted.padded)
-    assert make_load(whole, section(), **how).largest > found.largest
-
-
-def test_without_a_tokenizer_prepared_chats_share_what_they_begin_with(section: Any) -> None:
-    from talkwright.planning import CHARACTERS, _Guessed
-    from talkwright.types import Conversation, Message
-
-    system = Message("system", "Be brief and kind to everybody. " * 4)
-    chats = [
-        Conversation((system, Message("user", f"{n} is what? " * 3), Message("assistant", f"{n} it is")))
-        for n in range(4)
-    ]
-    guessed = _Guessed(chats, 1000)
-    assert [len(e.input_ids) for e in guessed] == [
-        sum(len(m.text) // CHARACTERS + 5 for m in c.messages) for c in chats
-    ]
-    load = make_load(rows_of(list(guessed)), section(max_steps=1), padded=False, seed=7)
-    lengths = sum(len(e.input_ids) - 1 for e in guessed)
-    # The five tokens that the user's message begins with are common, too.
-    assert load.largest == lengths - 3 * (len(system.text) // CHARACTERS + 10)
-    assert [e.n_supervised for e in _Guessed(chats, 12)] == [1] * 4, "cut before the answer"

@@ -197,6 +197,19 @@ def trainable(shape: Shape, section: TrainSection) -> int:
     return shape.parameters - frozen
 
 
+def trained_sizes(shape: Shape, section: TrainSection) -> list[int]:
+    """How many numbers each trained matrix has."""
+    if section.method == "lora":
+        rank = section.lora.rank
+        return [rank * side for _, i, o in adapted(shape, section) for side in (i, o)]
+    if section.method == "ia3":
+        return [outputs for _, _, outputs in shape.linear]
+    if section.method in ("prefix", "prompt"):
+        return [trainable(shape, section)]
+    sizes = [(f"{name}.weight", i * o) for name, i, o in shape.linear] + list(shape.rest)
+    return [n for name, n in sizes if not any(part in name for part in section.freeze)]
+
+
 def orthogonalised(shape: Shape, section: TrainSection) -> list[tuple[int, int]]:
     """Rows and columns of the trained matrices that Muon takes, as `train/optimizers.py` chooses them:
     those between the ends, and of LoRA both factors."""
