@@ -212,9 +212,13 @@ def _rows_of(recipe: Recipe, here: Path) -> Rows:
     known = f"{len(guessed)} rows; assumed: {CHARACTERS} characters a token, as {why}" + (
         ", and the rows it will add are not counted" if recipe.data.augment.steps else ""
     )
-    lengths, supervised = map(list, zip(*counts, strict=True))
-    validation = [len(example.input_ids) for example in _Guessed(splits["validation"], most)]
-    return Rows(lengths, supervised, validation, known, guessed)
+    return Rows(
+        [length for length, _ in counts],
+        [supervised for _, supervised in counts],
+        [len(example.input_ids) for example in _Guessed(splits["validation"], most)],
+        known,
+        guessed,
+    )
 
 
 class _Guessed(Sequence[Example]):
@@ -238,7 +242,7 @@ class _Guessed(Sequence[Example]):
         labels: list[int] = []
         for message in self._conversations[number].messages:
             text = message.text
-            pieces = [message.role] * 5
+            pieces: list[str] = [message.role] * 5
             pieces += [
                 text[n : n + CHARACTERS] for n in range(0, len(text) - CHARACTERS + 1, CHARACTERS)
             ]
