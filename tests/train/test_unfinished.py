@@ -10,7 +10,7 @@ import pytest
 from talkwright import pipeline
 from talkwright.config import build_recipe
 from talkwright.runs import holding
-from talkwright.train import loop
+from talkwright.train import loop, unfinished
 
 
 @pytest.fixture
@@ -92,3 +92,17 @@ def test_there_and_back_again_loses_nothing(start, capsys) -> None:
     capsys.readouterr()
     start()
     assert "Going on from step 3 of 4." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_of_several_the_closest_is_named(backwards, start, capsys, monkeypatch) -> None:
+    list_runs = unfinished.list_runs
+    for settings in ({"learning_rate": 1e-4}, {"learning_rate": 1e-4, "weight_decay": 0.3}):
+        with pytest.raises(KeyboardInterrupt):
+            start(cut=1, **settings)
+    capsys.readouterr()
+    monkeypatch.setattr(unfinished, "list_runs", lambda runs: sorted(list_runs(runs), reverse=backwards))
+    start(max_steps=1)
+    said = capsys.readouterr().err
+    assert "train.learning_rate" in said
+    assert "weight_decay" not in said
