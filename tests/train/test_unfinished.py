@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -106,3 +107,17 @@ def test_of_several_the_closest_is_named(backwards, start, capsys, monkeypatch) 
     said = capsys.readouterr().err
     assert "train.learning_rate" in said
     assert "weight_decay" not in said
+
+
+def test_a_run_with_checkpoints_of_its_own_takes_no_other(start, tmp_path, capsys) -> None:
+    cut_first(start)
+    (own,) = (tmp_path / "runs").glob("long-*")
+    shutil.copytree(own / "checkpoints", tmp_path / "kept")
+    with pytest.raises(KeyboardInterrupt):
+        start(cut=3, accumulation=2)  # which takes them along
+    shutil.copytree(tmp_path / "kept", own / "checkpoints", dirs_exist_ok=True)
+    (other,) = (run for run in (tmp_path / "runs").glob("long-*") if run != own)
+    capsys.readouterr()
+    start()
+    assert "Going on from step 2 of 4." in capsys.readouterr().err
+    assert (other / "checkpoints" / "step-000003").is_dir()
