@@ -33,3 +33,9 @@ def test_faults_with_good_steps_between_them_do_not_stop(bad, stops, train_tiny,
             train_tiny(max_steps=8)
     else:
         assert read_json(train_tiny(max_steps=8) / "summary.json")["steps_passed_over"] == len(bad)
+
+
+def test_tokens_of_limits_and_metrics_are_all_of_the_rows(train_tiny, rows) -> None:
+    summary = read_json(train_tiny(max_steps=5, batch_size=4) / "summary.json")  # twice through ten rows
+    assert summary["tokens"] == 2 * sum(len(row.input_ids) for row in rows)
+    assert summary["supervised_tokens"] == 2 * sum(row.n_supervised for row in rows)
