@@ -2,6 +2,7 @@
 
     python bench/calibrate.py             # everything: about 10 minutes on two cores
     python bench/calibrate.py --fit       # only fit again what is recorded, and say how well it fits
+    python bench/calibrate.py --loads     # only count the tokens of recorded runs again, and fit
     python bench/calibrate.py --only full # only recipes with this in their name, beside those recorded
 
 Each recipe is a fresh process that goes through the product's own pipeline as far as training, and
@@ -41,10 +42,12 @@ MODELS = {
 
 
 def recipe(
-    name: str, role: str, model: str, tokens: tuple[int, int], batch: int, **train: Any
+    name: str, role: str, model: str, tokens: tuple[int, int], batch: int, turns: int = 1, **train: Any
 ) -> dict[str, Any]:
-    """A recipe over rows of about `tokens` (fewest, most) tokens."""
+    """A recipe over rows of about `tokens` (fewest, most) tokens; with `turns`, chats of so many of them
+    are there once after every turn, so that rows begin with other rows."""
     return {"name": name, "role": role, "model": model, "tokens": tokens,
+            **({"turns": turns} if turns > 1 else {}),
             "train": {"batch_size": batch, **train}}  # fmt: skip
 
 
@@ -84,6 +87,8 @@ RECIPES = [
     recipe("wide pass tokens", "judge", "wide", (200, 400), 4, pass_tokens=600),
     recipe("tiny full", "judge", "tiny", (200, 500), 24, method="full"),
     recipe("medium prompt", "judge", "medium", (100, 400), 4, method="prompt"),
+    recipe("smol every turn", "judge", "smollm2-135m", (240, 320), 8, turns=4),
+    recipe("wide full muon", "judge", "wide", (40, 80), 1, method="full", optimizer="muon"),
     recipe("medium nf4", "judge", "medium", (200, 400), 4, quantise="nf4"),
 ]  # fmt: skip
 
@@ -97,10 +102,7 @@ def child(folder: Path) -> None:
     from talkwright.config import load_recipe
     from talkwright.models import best_precision
     from talkwright.runs import read_jsonl
-    from talkwright.template import read_examples
-    from talkwright.train.estimate.load import Rows, make_load
     from talkwright.train.estimate.machines import measure_rates
-    from talkwright.train.estimate.shape import shape_of_folder
 
     here = load_recipe(folder / "recipe.yaml")
     precision = best_precision() if here.train.precision == "auto" else here.train.precision
@@ -110,11 +112,7 @@ def child(folder: Path) -> None:
     whole = time.perf_counter() - started
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     rates.append(measure_rates(precision))
-    base, _ = pipeline.find_model(here)
-    shape = shape_of_folder(base.path)
-    train, validation = (read_examples(run / "check", split) for split in ("train", "validation"))
-    rows = Rows(train.lengths.tolist(), train.supervised.tolist(), validation.lengths.tolist(), "here")
-    load = make_load(rows, here.train, padded=shape.padded, seed=here.seed)
+    load, shape = counted_load(run, here)
     steps = [row for row in read_jsonl(run / "train" / "metrics.jsonl") if "loss" in row]
     spent = steps[-1]["seconds"] - steps[0]["seconds"]  # the first step warms up
     passed = steps[-1]["tokens"] - steps[0]["tokens"]
@@ -132,6 +130,40 @@ def child(folder: Path) -> None:
         "shape": dataclasses.asdict(shape),
     }
     (folder / "found.json").write_text(json.dumps(found))
+
+
+def counted_load(run: Path, recipe: Any) -> tuple[Any, Any]:
+    """What the rows of a run that has been checked amount to, and its model's shape."""
+    from talkwright import pipeline
+    from talkwright.template import read_examples
+    from talkwright.train.estimate.load import Rows, make_load
+    from talkwright.train.estimate.shape import shape_of_folder
+
+    base, _ = pipeline.find_model(recipe)
+    shape = shape_of_folder(base.path)
+    train, validation = (read_examples(run / "check", split) for split in ("train", "validation"))
+    rows = Rows(
+        train.lengths.tolist(), train.supervised.tolist(), validation.lengths.tolist(), "here", train
+    )
+    how: dict[str, Any] = {"padded": shape.padded, "dropout": shape.dropout, "seed": recipe.seed}
+    return make_load(rows, recipe.train, **how), shape
+
+
+def count_again(recorded: dict[str, Any], folder: Path) -> None:
+    """Put the tokens of the recorded runs right after the way of counting has changed: their rows are
+    made-up words from a seed, so they can be made again without training on them."""
+    from talkwright import pipeline
+    from talkwright.config import load_recipe
+
+    for number, run in enumerate(recorded["runs"]):
+        here = folder / str(number)
+        write_recipe(run, here, folder)
+        recipe = load_recipe(here / "recipe.yaml")
+        load, _ = counted_load(pipeline.run(recipe, here / "runs", until="check"), recipe)
+        before, now = run["load"], dataclasses.asdict(load)
+        changed = [f"{n} {before[n]:g} to {now[n]:g}" for n in now if before[n] != now[n]]
+        print(f"{run['name']}: {', '.join(changed) or 'as before'}", file=sys.stderr, flush=True)
+        run["load"] = now
 
 
 def make_model(name: str, folder: Path) -> str:
@@ -178,9 +210,12 @@ def write_recipe(asked: dict[str, Any], folder: Path, models: Path) -> None:
 
     lines = []
     for _ in range(STEPS * batch + 8):
-        tokens = draw.uniform(*asked["tokens"]) - 40
-        chat = [("user", text(max(8, 0.4 * tokens))), ("assistant", text(max(8, 0.6 * tokens)))]
-        lines.append(json.dumps({"messages": [{"role": role, "content": said} for role, said in chat]}))
+        tokens = (draw.uniform(*asked["tokens"]) - 40) / asked.get("turns", 1)
+        chat: list[tuple[str, str]] = []
+        for _ in range(asked.get("turns", 1)):
+            chat += [("user", text(max(8, 0.4 * tokens))), ("assistant", text(max(8, 0.6 * tokens)))]
+            said = [{"role": role, "content": words} for role, words in chat]
+            lines.append(json.dumps({"messages": said}))
     (folder / "chats.jsonl").write_text("\n".join(lines) + "\n")
     settings = {
         "name": "calibrate",
@@ -231,9 +266,9 @@ def count_everything() -> dict[str, Any]:
     return counted
 
 
-def save(recorded: dict[str, Any]) -> None:
-    """Write what is recorded, a line a run."""
-    recorded["measured"] = time.strftime("%Y-%m-%d")
+def save(recorded: dict[str, Any], measured: str = "") -> None:
+    """Write what is recorded, a line a run; `measured` is the day, today if left out."""
+    recorded["measured"] = measured or time.strftime("%Y-%m-%d")
     lines = [json.dumps(run) for run in recorded["runs"]]
     models = [f"{json.dumps(name)}: {json.dumps(shape)}" for name, shape in recorded["models"].items()]
     RECORDED.write_text(
@@ -247,6 +282,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--fit", action="store_true", help="measure nothing")
+    parser.add_argument("--loads", action="store_true", help="measure nothing, count tokens again")
     busy = "on a shared machine, with OMP_NUM_THREADS=1: processor time in place of wall time"
     parser.add_argument("--busy", action="store_true", help=busy)
     parser.add_argument("--only", default="", help="only recipes with this in their name")
@@ -260,7 +296,11 @@ def main() -> None:
     from talkwright.train.estimate.fit import fit, report, runs_of
 
     recorded = json.loads(RECORDED.read_text()) if RECORDED.exists() else {"models": {}, "runs": []}
-    if not asked.fit:
+    if asked.loads:
+        with tempfile.TemporaryDirectory() as folder:
+            count_again(recorded, Path(folder))
+        save(recorded, measured=recorded["measured"])
+    elif not asked.fit:
         if not asked.only:
             recorded = {"models": {}, "runs": []}
         with tempfile.TemporaryDirectory() as folder:
@@ -280,7 +320,11 @@ def main() -> None:
                 print(f"{one['name']}: {found['peak_mib']:.0f} MiB, {took}", file=sys.stderr, flush=True)
                 save(recorded)
     before = json.loads(COEFFICIENTS.read_text()) if COEFFICIENTS.exists() else {}
-    counted = before.get("counted") if asked.fit and before.get("counted") else count_everything()
+    counted = (
+        before.get("counted")
+        if (asked.fit or asked.loads) and before.get("counted")
+        else count_everything()
+    )
     coefficients = fit(runs_of(recorded), counted)
     coefficients["measured"] = recorded["measured"]
     COEFFICIENTS.write_text(json.dumps(coefficients, indent=1) + "\n")

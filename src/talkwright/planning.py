@@ -9,20 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
+from zlib import crc32
 
 from talkwright import data
 from talkwright.config import Recipe, TrainSection, dump_recipe
 from talkwright.errors import ModelError, TrainError
 from talkwright.progress import say
 from talkwright.runs import artefact, is_current, manifest, read_json, take_finished, write_json
-from talkwright.types import BaseModel, Example, content_id
+from talkwright.types import BaseModel, Conversation, Example, content_id
 
 if TYPE_CHECKING:
     from talkwright.train import Estimate, Machine, Planned, Rows, Shape
 
 CHARACTERS = 4  # a token, where no tokenizer is at hand: the usual rule of thumb for English
 GIB = 2**30
+_IGNORED = -100  # as in models/batch.py
 
 
 def settle(recipe: Recipe, here: Path, base: BaseModel) -> Recipe:
@@ -199,33 +201,58 @@ def _rows_of(recipe: Recipe, here: Path) -> Rows:
         train, validation = (read_examples(here / "check", split) for split in ("train", "validation"))
         known = f"{len(train)} rows, their lengths as encoded"
         return Rows(
-            train.lengths.tolist(), train.supervised.tolist(), validation.lengths.tolist(), known,
-            _common_beginning(train),
-        )  # fmt: skip
-    splits = data.read_dataset(here / "data")
-    counts: dict[str, list[tuple[int, int]]] = {"train": [], "validation": []}
-    for split, found in counts.items():
-        for conversation in splits[split]:
-            said = [(m.role, len(m.text) // CHARACTERS + 5) for m in conversation.messages]
-            learnt = sum(n for role, n in said if role == "assistant")
-            found.append((min(sum(n for _, n in said), recipe.template.max_length), learnt))
-    if not counts["train"]:
+            train.lengths.tolist(), train.supervised.tolist(), validation.lengths.tolist(), known, train
+        )
+    splits, most = data.read_dataset(here / "data"), recipe.template.max_length
+    guessed = _Guessed(splits["train"], most)
+    counts = [(len(example.input_ids), example.n_supervised) for example in guessed]
+    if not counts:
         raise TrainError("there are no training rows; look at `talkwright data prepare` and its ledger")
     why = "augmenting has not been done" if recipe.data.augment.steps else "the model is not here"
-    known = f"{len(counts['train'])} rows; assumed: {CHARACTERS} characters a token, as {why}" + (
+    known = f"{len(guessed)} rows; assumed: {CHARACTERS} characters a token, as {why}" + (
         ", and the rows it will add are not counted" if recipe.data.augment.steps else ""
     )
-    lengths = [n for n, _ in counts["train"]]
-    supervised = [min(n, length) for length, (_, n) in zip(lengths, counts["train"], strict=True)]
-    return Rows(lengths, supervised, [n for n, _ in counts["validation"]], known)
+    return Rows(
+        [length for length, _ in counts],
+        [supervised for _, supervised in counts],
+        [len(example.input_ids) for example in _Guessed(splits["validation"], most)],
+        known,
+        guessed,
+    )
 
 
-def _common_beginning(rows: Sequence[Example]) -> int:
-    """How many tokens all rows begin with, by a thousand of them: a system prompt, mostly."""
-    some = [rows[n].input_ids for n in range(0, len(rows), max(1, len(rows) // 1000))]
-    first, last = min(some, default=()), max(some, default=())  # all others lie between these
-    same = zip(first, last, strict=False)
-    return next((n for n, (a, b) in enumerate(same) if a != b), min(len(first), len(last)))
+class _Guessed(Sequence[Example]):
+    """Rows as some tokenizer might make them: every `CHARACTERS` characters a token, and five for what
+    stands around a message. Equal beginnings have equal tokens, as with any tokenizer."""
+
+    def __init__(self, conversations: Sequence[Conversation], most: int):
+        self._conversations, self._most = conversations, most
+
+    def __len__(self) -> int:
+        return len(self._conversations)
+
+    @overload
+    def __getitem__(self, number: int) -> Example: ...
+    @overload
+    def __getitem__(self, number: slice) -> list[Example]: ...
+    def __getitem__(self, number: int | slice) -> Example | list[Example]:
+        if isinstance(number, slice):
+            return [self[n] for n in range(*number.indices(len(self)))]
+        ids: list[int] = []
+        labels: list[int] = []
+        for message in self._conversations[number].messages:
+            text = message.text
+            pieces: list[str] = [message.role] * 5
+            pieces += [
+                text[n : n + CHARACTERS] for n in range(0, len(text) - CHARACTERS + 1, CHARACTERS)
+            ]
+            own = [crc32(piece.encode("utf-8", "surrogatepass")) for piece in pieces]
+            ids += own
+            labels += own if message.role == "assistant" else [_IGNORED] * len(own)
+        labels = labels[: self._most]
+        if not any(label != _IGNORED for label in labels[1:]):
+            labels[-1] = ids[len(labels) - 1]  # the check will say what is wrong with it
+        return Example(tuple(ids[: self._most]), tuple(labels))
 
 
 def _assumed(shape: Shape, planned: Planned) -> list[str]:

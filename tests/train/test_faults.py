@@ -15,8 +15,10 @@ from talkwright.errors import TrainError
 from talkwright.models import summed_loss
 from talkwright.runs import read_json
 from talkwright.train import loop
+from talkwright.train.checkpoint import State
 from talkwright.train.faults import find_fault, split, split_further
 from talkwright.train.optimizers import Optimizer
+from talkwright.train.records import seconds_allowed
 from talkwright.types import Example
 
 # --- out of memory -------------------------------------------------------------------------------
@@ -177,6 +179,30 @@ def test_one_row_that_does_not_fit_is_named(train_tiny, rows, monkeypatch) -> No
     monkeypatch.setattr(loop, "make_batch", never)
     with pytest.raises(TrainError, match=r"one row at a time.*tokens \(conversation \w+\).*recompute"):
         train_tiny()
+
+
+def test_the_longest_row_of_the_step_is_the_one_named(section) -> None:
+    short, long = (Example((1,) * n, (1,) * n, f"of {n}") for n in (5, 9))
+    for rows in ([short, long], [long, short]):
+        with pytest.raises(TrainError, match=r"9 tokens \(conversation of 9\)"):
+            split_further(rows, section(), 3, padded=False)
+
+
+def test_a_validation_that_fits_in_no_way_says_so(train_tiny, rows, monkeypatch) -> None:
+    tried: list[int] = []
+
+    def scarce(*_given: Any, tokens: int, **_how: Any) -> float:
+        tried.append(tokens)
+        if len(tried) > 20:
+            raise AssertionError("it goes on for ever")
+        raise torch.OutOfMemoryError("no room")
+
+    monkeypatch.setattr(loop, "mean_loss", scarce)
+    with pytest.raises(TrainError, match="out of memory in validation, with one row at a time"):
+        train_tiny(validation=rows[:2])
+    longest = max(len(row.input_ids) for row in rows[:2])
+    assert tried == [4096 >> n for n in range(len(tried))]
+    assert tried[-1] <= longest < tried[-2]
 
 
 def test_with_one_row_at_a_time_fewer_activations_are_kept_and_that_is_remembered(
@@ -417,6 +443,16 @@ def test_a_spike_is_passed_over(train_tiny, weights_of, metrics_of, monkeypatch)
     assert not all(torch.equal(a[n], b[n]) for n in a)
 
 
+def test_only_the_newest_norms_say_what_is_usual(train_tiny, monkeypatch) -> None:
+    seen: list[int] = []
+    monkeypatch.setattr(loop, "WINDOW", 3)
+    monkeypatch.setattr(
+        loop, "find_fault", lambda loss, norm, norms, section: seen.append(len(norms)) or None
+    )
+    train_tiny(max_steps=6)
+    assert seen == [0, 1, 2, 3, 3, 3]
+
+
 # --- limits --------------------------------------------------------------------------------------
 
 
@@ -439,3 +475,20 @@ def test_a_limit_of_time_counts_training_and_validation(
     out = train_tiny(max_steps=50, max_minutes=1.0, validation=rows[:2], eval_every=1)
     assert read_json(out / "summary.json")["stopped_by"] == "max_minutes"
     assert [row["step"] for row in metrics_of(out) if "loss" in row] == [1, 2, 3]
+
+
+def test_the_time_that_is_left_is_without_that_of_validation(section) -> None:
+    spent = State(seconds=30.0, validating=20.0, tokens=100)
+    assert seconds_allowed(section(max_minutes=1.0), spent) == 10
+    assert seconds_allowed(section(max_tokens=300), spent) == 60
+    assert seconds_allowed(section(max_minutes=1.0, max_tokens=300), spent) == 10
+    assert seconds_allowed(section(max_minutes=0.5), spent) == 0
+    assert seconds_allowed(section(), spent) == math.inf
+
+
+@pytest.mark.parametrize(("tokens", "seconds"), [(99, 59.0), (100, 0.0), (0, 60.0), (101, 61.0)])
+def test_a_limit_is_reached_when_it_is_met(tokens, seconds, section) -> None:
+    state = State(tokens=tokens, seconds=seconds / 2, validating=seconds / 2)
+    assert loop._limit_reached(section(max_tokens=100), state) == "max_tokens" * (tokens >= 100)
+    assert loop._limit_reached(section(max_minutes=1.0), state) == "max_minutes" * (seconds >= 60)
+    assert loop._limit_reached(section(), state) == ""

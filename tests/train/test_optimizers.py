@@ -74,6 +74,19 @@ def test_the_fused_update_is_the_plain_one(tiny_base, section) -> None:
     assert all(master.grad is None for master in masters.masters)
 
 
+@pytest.mark.parametrize("name", ["adamw", "muon"])
+def test_adamw_goes_through_each_weight_once(name, tiny_base, section) -> None:
+    """The fused update needs no copies of weights or moments, on which the plan's memory and taking a
+    step again after the memory ran out rely."""
+    from torch.optim import AdamW
+
+    model, _ = prepare_model(tiny_base, section(method="full"), 7)
+    optimizer = make_optimizer(model, Masters(model), section(method="full", optimizer=name))
+    parts = [part for part in optimizer._parts if isinstance(part, AdamW)]
+    assert parts
+    assert all(group["fused"] is True for part in parts for group in part.param_groups)
+
+
 def test_muon_is_for_the_matrices_between_layers(tiny_base, section) -> None:
     model, _ = prepare_model(tiny_base, section(method="full"), 7)
     masters = Masters(model)

@@ -14,6 +14,15 @@ from talkwright.models import parameter_count
 from talkwright.train import check_settings, check_template
 
 
+def test_ranges_and_defaults_of_rates_have_names_of_their_own() -> None:
+    """Where rates usually work, and what they are where none is named, are tables of the same keys."""
+    from talkwright.config import training
+    from talkwright.train import settings
+
+    same = {name for name in vars(settings) if "RATE" in name} & vars(training).keys()
+    assert all(getattr(settings, name) is getattr(training, name) for name in same)
+
+
 def findings(
     section, *, rows: int = 80, validation: int = 8, parameters: int = 0, **settings: object
 ) -> dict[str, str]:

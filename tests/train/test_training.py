@@ -324,12 +324,13 @@ def test_recompute_gives_the_same_losses(
 
 
 def test_training_takes_the_fast_forms_where_nothing_forbids_it(tiny_base, section) -> None:
-    from talkwright.train.model import may_share_beginnings
+    from talkwright.train.plan import has_dropout, may_share_beginnings
 
     def share(**settings: Any) -> bool:
         chosen = section(**settings)
         model, padded = prepare_model(tiny_base, chosen, 7)
-        return may_share_beginnings(model, chosen, padded=padded)
+        dropout = has_dropout(vars(model.config.get_text_config()))
+        return may_share_beginnings(chosen, padded=padded, dropout=dropout)
 
     model, _ = prepare_model(tiny_base, section(), 7)
     taken = [name for name, module in model.named_modules() if "forward" in vars(module)]
@@ -339,9 +340,10 @@ def test_training_takes_the_fast_forms_where_nothing_forbids_it(tiny_base, secti
     assert not share(method="prompt")
     assert not share(lora={"dropout": 0.1})
     assert not share(neftune=5.0)
-    plain, chosen = prepare_model(tiny_base, section(), 7)[0], section()
-    plain.config.attention_dropout = 0.1  # of the model's own configuration
-    assert not may_share_beginnings(plain, chosen, padded=False)
+    assert not may_share_beginnings(section(), padded=False, dropout=True)
+    for name in ("attention_dropout", "attn_pdrop"):  # of the model's own configuration
+        assert has_dropout({name: 0.1, "other": 3})
+        assert not has_dropout({name: 0.0, "other": 0.5})
 
 
 def test_rows_with_one_beginning_train_as_without_sharing(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from talkwright import pipeline
 from talkwright.config import build_recipe
 from talkwright.runs import holding
-from talkwright.train import loop
+from talkwright.train import loop, unfinished
 
 
 @pytest.fixture
@@ -92,3 +93,31 @@ def test_there_and_back_again_loses_nothing(start, capsys) -> None:
     capsys.readouterr()
     start()
     assert "Going on from step 3 of 4." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_of_several_the_closest_is_named(backwards, start, capsys, monkeypatch) -> None:
+    list_runs = unfinished.list_runs
+    for settings in ({"learning_rate": 1e-4}, {"learning_rate": 1e-4, "weight_decay": 0.3}):
+        with pytest.raises(KeyboardInterrupt):
+            start(cut=1, **settings)
+    capsys.readouterr()
+    monkeypatch.setattr(unfinished, "list_runs", lambda runs: sorted(list_runs(runs), reverse=backwards))
+    start(max_steps=1)
+    said = capsys.readouterr().err
+    assert "train.learning_rate" in said
+    assert "weight_decay" not in said
+
+
+def test_a_run_with_checkpoints_of_its_own_takes_no_other(start, tmp_path, capsys) -> None:
+    cut_first(start)
+    (own,) = (tmp_path / "runs").glob("long-*")
+    shutil.copytree(own / "checkpoints", tmp_path / "kept")
+    with pytest.raises(KeyboardInterrupt):
+        start(cut=3, accumulation=2)  # which takes them along
+    shutil.copytree(tmp_path / "kept", own / "checkpoints", dirs_exist_ok=True)
+    (other,) = (run for run in (tmp_path / "runs").glob("long-*") if run != own)
+    capsys.readouterr()
+    start()
+    assert "Going on from step 2 of 4." in capsys.readouterr().err
+    assert (other / "checkpoints" / "step-000003").is_dir()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from talkwright.errors import TrainError
@@ -52,14 +53,15 @@ def make_batch(
     With `share`, which is for flat batches, rows are put in another order and common beginnings stand
     once; the sum of the losses is the same. Raises TrainError for a row with nothing to learn.
     """
-    kept = [_until_last_supervised(example) for example in examples]
+    kept = [until_last_supervised(example) for example in examples]
     if padded:
         return _padded(kept, device)
     return _flat(kept, device, share=share)
 
 
-def _until_last_supervised(example: Example) -> tuple[list[int], list[int]]:
-    """Ids, and the label that each of them is to predict."""
+def until_last_supervised(example: Example) -> tuple[list[int], list[int]]:
+    """Ids that are computed, and the label that each of them is to predict. Raises TrainError for a row
+    with nothing to learn."""
     last = max((n for n, label in enumerate(example.labels) if label != IGNORED), default=0)
     if last == 0:
         raise TrainError(
@@ -90,22 +92,31 @@ def _padded(kept: list[tuple[list[int], list[int]]], device: Any) -> Batch:
     )
 
 
+def computed_before(rows: Sequence[Sequence[int]]) -> list[int]:
+    """How many tokens at the beginning of each of these rows, which are in order, the row before it has
+    computed already: what they have in common, where that is worth the detour.
+
+    Of all rows in order the one just before has the longest beginning in common with a row.
+    """
+    common = [0] + [_common_beginning(a, b) for a, b in pairwise(rows)]
+    return [n if n >= WORTH_SHARING else 0 for n in common][: len(rows)]
+
+
 def _flat(kept: list[tuple[list[int], list[int]]], device: Any, *, share: bool) -> Batch:
     import torch
 
     if share:
-        kept = sorted(kept)  # of all rows, the one just before has the longest beginning in common
+        kept = sorted(kept)
+    known = computed_before([row for row, _ in kept]) if share else [0] * len(kept)
     ids: list[int] = []
     positions: list[int] = []
     scored: list[int] = []
     targets: list[int] = []
     before: list[Runs] = []
     lengths: list[int] = []
-    row_before: list[int] = []
     whole: Runs = ()  # where in `ids` the tokens of the row before are
-    for row, labels in kept:
-        common = _common_beginning(row_before, row) if share else 0
-        lent = _first(whole, common if common >= WORTH_SHARING else 0)
+    for (row, labels), common in zip(kept, known, strict=True):
+        lent = _first(whole, common)
         taken = sum(stop - start for start, stop in lent)
         whole = (*lent, (len(ids), len(ids) + len(row) - taken))
         places = [n for start, stop in whole[:-1] for n in range(start, stop)]
@@ -118,7 +129,6 @@ def _flat(kept: list[tuple[list[int], list[int]]], device: Any, *, share: bool) 
         lengths.append(len(row) - taken)
         ids += row[taken:]
         positions += range(taken, len(row))
-        row_before = row
     return Batch(
         ids=torch.tensor([ids], device=device),
         positions=torch.tensor([positions], device=device),
@@ -129,7 +139,7 @@ def _flat(kept: list[tuple[list[int], list[int]]], device: Any, *, share: bool) 
     )
 
 
-def _common_beginning(a: list[int], b: list[int]) -> int:
+def _common_beginning(a: Sequence[int], b: Sequence[int]) -> int:
     for n, (one, other) in enumerate(zip(a, b, strict=False)):
         if one != other:
             return n

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from talkwright.config import TrainSection
 from talkwright.errors import TrainError
+from talkwright.models import until_last_supervised
 from talkwright.types import Example
 
 if TYPE_CHECKING:
@@ -47,24 +48,34 @@ def split(
 ) -> list[Sequence[Example]]:
     """The rows of each forward pass of a step, `halvings` times smaller than the recipe says.
 
-    Like beside like: by length where there is padding, else by their tokens, so that common beginnings
-    meet in one pass. The gradient is a sum, so the order of a step's rows says nothing.
+    The gradient is a sum, so the order of a step's rows says nothing.
     """
-    examples = sorted(examples, key=lambda e: len(e.input_ids) if padded else list(e.input_ids))
+    rows = in_order(examples, padded=padded)
+    borders = cuts([len(row.input_ids) for row in rows], section, halvings, padded=padded)
+    return [rows[start:end] for start, end in pairwise(borders)]
+
+
+def in_order(examples: Sequence[Example], *, padded: bool) -> list[Example]:
+    """Rows of a step, like beside like: by length where there is padding, else by the tokens that are
+    computed, so that common beginnings meet in one pass."""
+    if padded:
+        return sorted(examples, key=lambda example: len(example.input_ids))
+    return sorted(examples, key=lambda example: until_last_supervised(example)[0])
+
+
+def cuts(lengths: Sequence[int], section: TrainSection, halvings: int, *, padded: bool) -> list[int]:
+    """Where each pass of a step begins, and the end: rows of these lengths, in order."""
     if section.pass_tokens is None:
-        parts = min(len(examples), section.accumulation << halvings)
-        cuts = [len(examples) * part // parts for part in range(parts + 1)]
-        return [examples[start:end] for start, end in pairwise(cuts)]
+        parts = min(len(lengths), section.accumulation << halvings)
+        return [len(lengths) * part // parts for part in range(parts + 1)]
     budget = section.pass_tokens >> halvings
-    passes: list[list[Example]] = [[]]
-    for example in examples:
-        group = [*passes[-1], example]
-        sizes = [len(each.input_ids) for each in group]
-        if len(group) > 1 and (max(sizes) * len(sizes) if padded else sum(sizes)) > budget:
-            passes.append([example])
-        else:
-            passes[-1] = group
-    return list(passes)
+    borders, longest, total = [0], 0, 0
+    for number, length in enumerate(lengths):
+        longest, total = max(longest, length), total + length
+        if number > borders[-1] and (longest * (number + 1 - borders[-1]) if padded else total) > budget:
+            borders.append(number)
+            longest = total = length
+    return [*borders, len(lengths)]
 
 
 def split_further(

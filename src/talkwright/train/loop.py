@@ -36,7 +36,6 @@ from talkwright.train.faults import (
 )
 from talkwright.train.model import (
     Masters,
-    may_share_beginnings,
     prepare_model,
     recompute,
     refuse_added_tokens,
@@ -45,7 +44,7 @@ from talkwright.train.model import (
 from talkwright.train.noise import RowNoise
 from talkwright.train.optimizers import Optimizer, make_optimizer
 from talkwright.train.origin import Origin, describe_origin
-from talkwright.train.plan import Plan, make_plan, rows_of_steps
+from talkwright.train.plan import Plan, has_dropout, make_plan, may_share_beginnings, rows_of_steps
 from talkwright.train.records import (
     Metrics,
     metrics_file,
@@ -173,6 +172,7 @@ def _open_session(
     model = accelerator.prepare(model)
     masters = Masters(model)
     make_folder(checkpoints)
+    dropout = has_dropout(vars(model.config.get_text_config()))
     return _Session(
         accelerator=accelerator,
         model=model,
@@ -185,7 +185,7 @@ def _open_session(
         layout={
             "padded": padded,
             "device": accelerator.device,
-            "share": may_share_beginnings(model, section, padded=padded),
+            "share": may_share_beginnings(section, padded=padded, dropout=dropout),
         },
         noise=RowNoise(model, section.neftune) if section.neftune else None,
         seed=seed,

@@ -89,15 +89,6 @@ def recompute(model: Any, share: float) -> bool:
     return True
 
 
-def may_share_beginnings(model: Any, section: TrainSection, *, padded: bool) -> bool:
-    """Whether rows of a batch may have a common beginning computed once: nothing random must differ
-    between them."""
-    config = model.config.get_text_config()
-    random = section.neftune or section.lora.dropout
-    dropouts = [v for name, v in vars(config).items() if "dropout" in name or name.endswith("pdrop")]
-    return not padded and not random and not any(isinstance(v, float) and v for v in dropouts)
-
-
 def refuse_added_tokens(base: BaseModel, template: Template) -> None:
     """Raise TrainError when the template writes tokens that the model has no embedding for."""
     rows = load_config(base).get_text_config().vocab_size

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from random import Random
+from typing import Any
 
 from talkwright.config import TrainSection
 
@@ -19,6 +20,18 @@ class Plan:
     warmup: int
     eval_every: int
     save_every: int
+
+
+def may_share_beginnings(section: TrainSection, *, padded: bool, dropout: bool) -> bool:
+    """Whether rows of a pass may have a common beginning computed once: nothing random must differ
+    between them. `dropout`: the model has some of its own (`has_dropout`)."""
+    return not (padded or dropout or section.neftune or section.lora.dropout)
+
+
+def has_dropout(config: Mapping[str, Any]) -> bool:
+    """Whether a model's configuration asks for dropout."""
+    named = [value for name, value in config.items() if "dropout" in name or name.endswith("pdrop")]
+    return any(isinstance(value, float) and value for value in named)
 
 
 def make_plan(section: TrainSection, rows: int) -> Plan:

@@ -27,21 +27,22 @@ if TYPE_CHECKING:
     from talkwright.template import Template
 
 BEARABLE_PASSES = 10  # over the same rows, when nothing watches for over-fitting
-RATES = {  # where each method usually works, for a model of up to a billion weights
+RATE_RANGES = {  # where each method usually works, for a model of up to a billion weights
     "lora": (1e-5, 5e-3),
     "ia3": (1e-4, 5e-2),
     "prefix": (1e-4, 2e-1),
     "prompt": (1e-3, 5e-1),
     "full": (1e-6, 5e-4),
 }
-ADAFACTOR_RATES = {  # relative to the size of each weight, 0.001 at the least; measured on small models
-    **RATES,
+# Relative to the size of each weight, 0.001 at the least; measured on small models.
+ADAFACTOR_RATE_RANGES = {
+    **RATE_RANGES,
     "lora": (1e-2, 2.0),
     "prompt": (1e-2, 2.0),
     "full": (1e-4, 5e-2),
 }
-MUON_RATES = {  # five times AdamW's at the upper end; at AdamW's own it learns too slowly
-    **RATES,
+MUON_RATE_RANGES = {  # five times AdamW's at the upper end; at AdamW's own it learns too slowly
+    **RATE_RANGES,
     "lora": (2e-3, 2.5e-2),  # measured on SmolLM2-135M: 1e-3 is slow, 3e-3 and 1e-2 good, 3e-2 diverges
     "prefix": (2e-2, 1.0),
     "prompt": (5e-2, 2.5),
@@ -256,8 +257,8 @@ def _of_rates(section: TrainSection, parameters: int) -> Iterator[Finding]:
 
 def usual_rates(section: TrainSection, parameters: int = 0) -> tuple[float, float]:
     """Lowest and highest learning rate that usually works for a method and a size of model."""
-    own = {"adafactor": ADAFACTOR_RATES, "muon": MUON_RATES}
-    low, high = own.get(section.optimizer, RATES)[section.method]
+    own = {"adafactor": ADAFACTOR_RATE_RANGES, "muon": MUON_RATE_RANGES}
+    low, high = own.get(section.optimizer, RATE_RANGES)[section.method]
     if section.method in ("lora", "full"):  # larger models break at smaller steps
         high /= 1 if parameters < 1e9 else 5 if parameters < 1e10 else 10
     return low, high

@@ -90,7 +90,7 @@ def estimate(
     """Memory and time of a recipe on a machine; `rates` None: those of its data sheet."""
     known = coefficients()
     rates = rates or table_rates(machine, precision)
-    load = make_load(rows, section, padded=shape.padded, seed=seed)
+    load = make_load(rows, section, padded=shape.padded, seed=seed, dropout=shape.dropout)
     how = (shape, section, precision, load)
     return Estimate(
         machine,
@@ -225,11 +225,5 @@ def _shortened(
     length: int,
     how: dict[str, Any],
 ) -> Estimate:
-    shorter = Rows(
-        [min(int(n), length) for n in rows.lengths],
-        [min(int(n), length) for n in rows.supervised],
-        [min(int(n), length) for n in rows.validation],
-        rows.known,
-    )
     less = section.model_copy(update={"pass_tokens": length, "accumulation": 1})
-    return estimate(shape, shorter, less, machine, rates, **how)
+    return estimate(shape, rows.cut(length), less, machine, rates, **how)

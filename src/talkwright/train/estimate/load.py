@@ -3,38 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import islice
-from typing import Any
+from dataclasses import dataclass, field, replace
+from itertools import islice, pairwise
+from typing import Any, NamedTuple
 
 from talkwright.config import TrainSection
-from talkwright.models import WORTH_SHARING
-from talkwright.train.faults import split
-from talkwright.train.plan import make_plan, rows_of_steps
+from talkwright.models import computed_before, until_last_supervised
+from talkwright.train.faults import cuts, in_order
+from talkwright.train.model import VIRTUAL
+from talkwright.train.plan import Plan, make_plan, may_share_beginnings, rows_of_steps
+from talkwright.types import Example
 
 SCORING_TOKENS = 4096  # as in train/loop.py
 LOOKED_AT = 2000  # steps whose rows are laid out; a longer run's other steps are like them
+ROWS_LOOKED_AT = 20_000  # ... and no more rows than these, for large steps
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
     """Lengths of the training rows and how many of their tokens are supervised, and the lengths of the
-    validation rows; `known` says in words where they come from. `common` tokens at the beginning are the
-    same in all training rows (a system prompt), so that a pass computes them once."""
+    validation rows; `known` says in words where they come from.
+
+    `examples` are the training rows themselves, which only tell what several of them begin with; without
+    them nothing is taken to be common. `most`: all rows are cut to so many tokens.
+    """
 
     lengths: Sequence[int]
     supervised: Sequence[int]
     validation: Sequence[int]
     known: str
-    common: int = 0
+    examples: Sequence[Example] = ()
+    most: int | None = None
+    steps: dict[Any, list[list[_Row]]] = field(default_factory=dict, repr=False, compare=False)
+    """Steps laid out already, and loads measured: the same for many settings that a plan tries."""
+    loads: dict[str, Load] = field(default_factory=dict, repr=False, compare=False)
+
+    def cut(self, most: int) -> Rows:
+        """These rows with `most` tokens each at the most."""
+        return replace(self, most=most, loads={})
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """A run's work. Means are of an optimizer step: `passes`, `tokens`, `supervised`, `padded` tokens
-    (with padding where batches have it, without common beginnings where they are computed once) and
-    `squares`, the sum of squared row lengths. `largest` is the largest pass in such tokens; `scoring`
-    the largest batch of validation."""
+    """A run's work. Means are of an optimizer step: `passes`; `tokens`; `supervised`; `padded` tokens,
+    which are computed: with padding where batches have it, without what an earlier row of a pass begins
+    with; and `squares`, the sum of squared row lengths. `largest` is the largest pass in such tokens;
+    `scoring` the largest batch of validation."""
 
     steps: int
     validations: int
@@ -52,45 +66,60 @@ class Load:
     validation_tokens: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    input_ids: range
+class _Row(NamedTuple):
+    """A row of a step. Tokens: `length` all, `laid` up to the last supervised one, `common` of those
+    that the row before it has computed already."""
+
+    length: int
+    laid: int
     supervised: int
+    common: int
 
 
-def make_load(rows: Rows, section: TrainSection, *, padded: bool, seed: int) -> Load:
-    """Lay out the rows of a run as the loop will, and measure."""
+def make_load(
+    rows: Rows, section: TrainSection, *, padded: bool, seed: int, dropout: bool = False
+) -> Load:
+    """Lay out the rows of a run as the loop will, and measure. `padded` and `dropout`: the model's."""
+    same = section.model_copy(update={"recompute": "none", "quantise": "none", "precision": "fp32"})
+    key = f"{seed} {padded} {dropout} {same.model_dump_json()}"
+    if key not in rows.loads:
+        rows.loads[key] = _measure(rows, section, padded=padded, seed=seed, dropout=dropout)
+    return rows.loads[key]
+
+
+def _measure(rows: Rows, section: TrainSection, *, padded: bool, seed: int, dropout: bool) -> Load:
     plan = make_plan(section, len(rows.lengths))
-    virtual = section.virtual_tokens if section.method in ("prefix", "prompt") else 0
+    virtual = section.virtual_tokens if section.method in VIRTUAL else 0
     padded = padded or bool(virtual)
-    random = section.neftune or section.lora.dropout  # as in train/model.py
-    common = rows.common if rows.common >= WORTH_SHARING and not (padded or random) else 0
-    looked_at = min(plan.steps, LOOKED_AT)
+    share = may_share_beginnings(section, padded=padded, dropout=dropout)
+    steps = _steps(rows, plan, section.batch_size, seed, padded=padded)
     sums = dict.fromkeys(("passes", "tokens", "supervised", "padded", "squares"), 0.0)
     largest = largest_supervised = most = longest = 0
-    for numbers in islice(rows_of_steps(plan, section.batch_size, seed), looked_at):
-        step: list[Any] = [_Row(range(int(rows.lengths[n])), int(rows.supervised[n])) for n in numbers]
-        passes: list[Any] = list(split(step, section, 0, padded=padded))
-        most = max(most, len(passes))
-        sums["passes"] += len(passes)
-        for group in passes:
-            lengths = [len(row.input_ids) + virtual for row in group]
-            again = len(lengths) - 1  # rows that find the common beginning computed
-            laid = max(lengths) * len(lengths) if padded else sum(lengths) - again * common
+    for step in steps:
+        borders = cuts([row.length for row in step], section, 0, padded=padded)
+        most = max(most, len(borders) - 1)
+        sums["passes"] += len(borders) - 1
+        for start, end in pairwise(borders):
+            group = step[start:end]
+            lengths = [row.laid + virtual for row in group]
+            # The first of a pass finds nothing computed.
+            common = [0, *(row.common if share else 0 for row in group[1:])]
+            laid = max(lengths) * len(lengths) if padded else sum(lengths) - sum(common)
             supervised = sum(row.supervised for row in group)
-            sums["tokens"] += sum(lengths)
+            sums["tokens"] += sum(row.length + virtual for row in group)
             sums["padded"] += laid
             sums["supervised"] += supervised
             sums["squares"] += (
                 len(lengths) * max(lengths) ** 2
                 if padded
-                else sum(n * n for n in lengths) - again * common**2
+                else sum(n * n for n in lengths) - sum(n * n for n in common)
             )
             largest_supervised = max(largest_supervised, supervised)
             largest, longest = max(largest, laid), max(longest, *lengths)
-    means = {name: value / looked_at for name, value in sums.items()}
+    means = {name: value / len(steps) for name, value in sums.items()}
     spread = max(1, len(rows.validation) // section.eval_rows)
-    scored = [int(n) for n in rows.validation[::spread]][: section.eval_rows]
+    limit = rows.most or max([0, *rows.validation])
+    scored = [min(int(n), limit) for n in rows.validation[::spread]][: section.eval_rows]
     return Load(
         steps=plan.steps,
         validations=1 + -(-plan.steps // plan.eval_every) if scored else 0,
@@ -103,3 +132,32 @@ def make_load(rows: Rows, section: TrainSection, *, padded: bool, seed: int) -> 
         validation_tokens=sum(scored),
         **means,
     )
+
+
+def _steps(rows: Rows, plan: Plan, batch_size: int, seed: int, *, padded: bool) -> list[list[_Row]]:
+    """The rows of the first steps, each step in the order in which the loop lays them out."""
+    key = (plan.rows, min(plan.steps, LOOKED_AT), batch_size, seed, padded)
+    if key not in rows.steps:
+        looked_at = max(1, min(LOOKED_AT, ROWS_LOOKED_AT // batch_size))
+        rows.steps[key] = [
+            _in_order(rows, numbers, padded=padded)
+            for numbers in islice(rows_of_steps(plan, batch_size, seed), looked_at)
+        ]
+    if rows.most is None:
+        return rows.steps[key]
+    most = rows.most
+    return [[_Row(*(min(n, most) for n in row)) for row in step] for step in rows.steps[key]]
+
+
+def _in_order(rows: Rows, numbers: Sequence[int], *, padded: bool) -> list[_Row]:
+    """One step: rows by their tokens, where those are known, else by length alone."""
+    if not rows.examples:
+        found = [(int(rows.lengths[n]), int(rows.supervised[n])) for n in numbers]
+        return [_Row(length, length, supervised, 0) for length, supervised in sorted(found)]
+    examples = in_order([rows.examples[n] for n in numbers], padded=padded)
+    ids = [until_last_supervised(example)[0] for example in examples]
+    common = [0] * len(ids) if padded else computed_before(ids)
+    return [
+        _Row(len(example.input_ids), len(laid), example.n_supervised, known)
+        for example, laid, known in zip(examples, ids, common, strict=True)
+    ]

@@ -1,8 +1,9 @@
 """Peak memory of a run, by formula.
 
-A run's memory has three peaks: loading the weights, the largest forward and backward pass, and writing a
-checkpoint; the highest counts. All sizes are bytes. What is fitted and what is counted stands in
-`coefficients.json`, written by `bench/calibrate.py`; everything else follows from the code it names.
+A run's memory has several peaks: loading the weights, the largest forward and backward pass, validation,
+the optimizer's update and writing a checkpoint; the highest counts. All sizes are bytes. What is fitted
+and what is counted stands in `coefficients.json`, written by `bench/calibrate.py`; everything else
+follows from the code it names.
 """
 
 from __future__ import annotations
@@ -15,7 +16,14 @@ from talkwright.config import TrainSection, share_recomputed
 from talkwright.errors import TrainError
 from talkwright.train.estimate.count import bytes_per_token, count_terms, terms_key
 from talkwright.train.estimate.load import Load
-from talkwright.train.estimate.shape import Shape, adapted, deep_share, trainable
+from talkwright.train.estimate.shape import (
+    Shape,
+    adapted,
+    deep_share,
+    orthogonalised,
+    trainable,
+    trained_sizes,
+)
 
 HEAD_ROWS = 256  # as in models/flat.py: supervised positions whose logits are in memory at a time
 MOMENTS = {
@@ -113,7 +121,9 @@ def memory(
     # Validation lays up to SCORING_TOKENS side by side and keeps one layer at a time.
     scored = load.scoring * (2 * shape.width + 3 * shape.inner + 2 * shape.queries) * size
     scoring = Memory(library, weights, masters, moments, 0.0, scored, logits, 0.0, "in validation")
-    peaks = [training, scoring]
+    updating = Memory(library, weights, masters, moments, 4.0 * count, 0.0, 0.0,
+                      update_bytes(shape, section, gpu=gpu), "in the optimizer's update")  # fmt: skip
+    peaks = [training, scoring, updating]
     if not gpu:
         # safetensors maps the file while its tensors are copied; and to write, it copies every tensor.
         mapped = fitted["loading"] * shape.file_bytes
@@ -123,6 +133,24 @@ def memory(
             Memory(library, weights, masters, moments, 0, 0, 0, saved, "while a checkpoint is written")
         )
     return max(peaks, key=lambda each: each.peak)
+
+
+def update_bytes(shape: Shape, section: TrainSection, *, gpu: bool) -> float:
+    """What an update holds besides weights, gradients and moments. It goes matrix by matrix.
+
+    Muon, of m x n with s the smaller side: the momentum of fp32 (4 mn), the bf16 matrix before and after
+    an iteration (2 mn each), its square and the polynomial of that (2 s^2 each); where the processor
+    emulates bf16, the product in fp32 as well (4 mn). Adafactor: a matrix's update, and the one before
+    it, which is let go of when the next is there (4 mn each). Fused AdamW and bitsandbytes go through
+    the weights where they are.
+    """
+    if section.optimizer == "adafactor":
+        return 4.0 * sum(sorted(trained_sizes(shape, section))[-2:])
+    emulated = 0 if gpu else 4
+    return max(
+        ((8.0 + emulated) * m * n + 4.0 * min(m, n) ** 2 for m, n in orthogonalised(shape, section)),
+        default=0.0,
+    )
 
 
 def activation_bytes(

@@ -18,6 +18,7 @@ from typing import Any
 from talkwright.config import TrainSection
 from talkwright.errors import ModelError
 from talkwright.runs import read_json
+from talkwright.train.plan import has_dropout
 from talkwright.types import BaseModel
 
 # Tables of tokens and positions and the LM head: no adapter sits on them (PEFT's `all-linear` leaves the
@@ -48,6 +49,8 @@ class Shape:
     padded: bool
     rest: tuple[tuple[str, int], ...] = ()
     """All other weights: name and how many."""
+    dropout: bool = False
+    """Whether the model has dropout of its own."""
 
     @property
     def body(self) -> int:
@@ -126,6 +129,7 @@ def make_shape(config: dict[str, Any], tensors: dict[str, list[int]], size: int,
         ),
         file_bytes=size,
         padded=_must_be_padded(text),
+        dropout=has_dropout(text),
         rest=tuple(
             (name, math.prod(shape))
             for name, shape in sorted(tensors.items())
@@ -191,6 +195,19 @@ def trainable(shape: Shape, section: TrainSection) -> int:
     )
     frozen += sum(n for name, n in shape.rest if any(part in name for part in section.freeze))
     return shape.parameters - frozen
+
+
+def trained_sizes(shape: Shape, section: TrainSection) -> list[int]:
+    """How many numbers each trained matrix has."""
+    if section.method == "lora":
+        rank = section.lora.rank
+        return [rank * side for _, i, o in adapted(shape, section) for side in (i, o)]
+    if section.method == "ia3":
+        return [outputs for _, _, outputs in shape.linear]
+    if section.method in ("prefix", "prompt"):
+        return [trainable(shape, section)]
+    sizes = [(f"{name}.weight", i * o) for name, i, o in shape.linear] + list(shape.rest)
+    return [n for name, n in sizes if not any(part in name for part in section.freeze)]
 
 
 def orthogonalised(shape: Shape, section: TrainSection) -> list[tuple[int, int]]:

@@ -1,0 +1,132 @@
+"""What `talkwright plan` takes a run's rows to be, against the batches that the loop makes of them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from talkwright.train import Rows
+from talkwright.train.estimate.load import make_load
+from talkwright.types import Example
+
+
+def taught(*ids: int, answers: tuple[tuple[int, int], ...] | None = None) -> Example:
+    """A row of these tokens; learnt are the spans of `answers`, or the last token alone."""
+    spans = answers or ((len(ids) - 1, len(ids)),)
+    kept = {n for start, stop in spans for n in range(start, stop)}
+    return Example(ids, tuple(x if n in kept else -100 for n, x in enumerate(ids)))
+
+
+def rows_of(examples: list[Example]) -> Rows:
+    counts = [example.n_supervised for example in examples]
+    return Rows([len(e.input_ids) for e in examples], counts, [], "made up", examples)
+
+
+def begun_alike(beginning: int, own: int = 40, count: int = 8) -> list[Example]:
+    """Rows with a system prompt in common."""
+    system = range(1000, 1000 + beginning)
+    return [taught(*system, *range(10_000 * n, 10_000 * n + own)) for n in range(1, count + 1)]
+
+
+def every_turn(chats: int, turns: int, length: int = 15) -> list[Example]:
+    """Chats exported once after every turn: turn k is a prefix of turn k + 1."""
+    return [
+        taught(*range(10_000 * chat, 10_000 * chat + length * turn))
+        for chat in range(1, chats + 1)
+        for turn in range(1, turns + 1)
+    ]
+
+
+def several_answers(chats: int) -> list[Example]:
+    """Rows with three answers each, some ending in tokens that teach nothing, and their prefixes."""
+    found = []
+    for chat in range(1, chats + 1):
+        ids = range(10_000 * chat, 10_000 * chat + 61)
+        found.append(taught(*ids, answers=((10, 15), (30, 35), (50, 58))))
+        found.append(taught(*ids[:36], answers=((10, 15), (30, 35))))
+    return found
+
+
+@pytest.mark.parametrize("settings", [
+    {}, {"accumulation": 2}, {"pass_tokens": 130}, {"neftune": 5.0}, {"lora": {"dropout": 0.1}},
+    {"method": "prompt", "virtual_tokens": 3}, {"method": "full", "batch_size": 3},
+], ids=json.dumps)  # fmt: skip
+@pytest.mark.parametrize(
+    "examples",
+    [begun_alike(60), begun_alike(5), every_turn(2, 4), several_answers(4)],
+    ids=["system prompt", "not worth it", "every turn", "several answers"],
+)
+def test_the_plan_counts_the_tokens_that_the_loop_computes(
+    examples: list[Example], settings: Any, section: Any
+) -> None:
+    """Against the batches that the loop makes of the same steps."""
+    from talkwright.models import make_batch
+    from talkwright.train.faults import split
+    from talkwright.train.model import VIRTUAL
+    from talkwright.train.plan import make_plan, may_share_beginnings, rows_of_steps
+
+    chosen = section(**{"batch_size": 5, "max_steps": 4, **settings})
+    padded = chosen.method in VIRTUAL
+    share = may_share_beginnings(chosen, padded=padded, dropout=False)
+    virtual = chosen.virtual_tokens if padded else 0
+    plan, made = make_plan(chosen, len(examples)), []
+    for numbers in rows_of_steps(plan, chosen.batch_size, 7):
+        passes = split([examples[n] for n in numbers], chosen, 0, padded=padded)
+        batches = [make_batch(rows, padded=padded, share=share) for rows in passes]
+        made.append([batch.ids.numel() + virtual * len(batch.ids) for batch in batches])
+    load = make_load(rows_of(examples), chosen, padded=False, seed=7)
+    assert load.largest == max(max(step) for step in made)
+    assert load.padded * load.steps == sum(map(sum, made))
+    assert load.passes * load.steps == sum(map(len, made))
+    assert load.supervised * 4 == sum(
+        examples[n].n_supervised for step in rows_of_steps(plan, chosen.batch_size, 7) for n in step
+    )
+
+
+def test_a_model_with_dropout_of_its_own_shares_nothing(section: Any) -> None:
+    known = rows_of(begun_alike(60))
+    how: dict[str, Any] = {"padded": False, "seed": 7}
+    plain, dropped = (make_load(known, section(), dropout=d, **how) for d in (False, True))
+    assert plain.largest == dropped.largest - 3 * 60
+
+
+def test_a_short_beginning_is_not_worth_the_detour(section: Any) -> None:
+    alone, alike = (make_load(rows_of(begun_alike(n, 60 - n)), section(), padded=False, seed=7)
+                    for n in (0, 7))  # fmt: skip
+    assert alone.largest == alike.largest == 4 * 59
+
+
+def test_pairs_of_tokens_that_attend_are_counted_once(section: Any) -> None:
+    alike = make_load(rows_of(begun_alike(60)), section(), padded=False, seed=7)
+    assert alike.squares == 4 * 99**2 - 3 * 60**2  # the last token of a row is predicted, not computed
+
+
+def test_rows_cut_for_advice_stay_alike(section: Any) -> None:
+    whole = rows_of(every_turn(2, 4))
+    cut = rows_of([taught(*e.input_ids[:21]) for e in every_turn(2, 4)])
+    how: dict[str, Any] = {"padded": False, "seed": 7}
+    found, wanted = (make_load(r, section(), **how) for r in (whole.cut(20), cut))
+    assert (found.largest, found.padded) == (wanted.largest, wanted.padded)
+    assert make_load(whole, section(), **how).largest > found.largest
+
+
+def test_without_a_tokenizer_prepared_chats_share_what_they_begin_with(section: Any) -> None:
+    from talkwright.planning import CHARACTERS, _Guessed
+    from talkwright.types import Conversation, Message
+
+    system = Message("system", "Be brief and kind to everybody. " * 4)
+    chats = [
+        Conversation((system, Message("user", f"{n} is what? " * 3), Message("assistant", f"{n} it is")))
+        for n in range(4)
+    ]
+    guessed = _Guessed(chats, 1000)
+    assert [len(e.input_ids) for e in guessed] == [
+        sum(len(m.text) // CHARACTERS + 5 for m in c.messages) for c in chats
+    ]
+    load = make_load(rows_of(list(guessed)), section(max_steps=1), padded=False, seed=7)
+    lengths = sum(len(e.input_ids) - 1 for e in guessed)
+    # The five tokens that the user's message begins with are common, too.
+    assert load.largest == lengths - 3 * (len(system.text) // CHARACTERS + 10)
+    assert [e.n_supervised for e in _Guessed(chats, 12)] == [1] * 4, "cut before the answer"
