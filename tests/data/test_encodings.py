@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from talkwright.config import DataSection
-from talkwright.data import prepare, read_dataset
+from talkwright.data import prepare, read_conversations, read_dataset
 from talkwright.data.reading import streams
 from talkwright.errors import DataError
 
@@ -121,3 +121,10 @@ def test_parquet_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "chats.parquet"
     pq.write_table(pa.table({"question": ["Где?"], "answer": ["Там."]}), path)
     assert prepare(section(path, "cp1251"), seed=0, out=tmp_path / "out").kept == 1
+
+
+@pytest.mark.parametrize("encoding", TEXTS)
+def test_conversations_are_read_in_a_named_encoding(tmp_path: Path, encoding: str) -> None:
+    path = stored(tmp_path, "jsonl", table([TEXTS[encoding]], "jsonl").encode(encoding))
+    [found] = read_conversations(path, encoding=encoding)
+    assert tuple(message.content for message in found.messages) == TEXTS[encoding]

@@ -45,7 +45,8 @@ _LARGEST = 2**25  # bytes; what can only be read whole may be so large
 _BLOCK = 2**19  # bytes of a JSONL file in a chunk
 _SMALL_BLOCK = 2**17  # the same of a small file, that all processes have something of it
 _ROWS = 1000  # rows in a chunk of anything else
-_SOUND_STARTS = (b"\n{", b"\n[")
+# Line ends before what begins a row, and seldom a line of a text in a torn one: its quotes are escaped.
+_SOUND_STARTS = tuple(b"\n" + start for start in (b'{"', b"{'", b"{ ", b"[{"))
 
 
 @dataclass(frozen=True, slots=True)
