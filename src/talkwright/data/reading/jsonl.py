@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +16,7 @@ from talkwright.data.reading.repair import Reading, load, read_line
 from talkwright.data.reading.rows import RAW, Row, decoding
 
 _MOST_JOINED = 1000  # lines that one torn row may lie on
+_ROW_IN_KEY = re.compile(r"\n\s*[{\[]")
 _TORN = json.JSONDecoder(strict=False)
 
 
@@ -79,7 +81,7 @@ def _joined(lines: list[str], number: int) -> tuple[Any, int] | None:
 
 def _has_torn_key(value: Any) -> bool:
     if isinstance(value, dict):
-        return any("\n" in key or _has_torn_key(held) for key, held in value.items())
+        return any(_ROW_IN_KEY.search(key) or _has_torn_key(held) for key, held in value.items())
     return isinstance(value, list) and any(map(_has_torn_key, value))
 
 
