@@ -14,6 +14,7 @@ from itertools import chain, islice
 from pathlib import Path
 
 from talkwright.config import Columns
+from talkwright.data.reading.escapes import has_literal_escapes, undouble
 from talkwright.data.reading.files import (
     PLAIN_SUFFIXES,
     WIDE_MARKS,
@@ -82,6 +83,11 @@ def read_chunks(path: Path, name: str, columns: Columns, encoding: str | None = 
 
 def rows_of(chunk: Chunk) -> Iterator[Row]:
     """The rows of a chunk."""
+    rows = _rows_of(chunk)
+    yield from undouble(list(rows)) if has_literal_escapes(chunk.body, chunk.kind) else rows
+
+
+def _rows_of(chunk: Chunk) -> Iterator[Row]:
     if chunk.kind == "lines":
         yield from without_foreign(jsonl_rows(decode_block(chunk.body), chunk.name, chunk.line))
     elif chunk.kind == "batch":

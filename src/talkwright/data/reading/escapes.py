@@ -1,0 +1,192 @@
+"""Texts with a backslash and an n where a line end was meant: undone where that is certain.
+
+A row whose backslashes were all doubled is JSON all the same, unless a text in it has a quotation mark.
+Then `\\n` stands in its texts, as it does in talk about code, in paths and in formulas. What was meant
+is told by what stands around it, and by the rows beside it: where a writer doubled backslashes, no row
+has a real line end. What stays doubtful is left alone, and marked `literal_escapes` by `turns`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from talkwright.data.reading.rows import Row
+
+HALVED = "halved_backslashes"
+_TOKEN = re.compile(r"\\(?:u[0-9a-fA-F]{4}|.)", re.DOTALL)
+_MEANT = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", '"': '"', "\\": "\\", "/": "/"}
+_SURROGATES = re.compile("[\ud800-\udbff][\udc00-\udfff]")
+_CONTROLS = re.compile(r"[\n\t]")
+_BARE_QUOTE = re.compile(r'(?<!\\)"')
+
+_LINE_END = r"(?:(?:\\r)?\\n)"
+# What people write around line ends, and what each is worth; a row needs _ENOUGH of it.
+_SIGNS = (
+    (re.compile(rf"[\w)\"”’'][.!?:]+[)\"”’'*_]*\s?{_LINE_END}{{2,}}\s?[^\W_a-z]"), 2),  # a paragraph
+    (re.compile(rf"[\w)\"”’'][.!?:]+[)\"”’'*_]*{_LINE_END}[A-Z\u00c0-\u00de\u0400-\u042f]"), 1),
+    (re.compile(rf"\S\s?{_LINE_END}\s{{0,8}}(?:[-*•–]\s\S|\d{{1,2}}[.)]\s|\#{{1,6}}\s|\*\*\w)"), 2),
+    (re.compile(rf"```\w{{0,12}}{_LINE_END}|{_LINE_END}```"), 2),  # code between its fences
+    (re.compile(r'(?:^|[\s(])\\"[^\\"{}\[\]=:<>]{1,200}\\"(?=[\s.,!?;)]|$)'), 1),  # words in quotes
+)
+_ENOUGH = 2
+# What is a backslash and a letter for certain, or may be: formulas, paths, patterns, strings of code.
+_FORMULA = re.compile(
+    r"\\(?:n(?:abla|eq?|eg|i|u|ot|otin|mid|ew(?:line|command|page)|oindent|onumber|ormalsize|(?:e|w)arrow)"
+    r"|t(?:au|heta|imes|o|op|ext\w*|anh?|frac|itle|able\w*|ilde|riangle\w*|herefore|binom|t))(?![A-Za-z])"
+)
+_PATH = re.compile(r"(?:\b[A-Za-z]:|(?:^|[\s\"'(])(?:\.{1,2}|~|\\))\\|\w\\[\w.-]+\\\w")
+_PATTERN = re.compile(r"[\[^|(%]\\[nt]|\\[nt](?:[+?|\])}{]|\*(?![\s*]))")
+_APOSTROPHES = re.compile(r"(?<![^\W_])'(?=\S)[^']{0,300}'(?![^\W_])")
+_QUOTED_KEY = re.compile(r'[{\[(=:,]\s?\\"|\\"\s?[:=}\])]')
+_FENCED = re.compile(r"```.*?(?:```|$)", re.DOTALL)
+_TALK = re.compile(
+    r"new[- ]?lines?\b|line[- ]?(?:breaks?|feeds?|ends?|endings?)\b|escap|backslash|regex|literal"
+    r"|regular expression|\bprint\w{0,2}\b|\becho\b|\bstrings?\b|latex|carriage|\bjson\b|\byaml\b",
+    re.IGNORECASE,
+)
+_HARD = 8  # rows that are JSON only when halved, from which on their neighbours were doubled, too
+_BEYOND_DOUBT = 20  # the same, from which on it does not matter what a text looks like
+_MANY = 12  # rows with such escapes that are as good
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What a row's texts say of its escapes.
+
+    `literal`: they have some; `worth` of the signs that they are meant; `doubtful`: some may mean
+    themselves; `talk`: it is talked about them; `undone` is the value without them, None where some
+    cannot be undone; `lines` and `quotes`: real line ends and quotation marks.
+    """
+
+    literal: bool
+    worth: int
+    doubtful: bool
+    talk: bool
+    undone: Any
+    lines: bool
+    quotes: bool
+
+    @property
+    def certain(self) -> bool:
+        """Whether the row alone is enough."""
+        clear = self.undone is not None and not (self.doubtful or self.talk or self.lines)
+        return clear and self.worth >= _ENOUGH + self.quotes
+
+
+def has_literal_escapes(body: bytes, kind: str) -> bool:
+    """Say whether any row of a chunk can have such escapes; most chunks have none."""
+    doubled = b"\\" if kind == "batch" else b"\\\\"
+    return any(doubled + mark in body for mark in (b"n", b"t", b"u", b'"', b'\\"'))
+
+
+def undouble(rows: list[Row]) -> Iterator[Row]:
+    """The rows of a chunk, of which those whose escapes were doubled for certain are mended."""
+    facts = [_facts(row.value) if row.problem is None else None for row in rows]
+    every = _are_all_doubled(rows, facts)
+    for row, found in zip(rows, facts, strict=True):
+        if found is None or not found.literal or found.undone is None or HALVED in row.repairs:
+            yield row
+        elif found.certain or (every is not None and (every or not found.doubtful)):
+            yield replace(row, value=found.undone, repairs=(*row.repairs, HALVED))
+        else:
+            yield row
+
+
+def _are_all_doubled(rows: list[Row], facts: list[_Facts | None]) -> bool | None:
+    """Say whether backslashes were doubled throughout: True beyond doubt, False where texts are to look
+    like it as well, None where it cannot be told."""
+    hard = sum(HALVED in row.repairs for row in rows)
+    known = [
+        found for row, found in zip(rows, facts, strict=True)
+        if found is not None and HALVED not in row.repairs
+    ]  # fmt: skip
+    if any(found.lines for found in known):
+        return None
+    literal = [found for found in known if found.literal]
+    if hard >= _HARD and not any(found.quotes for found in known):
+        return hard >= _BEYOND_DOUBT
+    doubtful = sum(found.doubtful or found.talk or found.undone is None for found in literal)
+    signs = sum(found.worth > 0 for found in literal)
+    many = len(literal) >= max(_MANY, len(known) / 5)
+    return False if many and 20 * doubtful <= len(literal) <= 5 * signs else None
+
+
+def _facts(value: Any) -> _Facts:
+    texts = list(_texts(value))
+    lines = any(_CONTROLS.search(text.strip()) for text in texts)
+    quotes = any('"' in text and _BARE_QUOTE.search(text) for text in texts)
+    escaped = [text for text in texts if "\\" in text]
+    if not escaped:
+        return _Facts(False, 0, False, False, None, lines, quotes)
+    undone = _undone(value)
+    worth = sum(points * len(sign.findall(text)) for text in escaped for sign, points in _SIGNS)
+    doubtful = undone is None or any(map(_is_doubtful, escaped))
+    talk = any(_TALK.search(_FENCED.sub("", text)) for text in texts)
+    return _Facts(True, worth, doubtful, talk, undone, lines, quotes)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """All texts of a value; JSON in a text is read later, and its escapes are its own."""
+    held = [value]
+    while held:
+        item = held.pop()
+        if isinstance(item, str):
+            if item.lstrip()[:1] not in ("{", "["):
+                yield item
+        elif isinstance(item, dict):
+            held += item.values()
+        elif isinstance(item, list):
+            held += item
+
+
+def _is_doubtful(text: str) -> bool:
+    """Say whether a text has a backslash with a letter that may well stand for itself."""
+    if '\\"' in text and (_BARE_QUOTE.search(text) or _QUOTED_KEY.search(text)):
+        return True
+    bare = _FENCED.sub("", text)
+    if any(shape.search(bare) for shape in (_FORMULA, _PATH, _PATTERN)):
+        return True
+    if any("\\" in found[0] for found in _APOSTROPHES.finditer(bare)):
+        return True
+    return any("\\" in part for mark in ('"', "`") for part in _between(bare, mark))
+
+
+def _between(text: str, mark: str) -> list[str]:
+    """What stands between each two of a kind of quotes."""
+    plain = text.replace(f"\\{mark}", "")
+    return plain.split(mark)[1::2]
+
+
+def _undone(value: Any) -> Any:
+    """A value with the escapes in its texts undone; None where one of them is none of JSON's."""
+    try:
+        return _without(value)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _without(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without(held) for key, held in value.items()}
+    if isinstance(value, list):
+        return list(map(_without, value))
+    if not isinstance(value, str) or "\\" not in value or value.lstrip()[:1] in ("{", "["):
+        return value
+    if value[-1] == "\\" and (len(value) - len(value.rstrip("\\"))) % 2:
+        raise ValueError("a backslash without a letter")
+    return _SURROGATES.sub(_joined, _TOKEN.sub(_meant, value))
+
+
+def _meant(token: re.Match[str]) -> str:
+    if len(token[0]) > 2:
+        return chr(int(token[0][2:], 16))
+    if token[0][1] not in _MEANT:
+        raise ValueError("an escape that JSON does not have")
+    return _MEANT[token[0][1]]
+
+
+def _joined(pair: re.Match[str]) -> str:
+    return pair[0].encode("utf-16", "surrogatepass").decode("utf-16")
