@@ -19,32 +19,39 @@ HALVED = "halved_backslashes"
 _TOKEN = re.compile(r"\\(?:u[0-9a-fA-F]{4}|.)", re.DOTALL)
 _MEANT = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", '"': '"', "\\": "\\", "/": "/"}
 _SURROGATES = re.compile("[\ud800-\udbff][\udc00-\udfff]")
-_CONTROLS = re.compile(r"[\n\t]")
+_REAL_LINE_END = re.compile(r"(?<!\\)\n")
 _BARE_QUOTE = re.compile(r'(?<!\\)"')
 
 _LINE_END = r"(?:(?:\\r)?\\n)"
+_FOREIGN = r"\\u(?!00[0-7])[0-9a-fA-F]{4}"
 # What people write around line ends, and what each is worth; a row needs _ENOUGH of it.
 _SIGNS = (
-    (re.compile(rf"[\w)\"”’'][.!?:]+[)\"”’'*_]*\s?{_LINE_END}{{2,}}\s?[^\W_a-z]"), 2),  # a paragraph
-    (re.compile(rf"[\w)\"”’'][.!?:]+[)\"”’'*_]*{_LINE_END}[A-Z\u00c0-\u00de\u0400-\u042f]"), 1),
-    (re.compile(rf"\S\s?{_LINE_END}\s{{0,8}}(?:[-*•–]\s\S|\d{{1,2}}[.)]\s|\#{{1,6}}\s|\*\*\w)"), 2),
+    (re.compile(rf"[\w)\"”’'][.!?:。！？：]+[)\"”’'*_]*\s?{_LINE_END}{{2,}}\s?[^\W_a-z]"), 2),  # a paragraph
+    (re.compile(rf"[\w)\"”’'][.!?:。！？：]+[)\"”’'*_]*{_LINE_END}[^\W\da-z_]"), 1),  # a sentence
+    (re.compile(rf"\S\s?{_LINE_END}\s{{0,8}}(?:[-*•–]\s\S|\d{{1,2}}[.)]\s|\#{{1,6}}\s|\*\*\w)"), 2),  # a list
     (re.compile(rf"```\w{{0,12}}{_LINE_END}|{_LINE_END}```"), 2),  # code between its fences
     (re.compile(r'(?:^|[\s(])\\"[^\\"{}\[\]=:<>]{1,200}\\"(?=[\s.,!?;)]|$)'), 1),  # words in quotes
+    (re.compile(rf"[^\W\d_]{_FOREIGN}[^\W\d_]|(?:{_FOREIGN}){{3,}}"), 1),  # letters of other languages
 )
 _ENOUGH = 2
 # What is a backslash and a letter for certain, or may be: formulas, paths, patterns, strings of code.
 _FORMULA = re.compile(
-    r"\\(?:n(?:abla|eq?|eg|i|u|ot|otin|mid|ew(?:line|command|page)|oindent|onumber|ormalsize|(?:e|w)arrow)"
+    r"\\(?:n(?:abla|eq|eg|ot|otin|mid|ew(?:line|command|page)|oindent|onumber|ormalsize|(?:e|w)arrow)"
     r"|t(?:au|heta|imes|o|op|ext\w*|anh?|frac|itle|able\w*|ilde|riangle\w*|herefore|binom|t))(?![A-Za-z])"
+    r"|\s\\n[eiu]\s"
 )
-_PATH = re.compile(r"(?:\b[A-Za-z]:|(?:^|[\s\"'(])(?:\.{1,2}|~|\\))\\|\w\\[\w.-]+\\\w")
-_PATTERN = re.compile(r"[\[^|(%]\\[nt]|\\[nt](?:[+?|\])}{]|\*(?![\s*]))")
+_PATH = re.compile(
+    r"\b[B-PR-Zb-pr-z]:\\"  # no Q: and A:
+    r"|(?:^|[\s(])(?:\.{1,2}|~)\\(?!n(?:\\|[A-Z]|$))\w|(?:^|[\s(])\\\\\w|\w\\[\w.-]{2,}\\[\w.-]{2}"
+)
+_PATTERN = re.compile(r"[\[^(]\\[nt]|\\[nt](?:[+?\])]|\|\\|\{\d|\*[\]$)\\])")
 _APOSTROPHES = re.compile(r"(?<![^\W_])'(?=\S)[^']{0,300}'(?![^\W_])")
-_QUOTED_KEY = re.compile(r'[{\[(=:,]\s?\\"|\\"\s?[:=}\])]')
+_QUOTED_KEY = re.compile(r'[{\[=]\s?\\"|\\"\s?[:=}\]]')
+_UNICODE = re.compile(_FOREIGN)
 _FENCED = re.compile(r"```.*?(?:```|$)", re.DOTALL)
 _TALK = re.compile(
     r"new[- ]?lines?\b|line[- ]?(?:breaks?|feeds?|ends?|endings?)\b|escap|backslash|regex|literal"
-    r"|regular expression|\bprint\w{0,2}\b|\becho\b|\bstrings?\b|latex|carriage|\bjson\b|\byaml\b",
+    r"|regular expression|\bprint\w{0,2}\b|\becho\b|\bstrings?\b|latex|carriage|unicode|\bjson\b|\byaml\b",
     re.IGNORECASE,
 )
 _HARD = 8  # rows that are JSON only when halved, from which on their neighbours were doubled, too
@@ -75,6 +82,11 @@ class _Facts:
         clear = self.undone is not None and not (self.doubtful or self.talk or self.lines)
         return clear and self.worth >= _ENOUGH + self.quotes
 
+    @property
+    def likely(self) -> bool:
+        """Whether the row is enough where its neighbours were doubled."""
+        return not self.doubtful and (not self.talk or self.worth >= _ENOUGH)
+
 
 def has_literal_escapes(body: bytes, kind: str) -> bool:
     """Say whether any row of a chunk can have such escapes; most chunks have none."""
@@ -89,7 +101,7 @@ def undouble(rows: list[Row]) -> Iterator[Row]:
     for row, found in zip(rows, facts, strict=True):
         if found is None or not found.literal or found.undone is None or HALVED in row.repairs:
             yield row
-        elif found.certain or (every is not None and (every or not found.doubtful)):
+        elif found.certain or every or (every is False and found.likely):
             yield replace(row, value=found.undone, repairs=(*row.repairs, HALVED))
         else:
             yield row
@@ -108,15 +120,15 @@ def _are_all_doubled(rows: list[Row], facts: list[_Facts | None]) -> bool | None
     literal = [found for found in known if found.literal]
     if hard >= _HARD and not any(found.quotes for found in known):
         return hard >= _BEYOND_DOUBT
-    doubtful = sum(found.doubtful or found.talk or found.undone is None for found in literal)
+    doubtful = sum(found.doubtful for found in literal)
     signs = sum(found.worth > 0 for found in literal)
     many = len(literal) >= max(_MANY, len(known) / 5)
-    return False if many and 20 * doubtful <= len(literal) <= 5 * signs else None
+    return False if many and 10 * doubtful <= len(literal) <= 5 * signs else None
 
 
 def _facts(value: Any) -> _Facts:
     texts = list(_texts(value))
-    lines = any(_CONTROLS.search(text.strip()) for text in texts)
+    lines = any(_REAL_LINE_END.search(text.strip()) for text in texts)
     quotes = any('"' in text and _BARE_QUOTE.search(text) for text in texts)
     escaped = [text for text in texts if "\\" in text]
     if not escaped:
@@ -146,7 +158,7 @@ def _is_doubtful(text: str) -> bool:
     """Say whether a text has a backslash with a letter that may well stand for itself."""
     if '\\"' in text and (_BARE_QUOTE.search(text) or _QUOTED_KEY.search(text)):
         return True
-    bare = _FENCED.sub("", text)
+    bare = _UNICODE.sub("x", _FENCED.sub("", text))
     if any(shape.search(bare) for shape in (_FORMULA, _PATH, _PATTERN)):
         return True
     if any("\\" in found[0] for found in _APOSTROPHES.finditer(bare)):
