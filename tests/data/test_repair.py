@@ -138,6 +138,11 @@ CERTAIN: dict[str, Damage] = {
     "raw tabs": lambda r, g: dumped(r).replace("\\t", "\t"),
     "raw line ends": lambda r, g: dumped(r).replace("\\n", "\n"),
     "doubled backslashes": lambda r, g: dumped({**r, "note": '"'}).replace("\\", "\\\\"),
+    "every backslash doubled": lambda r, g: dumped(r).replace("\\", "\\\\"),
+    "line ends with two backslashes": lambda r, g: dumped(r).replace("\\n", "\\\\n"),
+    "letters with two backslashes": lambda r, g: json.dumps(r).replace("\\", "\\\\"),
+    "texts escaped twice": lambda r, g: outside(dumped(r), str, lambda s: dumped(s[1:-1])),
+    "JSON without its outer quotes": lambda r, g: dumped(dumped(r))[1:-1],
     "JSON in a JSON string": lambda r, g: json.dumps(dumped(r)),
     "keys without quotes": unquoted_keys,
     "a mark before the row": lambda r, g: "\ufeff" + dumped(r),
@@ -164,7 +169,6 @@ DOUBTFUL: dict[str, Damage] = {
         dumped(r), str, lambda s: "'" + s[1:-1].replace("'", "\\'") + "'"),
     "words behind": lambda r, g: dumped(r) + " # checked",
     "colons lost": lambda r, g: outside(dumped(r), lambda s: s.replace(":", "")),
-    "doubled twice": lambda r, g: dumped(r).replace("\\", "\\\\"),
 }  # fmt: skip
 
 

@@ -13,7 +13,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from talkwright.data.reading.repair import load
 from talkwright.data.reading.rows import Row
+from talkwright.data.reading.turns import is_message, is_turn
+from talkwright.data.reading.wrapped import unescaped
 
 HALVED = "halved_backslashes"
 _TOKEN = re.compile(r"\\(?:u[0-9a-fA-F]{4}|.)", re.DOTALL)
@@ -24,16 +27,17 @@ _BARE_QUOTE = re.compile(r'(?<!\\)"')
 
 _LINE_END = r"(?:(?:\\r)?\\n)"
 _FOREIGN = r"\\u(?!00[0-7])[0-9a-fA-F]{4}"
+_ITEM = r"(?:[-*•–]\s\S|\d{1,2}[.)]\s|\#{1,6}\s|\*\*\w)"
 # What people write around line ends, and what each is worth; a row needs _ENOUGH of it.
 _SIGNS = (
-    (re.compile(rf"[\w)\"”’'][.!?:。！？：]+[)\"”’'*_]*\s?{_LINE_END}{{2,}}\s?[^\W_a-z]"), 2),  # a paragraph
+    (re.compile(rf"[\w)\"”’'][.!?:。！？：]+[)\"”’'*_]*{_LINE_END}{{2,}}[^\W_a-z]"), 2),  # a paragraph
     (re.compile(rf"[\w)\"”’'][.!?:。！？：]+[)\"”’'*_]*{_LINE_END}[^\W\da-z_]"), 1),  # a sentence
-    (re.compile(rf"\S\s?{_LINE_END}\s{{0,8}}(?:[-*•–]\s\S|\d{{1,2}}[.)]\s|\#{{1,6}}\s|\*\*\w)"), 2),  # a list
+    (re.compile(rf"(?<!\\)[^\s\\]{_LINE_END}{{1,3}}\s{{0,8}}{_ITEM}"), 2),  # a list
     (re.compile(rf"```\w{{0,12}}{_LINE_END}|{_LINE_END}```"), 2),  # code between its fences
     (re.compile(r'(?:^|[\s(])\\"[^\\"{}\[\]=:<>]{1,200}\\"(?=[\s.,!?;)]|$)'), 1),  # words in quotes
     (re.compile(rf"[^\W\d_]{_FOREIGN}[^\W\d_]|(?:{_FOREIGN}){{3,}}"), 1),  # letters of other languages
 )
-_ENOUGH = 2
+_ENOUGH = 3
 # What is a backslash and a letter for certain, or may be: formulas, paths, patterns, strings of code.
 _FORMULA = re.compile(
     r"\\(?:n(?:abla|eq|eg|ot|otin|mid|ew(?:line|command|page)|oindent|onumber|ormalsize|(?:e|w)arrow)"
@@ -47,15 +51,17 @@ _PATH = re.compile(
 _PATTERN = re.compile(r"[\[^(]\\[nt]|\\[nt](?:[+?\])]|\|\\|\{\d|\*[\]$)\\])")
 _APOSTROPHES = re.compile(r"(?<![^\W_])'(?=\S)[^']{0,300}'(?![^\W_])")
 _QUOTED_KEY = re.compile(r'[{\[=]\s?\\"|\\"\s?[:=}\]]')
+_JSON = re.compile(r"\s*(?:\{\s*[\"'\\}]|\[\s*(?:[\[{\"'\\\]]|$))")
+_CELL = re.compile(r'\s*(?:"\s*[\[{]|[\[{])')
+_RUNS = re.compile(r"\\+")
 _UNICODE = re.compile(_FOREIGN)
 _FENCED = re.compile(r"```.*?(?:```|$)", re.DOTALL)
 _TALK = re.compile(
     r"new[- ]?lines?\b|line[- ]?(?:breaks?|feeds?|ends?|endings?)\b|escap|backslash|regex|literal"
-    r"|regular expression|\bprint\w{0,2}\b|\becho\b|\bstrings?\b|latex|carriage|unicode|\bjson\b|\byaml\b",
+    r"|regular expr|\bprint\w{0,2}\b|\becho\b|\bstrings?\b|latex|carriage|unicode|\b(?:json|yaml)",
     re.IGNORECASE,
 )
 _HARD = 8  # rows that are JSON only when halved, from which on their neighbours were doubled, too
-_BEYOND_DOUBT = 20  # the same, from which on it does not matter what a text looks like
 _MANY = 12  # rows with such escapes that are as good
 
 
@@ -63,7 +69,7 @@ _MANY = 12  # rows with such escapes that are as good
 class _Facts:
     """What a row's texts say of its escapes.
 
-    `literal`: they have some; `worth` of the signs that they are meant; `doubtful`: some may mean
+    `literal`: they have some; `worth` of the signs in the best of them; `doubtful`: some may mean
     themselves; `talk`: it is talked about them; `undone` is the value without them, None where some
     cannot be undone; `lines` and `quotes`: real line ends and quotation marks.
     """
@@ -85,7 +91,7 @@ class _Facts:
     @property
     def likely(self) -> bool:
         """Whether the row is enough where its neighbours were doubled."""
-        return not self.doubtful and (not self.talk or self.worth >= _ENOUGH)
+        return not (self.doubtful or self.talk) or (self.worth >= _ENOUGH and not self.doubtful)
 
 
 def has_literal_escapes(body: bytes, kind: str) -> bool:
@@ -96,6 +102,7 @@ def has_literal_escapes(body: bytes, kind: str) -> bool:
 
 def undouble(rows: list[Row]) -> Iterator[Row]:
     """The rows of a chunk, of which those whose escapes were doubled for certain are mended."""
+    rows = [_opened(row) for row in rows]
     facts = [_facts(row.value) if row.problem is None else None for row in rows]
     every = _are_all_doubled(rows, facts)
     for row, found in zip(rows, facts, strict=True):
@@ -105,6 +112,52 @@ def undouble(rows: list[Row]) -> Iterator[Row]:
             yield replace(row, value=found.undone, repairs=(*row.repairs, HALVED))
         else:
             yield row
+
+
+def _opened(row: Row) -> Row:
+    """A row whose turns are in a cell that is no JSON as it stands, since all in it was escaped."""
+    if row.problem is not None or not isinstance(row.value, dict):
+        return row
+    value, repairs = row.value, row.repairs
+    for key, cell in row.value.items():
+        if not isinstance(cell, str) or "\\" not in cell or not _CELL.match(cell):
+            continue
+        for text, repair in _meanings(cell):
+            held, problem = load(text)
+            if problem is None and _are_turns(held):
+                value = {**value, key: held}
+                repairs = (*repairs, repair)
+                break
+    return (
+        row if value is row.value else replace(row, value=value, repairs=tuple(dict.fromkeys(repairs)))
+    )
+
+
+def _meanings(cell: str) -> list[tuple[str, str]]:
+    found = [(text, "unwrapped_string") for text in unescaped(cell)]
+    if cell.lstrip()[0] == '"':
+        inner = load(cell)[0]
+        return [(inner, "unwrapped_string")] if isinstance(inner, str) else []
+    if '\\\\"' in cell and not _has_odd_run(cell) and load(cell)[1] is not None:
+        found.append((cell.replace("\\\\", "\\"), HALVED))
+    return found
+
+
+def _inner(cell: str) -> Any:
+    """The turns in a cell of JSON whose escapes may have been doubled; None for other cells."""
+    if "\\\\" not in cell or _has_odd_run(cell):
+        return None
+    value = load(cell)[0]
+    return value if _are_turns(value) else None
+
+
+def _are_turns(value: Any) -> bool:
+    # Any other JSON may be what somebody says.
+    return isinstance(value, list) and bool(value) and all(is_message(v) or is_turn(v) for v in value)
+
+
+def _has_odd_run(text: str) -> bool:
+    return any(len(run[0]) % 2 for run in _RUNS.finditer(text))
 
 
 def _are_all_doubled(rows: list[Row], facts: list[_Facts | None]) -> bool | None:
@@ -119,7 +172,7 @@ def _are_all_doubled(rows: list[Row], facts: list[_Facts | None]) -> bool | None
         return None
     literal = [found for found in known if found.literal]
     if hard >= _HARD and not any(found.quotes for found in known):
-        return hard >= _BEYOND_DOUBT
+        return 10 * hard >= len(literal)
     doubtful = sum(found.doubtful for found in literal)
     signs = sum(found.worth > 0 for found in literal)
     many = len(literal) >= max(_MANY, len(known) / 5)
@@ -134,20 +187,26 @@ def _facts(value: Any) -> _Facts:
     if not escaped:
         return _Facts(False, 0, False, False, None, lines, quotes)
     undone = _undone(value)
-    worth = sum(points * len(sign.findall(text)) for text in escaped for sign, points in _SIGNS)
+    worth = max(map(_worth, escaped))  # not of all together: people quote each other
     doubtful = undone is None or any(map(_is_doubtful, escaped))
     talk = any(_TALK.search(_FENCED.sub("", text)) for text in texts)
     return _Facts(True, worth, doubtful, talk, undone, lines, quotes)
 
 
+def _worth(text: str) -> int:
+    return sum(points * len(sign.findall(text)) for sign, points in _SIGNS)
+
+
 def _texts(value: Any) -> Iterator[str]:
-    """All texts of a value; JSON in a text is read later, and its escapes are its own."""
+    """All texts of a value; JSON in a text is read later, and single escapes in it are its own."""
     held = [value]
     while held:
         item = held.pop()
         if isinstance(item, str):
-            if item.lstrip()[:1] not in ("{", "["):
+            if not _JSON.match(item):
                 yield item
+            elif (inner := _inner(item)) is not None:
+                held.append(inner)
         elif isinstance(item, dict):
             held += item.values()
         elif isinstance(item, list):
@@ -185,8 +244,11 @@ def _without(value: Any) -> Any:
         return {key: _without(held) for key, held in value.items()}
     if isinstance(value, list):
         return list(map(_without, value))
-    if not isinstance(value, str) or "\\" not in value or value.lstrip()[:1] in ("{", "["):
+    if not isinstance(value, str) or "\\" not in value:
         return value
+    if _JSON.match(value):
+        inner = _inner(value)
+        return value if inner is None else _without(inner)
     if value[-1] == "\\" and (len(value) - len(value.rstrip("\\"))) % 2:
         raise ValueError("a backslash without a letter")
     return _SURROGATES.sub(_joined, _TOKEN.sub(_meant, value))
