@@ -146,7 +146,8 @@ def test_a_large_array_with_bytes_that_are_not_utf8_loses_no_other_rows(
 ) -> None:
     texts = [("utf-8", "Größe 漢字 😀"), ("cp1252", "Größe, naïve – “so”"), ("ascii", "plain")]
     rows = [(texts[n % 3][0], f"{texts[n % 3][1]} {n}") for n in range(90)]
-    lines = [f'{{"prompt": "{said}", "completion": "x"}}'.encode(name) for name, said in rows]
+    much = "x" * 700  # more than is shown of a row
+    lines = [f'{{"prompt": "{said}", "completion": "{much}"}}'.encode(name) for name, said in rows]
     lines[6] = b'{"prompt": "a\xe6\xbc", "completion": "\xe6\xbc\xa2\xe5\xad\x97\xe6\xbc\xa2"}'  # torn
     lines[9] = b'{"prompt": "b\xff", "completion": }'
     found = list(read_rows(large_array(tmp_path, lines, monkeypatch, mark), "a", Columns()))
@@ -154,7 +155,7 @@ def test_a_large_array_with_bytes_that_are_not_utf8_loses_no_other_rows(
     assert [row.problem for row in found if row.problem] == ["unknown_encoding", "not_json"]
     for n, row in enumerate(found):
         if n not in (6, 9):
-            assert row.value == {"prompt": rows[n][1], "completion": "x"}
+            assert row.value == {"prompt": rows[n][1], "completion": much}
             assert row.repairs == (("decoded_cp1252",) if n % 3 == 1 else ())
         assert row.where.startswith(f"a:row {n + 1} ")
         row.raw.encode()
@@ -163,11 +164,14 @@ def test_a_large_array_with_bytes_that_are_not_utf8_loses_no_other_rows(
 def test_a_large_array_in_another_encoding_is_not_read_as_nonsense(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lines = [f'{{"prompt": "Как оплатить {n}", "completion": "да"}}'.encode("cp1251") for n in range(90)]
+    asked = ["Как оплатить", "Да", "Как оплатить заказ"]  # of which the second could be Western
+    lines = [
+        f'{{"prompt": "{asked[n % 3]} {n}", "completion": "{n}"}}'.encode("cp1251") for n in range(90)
+    ]
     path = large_array(tmp_path, lines, monkeypatch, b",\n")
     assert {row.problem for row in read_rows(path, "a", Columns())} == {"unknown_encoding"}
     found = list(read_rows(path, "a", Columns(), "cp1251"))
-    assert [row.value["prompt"] for row in found] == [f"Как оплатить {n}" for n in range(90)]
+    assert [row.value["prompt"] for row in found] == [f"{asked[n % 3]} {n}" for n in range(90)]
     path.write_bytes(path.read_bytes().replace('оплатить 7"'.encode("cp1251"), b'\x98"'))  # no letter
     found = list(read_rows(path, "a", Columns(), "cp1251"))
     assert [n for n, row in enumerate(found) if row.problem] == [7]

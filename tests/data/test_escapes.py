@@ -182,13 +182,18 @@ def test_turns_in_a_cell_of_which_all_is_escaped(tmp_path: Path, cell: str, repa
     "said", [r"{\"a\": 1}", r"[{\"a\": \"b\\n\"}]", r'"{\"a\": 1}"', r'{"a": "b\\nc"}']
 )
 def test_json_that_somebody_says_is_left_alone(tmp_path: Path, said: str) -> None:
-    rows = [pair(f"Escape it {n}.", said) for n in range(50)]
+    rows = [pair(f"Put it so {n}.", said) for n in range(50)]
     found = read(tmp_path / "a.jsonl", list(map(json.dumps, rows)))
     assert [row.value for row in found] == rows
+    more = [json.dumps(pair(f"Why {n}?", CHAT)).replace("\\n", "\\\\n") for n in range(50)]
+    found = read(tmp_path / "a.jsonl", [*map(json.dumps, rows[:3]), *more])
+    assert [row.value for row in found[:3]] == rows[:3]
+    assert found[-1].value == pair("Why 49?", CHAT)
 
 
 def test_line_ends_that_stay_doubtful_beside_real_ones_are_marked(tmp_path: Path) -> None:
-    text = 'It is so.\\n\\nYes.\nNo, said "he".'
-    [found] = read(tmp_path / "a.jsonl", [json.dumps(pair("Why?", text))])
-    assert found.value == pair("Why?", text)
-    assert marks(found) == ("literal_escapes",)
+    doubtful = 'It is so.\\n\\nYes.\nNo, said "he".'
+    for text in (doubtful, CHAT.replace("\n", "\\n") + "\nBye."):
+        [found] = read(tmp_path / "a.jsonl", [json.dumps(pair("Why?", text))])
+        assert found.value == pair("Why?", text)
+        assert marks(found) == ("literal_escapes",)

@@ -403,6 +403,19 @@ def test_a_broken_row_never_swallows_the_rows_behind_it(tmp_path: Path, broken: 
         assert {"prompt": TEXTS[0], "completion": "x"} in found
 
 
+def test_what_lies_between_or_behind_the_parts_of_a_row_is_not_swallowed(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    rows = list(map(dumped, ROWS))
+    last = torn(ROWS[2])[:-1] + ', "y": "a\nb"} ' + rows[3]
+    path.write_text("\n".join([rows[0], '{"x": [', rows[1], "]}", last]) + "\n")
+    found = [row.value for row in read_rows(path, "a", Columns()) if row.problem is None]
+    assert found[:2] == ROWS[:2]
+    assert ROWS[2] not in [{key: row[key] for key in ROWS[2] if key in row} for row in found]
+    many = '{"prompt": "a", "completion": "' + "b\n" * 1100 + '"}'  # on too many lines for one row
+    path.write_text("\n".join([rows[0], many, rows[1]]) + "\n")
+    assert [row.value for row in read_rows(path, "a", Columns()) if row.problem is None] == ROWS[:2]
+
+
 def test_rows_that_lack_a_quote_at_either_end_are_not_one(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text(
