@@ -67,25 +67,23 @@ _MANY = 12  # rows with such escapes that are as good
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
-    """What a row's texts say of its escapes.
+    """What the texts of a row with backslashes, and without real line ends, say of them.
 
-    `literal`: they have some; `worth` of the signs in the best of them; `doubtful`: some may mean
-    themselves; `talk`: it is talked about them; `undone` is the value without them, None where some
-    cannot be undone; `lines` and `quotes`: real line ends and quotation marks.
+    `worth` of the signs in the best of them; `doubtful`: some may mean themselves; `talk`: it is talked
+    about them; `undone` is the value without them, None where some cannot be undone; `quotes`: real
+    quotation marks.
     """
 
-    literal: bool
     worth: int
     doubtful: bool
     talk: bool
     undone: Any
-    lines: bool
     quotes: bool
 
     @property
     def certain(self) -> bool:
         """Whether the row alone is enough."""
-        clear = self.undone is not None and not (self.doubtful or self.talk or self.lines)
+        clear = self.undone is not None and not (self.doubtful or self.talk)
         return clear and self.worth >= _ENOUGH + self.quotes
 
     @property
@@ -103,15 +101,24 @@ def has_literal_escapes(body: bytes, kind: str) -> bool:
 def undouble(rows: list[Row]) -> Iterator[Row]:
     """The rows of a chunk, of which those whose escapes were doubled for certain are mended."""
     rows = [_opened(row) for row in rows]
-    facts = [_facts(row.value) if row.problem is None else None for row in rows]
-    every = _are_all_doubled(rows, facts)
-    for row, found in zip(rows, facts, strict=True):
-        if found is None or not found.literal or found.undone is None or HALVED in row.repairs:
-            yield row
-        elif found.certain or every or (every is False and found.likely):
-            yield replace(row, value=found.undone, repairs=(*row.repairs, HALVED))
-        else:
-            yield row
+    texts = [
+        None if row.problem is not None or HALVED in row.repairs else _texts(row.value) for row in rows
+    ]
+    facts = {
+        n: _facts(rows[n].value, said)
+        for n, said in enumerate(texts)
+        if said is not None and any("\\" in text for text in said) and not _has_line_ends(said)
+    }
+    # Most rows with a backslash mean it; only where one is left open its neighbours are asked.
+    asked = any(found.undone is not None and not found.certain for found in facts.values())
+    hard = sum(HALVED in row.repairs for row in rows)
+    every = _are_all_doubled(hard, texts, list(facts.values())) if asked else None
+    for n, row in enumerate(rows):
+        found = facts.get(n)
+        sure = found is not None and (found.certain or every or (every is False and found.likely))
+        if found is not None and found.undone is not None and sure:
+            row = replace(row, value=found.undone, repairs=(*row.repairs, HALVED))
+        yield row
 
 
 def _opened(row: Row) -> Row:
@@ -160,18 +167,13 @@ def _has_odd_run(text: str) -> bool:
     return any(len(run[0]) % 2 for run in _RUNS.finditer(text))
 
 
-def _are_all_doubled(rows: list[Row], facts: list[_Facts | None]) -> bool | None:
+def _are_all_doubled(hard: int, texts: list[list[str] | None], literal: list[_Facts]) -> bool | None:
     """Say whether backslashes were doubled throughout: True beyond doubt, False where texts are to look
-    like it as well, None where it cannot be told."""
-    hard = sum(HALVED in row.repairs for row in rows)
-    known = [
-        found for row, found in zip(rows, facts, strict=True)
-        if found is not None and HALVED not in row.repairs
-    ]  # fmt: skip
-    if any(found.lines for found in known):
+    like it as well, None where it cannot be told. `hard` rows were JSON only when halved."""
+    known = [said for said in texts if said is not None]
+    if any(map(_has_line_ends, known)):
         return None
-    literal = [found for found in known if found.literal]
-    if hard >= _HARD and not any(found.quotes for found in known):
+    if hard >= _HARD and not any(map(_has_quotes, known)):
         return 10 * hard >= len(literal)
     doubtful = sum(found.doubtful for found in literal)
     signs = sum(found.worth > 0 for found in literal)
@@ -179,38 +181,43 @@ def _are_all_doubled(rows: list[Row], facts: list[_Facts | None]) -> bool | None
     return False if many and 10 * doubtful <= len(literal) <= 5 * signs else None
 
 
-def _facts(value: Any) -> _Facts:
-    texts = list(_texts(value))
-    lines = any(_REAL_LINE_END.search(text.strip()) for text in texts)
-    quotes = any('"' in text and _BARE_QUOTE.search(text) for text in texts)
+def _has_line_ends(texts: list[str]) -> bool:
+    return any("\n" in text and _REAL_LINE_END.search(text.strip()) for text in texts)
+
+
+def _has_quotes(texts: list[str]) -> bool:
+    return any('"' in text and _BARE_QUOTE.search(text) for text in texts)
+
+
+def _facts(value: Any, texts: list[str]) -> _Facts:
     escaped = [text for text in texts if "\\" in text]
-    if not escaped:
-        return _Facts(False, 0, False, False, None, lines, quotes)
     undone = _undone(value)
     worth = max(map(_worth, escaped))  # not of all together: people quote each other
     doubtful = undone is None or any(map(_is_doubtful, escaped))
     talk = any(_TALK.search(_FENCED.sub("", text)) for text in texts)
-    return _Facts(True, worth, doubtful, talk, undone, lines, quotes)
+    return _Facts(worth, doubtful, talk, undone, _has_quotes(texts))
 
 
 def _worth(text: str) -> int:
     return sum(points * len(sign.findall(text)) for sign, points in _SIGNS)
 
 
-def _texts(value: Any) -> Iterator[str]:
+def _texts(value: Any) -> list[str]:
     """All texts of a value; JSON in a text is read later, and single escapes in it are its own."""
+    found: list[str] = []
     held = [value]
     while held:
         item = held.pop()
         if isinstance(item, str):
-            if not _JSON.match(item):
-                yield item
+            if item[:1] not in "[{ \t\r\n" or not _JSON.match(item):
+                found.append(item)
             elif (inner := _inner(item)) is not None:
                 held.append(inner)
         elif isinstance(item, dict):
             held += item.values()
         elif isinstance(item, list):
             held += item
+    return found
 
 
 def _is_doubtful(text: str) -> bool:
