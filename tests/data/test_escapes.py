@@ -197,3 +197,20 @@ def test_line_ends_that_stay_doubtful_beside_real_ones_are_marked(tmp_path: Path
         [found] = read(tmp_path / "a.jsonl", [json.dumps(pair("Why?", text))])
         assert found.value == pair("Why?", text)
         assert marks(found) == ("literal_escapes",)
+
+
+def test_rows_that_show_no_sign_are_left_alone_however_many(tmp_path: Path) -> None:
+    rows = [pair(f"Is {n} it?", f"Yes \\n no {n}") for n in range(60)]
+    found = read(tmp_path / "a.jsonl", list(map(json.dumps, rows)))
+    assert [row.value for row in found] == rows
+    assert {marks(row) for row in found} == {("literal_escapes",)}
+
+
+@pytest.mark.parametrize(("hard", "undone"), [(3, 0), (12, 100)])
+def test_how_many_neighbours_tell_of_the_rest(tmp_path: Path, hard: int, undone: int) -> None:
+    sure = [doubled(pair("Why?", 'He said "so".\nYes.'))] * hard
+    plain, code = pair("Is it?", "Yes \\n no"), pair("How?", "Use split('\\n') for it")
+    rest = [plain] * 100 + [code] * 100
+    found = read(tmp_path / "a.jsonl", [*sure, *map(json.dumps, rest)])[hard:]
+    assert sum(row.value == pair("Is it?", "Yes \n no") for row in found) == undone
+    assert sum(row.value == code for row in found) == 100  # too many for so few
