@@ -193,7 +193,7 @@ def test_json_that_somebody_says_is_left_alone(tmp_path: Path, said: str) -> Non
 
 def test_line_ends_that_stay_doubtful_beside_real_ones_are_marked(tmp_path: Path) -> None:
     doubtful = 'It is so.\\n\\nYes.\nNo, said "he".'
-    for text in (doubtful, CHAT.replace("\n", "\\n") + "\nBye."):
+    for text in (doubtful, "So is \\\\alpha, too.", CHAT.replace("\n", "\\n") + "\nBye."):
         [found] = read(tmp_path / "a.jsonl", [json.dumps(pair("Why?", text))])
         assert found.value == pair("Why?", text)
         assert marks(found) == ("literal_escapes",)
