@@ -36,12 +36,13 @@ CACHE = Path(os.environ.get("TALKWRIGHT_BENCH_CACHE", "~/.cache/talkwright-bench
 MAX_LENGTH = 1024
 FACTORY = "0.9.5"
 # What a recipe says to have no more done than TRL does: no cleaning, no judging, no private data, no
-# near-duplicates, nothing held out, no doctor. What has no switch stays on: the order of turns, exact
-# duplicates, contradictions, the ledger.
+# near-duplicates, no contradictions, nothing held out, no doctor. What has no switch stays on: the order
+# of turns, exact duplicates, the ledger.
 LIKE_TRL = (
     "data.fix_unicode=false", "data.strip_html=false", "data.boilerplate=keep",
     "data.placeholders=keep", "data.refusals=keep", "data.repetition=keep", "data.pii=keep",
-    "data.duplicates=exact", "data.validation=0", "data.test=0", "data.doctor=false",
+    "data.duplicates=exact", "data.contradictions=keep", "data.validation=0", "data.test=0",
+    "data.doctor=false",
 )  # fmt: skip
 # Parsing and cleaning as it comes, but for near-duplicates, which held-out rows are looked for, too.
 NO_NEAR = ("data.duplicates=exact", "data.validation=0", "data.test=0")

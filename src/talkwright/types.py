@@ -174,13 +174,13 @@ class Conversation:
 def conversation_from_json(value: dict[str, Any]) -> Conversation:
     """Read back what `to_json(Conversation)` wrote."""
     return Conversation(
-        messages=tuple(message_from_json(message) for message in value["messages"]),
+        messages=tuple([message_from_json(message) for message in value["messages"]]),
         source=value.get("source", ""),
         where=value.get("where", ""),
         group=value.get("group"),
-        facts=tuple(tuple(spellings) for spellings in value.get("facts", ())),
+        facts=tuple(map(tuple, value.get("facts", ()))),
         tools=tuple(value.get("tools", ())),
-        rejected=tuple(message_from_json(message) for message in value.get("rejected", ())),
+        rejected=tuple(map(message_from_json, value.get("rejected", ()))),
     )
 
 
@@ -194,7 +194,10 @@ def message_from_json(value: dict[str, Any]) -> Message:
 
 def spoken(conversation: Conversation) -> Conversation:
     """The conversation with its calls as text in the content: for whatever only compares words."""
-    if not any(message.tool_calls for message in conversation.messages):
+    for message in conversation.messages:
+        if message.tool_calls:
+            break
+    else:
         return conversation
     said = (dataclasses.replace(m, content=m.text, tool_calls=()) for m in conversation.messages)
     return dataclasses.replace(conversation, messages=tuple(said))

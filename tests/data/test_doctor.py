@@ -258,6 +258,21 @@ def test_what_the_recipe_keeps_is_no_private_data_in_a_prepared_data_set(tmp_pat
     assert "private_data" in {f["code"] for f in examine_dataset(tmp_path / "flagged")["findings"]}
 
 
+def test_contradictions_are_not_looked_for_where_the_recipe_keeps_them(tmp_path: Path) -> None:
+    source = tmp_path / "fees.jsonl"
+    rows = [{"prompt": "What is the fee?", "completion": f"The fee is {n} euro."} for n in range(40)]
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    for keep, found in (("mark", 40), ("keep", 0)):
+        about = {"sources": [{"path": str(source)}], "contradictions": keep}
+        out = tmp_path / keep
+        counts = prepare(DataSection.model_validate(about), seed=0, out=out)
+        assert counts.marked.get("contradiction", 0) == found
+        assert json.loads((out / "counts.json").read_text())["contradictions_compared"] == found
+        for findings in (json.loads((out / "doctor.json").read_text()), examine_dataset(out)):
+            codes = [finding["code"] for finding in findings["findings"]]
+            assert codes.count("contradictions") == bool(found)
+
+
 def test_contradictions_that_are_known_already_are_not_looked_for_again() -> None:
     [symptom] = [s for s in diagnose(healthy(), pairs=[(0, 1)]) if s.code == "contradictions"]
     assert symptom.count == 2

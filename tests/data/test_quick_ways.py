@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from talkwright.config import Columns
+from talkwright.config import Columns, DataSection
 from talkwright.data.cleaning import answers, clean, language
 from talkwright.data.cleaning.private import find_private
 from talkwright.data.reading import formats
@@ -140,3 +140,26 @@ def test_rows_of_plain_turns_are_read_as_any_row_is(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(formats, "plain_draft", lambda value: None)
     for row, found in zip(rows, quick, strict=True):
         assert found == formats.read_row(row, "auto", Columns()), row
+
+
+def test_turns_in_order_are_left_as_the_general_way_leaves_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = random.Random(5)
+    said = ("hello", " hi ", "", " ", "<think>so</think>yes", "say <think>", "\u2003")
+    rows = []
+    for _ in range(3000):
+        roles = ["user", "assistant"] * rng.randint(0, 2)
+        if rng.random() < 0.3:
+            roles.insert(0, "system")
+        if rng.random() < 0.3:
+            roles.insert(rng.randint(0, len(roles)), rng.choice(("user", "assistant", "system", "tool")))
+        common = rng.random() < 0.7
+        rows.append(tuple(
+            Message(role, said[0] if common else rng.choice(said), rng.choice((None, None, None, "why")))
+            for role in roles
+        ))  # fmt: skip
+    assert 500 < sum(map(clean._is_in_order, rows)) < 2500
+    section = DataSection.model_validate({"sources": [{"path": "a.jsonl"}]})
+    quick = [[clean.clean(row, asked) for asked in (None, section)] for row in rows]
+    monkeypatch.setattr(clean, "_is_in_order", lambda messages: False)
+    for row, found in zip(rows, quick, strict=True):
+        assert found == [clean.clean(row, asked) for asked in (None, section)], row

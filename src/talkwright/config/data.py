@@ -294,8 +294,9 @@ class DataSection(Section):
     near_threshold: float = Field(0.85, gt=0, le=1)
     """Jaccard similarity from which two conversations count as near-duplicates."""
 
-    contradictions: Literal["mark", "drop"] = "mark"
-    """Rows that ask the same and answer differently: mark them in the ledger, or drop them all."""
+    contradictions: Literal["keep", "mark", "drop"] = "mark"
+    """Rows that ask the same and answer differently: do not look for them, mark them in the ledger, or
+    drop them all."""
 
     doctor: bool = True
     """Say in the report what is wrong with what was kept. Nothing is changed by it."""

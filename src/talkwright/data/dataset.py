@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -68,16 +69,20 @@ def _write_copies(file: Any, shards: Shards, copies: NDArray[np.int32]) -> None:
 def _with_fates(table: pa.Table, first: int, after: int, fates: Fates) -> pa.Table:
     import pyarrow as pa
 
-    columns = {name: table[name].to_pylist() for name in
-               ("fate", "reason", "marks", "split", "after", "copies", "conversation")}  # fmt: skip
-    kept = [at for at, fate in enumerate(columns["fate"]) if fate == "kept"]
-    for at, row in zip(range(first, after), kept, strict=True):
+    kept = np.flatnonzero(np.array(table["fate"].to_pylist(), object) == "kept")
+    split, copies = np.full((2, len(table)), None, object)
+    split[kept] = np.array([*SPLITS, None], object)[fates.split[first:after]]
+    copies[kept] = fates.copies[first:after]
+    copies[kept[fates.split[first:after] < 0]] = None
+    columns: dict[str, Any] = {"split": split, "copies": copies}
+    late = [at for at in range(first, after) if at in fates.dropped or at in fates.marks]
+    if late:
+        columns |= {name: table[name].to_pylist() for name in ("fate", "reason", "marks", "after")}
+    for at in late:
+        row = int(kept[at - first])
         if at in fates.dropped:
             columns["fate"][row] = "dropped"
             columns["reason"][row], columns["after"][row] = fates.dropped[at]
-        else:
-            columns["split"][row] = SPLITS[fates.split[at]]
-            columns["copies"][row] = int(fates.copies[at])
         if at in fates.marks:
             columns["marks"][row] = [*columns["marks"][row], *fates.marks[at]]
     for name, values in columns.items():
@@ -114,7 +119,8 @@ class Conversations(Sequence[Conversation]):
                 return [self[n] for n in places]
             with self._open() as file:
                 file.seek(int(ends[places.start - 1]) if places.start else 0)
-                return [self._parsed(file.readline(), n + 1) for n in places]
+                lines = islice(file, len(places))
+                return [self._parsed(line, n) for n, line in enumerate(lines, places.start + 1)]
         if not -len(ends) <= at < len(ends):
             raise IndexError(at)
         at %= len(ends)

@@ -19,7 +19,7 @@ _PLACEHOLDER = re.compile(rf"\[(?:{'|'.join(_KINDS)})(?:-\d+)?\]")
 def excerpt(text: str) -> str:
     """Cut to 200 characters that any terminal or page can show on one line."""
     text = text[: _EXCERPT * 3]
-    if not (text.isascii() and text.isprintable()):
+    if not text.isprintable():
         text = _UNSHOWABLE.sub(" ", text)
     text = text.strip()
     return text if len(text) <= _EXCERPT else text[: _EXCERPT - 1] + "…"

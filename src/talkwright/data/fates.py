@@ -110,6 +110,8 @@ def _contradictions(
     dropped: dict[int, tuple[str, str]],
     marks: dict[int, list[str]],
 ) -> tuple[list[tuple[int, int]], int]:
+    if section.contradictions == "keep":
+        return [], 0
     letters = np.where(alive, features.letters, np.uint64(0))
     names, counts = np.unique(letters, return_counts=True)
     rows = np.flatnonzero(np.isin(letters, names[(counts > 1) & (names != 0)]))

@@ -17,7 +17,7 @@ import numpy as np
 
 from talkwright.data.entries import Entry
 from talkwright.data.ledger import as_table, schema
-from talkwright.data.similarity.features import FLAT, NAMES, Features, features_of
+from talkwright.data.similarity.features import COLUMNS, FLAT, NAMES, Features, features_of
 from talkwright.errors import ArtefactError
 from talkwright.runs import read_json
 from talkwright.types import Conversation, conversation_from_json, to_line
@@ -26,33 +26,51 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-_PER_ROW = ("offsets", "turns", "characters")
+# One table a shard, and not one array a column: it is the number of arrays that costs time.
+_TABLE = np.dtype(
+    [
+        *((name, kind, 2 if name == "exact" else ()) for name, kind in COLUMNS.items()),
+        *((ends, np.int64) for ends in FLAT.values()),
+        ("offsets", np.int64), ("turns", np.int32), ("characters", np.int64),
+    ]
+)  # fmt: skip
+_ALONE = tuple(name for name in NAMES if name not in (_TABLE.names or ()))  # arrays of another shape
 
 
 def write_shard(
-    folder: Path, number: int, entries: Sequence[Entry], threshold: float | None, seed: int
+    folder: Path,
+    number: int,
+    entries: Sequence[Entry],
+    threshold: float | None,
+    seed: int,
+    *,
+    rivals: bool,
 ) -> None:
     """Write a chunk's ledger rows, conversations and features; the `.done` file last.
 
-    `threshold` is None where nobody asks what is near to what.
+    `threshold` is None where nobody asks what is near to what; `rivals` says that somebody asks which
+    answers contradict each other.
     """
     import pyarrow as pa
 
     kept = [entry.conversation for entry in entries if entry.conversation is not None]
     lines = [to_line(conversation) for conversation in kept]
-    features = features_of(kept, threshold, seed)
+    features = features_of(kept, threshold, seed, rivals=rivals)
     table = as_table([entry.row for entry in entries])
     _place(folder, number, "jsonl", b"".join(lines))
     sink = pa.BufferOutputStream()
     with pa.ipc.new_file(sink, schema()) as writer:
         writer.write_table(table)
     _place(folder, number, "arrow", sink.getvalue().to_pybytes())
-    arrays = {name: getattr(features, name) for name in NAMES}
-    arrays["offsets"] = np.cumsum([len(line) for line in lines], dtype=np.int64)
-    arrays["turns"] = np.array([len(c.messages) for c in kept], np.int32)
-    arrays["characters"] = np.array([sum(len(m.content) for m in c.messages) for c in kept], np.int64)
+    per_row = np.empty(len(kept), _TABLE)
+    for name in (*COLUMNS, *FLAT.values()):
+        per_row[name] = getattr(features, name)
+    per_row["offsets"] = np.cumsum([len(line) for line in lines], dtype=np.int64)
+    per_row["turns"] = [len(c.messages) for c in kept]
+    per_row["characters"] = [sum([len(m.content) for m in c.messages]) for c in kept]
+    arrays = {name: getattr(features, name) for name in _ALONE}
     with open(_name(folder, number, "npz"), "wb") as file:
-        np.savez(file, **arrays)
+        np.savez(file, table=per_row, **arrays)
     about = {"rows": len(entries), "kept": len(kept), **{name: len(arrays[name]) for name in FLAT}}
     about["bytes"] = _bytes(folder, number)
     _place(folder, number, "done", json.dumps(about).encode())
@@ -116,7 +134,7 @@ class Shards:
 
     def column(self, name: str) -> NDArray[Any]:
         """One of "offsets" (bytes, where a line ends in its shard), "turns", "characters"."""
-        parts = [self._arrays(number)[name] for number in range(len(self.done))]
+        parts = [self._arrays(number)["table"][name] for number in range(len(self.done))]
         return np.concatenate(parts) if parts else np.empty(0, np.int64)
 
     def features(self) -> Features:
@@ -128,9 +146,10 @@ class Shards:
         filled = dict.fromkeys(FLAT, 0)
         for number in range(len(self.done)):
             arrays = self._arrays(number)
+            table = arrays["table"]
             size = self.done[number]["kept"]
             for name in NAMES:
-                part = arrays[name]
+                part = arrays[name] if name in _ALONE else table[name]
                 if name not in found:
                     found[name] = self._room(name, part, sizes.get(name))
                 if name in FLAT:

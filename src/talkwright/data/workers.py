@@ -58,5 +58,8 @@ def _make(
     entries = [enter(row, about, name, section) for row in rows_of(chunk)]
     # Splits need it as much as duplicates do: what is alike is not to be held out from itself.
     near = section.duplicates == "near" or section.validation > 0 or section.test > 0
-    write_shard(folder, number, entries, section.near_threshold if near else None, seed)
+    write_shard(
+        folder, number, entries, section.near_threshold if near else None, seed,
+        rivals=section.contradictions != "keep",
+    )  # fmt: skip
     return len(entries)

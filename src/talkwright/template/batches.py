@@ -77,13 +77,15 @@ class _Answer:
     stop: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Plan:
-    """A layout as stretches of parts with a control token between each two."""
+    """A layout as stretches of parts with a control token between each two; `varying` are the places of
+    the stretches that have something of a message in them."""
 
     stretches: tuple[tuple[Part, ...], ...]
     controls: tuple[str, ...]
     answers: tuple[_Answer, ...]
+    varying: tuple[int, ...]
 
 
 def _divide(template: Template, pieces: Sequence[Piece]) -> tuple[list[list[Part]], list[str]]:
@@ -123,7 +125,8 @@ def _plan(template: Template, shape: Shape, layout: Layout) -> _Plan | None:
         if through[-1] or len(stops) == len(seen):
             return None
         answers.append(_Answer(len(seen) - 1, tuple(until[-1]), len(stops) - 1))
-    return _Plan(tuple(map(tuple, stretches)), tuple(controls), tuple(answers))
+    varying = tuple(n for n, parts in enumerate(stretches) if not all(type(p) is str for p in parts))
+    return _Plan(tuple(map(tuple, stretches)), tuple(controls), tuple(answers), varying)
 
 
 def _prompts(template: Template, shape: Shape) -> list[tuple[list[list[Part]], list[str]]]:
@@ -147,10 +150,11 @@ def _prompts(template: Template, shape: Shape) -> list[tuple[list[list[Part]], l
 
 @dataclass(frozen=True, slots=True)
 class _Filled:
-    """A plan with a conversation's words in it: texts of the stretches, and of each answer's lead."""
+    """A plan with a conversation's words in it: texts of the stretches that vary, and of each answer's
+    lead."""
 
     plan: _Plan
-    stretches: list[str]
+    varying: list[str]
     leads: list[tuple[str | None, str]]
 
 
@@ -169,6 +173,7 @@ class BatchEncoder:
             else None
         )
         self._plans: dict[Shape, tuple[_Plan | None, ...]] = {}
+        self._constant: dict[_Plan, tuple[bytes | None, ...]] = {}
         self._leads: dict[tuple[str | None, str], bytes | None] = {}
         self._bytes = {
             text: numpy.array([i], dtype="<i4").tobytes() for text, i in self._guard.control.items()
@@ -229,7 +234,7 @@ class BatchEncoder:
         return [
             _Filled(
                 plan,
-                [text(parts) for parts in plan.stretches],
+                [text(plan.stretches[place]) for place in plan.varying],
                 [
                     (plan.controls[each.before] if each.before >= 0 else None, text(each.lead))
                     for each in plan.answers
@@ -278,21 +283,44 @@ class BatchEncoder:
 
     def _by_words(self, filled: Sequence[_Filled]) -> list[bytes | None]:
         assert self._memory is not None
-        stretches = iter(self._memory.encode([text for each in filled for text in each.stretches]))
+        varying = iter(self._memory.encode([text for each in filled for text in each.varying]))
         rows: list[bytes | None] = []
         for each in filled:
-            parts = [next(stretches)]
-            for control in each.plan.controls:
-                parts += [self._bytes[control], next(stretches)]
+            first, *others = self._constant_of(each.plan)
+            parts = [first]
+            for constant in others:
+                parts += (next(varying), constant)
             rows.append(None if None in parts else b"".join(parts))  # type: ignore[arg-type]
         return rows
+
+    def _constant_of(self, plan: _Plan) -> tuple[bytes | None, ...]:
+        """The ids before, between and after the varying stretches: the same in every row of a plan."""
+        found = self._constant.get(plan)
+        if found is None:
+            assert self._memory is not None
+            parts: list[list[bytes | None]] = [[]]
+            for place, texts in enumerate(plan.stretches):
+                if place:
+                    parts[-1].append(self._bytes[plan.controls[place - 1]])
+                if place in plan.varying:
+                    parts.append([])
+                else:
+                    parts[-1] += self._memory.encode(["".join(texts)])
+            if len(self._constant) > REMEMBERED:
+                self._constant.clear()
+            found = tuple(None if None in ids else b"".join(ids) for ids in parts)  # type: ignore[arg-type]
+            self._constant[plan] = found
+        return found
 
     def _by_texts(self, filled: Sequence[_Filled]) -> list[bytes | None]:
         texts = []
         for each in filled:
-            parts = [each.stretches[0]]
-            for control, stretch in zip(each.plan.controls, each.stretches[1:], strict=True):
-                parts += [self._guard.scaffold(control), stretch]
+            plan, varying = each.plan, iter(each.varying)
+            parts = []
+            for place, constant in enumerate(plan.stretches):
+                if place:
+                    parts.append(self._guard.scaffold(plan.controls[place - 1]))
+                parts.append(next(varying) if place in plan.varying else "".join(constant))
             texts.append("".join(parts))
         return self._guard.encode_to_bytes(texts)
 

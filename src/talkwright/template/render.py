@@ -56,7 +56,10 @@ class Shape:
     @property
     def has_tools(self) -> bool:
         """Whether the template sees anything as it is."""
-        return bool(self.tools) or any(turn.calls or turn.result is not None for turn in self.turns)
+        for turn in self.turns:
+            if turn.calls or turn.result is not None:
+                return True
+        return bool(self.tools)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +92,13 @@ def shape_of(messages: Sequence[Message], tools: tuple[str, ...] = (), results: 
     for message in messages:
         if message.role not in ROLES:  # a template writes roles as they are
             raise TemplateError(f"'{message.role}' is no role; roles are {', '.join(ROLES)}")
-    return Shape(tuple(_turn(message, results) for message in messages), tools)
+    return Shape(tuple([_turn(message, results) for message in messages]), tools)
 
 
 def _turn(m: Message, results: bool) -> Turn:
+    plain = m.content and m.content == m.content.strip() and m.role != "tool"
+    if plain and m.thinking is None and not m.tool_calls:
+        return _PLAIN[m.role]
     thinking = None if m.thinking is None else _field_shape(m.thinking)
     if results and m.role == "tool":
         return Turn("tool", ("", False, ""), None, (), m.content, m.name, m.tool_call_id)
@@ -105,6 +111,9 @@ def _field_shape(text: str) -> FieldShape:
         return (text, False, "")
     start = len(text) - len(text.lstrip())
     return (text[:start], True, text[start + len(core) :])
+
+
+_PLAIN = {role: Turn(role, ("", True, "")) for role in ROLES}  # what most messages are
 
 
 class Renderer:

@@ -68,6 +68,8 @@ class GuardedTokenizer:
         self._break = f"{secret}kbreakz"
         description: dict[str, Any] = json.loads(backend.to_str())
         self._unknown = _unknown(description["model"], backend)
+        words = description["model"]["vocab"]  # a list where a word's place is its id
+        self._largest = max(words.values()) if isinstance(words, dict) else len(words) - 1
         self.cuts_at_spaces = cuts_at_spaces(description)
         description.update(added_tokens=[], post_processor=None, truncation=None, padding=None)
         guarded = Tokenizer.from_str(json.dumps(description))
@@ -169,7 +171,7 @@ class GuardedTokenizer:
         """Own id for every id of the guarded tokenizer; -1 for what only `encode` can handle."""
         import numpy
 
-        table = numpy.arange(max(self._guarded.get_vocab(with_added_tokens=True).values()) + 1)
+        table = numpy.arange(max(self._largest, *filter(None, self._original)) + 1)
         table[[i for i in self._control_ids if i < len(table)]] = -1  # spelled by the vocabulary
         for guarded, original in self._original.items():
             table[guarded] = original

@@ -32,7 +32,9 @@ def clean(messages: tuple[Message, ...], section: DataSection | None) -> Cleaned
     if section and sum(map(_size, messages)) > section.max_chars * _MARKUP_ALLOWANCE:
         return "too_long"
     repairs: dict[str, None] = {}
-    turns = _in_order([_split_thinking(message, repairs) for message in messages], repairs)
+    turns: list[Message] | str = [*messages]
+    if not _is_in_order(messages):
+        turns = _in_order([_split_thinking(message, repairs) for message in messages], repairs)
     if isinstance(turns, str):
         return turns
     cleaned = turns
@@ -273,6 +275,16 @@ def _unescape(found: re.Match[str]) -> str:
 
 
 # --- turns ---------------------------------------------------------------------------------------
+
+
+def _is_in_order(messages: Sequence[Message]) -> bool:
+    """Say, quickly, whether this is as it should be; what is said no to may yet be."""
+    due: tuple[str, ...] = ("system", "user")
+    for message in messages:
+        if message.role not in due or "<think>" in message.content or not message.content.strip():
+            return False
+        due = ("assistant",) if message.role == "user" else ("user",)
+    return due == ("user",) and messages[-1].role == "assistant"
 
 
 def _in_order(messages: list[Message], repairs: dict[str, None]) -> list[Message] | str:

@@ -46,7 +46,7 @@ def diagnose(
     """Examine conversations: serious findings first, and among equals in the order of their harm.
 
     With the rows that were `lost`, of `read`, unusable rows are a finding too. `section` says what the
-    recipe does not count as private, and where the sources are from. `masked` says that private data
+    recipe does not want looked for, and where the sources are from. `masked` says that private data
     has been looked for already, and that what is left is there on purpose. `pairs` are contradicting
     rows, by their places in `conversations`, where they are known already; looking for them takes
     longer than all else. Up to `beside` more processes help.
@@ -57,7 +57,8 @@ def diagnose(
     talks = [Talk(conversation) for conversation in conversations]
     found: list[Symptom | None] = []
     if talks:
-        found.append(patterns.contradictions(talks, pairs))
+        if section is None or section.contradictions != "keep":
+            found.append(patterns.contradictions(talks, pairs))
         private = [] if masked else [partial(symptoms.private_data, section=section)]
         found += _examine(talks, [*private, *_CHECKS], beside)
     if section:

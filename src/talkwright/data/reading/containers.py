@@ -44,7 +44,7 @@ _SMALL = 2**23  # bytes; a file up to this size is looked at whole
 _PEEK = 2**18  # bytes looked at behind a first line that is larger than _SMALL
 _LARGEST = 2**25  # bytes; what can only be read whole may be so large
 _BLOCK = 2**19  # bytes of a JSONL file in a chunk
-_SMALL_BLOCK = 2**17  # the same of a small file, that all processes have something of it
+_SMALL_BLOCK = 2**18  # the same of a small file, that all processes have something of it
 _ROWS = 1000  # rows in a chunk of anything else
 # Line ends before what begins a row, and seldom a line of a text in a torn one: its quotes are escaped.
 _SOUND_STARTS = tuple(b"\n" + start for start in (b'{"', b"{'", b"{ ", b"[{"))

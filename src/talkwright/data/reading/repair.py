@@ -73,16 +73,17 @@ def read_line(line: str) -> list[Reading]:
 
 def has_repeated_key(text: str, value: Any) -> bool:
     """Say whether an object in the JSON `text`, whose value is known, has a key twice."""
-    level, keys = [value] if isinstance(value, (dict, list)) else [], 0
+    level, keys = [value], 0
     while level:
         inner: list[Any] = []
         for held in level:
-            if isinstance(held, dict):
+            kind = type(held)
+            if kind is dict:
                 keys += len(held)
                 inner += held.values()
-            else:
+            elif kind is list:
                 inner += held
-        level = [held for held in inner if isinstance(held, (dict, list))]
+        level = inner
     # Each key has a quote and a colon; where texts have them as well, it is looked at closely.
     if text.count('":') + text.count('" :') == keys:
         return False

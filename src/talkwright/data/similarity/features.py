@@ -93,15 +93,19 @@ def place_of(kind: str, text: str, seed: int) -> float:
     return int(hashlib.sha256(key).hexdigest()[:13], 16) / 16**13
 
 
-def features_of(conversations: Sequence[Conversation], threshold: float | None, seed: int) -> Features:
+def features_of(
+    conversations: Sequence[Conversation], threshold: float | None, seed: int, *, rivals: bool = True
+) -> Features:
     """Compute the features of some conversations; `threshold` decides the banding.
 
-    Without it there are no bands and no shingles: nothing will be near to anything.
+    Without it there are no bands and no shingles: nothing will be near to anything. `rivals` says
+    that answers to questions that ask the same are compared.
     """
-    rows = [_numbers_of(conversation, seed, threshold is not None) for conversation in conversations]
+    near = threshold is not None
+    rows = [_numbers_of(conversation, seed, near, rivals) for conversation in conversations]
     user, answer, question = (_shingles([row[name] for row in rows]) for name in _TEXTS)
     columns: dict[str, Any] = {
-        name: np.array([row[name] for row in rows], dtype=kind) for name, kind in _COLUMNS.items()
+        name: np.array([row[name] for row in rows], dtype=kind) for name, kind in COLUMNS.items()
     }
     return Features(
         **{**columns, "exact": columns["exact"].reshape(len(rows), 2)},
@@ -117,50 +121,54 @@ def features_of(conversations: Sequence[Conversation], threshold: float | None, 
 
 
 _TEXTS = ("user_words", "answer_words", "question_words")
-_COLUMNS = {
+COLUMNS = {
     "exact": np.uint64, "block": np.uint64, "group": np.uint64, "group_at": np.float64,
     "question": np.uint64, "question_at": np.float64, "question_block": np.uint64,
     "asked": np.uint64, "letters": np.uint64,
 }  # fmt: skip
+_NOTHING = {**dict.fromkeys(COLUMNS, 0), **dict.fromkeys(_TEXTS)}  # of a row that nobody asks for more
 
 
-def _numbers_of(conversation: Conversation, seed: int, near: bool) -> dict[str, Any]:
+def _numbers_of(conversation: Conversation, seed: int, near: bool, rivals: bool) -> dict[str, Any]:
     conversation = spoken(conversation)
     messages = conversation.messages
     said = [normal(m.content) for m in messages]
-    user = [n for n, m in enumerate(messages) if m.role in ("user", "tool")]
-    answers = [n for n, m in enumerate(messages) if m.role == "assistant"]
-    system = " ".join(said[n] for n, m in enumerate(messages) if m.role == "system")
     asking = [n for n, m in enumerate(messages) if m.role == "user"]
     # No word goes on in the next message.
     spelt = [word_list(text) if near or n in asking else [] for n, text in enumerate(said)]
-    sides = [[word for n in side for word in spelt[n]] for side in (user, answers)] if near else []
-    hard = [
-        hard_parts("\n".join([messages[n].content for n in side]), own)
-        for side, own in zip((user, answers), sides, strict=near)
-    ]
     question, question_words = _question([said[n] for n in asking], [spelt[n] for n in asking])
-    asked, letters = question_keys(messages, said, system, (question, question_words))
     group = conversation.group
     # With their lengths: no text can look like the border between two.
-    whole = []
+    whole: list[str] = []
     for m, text in zip(messages, said, strict=True):
         thought = normal(m.thinking) if m.thinking else ""
-        whole += [f"{m.role} {len(text)} {len(thought)}", text, thought]
-    return {
+        whole += (f"{m.role} {len(text)} {len(thought)}", text, thought)
+    found: dict[str, Any] = {
+        **_NOTHING,
         "exact": _digest("\n".join(whole), 16),
-        "block": number([m.role for m in messages], system, hard) if near else 0,
         "group": 0 if group is None else number(group),
         "group_at": 0.0 if group is None else place_of("group", group, seed),
         "question": number(question),
-        "question_at": place_of("question", question, seed) if near else 0.0,
-        "question_block": number(hard_parts(question, question_words)) if near else 0,
-        "asked": 0 if asked is None else number(asked),
-        "letters": 0 if letters is None else number(letters),
-        "user_words": sides[0] if near else None,
-        "answer_words": sides[1] if near else None,
-        "question_words": question_words if near else None,
     }
+    if not (near or rivals):
+        return found
+    system = " ".join(said[n] for n, m in enumerate(messages) if m.role == "system")
+    asked, letters = question_keys(messages, said, system, (question, question_words))
+    found["asked"] = 0 if asked is None else number(asked)
+    found["letters"] = 0 if letters is None else number(letters)
+    if near:
+        user = [n for n, m in enumerate(messages) if m.role in ("user", "tool")]
+        answers = [n for n, m in enumerate(messages) if m.role == "assistant"]
+        sides = [[word for n in side for word in spelt[n]] for side in (user, answers)]
+        hard = [
+            hard_parts("\n".join([messages[n].content for n in side]), own)
+            for side, own in zip((user, answers), sides, strict=True)
+        ]
+        found["block"] = number([m.role for m in messages], system, hard)
+        found["question_at"] = place_of("question", question, seed)
+        found["question_block"] = number(hard_parts(question, question_words))
+        found |= zip(_TEXTS, (*sides, question_words), strict=True)
+    return found
 
 
 def number(*values: Any) -> int:
