@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from talkwright.config import DataSection
-from talkwright.data import prepare, read_dataset
-from talkwright.data.reading import streams
+from talkwright.config import Columns, DataSection
+from talkwright.data import prepare, read_conversations, read_dataset
+from talkwright.data.reading import containers, streams
+from talkwright.data.reading.containers import read_rows
 from talkwright.errors import DataError
 
 TEXTS = {
@@ -121,3 +122,67 @@ def test_parquet_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "chats.parquet"
     pq.write_table(pa.table({"question": ["Где?"], "answer": ["Там."]}), path)
     assert prepare(section(path, "cp1251"), seed=0, out=tmp_path / "out").kept == 1
+
+
+@pytest.mark.parametrize("encoding", TEXTS)
+def test_conversations_are_read_in_a_named_encoding(tmp_path: Path, encoding: str) -> None:
+    path = stored(tmp_path, "jsonl", table([TEXTS[encoding]], "jsonl").encode(encoding))
+    [found] = read_conversations(path, encoding=encoding)
+    assert tuple(message.content for message in found.messages) == TEXTS[encoding]
+
+
+def large_array(folder: Path, rows: list[bytes], monkeypatch: pytest.MonkeyPatch, mark: bytes) -> Path:
+    """An array that is read value by value, in small pieces."""
+    for module, name in ((containers, "_SMALL"), (containers, "_LARGEST"), (streams, "PIECE")):
+        monkeypatch.setattr(module, name, 300)
+    path = folder / "a.json"
+    path.write_bytes(b"[" + mark.join(rows) + b"]")
+    return path
+
+
+@pytest.mark.parametrize("mark", [b",\n", b", "])
+def test_a_large_array_with_bytes_that_are_not_utf8_loses_no_other_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mark: bytes
+) -> None:
+    texts = [("utf-8", "Größe 漢字 😀"), ("cp1252", "Größe, naïve – “so”"), ("ascii", "plain")]
+    rows = [(texts[n % 3][0], f"{texts[n % 3][1]} {n}") for n in range(90)]
+    much = "x" * 700  # more than is shown of a row
+    lines = [f'{{"prompt": "{said}", "completion": "{much}"}}'.encode(name) for name, said in rows]
+    lines[6] = b'{"prompt": "a\xe6\xbc", "completion": "\xe6\xbc\xa2\xe5\xad\x97\xe6\xbc\xa2"}'  # torn
+    lines[9] = b'{"prompt": "b\xff", "completion": }'
+    found = list(read_rows(large_array(tmp_path, lines, monkeypatch, mark), "a", Columns()))
+    assert len(found) == 90
+    assert [row.problem for row in found if row.problem] == ["unknown_encoding", "not_json"]
+    for n, row in enumerate(found):
+        if n not in (6, 9):
+            assert row.value == {"prompt": rows[n][1], "completion": much}
+            assert row.repairs == (("decoded_cp1252",) if n % 3 == 1 else ())
+        assert row.where.startswith(f"a:row {n + 1} ")
+        row.raw.encode()
+
+
+def test_a_large_array_in_another_encoding_is_not_read_as_nonsense(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = ["Как оплатить", "Да", "Как оплатить заказ"]  # of which the second could be Western
+    lines = [
+        f'{{"prompt": "{asked[n % 3]} {n}", "completion": "{n}"}}'.encode("cp1251") for n in range(90)
+    ]
+    path = large_array(tmp_path, lines, monkeypatch, b",\n")
+    assert {row.problem for row in read_rows(path, "a", Columns())} == {"unknown_encoding"}
+    found = list(read_rows(path, "a", Columns(), "cp1251"))
+    assert [row.value["prompt"] for row in found] == [f"{asked[n % 3]} {n}" for n in range(90)]
+    path.write_bytes(path.read_bytes().replace('Да 7"'.encode("cp1251"), b'\x98"'))  # no letter
+    found = list(read_rows(path, "a", Columns(), "cp1251"))
+    assert [n for n, row in enumerate(found) if row.problem] == [7]
+
+
+def test_a_surrogate_that_a_large_array_names_is_no_stray_byte(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = [b'{"prompt": "a\\udcff\\n", "completion": "%d"}' % n for n in range(30)]
+    lines[3] = b'{"prompt": "a\\udcff \xe9t\xe9", "completion": "3"}'
+    found = list(read_rows(large_array(tmp_path, lines, monkeypatch, b",\n"), "a", Columns()))
+    assert [row.value["prompt"] for row in found] == [
+        "a\udcff \u00e9t\u00e9" if n == 3 else "a\udcff\n" for n in range(30)
+    ]

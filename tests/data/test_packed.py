@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from talkwright.config import Columns
 from talkwright.data import read_conversations
 from talkwright.data.reading.containers import read_rows
+from talkwright.data.reading.files import passed_over
 from talkwright.data.reading.packed import unpack
 from talkwright.errors import DataError
 from talkwright.types import Message
@@ -207,3 +208,21 @@ def test_any_packed_bytes_are_rows_or_a_sentence(
     except DataError as error:
         rows, refusal = [], str(error)
     assert rows if refusal is None else ("a: " in refusal or "a/" in refusal)
+
+
+def test_what_an_archive_has_beside_its_data_is_named(tmp_path: Path) -> None:
+    inner = zipped(**{"a.jsonl": LINE})
+    content = zipped(**{
+        "a.jsonl": LINE, "more.zip": inner, "old/b.jsonl.gz": b"x", "notes.txt": b"x", ".c.zip": inner,
+        "__MACOSX/d.zip": inner,
+    })  # fmt: skip
+    left = ["more.zip", "notes.txt", "old/b.jsonl.gz"]
+    (tmp_path / "pack.zip").write_bytes(content)
+    assert passed_over(tmp_path / "pack.zip") == left
+    (tmp_path / "plain.jsonl").write_bytes(LINE)
+    (tmp_path / "broken.zip").write_bytes(content[:-9])
+    (tmp_path / "book.xlsx").write_bytes(inner)
+    inside = [f"pack.zip/{name}" for name in left]
+    assert passed_over(tmp_path) == ["book.xlsx", *inside]
+    assert passed_over(f"{tmp_path}/p*") == inside
+    assert passed_over(tmp_path / "plain.jsonl") == []

@@ -293,3 +293,43 @@ def test_pairs_of_the_real_files_survive_preparing(
     assert (counts.kept, sum(bool(c.rejected) for c in rows)) == (kept, pairs)
     for row in rows:
         assert not row.rejected or row.messages[row.shared - 1].role == "user"
+
+
+BAD = [False, 0, 0.0, "0", "0.0", "False", " false", "bad", "Bad", "rejected", "undesirable"]
+GOOD = [True, 1, 1.0, "1", "true", "good", "chosen", "desirable"]
+
+
+@pytest.mark.parametrize(
+    ("row", "name"),
+    [
+        ({"prompt": "Key?", "completion": "Mat."}, "label"),
+        ({"id": 3, "prompt": "Key?", "response": "Mat.", "thread_id": "t"}, "label"),
+        ({"instruction": "Key?", "output": "Mat.", "topic": "keys"}, "kto_tag"),
+        ({"messages": [ASK, YES], "source": "web"}, "kto_tag"),
+    ],
+)
+def test_every_way_to_label_answers_as_kto_does(row: Any, name: str) -> None:
+    for label in BAD:
+        assert read_row({**row, name: label}, "auto", Columns()) == "labelled_bad", label
+    for label in GOOD:
+        assert read({**row, name: label}).messages == ASKED, label
+
+
+@pytest.mark.parametrize(
+    ("row", "labels"),
+    [
+        ({"question": "Key?", "answer": "Mat."}, [0, "0", "bad", 3, None]),
+        ({"prompt": "Key?", "completion": "Mat.", "intent": "keys"}, [0, "0", "bad", "keys", []]),
+        ({"messages": [ASK, YES]}, [0, "0", "bad", 2]),
+        ({"prompt": "Key?", "completion": "Mat."}, [2, "5", "neutral", None, "", {}]),
+    ],
+)
+def test_a_class_is_no_verdict(row: Any, labels: list[Any]) -> None:
+    for label in labels:
+        assert read({**row, "label": label}).messages == ASKED, label
+
+
+def test_a_label_of_a_pair_says_which_side_won() -> None:
+    row = {"prompt": "Key?", "completion": "x", "chosen": "No.", "rejected": "Mat.", "label": "rejected"}
+    assert read(row).messages == ASKED
+    assert read(row).marks == ("swapped_pair",)

@@ -82,7 +82,7 @@ def test_labels_of_bad_answers(label: Any) -> None:
     for row in ({"messages": [ASK, YES]}, {"prompt": "Key?", "completion": "Mat."}):
         assert read_row({**row, "label": label}, "auto", Columns()) == "labelled_bad"
         assert read({**row, "label": True}).messages == ASKED
-        assert read({**row, "label": 0}).messages == ASKED  # a class, not a verdict
+        assert read({**row, "label": 0, "topic": "keys"}).messages == ASKED  # a class, not a verdict
 
 
 @pytest.mark.parametrize("names", [("inputs", "targets"), ("problem", "solution")])

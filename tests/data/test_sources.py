@@ -73,6 +73,7 @@ def test_a_prepared_data_set_is_read_as_it_was_written(tmp_path: Path) -> None:
 
     assert said("twice") == said("once")
     assert len([c for c in everything(tmp_path / "twice") if c.rejected]) == 2
+    (tmp_path / "once" / "notes.txt").write_text("x")
     assert passed_over(tmp_path / "once") == []
 
 

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -30,6 +30,7 @@ from talkwright.data.ledger import Sums
 from talkwright.data.reading.containers import Chunk, chunks_of, read_chunks, read_rows
 from talkwright.data.reading.hub import about_source, pin, source_files, source_identity
 from talkwright.data.reading.paths import require_apart
+from talkwright.data.reading.rows import Row
 from talkwright.data.reasons import meaning
 from talkwright.data.shards import Shards, rows_done
 from talkwright.data.similarity.split import SPLITS
@@ -40,10 +41,7 @@ from talkwright.progress import bar, say
 from talkwright.runs import artefact, file_digest, manifest, read_json, write_json
 from talkwright.types import Conversation, Counts, LedgerRow, content_id, spoken, to_json
 
-if TYPE_CHECKING:
-    pass
-
-_LAYOUT = 3  # of the unfinished work on disk; work of another layout is not gone on with
+_LAYOUT = 4  # of the unfinished work on disk; work of another layout is not gone on with
 _EXAMINED = 20_000  # conversations that the doctor looks at
 
 
@@ -122,18 +120,28 @@ def read_dataset(folder: Path) -> dict[str, Conversations]:
 
 
 def read_conversations(
-    path: str | Path, format: str = "auto", columns: Columns | None = None, max_rows: int | None = None
+    path: str | Path,
+    format: str = "auto",
+    columns: Columns | None = None,
+    max_rows: int | None = None,
+    encoding: str | None = None,
 ) -> list[Conversation]:
     """Read the usable conversations of one source as they are: turns put in order, text left alone.
 
-    For looking at data and for evaluation suites, whose `facts` are kept. Raises DataError when the
-    source cannot be read or has no usable row.
+    For looking at data and for evaluation suites, whose `facts` are kept. `encoding` is that of the
+    files, where they are neither UTF-8 nor Windows-1252. Raises DataError when the source cannot be read
+    or has no usable row, and pydantic's ValidationError for a format or encoding that there is not.
     """
     source = SourceSection.model_validate(
-        {"path": str(path), "format": format, "columns": columns or Columns(), "max_rows": max_rows}
+        {
+            "path": str(path),
+            "format": format,
+            "columns": columns or Columns(),
+            "max_rows": max_rows,
+            "encoding": encoding,
+        }
     )
-    files = source_files(source)
-    rows = (row for file, name in files for row in read_rows(file, name, source.columns))
+    rows = _rows(source)
     entries = [enter(row, source, Path(path).name, None) for row in islice(rows, max_rows)]
     found = [entry.conversation for entry in entries if entry.conversation is not None]
     if not found:
@@ -210,15 +218,16 @@ def _read_sources(section: DataSection, seed: int, work: Path, workers: int | No
 
 
 def _chunks(source: SourceSection) -> Iterator[Chunk]:
-    files = source_files(source)
     if source.max_rows is None:
-        for file, name in files:
+        for file, name in source_files(source):
             yield from read_chunks(file, name, source.columns, source.encoding)
         return
-    rows = (
-        row for file, name in files for row in read_rows(file, name, source.columns, source.encoding)
-    )
-    yield from chunks_of(islice(rows, source.max_rows), "")
+    yield from chunks_of(islice(_rows(source), source.max_rows), "")
+
+
+def _rows(source: SourceSection) -> Iterator[Row]:
+    for file, name in source_files(source):
+        yield from read_rows(file, name, source.columns, source.encoding)
 
 
 def _source_names(section: DataSection) -> list[str]:

@@ -2,5 +2,6 @@
 
 How:  files (find, decode) → packed (gzip, zip) → containers (JSON, CSV, Parquet: rows with a place)
       → formats (which shape a row has) → arena, pairs, preferences, tasks, trees (one shape each), all
-      of them made of turns. repair and literals mend what is broken, where only one reading is left.
+      of them made of turns. repair, literals and escapes mend what is broken, where only one reading is
+      left.
 """

@@ -14,6 +14,7 @@ from itertools import chain, islice
 from pathlib import Path
 
 from talkwright.config import Columns
+from talkwright.data.reading.escapes import has_literal_escapes, undouble
 from talkwright.data.reading.files import (
     PLAIN_SUFFIXES,
     WIDE_MARKS,
@@ -45,7 +46,8 @@ _LARGEST = 2**25  # bytes; what can only be read whole may be so large
 _BLOCK = 2**19  # bytes of a JSONL file in a chunk
 _SMALL_BLOCK = 2**18  # the same of a small file, that all processes have something of it
 _ROWS = 1000  # rows in a chunk of anything else
-_SOUND_STARTS = (b"\n{", b"\n[")
+# Line ends before what begins a row, and seldom a line of a text in a torn one: its quotes are escaped.
+_SOUND_STARTS = tuple(b"\n" + start for start in (b'{"', b"{'", b"{ ", b"[{"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,11 @@ def read_chunks(path: Path, name: str, columns: Columns, encoding: str | None = 
 
 def rows_of(chunk: Chunk) -> Iterator[Row]:
     """The rows of a chunk."""
+    rows = _rows_of(chunk)
+    yield from undouble(list(rows)) if has_literal_escapes(chunk.body, chunk.kind) else rows
+
+
+def _rows_of(chunk: Chunk) -> Iterator[Row]:
     if chunk.kind == "lines":
         yield from without_foreign(jsonl_rows(decode_block(chunk.body), chunk.name, chunk.line))
     elif chunk.kind == "batch":

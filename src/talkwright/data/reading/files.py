@@ -12,6 +12,7 @@ from pathlib import Path
 
 from talkwright.data.reading.encodings import decode_lines
 from talkwright.data.reading.holes import HOLE
+from talkwright.data.reading.packed import left_packed
 from talkwright.errors import DataError
 
 PLAIN_SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
@@ -89,24 +90,26 @@ def find_files(path: str | Path) -> list[tuple[Path, str]]:
         if path.is_file():
             return [(path, path.name)]
         if path.is_dir():
-            if (own := _own_files(path)) is not None:
-                return own
-            found = [
-                file
-                for file in path.iterdir()
-                if is_data_name(file.name)
-                and not file.name.startswith(".")
-                and file.is_file()
-                and _is_inside(file, path)
-            ]
-            if found:
-                return sorted(((file, file.name) for file in found), key=lambda pair: pair[1])
-            raise DataError(f"{path}: this folder has no data file ({', '.join(SUFFIXES)}) in it.")
+            return _own_files(path) or _data_files(path)
         if path.exists():
             raise DataError(f"{path}: this is neither a file nor a folder.")
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}.") from None
     return _find_glob(path)
+
+
+def _data_files(folder: Path) -> list[tuple[Path, str]]:
+    found = [
+        file
+        for file in folder.iterdir()
+        if is_data_name(file.name)
+        and not file.name.startswith(".")
+        and file.is_file()
+        and _is_inside(file, folder)
+    ]
+    if found:
+        return sorted(((file, file.name) for file in found), key=lambda pair: pair[1])
+    raise DataError(f"{folder}: this folder has no data file ({', '.join(SUFFIXES)}) in it.")
 
 
 def _own_files(folder: Path) -> list[tuple[Path, str]] | None:
@@ -131,18 +134,25 @@ def _own_files(folder: Path) -> list[tuple[Path, str]] | None:
 
 
 def passed_over(path: str | Path) -> list[str]:
-    """What else is in a folder of which `find_files` reads the data files, by name; hidden files aside.
+    """What lies beside the data that is read and is not, by name; hidden files aside.
 
-    [] for anything that is no folder.
+    Of a folder whatever else is in it, and of a zip archive, too, such as further archives. [] for a
+    data set that talkwright made, whose other files are no data.
     """
     path = Path(path)
     try:
-        own = path.is_dir() and _own_files(path) is not None
-        read = {name for _, name in find_files(path)} if path.is_dir() and not own else None
-        names = [] if read is None else sorted(entry.name for entry in path.iterdir())
+        if path.is_dir():
+            if _own_files(path) is not None:
+                return []
+            files, beside = _data_files(path), sorted(entry.name for entry in path.iterdir())
+        else:
+            files, beside = find_files(path), []
     except (DataError, OSError):
         return []
-    return [name for name in names if not name.startswith(".") and name not in (read or ())]
+    read = {name for _, name in files}
+    left = [name for name in beside if not name.startswith(".") and name not in read]
+    packed = [(name, inner) for file, name in files for inner in left_packed(file, PLAIN_SUFFIXES)]
+    return left + [inner if path.is_file() else f"{name}/{inner}" for name, inner in packed]
 
 
 def _find_glob(path: Path) -> list[tuple[Path, str]]:

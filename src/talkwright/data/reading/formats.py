@@ -15,7 +15,7 @@ from talkwright.data.reading.choices import is_ranked
 from talkwright.data.reading.logs import is_log, read_log
 from talkwright.data.reading.pairs import pair_keys, read_pair
 from talkwright.data.reading.parting import part
-from talkwright.data.reading.preferences import is_preference, read_preference
+from talkwright.data.reading.preferences import is_labelled_bad, is_preference, read_preference
 from talkwright.data.reading.tasks import are_languages, read_summary, read_translation, task_of
 from talkwright.data.reading.transcripts import read_transcript
 from talkwright.data.reading.trees import is_export, is_tree, is_tree_message, read_export, read_tree
@@ -108,10 +108,7 @@ def _recognise(value: Row, keys: Row) -> str:
 
 
 def _refuse_labelled_bad(value: Row, keys: Row) -> None:
-    """KTO's label: true for an answer to learn from, false for one to unlearn."""
-    label = next((value[keys[name]] for name in ("label", "ktotag") if name in keys), None)
-    bad = label is False or (isinstance(label, str) and label.strip().lower() == "false")
-    if bad and ("messages" in keys or _has_pair(keys, Columns())):
+    if is_labelled_bad(value, keys) and ("messages" in keys or _has_pair(keys, Columns())):
         raise Unfit("labelled_bad")
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from talkwright.data.reading.encodings import decode_lines
 from talkwright.data.reading.files import Text
 from talkwright.data.reading.formats import reads_as_row
 from talkwright.data.reading.frames import frame_rows
@@ -32,13 +33,16 @@ _DECODER = json.JSONDecoder()
 _FIRST_PART = 2**14  # characters looked at first for a value
 _MEMBER = re.compile(r'[\s,]*"[^"\\]*"\s*:\s*')
 _LARGEST_VALUE = 2**24  # characters; of a large file, a value that does not end by then is broken
+_TOGETHER = 1000  # rows of a large array, of which those that are not UTF-8 tell of each other
+_STRAY = re.compile("[\udc80-\udcff]")
 _STEP = 2**20  # characters that are dropped at a time
 
 
 class _Window:
     """The part of a file's text that is being read: `content`, of which `at` characters are done."""
 
-    def __init__(self, text: Text, more: Iterator[str]):
+    def __init__(self, text: Text, more: Iterator[str], stray: bool = False):
+        self.stray = stray  # bytes that are not UTF-8 may stand in it, as surrogates
         self.content = text.content
         self.at = 0
         self.line = 1
@@ -169,9 +173,12 @@ class _Search:
 
 
 def large_json_rows(path: Path, pieces: Iterator[bytes], name: str) -> Iterator[Row]:
-    """Yield the rows of a large JSON array, or of an object's first. Raises DataError for others."""
-    decoded = _decoded(path, pieces)
-    window = _Window(Text(next(decoded, "").lstrip("\ufeff")), decoded)
+    """Yield the rows of a large JSON array, or of an object's first. Raises DataError for others.
+
+    Where it is not UTF-8, each row is decoded by itself, as lines are elsewhere.
+    """
+    decoded = _decoded(pieces)
+    window = _Window(Text(next(decoded, "").lstrip("\ufeff")), decoded, stray=True)
     while not window.content.strip() and window.grow():
         pass
     window.at = len(window.content) - len(window.content.lstrip())
@@ -180,7 +187,43 @@ def large_json_rows(path: Path, pieces: Iterator[bytes], name: str) -> Iterator[
             f"{path}: a JSON file of this size is read only when it is an array of rows, or an object "
             "with one in it. Write it as JSONL, one row a line."
         )
-    yield from _scan(window, name, closing=True, alone=True)
+    rows = _scan(window, name, closing=True, alone=True)
+    held: list[Row] = []
+    size = 0
+    for row in rows:
+        held.append(row)
+        size += len(row.raw)
+        if len(held) == _TOGETHER or size > _LARGEST_VALUE // 4:
+            yield from _without_stray(held)
+            held, size = [], 0
+    yield from _without_stray(held)
+
+
+def _decoded(pieces: Iterator[bytes]) -> Iterator[str]:
+    decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+    for piece in pieces:
+        yield decoder.decode(piece)
+    yield decoder.decode(b"", final=True)
+
+
+def _without_stray(rows: list[Row]) -> Iterator[Row]:
+    """Rows, of which those with bytes that are not UTF-8 have all of their text as `raw`, read anew."""
+    odd = [n for n, row in enumerate(rows) if _STRAY.search(row.raw)]
+    lines = [rows[n].raw.encode("utf-8", "surrogateescape") for n in odd]
+    texts, western, foreign = decode_lines(lines)
+    again = {}
+    for number, (n, line) in enumerate(zip(odd, texts, strict=True), 1):
+        text = Text(line, western, foreign_lines=foreign)
+        again[n] = _read_again(rows[n], line, decoding(text, number, number))
+    for n, row in enumerate(rows):
+        yield again.get(n, row)
+
+
+def _read_again(row: Row, line: str, repairs: tuple[str, ...]) -> Row:
+    reading = read_line(line.rstrip(", \t\r\n"))[0]
+    if row.problem is not None or reading.problem is not None:
+        return Row(row.where, None, line[:RAW], row.problem or reading.problem, repairs)
+    return Row(row.where, reading.value, line[:RAW], None, (*repairs, *row.repairs))
 
 
 def _enter_array(window: _Window) -> bool:
@@ -202,19 +245,6 @@ def _enter_array(window: _Window) -> bool:
         else:
             window.at += 1
     return mark == "["
-
-
-def _decoded(path: Path, pieces: Iterator[bytes]) -> Iterator[str]:
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    try:
-        for piece in pieces:
-            yield decoder.decode(piece)
-        yield decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        raise DataError(
-            f"{path}: not text in UTF-8 throughout, or in the encoding that the recipe names. Name the "
-            "right one (`encoding: cp1251`), or save it as UTF-8."
-        ) from None
 
 
 def json_rows(text: Text, name: str) -> Iterator[Row]:
@@ -301,7 +331,8 @@ def _scan(window: _Window, name: str, closing: bool, alone: bool = False) -> Ite
         where = f"{name}:row {number} (line {window.count()})"
         end = len(content) if start is None else start
         repairs = (*window.decoding(end), *repairs)
-        yield Row(where, value, without_holes(content[at : min(end, at + RAW)]), problem, repairs)
+        shown = end if window.stray and _STRAY.search(content, at, end) else min(end, at + RAW)
+        yield Row(where, value, without_holes(content[at:shown]), problem, repairs)
         if start is None and not window.skip(search):
             return
         if start is not None:

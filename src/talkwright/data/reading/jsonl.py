@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from talkwright.config import Columns
 from talkwright.data.reading.files import Text
-from talkwright.data.reading.formats import read_row
+from talkwright.data.reading.formats import read_row, reads_as_row
 from talkwright.data.reading.holes import HOLE, read_around
-from talkwright.data.reading.repair import read_line
+from talkwright.data.reading.literals import is_too_dense
+from talkwright.data.reading.repair import Reading, load, read_line
 from talkwright.data.reading.rows import RAW, Row, decoding
 
 _MOST_JOINED = 1000  # lines that one torn row may lie on
+_ROW_IN_KEY = re.compile(r"\n\s*[{\[]")
+_TORN = json.JSONDecoder(strict=False)
 
 
 def jsonl_rows(text: Text, name: str, before: int = 0) -> Iterator[Row]:
@@ -27,7 +31,7 @@ def jsonl_rows(text: Text, name: str, before: int = 0) -> Iterator[Row]:
             continue
         where = f"{name}:{before + number}"
         readings = read_around(line) if torn and HOLE in line else read_line(line)
-        if len(readings) == 1 and readings[0].problem not in (None, "lost_bytes"):
+        if len(readings) == 1 and _may_go_on(readings[0]):
             joined = _joined(lines, number)
             if joined is not None:
                 value, skip = joined
@@ -43,22 +47,46 @@ def jsonl_rows(text: Text, name: str, before: int = 0) -> Iterator[Row]:
             yield Row(place, reading.value, reading.raw[:RAW], problem, repairs)
 
 
+def _may_go_on(reading: Reading) -> bool:
+    """Say whether the lines that follow may belong to a line that was read so."""
+    cut = "repaired_truncated" in reading.repairs
+    return cut if reading.problem is None else reading.problem != "lost_bytes"
+
+
 def _joined(lines: list[str], number: int) -> tuple[Any, int] | None:
-    """Read a row that raw line ends inside its texts tore apart: its value, and its last line."""
+    """Read a row that raw line ends inside its texts tore apart: its value, and its last line.
+
+    The row must end where a line does, and no line of it may be a row by itself. One that lacks a quote
+    cannot swallow the next, whose quotes end what they stand in, but for one that lacks its first.
+    """
     if lines[number - 1].lstrip()[:1] not in ("{", "["):
         return None
-    last = number
-    while last < len(lines) and last - number < _MOST_JOINED:
-        if lines[last].lstrip()[:1] in ("{", "["):
-            break
-        last += 1
-    if last == number:
-        return None
-    whole = "\n".join(lines[number - 1 : last])
+    whole = "\n".join(lines[number - 1 : number + _MOST_JOINED])
     try:
-        return (json.loads(whole, strict=False), last) if HOLE not in whole else None
+        value, end = _TORN.raw_decode(whole, len(whole) - len(whole.lstrip()))
     except (ValueError, RecursionError):
         return None
+    held = whole[:end]
+    last = number + held.count("\n")
+    rest = whole[end:].split("\n", 1)[0]
+    if last == number or rest.strip(" \t\r,;") or HOLE in held or is_too_dense(held):
+        return None
+    if any(_is_row(line) for line in lines[number:last]) or _has_torn_key(value):
+        return None
+    if "\r\n" in held and (rest.endswith("\r") or last == len(lines)):
+        # The file has the line ends of Windows, and the texts got them along with their rows.
+        value = json.loads(held.replace("\r\n", "\n"), strict=False)
+    return value, last
+
+
+def _has_torn_key(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(_ROW_IN_KEY.search(key) or _has_torn_key(held) for key, held in value.items())
+    return isinstance(value, list) and any(map(_has_torn_key, value))
+
+
+def _is_row(line: str) -> bool:
+    return line.lstrip()[:1] in ("{", "[") and reads_as_row(load(line)[0])
 
 
 def _is_usable(value: Any) -> bool:

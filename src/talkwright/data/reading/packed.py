@@ -41,6 +41,18 @@ def unpack(path: Path, suffixes: tuple[str, ...]) -> Iterator[tuple[str, Iterato
         raise DataError(f"{path}: cannot be read: {error.strerror or error}.") from None
 
 
+def left_packed(path: Path, suffixes: tuple[str, ...]) -> list[str]:
+    """The names of what is in a zip archive and is no data file, hidden ones aside; [] for others."""
+    try:
+        with open(path, "rb") as file:
+            if file.read(len(ZIP)) != ZIP:
+                return []
+            members = zipfile.ZipFile(file).infolist()
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError):
+        return []
+    return sorted(m.filename for m in members if _is_seen(m) and not _is_data(m, suffixes))
+
+
 def _limit(packed: int) -> int:
     return min(_MOST_BYTES, max(_ALWAYS_ALLOWED, packed * _MOST_TIMES))
 
@@ -106,10 +118,13 @@ def _refuse_suspicious(path: Path, member: zipfile.ZipInfo) -> None:
 
 
 def _is_data(member: zipfile.ZipInfo, suffixes: tuple[str, ...]) -> bool:
-    name = PurePosixPath(member.filename)
-    hidden = any(part.startswith((".", "__MACOSX")) for part in name.parts)
+    return _is_seen(member) and PurePosixPath(member.filename).suffix.lower() in suffixes
+
+
+def _is_seen(member: zipfile.ZipInfo) -> bool:
+    hidden = any(part.startswith((".", "__MACOSX")) for part in PurePosixPath(member.filename).parts)
     folder = member.filename.endswith("/")  # is_dir() fails on an empty name
-    return not folder and not hidden and name.suffix.lower() in suffixes
+    return not folder and not hidden
 
 
 def _extract(

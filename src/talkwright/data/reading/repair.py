@@ -8,7 +8,7 @@ A repair is made only where one reading is left, and each has a name for the led
     python_literal          printed by Python: single quotes, None, True, (tuples)
     quoted_key              keys without quotes
     fixed_quotes            quotes inside text not escaped, or typographic quotes around text
-    halved_backslashes      every backslash of the row was doubled
+    halved_backslashes      every backslash of the row was doubled (see also escapes)
     fixed_escape            an apostrophe was escaped, which JSON does not do
     escaped_backslash       every backslash of the row stands for itself (C:\\Users)
     unescaped_controls      raw tabs or other control characters inside quotes

@@ -75,7 +75,8 @@ GROUP_NAMES = """
 """.split()  # noqa: SIM905
 # They turn the order of what is shown around, and so can hide what a text says.
 _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
-_ESCAPE_IN_TEXT = re.compile(r"\\(?:n|r|t|\"|u[0-9a-fA-F]{4})")
+_ESCAPE_IN_TEXT = re.compile(r"\\(?:n|r|t|\"|u[0-9a-fA-F]{4})|(?<![\w:\\])\\\\(?=[^\W\d_])")
+_PARAGRAPH_IN_TEXT = re.compile(r"```\w{0,12}\\n|\\n```|[\w)][.!?:)。！？：]\\n\\n[^\W_a-z]")
 _SYSTEMS = ("system", "systemprompt", "systemmessage", "systeminstruction")
 _LABELLED = re.compile(r"\s*([^\W\d_][\w .-]{0,30}?)\s?:\s+(?=\S)")
 
@@ -381,7 +382,8 @@ def _text_marks(messages: Sequence[Message]) -> list[str]:
 
 def _looks_doubled(text: str) -> bool:
     # Perhaps line ends whose backslash was doubled, perhaps talk about code: it cannot be told.
-    return "\n" not in text.strip() and _ESCAPE_IN_TEXT.search(text) is not None
+    sign = _PARAGRAPH_IN_TEXT if "\n" in text.strip() else _ESCAPE_IN_TEXT
+    return sign.search(text) is not None
 
 
 def system_of(value: Row, keys: Row, columns: Columns) -> str | None:

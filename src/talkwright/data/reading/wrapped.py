@@ -5,9 +5,11 @@ Each is taken away only where what remains is JSON to the letter.
 
 from __future__ import annotations
 
+import json
 import re
 
 _EVENT = re.compile(r"data:\s*(?=[{\[])")
+_ESCAPED_START = re.compile(r'\s*[{\[][\s{\[]{0,9}\\"')
 _STRING = r'"[^"\\]*(?:\\.[^"\\]*)*"'
 _COMMENTED = re.compile(rf"({_STRING})|//[^\n]*|/\*.*?\*/", re.DOTALL)
 _COMMA = re.compile(rf"({_STRING})|,(\s*[}}\]])")
@@ -25,6 +27,7 @@ def unwrapped(line: str) -> list[tuple[str, str]]:
         if inner != line and inner[:1] in ("{", "["):
             found.append((inner, "unwrapped_string"))
             line = inner
+    found += [(inner, "unwrapped_string") for inner in unescaped(line)]
     if '""' in line and '"' not in line.replace('""', ""):
         found.append((line.replace('""', '"'), "unwrapped_string"))
     if line[:1] in ("{", "["):
@@ -33,6 +36,17 @@ def unwrapped(line: str) -> list[tuple[str, str]]:
         if re.search("[{,]\\s{0,20}[“”„‟]", line):
             found.append((_KEY.sub(_plain_key, line), "fixed_quotes"))
     return found
+
+
+def unescaped(text: str) -> list[str]:
+    """What JSON may be meant by a text in which even the quotes around keys are escaped."""
+    if not _ESCAPED_START.match(text):
+        return []
+    try:
+        inner = json.loads(f'"{text}"', strict=False)
+    except ValueError:
+        return [text.replace('\\"', '"')]  # nothing but the quotes was escaped
+    return [inner] if isinstance(inner, str) else []
 
 
 def uncommented(text: str) -> str:
