@@ -24,6 +24,7 @@ from talkwright.data.similarity.amounts import (
 )
 from talkwright.data.similarity.asking import forms_of, is_open, letters_of
 from talkwright.data.similarity.polarity import denies
+from talkwright.data.similarity.rewording import reworded
 from talkwright.data.similarity.sets import sets_conflict
 from talkwright.data.similarity.similar import (
     jaccard,
@@ -34,7 +35,9 @@ from talkwright.data.similarity.similar import (
     without_edges,
     words,
 )
+from talkwright.data.similarity.slots import filled_differently
 from talkwright.data.similarity.stances import opposed
+from talkwright.data.similarity.verdicts import verdicts_differ
 from talkwright.types import Conversation, Message
 
 MOST_COMPARED = 50_000  # rows
@@ -160,10 +163,12 @@ def find_contradictions(
     conversation. A million rows are more than can be compared: MOST_COMPARED of those that share their
     question's first letters with another are.
     """
+    asking = [at for at, letters in rows.items() if letters]
+    if len(asking) <= MOST_COMPARED:
+        return contradictory_pairs({at: read(at) for at in asking}), len(asking)
     groups: dict[int, list[int]] = defaultdict(list)
-    for at, letters in rows.items():
-        if letters:
-            groups[letters].append(at)
+    for at in asking:
+        groups[rows[at]].append(at)
     pairs: list[tuple[int, int]] = []
     compared = 0
     for group in groups.values():
@@ -196,9 +201,31 @@ def contradictory_pairs(conversations: Mapping[int, Conversation]) -> list[tuple
         rivals = sorted((at, answer, key[1]) for key in keys for at, answer in asked[key])
         for position, (at, answer, question) in enumerate(rivals):
             for other, rival, same in rivals[max(0, position - _RIVALS) : position]:
-                if contradicts(answer, rival) or opposed((question, answer), (same, rival)):
+                if _against((question, answer), (same, rival)):
                     found.add((other, at))
-    return sorted(found)
+    return sorted(found | _against_reworded(asked))
+
+
+def _against(a: tuple[str, str], b: tuple[str, str]) -> bool:
+    """Say whether two (question, answer), whose questions are the same, contradict each other."""
+    return (
+        contradicts(a[1], b[1])
+        or opposed(a, b)
+        or verdicts_differ(a, b)
+        or filled_differently(a[0], a[1], b[1])
+    )
+
+
+def _against_reworded(asked: Mapping[tuple[str, str], list[tuple[int, str]]]) -> set[tuple[int, int]]:
+    """The same of questions that are the same in other words."""
+    keys = {n: key for n, key in enumerate(asked) if not is_open(key[1])}
+    found = set()
+    for one, other in reworded(keys):
+        for at, answer in asked[keys[one]][-_RIVALS:]:
+            for rival_at, rival in asked[keys[other]][-_RIVALS:]:
+                if _against((keys[one][1], answer), (keys[other][1], rival)):
+                    found.add((min(at, rival_at), max(at, rival_at)))
+    return found
 
 
 def _asked(
