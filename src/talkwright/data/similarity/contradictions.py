@@ -24,7 +24,7 @@ from talkwright.data.similarity.amounts import (
 )
 from talkwright.data.similarity.asking import forms_of, is_open, letters_of
 from talkwright.data.similarity.polarity import denies
-from talkwright.data.similarity.rewording import reworded
+from talkwright.data.similarity.rewording import asked_for, much_shared, reworded, same_matter
 from talkwright.data.similarity.sets import sets_conflict
 from talkwright.data.similarity.similar import (
     jaccard,
@@ -221,8 +221,13 @@ def _against_reworded(asked: Mapping[tuple[str, str], list[tuple[int, str]]]) ->
     keys = {n: key for n, key in enumerate(asked) if not is_open(key[1])}
     found = set()
     for one, other in reworded(keys):
+        mine, yours = asked_for(keys[one][1]), asked_for(keys[other][1])
+        assert mine is not None and yours is not None
+        sure = much_shared(mine, yours)
         for at, answer in asked[keys[one]][-_RIVALS:]:
             for rival_at, rival in asked[keys[other]][-_RIVALS:]:
+                if not sure and not same_matter(mine, normal(answer), yours, normal(rival)):
+                    continue
                 if _against((keys[one][1], answer), (keys[other][1], rival)):
                     found.add((min(at, rival_at), max(at, rival_at)))
     return found

@@ -122,7 +122,35 @@ CONCEPTS = """
     jewellery jewelry | prescription | vaccinate vaccination vaccine jab shot inoculation | pregnant
     pregnancy | allergy allergic allergen | gluten gluten-free | alcohol alcoholic | monday mondays |
     tuesday tuesdays | wednesday wednesdays | thursday thursdays | friday fridays | saturday saturdays |
-    sunday sundays | weekend weekends | frequent frequently often frequency | vat tax
+    sunday sundays | weekend weekends | frequent frequently often frequency | vat tax |
+    error mistake fault bug problem issue | fail flunk | math maths mathematics | name call called title |
+    programme program scheme plan | scooter escooter e-scooter | check see look track view | status progress
+    | wait waiting | donate donation give-blood | loyalty bonus rewards | version release edition build |
+    newest latest current recent | lost lose missing stolen | report declare | human real person |
+    unused leftover remaining | campsite camping pitch | electric electrical | nut | late overdue delayed
+    delay | homework assignment | branch outlet | replace replacement | daily day | withdraw withdrawal |
+    atm cash-machine | limit cap restriction maximum most | registration register enrol enroll enrolment
+    signup | visa | tourist tourism | passport | update upgrade updating | earth planet | reason cause |
+    teach taught | large | location located address | near close-by nearby | spicy hot-food | age old |
+    capital | speak spoken speech talk | understand understood | learn study studying | job work
+    employment | career | hire recruit | fire dismiss dismissal | city town | country nation | sea ocean
+    beach | street road | bank | loan credit mortgage | interest | debt | bill | electricity power | gas |
+    heating | leak leaking | noise noisy loud | quiet silent | neighbour neighbor | light lamp bulb |
+    window | door | key keys | camera video | music song | picture | game | team | player | winner win won
+    | born birth birthday | die died death | marry married wedding | sugar sugary | fat | calorie calories |
+    diet | weight | sport sports exercise workout training-session | run running jog | walk walking hike
+    hiking | sleep asleep | tired | pain ache hurt | headache | fever temperature | cough cold flu |
+    stain spot mark | remove | grow growing | soil | fertilise fertilize fertiliser | prune trim cut |
+    sow | harvest | watering | oven | boil boiled boiling | fry fried | egg eggs | meat | fish salmon |
+    bread dough | coffee espresso | tea | beer wine alcohol | milk dairy | cheese | fruit | vegetable |
+    rice | potato | salt | oil | butter | cup mug | plate | knife | pan pot | dishwasher | microwave |
+    charge charging recharge charger | plug socket outlet | wire cable cord | router modem | server |
+    port | browser | tab | file files | folder directory | attach attachment | message messages text |
+    notification alert | block ban | mute | group | chat | photo | video | post publish published |
+    comment | like | follow | subscribe subscription | trial | premium | invoice receipt bon | serial |
+    model | engine motor | tyre tire wheel | fuel petrol gasoline diesel | licence license permit |
+    speed | lane | fine penalty | police | court | law legal | contract agreement | sign signature |
+    copy photocopy | original | scan | stamp | post-office postal postage | letter | form | queue
 """
 
 # What a question loses besides courtesy: verbs and nouns that say no more than that something is the case.

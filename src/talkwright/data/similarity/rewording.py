@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from functools import lru_cache
+from itertools import combinations
 
 from talkwright.data.similarity.asking import FORMS
 from talkwright.data.similarity.lexicon import CONCEPTS, IDIOMS, LIGHT
-from talkwright.data.similarity.similar import numbers, word_list
+from talkwright.data.similarity.similar import word_list
 
 _LONGEST = 16  # words of a question that may be put in another way
 _MOST = 9  # things it is about
@@ -26,7 +28,7 @@ _BEFORE = re.compile(
     r"(?:(?:hi|hello|hey|please|so|and|quick question|excuse me|sorry|(?:could|can|would) you (?:please )?"
     r"(?:tell me|explain|let me know|say)|do you know|i(?: would|'d) like to know|i(?: am|'m) wondering|i wonder"
     r"|i want to know|i was wondering|may i ask|just wondering|tell me|any idea|let me know)\b[,:.!]* )+"
-    r"(?:(?:if|whether)\b )?"
+    r"((?:if|whether)\b )?"
 )
 # What a question asks for, by how it begins; the first that fits.
 _SORTS = [
@@ -63,6 +65,7 @@ _CASE = frozenset(
     if when unless after before during while without with for from until since between at on in as under than
     """.split()  # noqa: SIM905 - a list of words reads best as one
 )
+_PARTS = re.compile(r"[.,:;!] ")
 _NEGATED = frozenset("not no never without cannot".split())  # noqa: SIM905
 _EMPTY = frozenset(
     """
@@ -72,7 +75,17 @@ _EMPTY = frozenset(
     during about as please just also yes
     """.split()  # noqa: SIM905
 )
-_JOINS = frozenset("or versus vs than".split())  # noqa: SIM905 - a choice between two is asked in one order
+
+
+_ENDINGS = ("ment", "ance", "ence", "able", "ible", "ity", "ion", "ive", "al", "er", "or", "ly", "ic", "y")
+_STEM = 6  # letters that words of one family share
+
+
+def _stem(form: str) -> str:
+    for ending in _ENDINGS:
+        if form.endswith(ending) and len(form) - len(ending) >= 4:
+            return form.removesuffix(ending)[:_STEM]
+    return form[:_STEM]
 
 
 def _concepts() -> dict[str, str]:
@@ -80,12 +93,29 @@ def _concepts() -> dict[str, str]:
     for line in CONCEPTS.split("|"):
         said = line.split()
         for word in said:
-            found.setdefault(FORMS[word] or word, FORMS[said[0]] or said[0])
+            found.setdefault(FORMS[word] or word, _stem(FORMS[said[0]] or said[0]))
+            found.setdefault(_stem(FORMS[word] or word), _stem(FORMS[said[0]] or said[0]))
     return found
 
 
 _CONCEPT = _concepts()
+_PRICES = frozenset(["cost", "pay"])
+# Of these a question names one, and another is another question.
+_KINDS = """
+    day monday tuesday wednesday thursday friday saturday sunday weekend | month january february march april
+    june july august september october november december | colour red green blue yellow white black orange
+    purple pink brown grey | season spring summer autumn winter | age adult kid senior teenager baby | level basic
+    premium pro plus standard deluxe enterprise free business gold silver | first second third last
+"""
 _LIGHT = frozenset(FORMS[word] or word for word in LIGHT) | LIGHT
+_KIND_OF = {
+    _CONCEPT.get(FORMS[word], FORMS[word])[:6]: line.split()[0] for line in _KINDS.split("|") for word in line.split()[1:]
+}
+_STRICT = frozenset("money span often when where who why".split())  # noqa: SIM905
+_ORDERED = frozenset("from before after than".split())  # noqa: SIM905
+_TURNS = frozenset("from to before after over under above below with without until since".split())  # noqa: SIM905
+_COVERED = 1.2  # the shares of what two questions are about that the other row speaks of, together
+_FRAME = 0.7  # of the words of a question, from which another's are a contrast to it
 _IDIOM = re.compile(
     r"\b(?:" + "|".join(
         f"(?P<{name}>{re.sub(chr(10) + ' *', '', shapes.strip())})" for name, shapes in IDIOMS.items()
@@ -100,12 +130,18 @@ _QUESTION_IDIOM = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a question asks for, what must be equal, and what it is about, each with its place."""
+    """What a question asks for, in which words, and what it is about.
+
+    `cases` is what of `about` stands behind a preposition, `own` what has but one right value: a day,
+    a colour, a number, each with its kind.
+    """
 
     sort: str
-    fixed: tuple[object, ...]
+    said: tuple[str, ...]
     about: frozenset[str]
-    cases: frozenset[str]  # of `about`, what stands behind a preposition
+    cases: frozenset[str]
+    own: frozenset[tuple[str, str]]
+    negated: bool
 
 
 def in_one_word(text: str) -> str:
@@ -113,13 +149,13 @@ def in_one_word(text: str) -> str:
     return _IDIOM.sub(lambda found: found.lastgroup or "", text.replace("\u2019", "'"))
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=16384)
 def concept(word: str) -> str:
     """The name of what a word names, empty for a word that carries no matter."""
     if word in _EMPTY:
         return ""
     form = FORMS[word]
-    return _CONCEPT.get(form, form)
+    return _CONCEPT.get(form) or _CONCEPT.get(_stem(form)) or _stem(form)
 
 
 @lru_cache(maxsize=8192)
@@ -130,56 +166,114 @@ def asked_for(question: str) -> Asked | None:
     question = question.replace("\u2019", "'")
     before = _BEFORE.match(question)
     plain = question[before.end() :] if before else question
-    sort = _SORT.match(plain)
-    if sort is None and before is None:
+    sort = _SORT.match(plain) or next(filter(None, map(_SORT.match, _PARTS.split(plain)[1:])), None)
+    if sort is None and not (before and before[1]):
         return None
     kind = sort.lastgroup if sort else "whether"
     said = word_list(_QUESTION_IDIOM.sub(lambda found: found.lastgroup or "", plain))
-    if not 2 <= len(said) <= _LONGEST or not _JOINS.isdisjoint(said):
+    if not 2 <= len(said) <= _LONGEST:
         return None
-    about: list[str] = []
+    about: set[str] = set()
     cases: set[str] = set()
-    behind = ""
+    own: set[tuple[str, str]] = set()
+    behind = False
     for word in said:
-        if word in _CASE:
-            behind = word
+        behind = behind or word in _CASE
         name = concept(word)
+        kind_of = _KIND_OF.get(name)
+        if word.isdecimal() or kind_of:
+            own.add((kind_of or "number", name))
         if not name or name in _LIGHT or word in _LIGHT or word.isdecimal():
             continue
-        about.append(name)
+        about.add(name)
         if behind:
             cases.add(name)
-    negated = not _NEGATED.isdisjoint(said) or "n't " in plain
     if kind == "money":
-        about = [name for name in about if name != concept("cost") and name != concept("pay")]
+        about -= _PRICES
     if not about or len(about) > _MOST:
         return None
-    return Asked(kind or "", (numbers(plain), negated), frozenset(about), frozenset(cases))
+    negated = not _NEGATED.isdisjoint(said) or "n't " in plain
+    return Asked(kind or "", tuple(said), frozenset(about), frozenset(cases), frozenset(own), negated)
 
 
 def reworded(questions: Mapping[int, tuple[object, str]]) -> Iterator[tuple[int, int]]:
-    """Pairs (earlier, later) of (system prompt, question in normal form) that ask the same in other words."""
+    """Pairs (earlier, later) of (system prompt, question in normal form) that ask the same in other words.
+
+    What many questions share names none of them, so that a big set is not compared all with all.
+    """
     names: dict[tuple[object, ...], list[tuple[int, Asked]]] = defaultdict(list)
     seen: set[tuple[int, int]] = set()
     for at, (system, question) in questions.items():
         asked = asked_for(question)
         if asked is None:
             continue
-        left_out = [asked.about] + [asked.about - {word} for word in asked.about if len(asked.about) > 1]
-        for about in left_out:
-            rivals = names[(system, asked.sort, asked.fixed, about)]
-            for other, theirs in rivals[-_RIVALS:]:
-                if (other, at) not in seen and _same(asked, theirs):
-                    seen.add((other, at))
-                    yield other, at
-            rivals.append((at, asked))
+        for name in [*combinations(sorted(asked.about), 2), *((word,) for word in asked.about)]:
+            rivals = names[(system, asked.negated, *name)]
+            if len(rivals) < _RIVALS:
+                for other, theirs in rivals:
+                    if (other, at) not in seen:
+                        seen.add((other, at))
+                        if same_question(asked, theirs):
+                            yield other, at
+                rivals.append((at, asked))
 
 
-def _same(a: Asked, b: Asked) -> bool:
-    """Say whether two questions that share all but a word each are the same."""
-    mine, yours = a.about - b.about, b.about - a.about
-    if not mine and not yours:
-        return True
-    if len(a.about & b.about) < 2 or (mine and yours):
+def same_question(a: Asked, b: Asked) -> bool:
+    """Say whether two questions ask the same: most of what they are about is shared, and no detail differs.
+
+    Two that differ in a word or two of one frame ("the Basic plan", "the Plus plan") are a contrast; two
+    that are put in other words altogether are not.
+    """
+    if a.sort != b.sort and a.sort in _STRICT and b.sort in _STRICT:
         return False
-    return not mine & a.cases and not yours & b.cases
+    if _own_differ(a, b):
+        return False
+    return not _contrast(a, b)
+
+
+def much_shared(a: Asked, b: Asked) -> bool:
+    """Say whether most of what one of two questions is about is what the other is about."""
+    shared = len(a.about & b.about)
+    return a.about == b.about or shared >= max(2, 0.6 * min(len(a.about), len(b.about)))
+
+
+def same_matter(a: Asked, answer: str, b: Asked, rival: str) -> bool:
+    """Say whether each of two rows, answers included, speaks of what the other's question is about."""
+    one = a.about | _concepts_of(answer)
+    other = b.about | _concepts_of(rival)
+    return len(one & b.about) / len(b.about) + len(other & a.about) / len(a.about) >= _COVERED
+
+
+@lru_cache(maxsize=2048)
+def _concepts_of(text: str) -> frozenset[str]:
+    return frozenset(map(concept, word_list(_QUESTION_IDIOM.sub(lambda found: found.lastgroup or "", text))))
+
+
+def _own_differ(a: Asked, b: Asked) -> bool:
+    """Say whether each names a day, a colour or a number that the other does not."""
+    mine, yours = a.own - b.own, b.own - a.own
+    return bool({kind for kind, _ in mine} & {kind for kind, _ in yours})
+
+
+def _sequence(asked: Asked) -> list[str]:
+    return [name for name in map(concept, asked.said) if name in asked.about]
+
+
+def _contrast(a: Asked, b: Asked) -> bool:
+    """Say whether two questions are one frame in which another word stands."""
+    parts = SequenceMatcher(None, a.said, b.said, autojunk=False).get_opcodes()
+    equal = sum(i2 - i1 for what, i1, i2, _, _ in parts if what == "equal")
+    ordered = not _ORDERED.isdisjoint(a.said) and not _ORDERED.isdisjoint(b.said)
+    if ordered and _sequence(a) != _sequence(b):
+        return True
+    if equal < _FRAME * min(len(a.said), len(b.said)):
+        return False
+    for what, i1, i2, j1, j2 in parts:
+        if what == "equal":
+            continue
+        if _TURNS & {*a.said[i1:i2]} and _TURNS & {*b.said[j1:j2]}:
+            return True
+        left, right = ({concept(word) for word in side} - _LIGHT - {""} for side in (a.said[i1:i2], b.said[j1:j2]))
+        if left - b.about or right - a.about:
+            return True
+    return False

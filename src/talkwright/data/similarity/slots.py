@@ -41,7 +41,7 @@ _MANY = re.compile(r"\b(?:can|could|may) i (?:find|buy|get|learn|see|read|park|e
 def filled_differently(question: str, a: str, b: str) -> bool:
     """Say whether two answers to one question, as written, fill its place with different things."""
     asked = asked_for(normal(question).rstrip("?!. "))
-    if asked is None or asked.fixed[1] or "?" in a + b:
+    if asked is None or asked.negated or "?" in a + b:
         return False
     one, other = normal(a).replace("\u2019", "'"), normal(b).replace("\u2019", "'")
     if max(one.count(" "), other.count(" ")) >= _LONGEST:

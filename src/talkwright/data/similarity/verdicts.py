@@ -90,7 +90,7 @@ def verdicts_differ(a: tuple[str, str], b: tuple[str, str]) -> bool:
 def verdict(question: str, answer: str) -> Verdict:
     """What an answer says to a question, both in normal form."""
     asked = asked_for(question.rstrip("?!. "))
-    if asked is None or asked.sort != "whether" or asked.fixed[1] or "?" in answer:
+    if asked is None or asked.sort != "whether" or asked.negated or "?" in answer:
         return _NEITHER
     if len(answer) > 12 * _LONGEST or len(_TOKEN.findall(answer)) > _LONGEST:
         return _NEITHER
