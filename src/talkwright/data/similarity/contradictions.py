@@ -48,6 +48,7 @@ _SAME_SENTENCE = 0.6  # the same of two sentences of longer answers
 _NEARLY_ALL = 0.8  # the same where a single word decides
 _ALL = 0.9  # the same where a long answer differs in one word
 _ONE_CLAIM = 24  # words of an answer in which one word in place of another changes the answer
+_LONGEST_REWORDED = 500  # characters of an answer to a question in other words
 _SENTENCES = 30  # of an answer that are compared
 
 _YES_NO = re.compile(r"\W*(yes|yeah|yep|no|nope|ja|nein|oui|non|sí)\b", re.IGNORECASE)
@@ -226,6 +227,8 @@ def _against_reworded(asked: Mapping[tuple[str, str], list[tuple[int, str]]]) ->
         sure = much_shared(mine, yours)
         for at, answer in asked[keys[one]][-_RIVALS:]:
             for rival_at, rival in asked[keys[other]][-_RIVALS:]:
+                if max(len(answer), len(rival)) > _LONGEST_REWORDED:
+                    continue
                 if not sure and not same_matter(mine, normal(answer), yours, normal(rival)):
                     continue
                 if _against((keys[one][1], answer), (keys[other][1], rival)):

@@ -17,8 +17,7 @@ IDIOMS = {
     """,
     "MAYNOT": """
         off limits|off-limits|out of the question|out of bounds|not an option|no way|no longer possible
-        |(?:has|have) to stay (?:outside|at home|home|behind|off|out)|must (?:stay|remain|be left) (?:outside|at home
-        |home|behind|off|out)|against (?:the |our |company )?(?:rules?|policy|policies|law|regulations?)
+        |(?:has|have) to stay (?:outside|at home|home|behind|off|out)|(?:must|have to|has to|should) (?:stay|remain|be left|be kept|be switched off|wait)|against (?:the |our |company )?(?:rules?|policy|policies|law|regulations?)
         |not (?:\\w+ )?(?:allowed|permitted|possible|available|supported|accepted|offered|eligible|entitled|able
         |welcome|covered|an option)|not (?:yet|currently)|no longer|far from it|sold out|turned away|turn away
         |at this time|zero tolerance|stay at home|keep out|ruled out|cannot be|can't be|can not be
@@ -50,7 +49,7 @@ IDIOMS = {
         |part of the package|in the fee|in the rate|not cost|already covered|as standard
     """,
     "PAID": """
-        at (?:an? )?(?:extra|additional) (?:cost|charge|fee)|for (?:an? )?(?:extra|additional|small) (?:cost|charge
+        \\d[\\d.,]* ?(?:euros?|cents?|dollars?|pounds?|eur|usd|gbp|pence)|at (?:an? )?(?:extra|additional) (?:cost|charge|fee)|for (?:an? )?(?:extra|additional|small) (?:cost|charge
         |fee)|not (?:\\w+ )?(?:free|included|covered)|sold separately|not part of|isn't (?:free|included|covered|part)
         |aren't (?:free|included|covered|part)|(?:bought|billed|ordered|booked|charged|paid) separately
         |comes? on top|on top of|at your own (?:cost|expense)|bear the cost|out of your own pocket|don't include
@@ -183,7 +182,7 @@ AXES = {
         MAYNOT forbidden prohibited prohibit prohibits banned ban bans disallowed impossible unable unavailable
         unsupported refuse refuses refused decline declines declined reject rejects rejected ineligible excluded
         excludes discontinued barred blocked disabled unfortunately sorry sadly lacks lack missing no nope
-        nowhere non-refundable non-transferable never illegal unlawful denied strictly
+        instead dropped drop nowhere lapse lapses non-refundable non-transferable never illegal unlawful denied strictly
         """,
     ),
     "must": (

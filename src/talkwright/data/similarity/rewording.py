@@ -20,6 +20,7 @@ from talkwright.data.similarity.lexicon import CONCEPTS, IDIOMS, LIGHT
 from talkwright.data.similarity.similar import word_list
 
 _LONGEST = 16  # words of a question that may be put in another way
+_BEGINNING = 400  # characters of an answer
 _MOST = 9  # things it is about
 _RIVALS = 50  # questions under one name that are compared with each other
 
@@ -115,6 +116,7 @@ _STRICT = frozenset("money span often when where who why".split())  # noqa: SIM9
 _ORDERED = frozenset("from before after than".split())  # noqa: SIM905
 _TURNS = frozenset("from to before after over under above below with without until since".split())  # noqa: SIM905
 _COVERED = 1.2  # the shares of what two questions are about that the other row speaks of, together
+_ALL_COVERED = 1.5  # the same where one is about one thing
 _FRAME = 0.7  # of the words of a question, from which another's are a contrast to it
 _IDIOM = re.compile(
     r"\b(?:" + "|".join(
@@ -233,19 +235,26 @@ def same_question(a: Asked, b: Asked) -> bool:
 
 def much_shared(a: Asked, b: Asked) -> bool:
     """Say whether most of what one of two questions is about is what the other is about."""
-    shared = len(a.about & b.about)
-    return a.about == b.about or shared >= max(2, 0.6 * min(len(a.about), len(b.about)))
+    least = min(len(a.about), len(b.about))
+    if least == 1 or a.about == b.about:
+        return a.about == b.about and (least > 1 or a.sort == b.sort)
+    return len(a.about & b.about) >= max(2, 0.6 * least)
 
 
 def same_matter(a: Asked, answer: str, b: Asked, rival: str) -> bool:
     """Say whether each of two rows, answers included, speaks of what the other's question is about."""
+    if a.sort != b.sort and len(a.about & b.about) < 2:
+        return False
     one = a.about | _concepts_of(answer)
     other = b.about | _concepts_of(rival)
-    return len(one & b.about) / len(b.about) + len(other & a.about) / len(a.about) >= _COVERED
+    covered = len(one & b.about) / len(b.about) + len(other & a.about) / len(a.about)
+    return covered >= (_COVERED if min(len(a.about), len(b.about)) > 1 else _ALL_COVERED)
 
 
 @lru_cache(maxsize=2048)
 def _concepts_of(text: str) -> frozenset[str]:
+    """What a text names; of a long one, its beginning."""
+    text = text[:_BEGINNING]
     return frozenset(map(concept, word_list(_QUESTION_IDIOM.sub(lambda found: found.lastgroup or "", text))))
 
 

@@ -9,19 +9,27 @@ import re
 from functools import lru_cache
 
 from talkwright.data.similarity.amounts import MONTHS, written_out
-from talkwright.data.similarity.lexicon import OPPOSITES, PLACES, ROLES
-from talkwright.data.similarity.rewording import asked_for, concept
+from talkwright.data.similarity.lexicon import PLACES, ROLES
+from talkwright.data.similarity.rewording import Asked, asked_for, concept
 from talkwright.data.similarity.similar import normal
 
 _LONGEST = 40  # words of an answer that fills one place
 _TOKEN = re.compile(r"[\w'-]+")
 _DENIES = re.compile(r"\b(?:not|no|never|cannot|neither|nor|except|unless|without)\b|n't\b")
-_DAYS = "monday tuesday wednesday thursday friday saturday sunday".split()  # noqa: SIM905
-_NAME = re.compile(r"(?<![.!?:] )(?<!\A)\b[A-Z][\w'-]*(?: [A-Z][\w'-]*)*")
+_WEEK = frozenset("monday tuesday wednesday thursday friday saturday sunday".split())  # noqa: SIM905
+_YEAR = frozenset(MONTHS) - {"may", "march"}
+_NAME = re.compile(r"(?<![.!?:\"'\u201c] )(?<!\A)\b[A-Z][\w'-]*(?: [A-Z][\w'-]*)*|(?:(?<=[.!?:] )|\A)[A-Z][\w'-]+(?: [A-Z][\w'-]*)+")
+_NO_NAMES = frozenset("i i'm i've i'll the a an it its it's in on at we our you your".split())  # noqa: SIM905
+_CLAUSES = re.compile(r"(?<=[.;!?])\s+|,? but |,? however |; |,? not ")
+_CLOSED = re.compile(r"\b(?:closed|never|shut|geschlossen|fermée?|cerrad[oa])\b")
+_CLOCK = re.compile(r"\b\d{1,2}(?:[:.]\d\d)? ?(?:am|pm|a\.m|p\.m|uhr|h|o'clock)\b|\b\d{1,2}:\d\d\b")
+_PAYS = re.compile(r"\bwho (?:pays|covers|bears|has to pay)\b|\bon (?:me|you)\b|\bat whose (?:cost|expense)\b")
+_US = re.compile(r"\b(?:we|on us|our expense|company|employer|landlord|shop|seller)\b")
+_YOU = re.compile(r"\b(?:you|your (?:own )?(?:cost|expense)|customers?(?:'s)?|buyer|tenant|employee)\b")
+_FIRST = re.compile(r"\b(?:first|before|beforehand|begin with|start with|in which order|which order)\b")
+_ONE = re.compile(r"\b(?:name|called|which (?:\w+ )?(?:plan|colour|color|port|key|version|city|currency|language|brand|team|company"
+                  r"|model|tool|format|size|day)|capital|password|title|what (?:\w+ )?(?:plan|port|key|version|brand|model))\b")
 _FLOOR = re.compile(r"\b(?:ground|first|second|third|fourth|fifth|top|1st|2nd|3rd|\d+th) floor\b")
-_NOTHING = re.compile(
-    r"\b(?:there(?:'s| is| are) no|we have no|has no|have no|there (?:isn't|aren't) (?:a|an|any)|no) (?:\w+ )?(?P<what>\w+)"
-)
 _PERIODS = [
     (60.0, r"hourly|(?:every|each|once an|per) hour"),
     (1440.0, r"daily|nightly|(?:every|each|per|once a) (?:single )?(?:day|night|morning|evening|weekday)|day by day"),
@@ -43,24 +51,58 @@ def filled_differently(question: str, a: str, b: str) -> bool:
     asked = asked_for(normal(question).rstrip("?!. "))
     if asked is None or asked.negated or "?" in a + b:
         return False
-    one, other = normal(a).replace("\u2019", "'"), normal(b).replace("\u2019", "'")
-    if max(one.count(" "), other.count(" ")) >= _LONGEST:
+    if max(a.count(" "), b.count(" ")) >= _LONGEST:
         return False
+    one, other = _plain(a), _plain(b)
     if asked.sort in ("often", "when") and _apart(_periods(one), _periods(other)):
         return True
-    if asked.sort in ("when", "which", "often") and _apart(_days(one), _days(other)):
+    if asked.sort in ("when", "which", "often") and _days_apart(one, other):
         return True
-    if _DENIES.search(one) or _DENIES.search(other):
-        return False
+    if asked.sort in ("when", "whether") and (_never(one, other) or _never(other, one)):
+        return True
+    if _PAYS.search(question.lower()) and _apart(_payers(one), _payers(other)):
+        return True
+    left, right = _affirmed(a), _affirmed(b)
+    if _FIRST.search(question.lower()) and _apart(_first(left, asked), _first(right, asked)):
+        return True
+    names = _apart(_names(left, question), _names(right, question)) and not (
+        {*_TOKEN.findall(normal(right))} & _names(left, question)
+        or {*_TOKEN.findall(normal(left))} & _names(right, question)
+    )
     if asked.sort == "who":
-        return _apart(_things(one, ROLES, question), _things(other, ROLES, question))
+        return names or _apart(_things(left, ROLES, question), _things(right, ROLES, question))
     if asked.sort == "where" and not _MANY.search(normal(question)):
-        return _apart(_places(one, question), _places(other, question)) and not (
-            _names(a, question) & _names(b, question)
-        )
-    if asked.sort == "which" and not normal(question).split()[1:2][0].endswith("s"):
-        return _apart(_names(a, question), _names(b, question))
-    return False
+        return names or _apart(_places(left, question), _places(right, question))
+    return names and asked.sort == "which" and _ONE.search(normal(question)) is not None
+
+
+def _plain(text: str) -> str:
+    return written_out(normal(text).replace("\u2019", "'").replace("*", ""))
+
+
+def _affirmed(text: str) -> str:
+    """What a text says is so: its clauses without a denial."""
+    return ". ".join(part for part in _CLAUSES.split(text.replace("\u2019", "'")) if not _DENIES.search(part.lower()))
+
+
+def _never(closed: str, other: str) -> bool:
+    """Closed all day, or never, against a time of day."""
+    return bool(_CLOSED.search(closed)) and not _CLOCK.search(closed) and bool(_CLOCK.search(other)) and not _CLOSED.search(other)
+
+
+def _payers(text: str) -> frozenset[object]:
+    """Who pays: us, or the one who asks."""
+    return frozenset(_US.findall(text) and ["us"] or []) | frozenset(_YOU.findall(text) and ["you"] or [])
+
+
+def _first(text: str, asked: Asked) -> frozenset[object]:
+    """What a text says comes first, of the things that the question names."""
+    for clause in _CLAUSES.split(normal(text)):
+        if _FIRST.search(clause):
+            for word in _TOKEN.findall(clause):
+                if concept(word) in asked.about and word not in ("first", "before", "after"):
+                    return frozenset([concept(word)])
+    return frozenset()
 
 
 def _apart(a: frozenset[object], b: frozenset[object]) -> bool:
@@ -73,9 +115,9 @@ def _periods(text: str) -> frozenset[object]:
     return frozenset(minutes for minutes, shape in _PERIOD if shape.search(text))
 
 
-def _days(text: str) -> frozenset[object]:
-    said = {word.removesuffix("s") for word in _TOKEN.findall(text)}
-    return frozenset(said & {*_DAYS}) or frozenset(said & {*MONTHS} - {"may", "march"})
+def _days_apart(one: str, other: str) -> bool:
+    mine, yours = ({word.removesuffix("s") for word in _TOKEN.findall(text)} for text in (one, other))
+    return any(_apart(frozenset(mine & kind), frozenset(yours & kind)) for kind in (_WEEK, _YEAR))
 
 
 def _things(text: str, table: frozenset[str], question: str) -> frozenset[object]:
@@ -92,8 +134,9 @@ def _places(text: str, question: str) -> frozenset[object]:
     return _things(text, PLACES, question) | frozenset(_FLOOR.findall(text))
 
 
-def _names(text: str, question: str) -> frozenset[object]:
-    asked = set(_TOKEN.findall(normal(question)))
-    return frozenset(
-        word for name in _NAME.findall(text) for word in normal(name).split() if word not in asked and word != "i"
-    )
+@lru_cache(maxsize=2048)
+def _names(text: str, question: str) -> frozenset[str]:
+    """The names of a text, by word, without those of the question; a sentence begins with any word."""
+    asked = {*_TOKEN.findall(normal(question))}
+    found = {word for name in _NAME.findall(text) for word in normal(name).split()}
+    return frozenset(word.removesuffix("'s") for word in found if word not in asked and word not in _NO_NAMES)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from talkwright.data.similarity.asking import FORMS
 from talkwright.data.similarity.lexicon import AXES, OPPOSITES
 from talkwright.data.similarity.rewording import Asked, asked_for, concept, in_one_word
 from talkwright.data.similarity.similar import normal
@@ -54,7 +55,7 @@ def _sides() -> dict[str, list[tuple[int, int]]]:
     for number, line in enumerate(OPPOSITES.split("|")):
         for sign, half in zip((1, -1), line.split(":"), strict=True):
             for word in half.split():
-                found.setdefault(word, []).append((number, sign))
+                found.setdefault(FORMS[word] or word, []).append((number, sign))
     return found
 
 
@@ -74,38 +75,89 @@ class Verdict:
     some: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """The claim of a question: its axis, and whether a yes takes its first side (1) or its second."""
+
+    asked: Asked
+    question: str
+    axis: str
+    turn: int
+
+
 _NEITHER = Verdict(0)
+_HOW = re.compile(r"\W*(?:how (?:do|can|could|should|to|would)|what(?:'s| is) (?:the|a) (?:\w+ )?way)\b")
 
 
 def verdicts_differ(a: tuple[str, str], b: tuple[str, str]) -> bool:
     """Say whether of two (question, answer), whose questions are the same, one says it is so, one not."""
-    one, other = verdict(normal(a[0]), normal(a[1])), verdict(normal(b[0]), normal(b[1]))
-    if one.sign * other.sign >= 0:
+    questions, answers = [_plain(x[0]) for x in (a, b)], [_plain(x[1]) for x in (a, b)]
+    if any("?" in said or len(_TOKEN.findall(said)) > _LONGEST for said in answers):
         return False
-    no, yes = (one, other) if one.sign < 0 else (other, one)
-    return not (no.some and not no.plain) or (no.plain and not yes.some)
+    frames = [_frame(question) for question in questions]
+    claimed = [frame for frame in frames if frame]
+    if any(frame and frame.asked.negated for frame in frames):
+        return False
+    if not claimed or claimed[0].axis != claimed[-1].axis:
+        return sides_opposed(questions[0], *answers)
+    found = [verdict(frame or claimed[0], answer, frame is not None) for frame, answer in zip(frames, answers, strict=True)]
+    if found[0].sign * found[1].sign < 0:
+        no, yes = sorted(found, key=lambda said: said.sign)
+        return not (no.some and not no.plain) or (no.plain and not yes.some)
+    return 0 in (found[0].sign, found[1].sign) and sides_opposed(questions[0], *answers)
+
+
+def _plain(text: str) -> str:
+    return normal(text).replace("\u2019", "'").replace("*", "").rstrip(" ")
 
 
 @lru_cache(maxsize=2048)
-def verdict(question: str, answer: str) -> Verdict:
-    """What an answer says to a question, both in normal form."""
-    asked = asked_for(question.rstrip("?!. "))
-    if asked is None or asked.sort != "whether" or asked.negated or "?" in answer:
-        return _NEITHER
-    if len(answer) > 12 * _LONGEST or len(_TOKEN.findall(answer)) > _LONGEST:
-        return _NEITHER
-    axis, turn = _axis(question)
-    first = _YES.match(answer) or _NO.match(answer)
+def _frame(question: str) -> Frame | None:
+    asked = asked_for(question.strip("?!. \u00bf"))
+    if asked is None or asked.sort != "whether":
+        return None
+    return Frame(asked, question, *_axis(question))
+
+
+@lru_cache(maxsize=4096)
+def verdict(frame: Frame, answer: str, asked_so: bool = True) -> Verdict:
+    """What an answer in normal form says to a question; a yes counts if it was `asked_so`."""
     said = in_one_word(answer)
-    if first and (first[0] not in ("sorry",)):
-        sign = 1 if _YES.match(answer) else -1
-        lead = _CLAUSE.split(said, maxsplit=1)[0]
-        return Verdict(sign * turn, True, _some(lead, question))
-    for clause in [part for part in _CLAUSE.split(said) if part.strip()][:_CLAUSES]:
-        found = _clause(axis, asked, question, clause)
+    yes, no = _YES.match(answer), _NO.match(answer)
+    clauses = [part for part in _CLAUSE.split(said) if part.strip()][:_CLAUSES]
+    if asked_so and clauses and (yes or no) and answer[:5] != "sorry":
+        return Verdict(frame.turn * (1 if yes else -1), True, _some(clauses[0], frame.question))
+    about = frame.asked.about
+    near = sorted(clauses, key=lambda clause: about.isdisjoint(map(concept, _TOKEN.findall(clause))))
+    for clause in near:
+        found = _clause(frame, clause, clause == clauses[0])
         if found.sign:
-            return found if axis != "free" else Verdict(found.sign, found.plain, found.some)
+            return found
     return _NEITHER
+
+
+@lru_cache(maxsize=4096)
+def _taken(text: str) -> dict[int, set[int]]:
+    """The sides that a text takes of opposites."""
+    found: dict[int, set[int]] = {}
+    for clause in _CLAUSE.split(in_one_word(text))[:_CLAUSES]:
+        said = _TOKEN.findall(clause)
+        for at, word in enumerate(said):
+            for number, sign in _SIDES.get(FORMS[word], ()):
+                denied = any(w in _DENIERS for w in said[max(0, at - 4) : at])
+                found.setdefault(number, set()).add(-sign if denied else sign)
+    return found
+
+
+def sides_opposed(question: str, a: str, b: str) -> bool:
+    """Say whether each of two answers takes another side of one pair of opposites, and only that."""
+    if _HOW.match(question):
+        return False
+    one, other = _taken(a), _taken(b)
+    return any(
+        len(one[number]) == len(other[number]) == 1 and one[number] != other[number]
+        for number in one.keys() & other.keys()
+    )
 
 
 def _axis(question: str) -> tuple[str, int]:
@@ -121,22 +173,24 @@ def _some(clause: str, question: str) -> bool:
     return any(found not in question for found in _SOME.findall(clause))
 
 
-def _clause(axis: str, asked: Asked, question: str, clause: str) -> Verdict:
+def _clause(frame: Frame, clause: str, first: bool) -> Verdict:
+    asked, axis = frame.asked, frame.axis
     said = _TOKEN.findall(clause)
     about = {concept(word) for word in said} - {""}
-    some = _some(clause, question)
+    shared = about & asked.about
+    some = _some(clause, frame.question)
     if axis == "may" and _ONLY.search(clause):
-        if about & asked.about or len(said) < 10:
-            missing = asked.about - about
-            objects = (asked.cases or asked.about) - about
-            if missing and objects and about - asked.about:
-                return Verdict(-1, False, False)
+        missing = (asked.cases or asked.about) - about
+        if missing and about - asked.about and (shared or len(said) < 10):
+            return Verdict(-1, False, False)
         return Verdict(1 if asked.about <= about else 0, False, True)
-    sign = _opposite(question, said) or _sign(axis, said)
+    sign = _opposite(frame.question, said) or _sign(axis, said)
+    if sign and axis == "may" and not (shared or first):
+        sign = 0
     if not sign and axis == "may":
-        denied = _denied(said) or any(_turned(word, asked) for word in said)
-        close = len(about & asked.about) * 2 >= len(asked.about)
-        if denied and (close or about & asked.about):
+        denied = _denied(said) != any(_turned(word, asked) for word in said)
+        close = len(shared) * 2 >= len(asked.about)
+        if denied and shared:
             sign = -1
         elif close and not denied:
             sign = 1
@@ -158,8 +212,8 @@ def _sign(axis: str, said: Sequence[str]) -> int:
             sign = 1
         signs.append(sign)
     if axis == "may":
-        if any(w in _DENIERS for w in said) and -1 not in signs and not any(w == "MAY" for w in said):
-            return -1
+        if not any(w == "MAY" for w in said) and -1 not in signs and any(w in _DENIERS for w in said):
+            return 0
         return -1 if -1 in signs else 1 if signs else 0
     if axis == "must":
         return -1 if "NEEDNOT" in said else (-1 if -1 in signs else 1 if signs else 0)
@@ -179,9 +233,9 @@ def _turned(word: str, asked: Asked) -> bool:
 def _opposite(question: str, said: Sequence[str]) -> int:
     """1 where a clause says a word of the question that has an opposite, -1 where it says the opposite."""
     for word in _TOKEN.findall(question):
-        for number, sign in _SIDES.get(word, ()):
+        for number, sign in _SIDES.get(FORMS[word], ()):
             for at, other in enumerate(said):
-                for same, theirs in _SIDES.get(other, ()):
+                for same, theirs in _SIDES.get(FORMS[other], ()):
                     if same == number:
                         denied = any(w in _DENIERS for w in said[max(0, at - 4) : at])
                         return (1 if theirs == sign else -1) * (-1 if denied else 1)
