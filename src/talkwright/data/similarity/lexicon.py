@@ -87,7 +87,7 @@ CONCEPTS = """
     doctor physician gp | medicine drug medication tablet pill | meal food eat dish dine | breakfast |
     wifi wireless wlan internet | password passcode passphrase | account profile | delete remove erase wipe
     | change modify edit alter amend update adjust | extend extension prolong renew renewal | begin start
-    commence kick-off onset | end finish stop conclude expire expiry over | close shut closing closure
+    commence kick-off onset found founded establish established foundation | end finish stop conclude expire expiry over | close shut closing closure
     lock | open opening visit visiting | child-proof childproof | doc document paper papers paperwork | application apply
     applicant | exam examination test | course class lesson training seminar workshop | teacher instructor
     trainer tutor | student pupil learner | discount reduction reduced rebate concession | voucher coupon
@@ -111,7 +111,7 @@ CONCEPTS = """
     | leave quit resign | freeze frozen freezer | cook bake | fridge refrigerator refrigerate | water |
     drink drinkable potable | recycle recyclable recycling | rubbish trash waste garbage bin | plant |
     deadline due | approve approval authorise authorize approved | decide decision | own ownership |
-    founded founder establish established foundation | build built construct | invent inventor | write
+     build built construct | invent inventor | write
     author written | edit | film movie | train railway | bus coach | plane flight fly | trip journey travel
     tour excursion | museum exhibition | library | shop store-front boutique | office
     premises | meeting meet | event function | interview | report reporting | probation trial | notice |
@@ -220,13 +220,14 @@ OPPOSITES = """
     minimum least : maximum most | strong : weak | hard firm : soft | fast quick quickly : slow slowly |
     easy : difficult hard | old : new | full-time : part-time | enabled active activated on : disabled
     inactive deactivated off | accept accepts accepted approve : reject rejects rejected refuse refuses
-    refused decline | encrypted : unencrypted plain | transferable : non-transferable personal |
+    refused decline | paid : unpaid | encrypted : unencrypted plain | transferable : non-transferable personal |
     refundable : non-refundable final | waterproof : water-sensitive | compatible : incompatible |
     edible : inedible poisonous | true correct right : false incorrect wrong myth | legal : illegal |
     with : without | individually alone : together jointly | daily : weekly monthly yearly annually |
     fixed : flexible variable | unlimited endless : limited | alive living : dead | import : export |
     buy : sell rent lease | win won : lose lost | pass passed : fail failed | natural : artificial
-    synthetic | domestic : foreign abroad overseas | kept stored retained : deleted erased wiped discarded
+    synthetic | domestic : foreign abroad overseas | kept stored retained stay stays remain remains valid preserved : deleted erased wiped discarded lapse
+    lapses expire expires lost gone void destroyed
     | single : double | heavy : light | visible : hidden invisible | vegetarian vegan : meat | sweet : sour
     bitter salty | winter : summer | sunrise : sunset | north : south | east : west
 """

@@ -19,9 +19,9 @@ from talkwright.data.similarity.asking import FORMS
 from talkwright.data.similarity.lexicon import CONCEPTS, IDIOMS, LIGHT
 from talkwright.data.similarity.similar import word_list
 
-_LONGEST = 16  # words of a question that may be put in another way
+_LONGEST = 22  # words of a question that may be put in another way
 _BEGINNING = 400  # characters of an answer
-_MOST = 9  # things it is about
+_MOST = 12  # things it is about
 _RIVALS = 50  # questions under one name that are compared with each other
 
 # What stands before the question proper.
@@ -56,7 +56,9 @@ _SORTS = [
     ("how", r"how\b|what(?:'s| is) the (?:best |easiest |right |correct |quickest )?(?:way|procedure|process) (?:to|of|for)\b"
             r"|what (?:do|should|must) i do\b|in what way\b"),
     ("whether", r"(?:is|are|am|was|were|do|does|did|can|could|may|might|will|would|shall|should|must|has|have|had|need"
-                r"|isn't|aren't|don't|doesn't|can't)\b"),
+                r"|isn't|aren't|don't|doesn't|can't)\b"
+                r"|(?:kann|können|könnte|darf|dürfen|ist|sind|gibt|muss|müssen|hat|haben|kostet|wird|werden|brauche|bieten"
+                r"|puedo|puede|pueden|hay|es|está|están|se puede|tengo|tiene|peut-on|puis-je|est-ce|faut-il|avez-vous|y a-t-il)\b"),
     ("which", r"(?:in|on|at|by|with|for|to|of|from|under)? ?(?:which|what|what's)\b"),
 ]  # fmt: skip
 _SORT = re.compile("|".join(f"(?P<{name}>{shape})" for name, shape in _SORTS))
@@ -66,6 +68,7 @@ _CASE = frozenset(
     if when unless after before during while without with for from until since between at on in as under than
     """.split()  # noqa: SIM905 - a list of words reads best as one
 )
+_ASIDE = re.compile(r"(?<=[ ,])(?:who|which|if|when|because|since|(?<!true )that)\b")
 _PARTS = re.compile(r"[.,:;!] ")
 _NEGATED = frozenset("not no never without cannot".split())  # noqa: SIM905
 _EMPTY = frozenset(
@@ -115,7 +118,7 @@ _KIND_OF = {
 _STRICT = frozenset("money span often when where who why".split())  # noqa: SIM905
 _ORDERED = frozenset("from before after than".split())  # noqa: SIM905
 _TURNS = frozenset("from to before after over under above below with without until since".split())  # noqa: SIM905
-_COVERED = 1.2  # the shares of what two questions are about that the other row speaks of, together
+_COVERED = 1.0  # the shares of what two questions are about that the other row speaks of, together
 _ALL_COVERED = 1.5  # the same where one is about one thing
 _FRAME = 0.7  # of the words of a question, from which another's are a contrast to it
 _IDIOM = re.compile(
@@ -194,7 +197,8 @@ def asked_for(question: str) -> Asked | None:
         about -= _PRICES
     if not about or len(about) > _MOST:
         return None
-    negated = not _NEGATED.isdisjoint(said) or "n't " in plain
+    main = word_list(_ASIDE.split(plain, maxsplit=1)[0])
+    negated = not _NEGATED.isdisjoint(main) or any(word.endswith("n't") for word in main)
     return Asked(kind or "", tuple(said), frozenset(about), frozenset(cases), frozenset(own), negated)
 
 
@@ -226,7 +230,7 @@ def same_question(a: Asked, b: Asked) -> bool:
     Two that differ in a word or two of one frame ("the Basic plan", "the Plus plan") are a contrast; two
     that are put in other words altogether are not.
     """
-    if a.sort != b.sort and a.sort in _STRICT and b.sort in _STRICT:
+    if a.sort != b.sort and a.sort in _STRICT and b.sort in _STRICT and {a.sort, b.sort} != {"span", "when"}:
         return False
     if _own_differ(a, b):
         return False

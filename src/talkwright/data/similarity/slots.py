@@ -30,6 +30,7 @@ _FIRST = re.compile(r"\b(?:first|before|beforehand|begin with|start with|in whic
 _ONE = re.compile(r"\b(?:name|called|which (?:\w+ )?(?:plan|colour|color|port|key|version|city|currency|language|brand|team|company"
                   r"|model|tool|format|size|day)|capital|password|title|what (?:\w+ )?(?:plan|port|key|version|brand|model))\b")
 _FLOOR = re.compile(r"\b(?:ground|first|second|third|fourth|fifth|top|1st|2nd|3rd|\d+th) floor\b")
+_DAY_OF_MONTH = re.compile(r"\b(\d+(?=st|nd|rd|th)|first|second|last|middle|end)(?:st|nd|rd|th)?(?: day)? of (?:the|each|every) month")
 _PERIODS = [
     (60.0, r"hourly|(?:every|each|once an|per) hour"),
     (1440.0, r"daily|nightly|(?:every|each|per|once a) (?:single )?(?:day|night|morning|evening|weekday)|day by day"),
@@ -54,7 +55,11 @@ def filled_differently(question: str, a: str, b: str) -> bool:
     if max(a.count(" "), b.count(" ")) >= _LONGEST:
         return False
     one, other = _plain(a), _plain(b)
+    if asked.sort == "count" and _apart(_counts(one), _counts(other)):
+        return True
     if asked.sort in ("often", "when") and _apart(_periods(one), _periods(other)):
+        return True
+    if asked.sort == "when" and _apart(frozenset(_DAY_OF_MONTH.findall(one)), frozenset(_DAY_OF_MONTH.findall(other))):
         return True
     if asked.sort in ("when", "which", "often") and _days_apart(one, other):
         return True
@@ -77,7 +82,14 @@ def filled_differently(question: str, a: str, b: str) -> bool:
 
 
 def _plain(text: str) -> str:
-    return written_out(normal(text).replace("\u2019", "'").replace("*", ""))
+    return normal(text).replace("\u2019", "'").replace("*", "")
+
+
+def _counts(text: str) -> frozenset[object]:
+    """How many, where a text says one number; "one guest" counts here, for it is asked for."""
+    said = written_out(re.sub(r"\b(?:one|a single)\b(?! of\b)", "1", text))
+    found = frozenset(re.findall(r"(?<![\d.,:])\d+(?![\d.,:]*\d)", said))
+    return found if len(found) == 1 else frozenset()
 
 
 def _affirmed(text: str) -> str:

@@ -128,6 +128,8 @@ _FROM_HERE = re.compile(
     r"|purchas(?:ing|ed?)|bought|checkout|pa(?:id|ying)|registered|registration)\b(?: (?:it|them"
     r"|the order))?"
 )
+# Denied twice: "must not ride without a helmet".
+_TWICE = re.compile(r"\b(?:must not|may not|can(?:not|['\u2019]t)|do(?: not|n['\u2019]t)|never)\b([^.,;]{0,30}?) without ")
 # What excludes each other where a question names one and the answer allows only others.
 _KINDS = """
     english german french spanish italian dutch portuguese polish turkish chinese japanese arabic
@@ -213,7 +215,7 @@ def opposed(a: tuple[str, str], b: tuple[str, str]) -> bool:
     one, other = normal(a[1]), normal(b[1])
     if "?" in one + other or max(len(words(one)), len(words(other))) > _LONGEST:
         return False
-    one, other = _FROM_HERE.sub("", one), _FROM_HERE.sub("", other)
+    one, other = (_TWICE.sub(r"must\1 with ", _FROM_HERE.sub("", text)) for text in (one, other))
     question = normal_question(a[0])
     if _WHO.match(question) and _other_names(question, a[1], b[1]):
         return True

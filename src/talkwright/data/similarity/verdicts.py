@@ -23,11 +23,17 @@ _CLAUSE = re.compile(
     r"[.;!?](?:\s|\Z)|,? (?:but|however|although|though|yet|whereas) |[:(),] | \u2013 | - "
 )
 _TOKEN = re.compile(r"[\w'\u2019-]+")
-_YES = re.compile(r"(?:yes|yeah|yep|sure|of course|certainly|absolutely|definitely|indeed|it is|they are|it does|they do"
-                  r"|you can|you may|we do|we are|correct|right|that's right|exactly|naturally)\b(?! not\b)")  # fmt: skip
-_NO = re.compile(r"(?:no|nope|nah|not at all|never|unfortunately not|sadly not|i'm afraid not|sorry|of course not"
-                 r"|certainly not|definitely not|absolutely not|not really|not any ?more|by no means|in no way"
-                 r"|(?:it|they|we|you)(?: is| are| do| does| can)?(?:n't| not|not))\b(?! (?:problem|worries|matter|doubt)\b)")  # fmt: skip
+_YES = re.compile(
+    r"(?:yes|yeah|yep|sure|of course|certainly|absolutely|definitely|indeed|correct|right|that's right|exactly|naturally)\b"
+    r"(?! not\b)(?=[\s,.;:!]|\Z)"
+)
+# These say yes to what may be, not to what has to be.
+_YES_MAY = re.compile(r"(?:it is|they are|it does|they do|you can|you may|you are|we do|we are|i can|i do|i am)\b(?! not\b)")
+_NO = re.compile(
+    r"(?:nope|nah|not|never|unfortunately not|sadly not|i'm afraid not|of course not|certainly not|definitely not|absolutely not"
+    r"|by no means|in no way|(?:it|they|we|you|i) (?:is|are|do|does|can|am)(?:n't| not)|cannot|no(?=[,.;:!]|\Z| (?:you|we|they|it|i"
+    r"|there|he|she|that|this|not|sorry)\b))(?! (?:only|just|problem)\b)(?=[\s,.;:!]|\Z)"
+)
 _DENIERS = frozenset(
     """
     not no never cannot without nobody none neither nor hardly nothing nowhere isn't aren't wasn't weren't don't
@@ -36,14 +42,15 @@ _DENIERS = frozenset(
 )
 _ONLY = re.compile(r"\b(?:only|exclusively|solely|limited to|restricted to|reserved for|nothing but|confined to)\b")
 _SOME = re.compile(
-    r"\b(?:if|unless|except|only|until|till|when|while|after|before|once|as long as|provided that|during|most|some|sometimes"
-    r"|usually|depends|depending|apart from|other than|yet|above|below|over|under|more than|from|within|up to)\b"
+    r"\b(?:if|unless|except|only|until|till|when|while|before|once|as long as|provided that|during|most|some|sometimes"
+    r"|usually|depends|depending|apart from|other than|yet|after (?:\w+ing|you|it|the|they))\b"
 )
 _MONEY = re.compile(
-    r"\b(?:free|complimentary|gratis|include[sd]?|including|inclusive|part of|comes? with|covered|charge[sd]?|costs?"
-    r"|pay|paid|extra|fees?|surcharge|separately)\b"
+    r"\b(?:free|complimentary|gratis|include[sd]?|including|inclusive|part of|comes? with|charge[sd]? for|costs?"
+    r"|pay (?:for|to|extra|anything)|have to pay|extra|fees?|surcharge|separately|charge)\b"
 )
-_COSTS = re.compile(r"\b(?:charge[sd]?|costs?|pay|extra|fees?|surcharge|separately)\b")
+_COSTS = re.compile(r"\b(?:charge[sd]?|costs?|pay|extra|fees?|surcharge|separately)\b(?! (?:included|free)\b)")
+_FREE = re.compile(r"\b(?:free|complimentary|gratis|include[sd]?|inclusive|part of|comes? with)\b")
 _NEEDS = re.compile(
     r"\b(?:need|needed|have to|has to|must|required?|requires?|necessary|mandatory|compulsory|obligatory|obliged|should)\b"
 )
@@ -123,7 +130,8 @@ def _frame(question: str) -> Frame | None:
 def verdict(frame: Frame, answer: str, asked_so: bool = True) -> Verdict:
     """What an answer in normal form says to a question; a yes counts if it was `asked_so`."""
     said = in_one_word(answer)
-    yes, no = _YES.match(answer), _NO.match(answer)
+    yes = _YES.match(answer) or (frame.axis == "may" and _YES_MAY.match(answer))
+    no = _NO.match(answer)
     clauses = [part for part in _CLAUSE.split(said) if part.strip()][:_CLAUSES]
     if asked_so and clauses and (yes or no) and answer[:5] != "sorry":
         return Verdict(frame.turn * (1 if yes else -1), True, _some(clauses[0], frame.question))
@@ -163,7 +171,7 @@ def sides_opposed(question: str, a: str, b: str) -> bool:
 def _axis(question: str) -> tuple[str, int]:
     """What claim a question has, and whether a yes takes its first side."""
     if _MONEY.search(question):
-        return "free", -1 if _COSTS.search(question) else 1
+        return "free", -1 if _COSTS.search(question) and not _FREE.search(question) else 1
     if _NEEDS.search(question):
         return "must", 1
     return "may", 1
@@ -181,18 +189,18 @@ def _clause(frame: Frame, clause: str, first: bool) -> Verdict:
     some = _some(clause, frame.question)
     if axis == "may" and _ONLY.search(clause):
         missing = (asked.cases or asked.about) - about
-        if missing and about - asked.about and (shared or len(said) < 10):
+        if missing and about - asked.about and (shared or first or len(said) < 10):
             return Verdict(-1, False, False)
         return Verdict(1 if asked.about <= about else 0, False, True)
     sign = _opposite(frame.question, said) or _sign(axis, said)
     if sign and axis == "may" and not (shared or first):
         sign = 0
-    if not sign and axis == "may":
+    if not sign and axis != "must":
         denied = _denied(said) != any(_turned(word, asked) for word in said)
         close = len(shared) * 2 >= len(asked.about)
         if denied and shared:
             sign = -1
-        elif close and not denied:
+        elif close and not denied and axis == "may":
             sign = 1
     return Verdict(sign, False, some)
 
@@ -237,6 +245,9 @@ def _opposite(question: str, said: Sequence[str]) -> int:
             for at, other in enumerate(said):
                 for same, theirs in _SIDES.get(FORMS[other], ()):
                     if same == number:
-                        denied = any(w in _DENIERS for w in said[max(0, at - 4) : at])
-                        return (1 if theirs == sign else -1) * (-1 if denied else 1)
+                        denied = not _DENIERS.isdisjoint(said[max(0, at - 4) : at])
+                        if theirs != sign:
+                            return 1 if denied else -1
+                        if _DENIERS.isdisjoint(said):
+                            return 1
     return 0
