@@ -24,7 +24,7 @@ from talkwright.data.similarity.amounts import (
 )
 from talkwright.data.similarity.asking import forms_of, is_open, letters_of
 from talkwright.data.similarity.polarity import denies
-from talkwright.data.similarity.rewording import asked_for, much_shared, reworded, same_matter
+from talkwright.data.similarity.rewording import asked_for, reworded, same_matter
 from talkwright.data.similarity.sets import sets_conflict
 from talkwright.data.similarity.similar import (
     jaccard,
@@ -51,7 +51,9 @@ _ONE_CLAIM = 24  # words of an answer in which one word in place of another chan
 _LONGEST_REWORDED = 500  # characters of an answer to a question in other words
 _SENTENCES = 30  # of an answer that are compared
 
-_YES_NO = re.compile(r"\W*(yes|yeah|yep|no|nope|ja|nein|oui|non|sí)\b", re.IGNORECASE)
+_YES_NO = re.compile(
+    r"\W*(yes|yeah|yep|no(?! (?:problem|worries|matter|doubt|wonder|need)\b)|nope|ja|nein|oui|non|sí)\b", re.IGNORECASE
+)
 _OF_COURSE = re.compile(r"\W*(of course|sure|certainly|absolutely|definitely|indeed)\b", re.IGNORECASE)
 _OF_COURSE_NOT = re.compile(
     r"\W*(?:of course|certainly|absolutely|definitely|unfortunately|i'm afraid|sadly),? not\b",
@@ -221,15 +223,14 @@ def _against_reworded(asked: Mapping[tuple[str, str], list[tuple[int, str]]]) ->
     """The same of questions that are the same in other words."""
     keys = {n: key for n, key in enumerate(asked) if not is_open(key[1])}
     found = set()
-    for one, other in reworded(keys):
+    for one, other, rare in reworded(keys):
         mine, yours = asked_for(keys[one][1]), asked_for(keys[other][1])
         assert mine is not None and yours is not None
-        sure = much_shared(mine, yours)
         for at, answer in asked[keys[one]][-_RIVALS:]:
             for rival_at, rival in asked[keys[other]][-_RIVALS:]:
                 if max(len(answer), len(rival)) > _LONGEST_REWORDED:
                     continue
-                if not sure and not same_matter(mine, normal(answer), yours, normal(rival)):
+                if not same_matter(mine, normal(answer), yours, normal(rival), rare):
                     continue
                 if _against((keys[one][1], answer), (keys[other][1], rival)):
                     found.add((min(at, rival_at), max(at, rival_at)))

@@ -8,7 +8,7 @@ no condition.
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -118,8 +118,9 @@ _KIND_OF = {
 _STRICT = frozenset("money span often when where who why".split())  # noqa: SIM905
 _ORDERED = frozenset("from before after than".split())  # noqa: SIM905
 _TURNS = frozenset("from to before after over under above below with without until since".split())  # noqa: SIM905
-_COVERED = 1.0  # the shares of what two questions are about that the other row speaks of, together
-_ALL_COVERED = 1.5  # the same where one is about one thing
+# Of what questions are about, the most that the other row need not name, by how many rare things both name.
+_ALONE = (0.3, 0.5, 0.7)
+_RARE = 3  # questions that name a thing
 _FRAME = 0.7  # of the words of a question, from which another's are a contrast to it
 _IDIOM = re.compile(
     r"\b(?:" + "|".join(
@@ -186,9 +187,10 @@ def asked_for(question: str) -> Asked | None:
         behind = behind or word in _CASE
         name = concept(word)
         kind_of = _KIND_OF.get(name)
-        if word.isdecimal() or kind_of:
+        counted = any(map(str.isdecimal, word))
+        if counted or kind_of:
             own.add((kind_of or "number", name))
-        if not name or name in _LIGHT or word in _LIGHT or word.isdecimal():
+        if not name or name in _LIGHT or word in _LIGHT or counted:
             continue
         about.add(name)
         if behind:
@@ -202,26 +204,26 @@ def asked_for(question: str) -> Asked | None:
     return Asked(kind or "", tuple(said), frozenset(about), frozenset(cases), frozenset(own), negated)
 
 
-def reworded(questions: Mapping[int, tuple[object, str]]) -> Iterator[tuple[int, int]]:
-    """Pairs (earlier, later) of (system prompt, question in normal form) that ask the same in other words.
+def reworded(questions: Mapping[int, tuple[object, str]]) -> Iterator[tuple[int, int, int]]:
+    """Pairs (earlier, later) of (system prompt, question in normal form) that may ask the same in other
+    words; and how many of the things that both name are named by few others.
 
     What many questions share names none of them, so that a big set is not compared all with all.
     """
-    names: dict[tuple[object, ...], list[tuple[int, Asked]]] = defaultdict(list)
+    known = {at: asked for at, (_, question) in questions.items() if (asked := asked_for(question))}
+    named = Counter(name for asked in known.values() for name in asked.about)
+    places: dict[tuple[object, ...], list[int]] = defaultdict(list)
     seen: set[tuple[int, int]] = set()
-    for at, (system, question) in questions.items():
-        asked = asked_for(question)
-        if asked is None:
-            continue
+    for at, asked in known.items():
         for name in [*combinations(sorted(asked.about), 2), *((word,) for word in asked.about)]:
-            rivals = names[(system, asked.negated, *name)]
+            rivals = places[(questions[at][0], asked.negated, *name)]
             if len(rivals) < _RIVALS:
-                for other, theirs in rivals:
+                for other in rivals:
                     if (other, at) not in seen:
                         seen.add((other, at))
-                        if same_question(asked, theirs):
-                            yield other, at
-                rivals.append((at, asked))
+                        if same_question(asked, known[other]):
+                            yield other, at, sum(named[name] <= _RARE for name in asked.about & known[other].about)
+                rivals.append(at)
 
 
 def same_question(a: Asked, b: Asked) -> bool:
@@ -237,22 +239,24 @@ def same_question(a: Asked, b: Asked) -> bool:
     return not _contrast(a, b)
 
 
-def much_shared(a: Asked, b: Asked) -> bool:
-    """Say whether most of what one of two questions is about is what the other is about."""
-    least = min(len(a.about), len(b.about))
-    if least == 1 or a.about == b.about:
-        return a.about == b.about and (least > 1 or a.sort == b.sort)
-    return len(a.about & b.about) >= max(2, 0.6 * least)
+def same_matter(a: Asked, answer: str, b: Asked, rival: str, rare: int) -> bool:
+    """Say whether two rows whose questions may be the same speak of the same matter, answers included.
 
-
-def same_matter(a: Asked, answer: str, b: Asked, rival: str) -> bool:
-    """Say whether each of two rows, answers included, speaks of what the other's question is about."""
-    if a.sort != b.sort and len(a.about & b.about) < 2:
+    What one question names and the other row does not is a word for something else, if that is so of
+    both; the less so the more `rare` things both name. `answer` and `rival` are in normal form.
+    """
+    if a.about == b.about:
+        return len(a.about) > 1 or a.sort == b.sort
+    alone = len(a.about - b.about - _concepts_of(rival))
+    others_alone = len(b.about - a.about - _concepts_of(answer))
+    if min(len(a.about), len(b.about)) == 1:
+        return a.sort == b.sort and alone + others_alone <= (rare > 0)
+    if len(a.about & b.about) == 1 and a.sort != b.sort and not rare:
         return False
-    one = a.about | _concepts_of(answer)
-    other = b.about | _concepts_of(rival)
-    covered = len(one & b.about) / len(b.about) + len(other & a.about) / len(a.about)
-    return covered >= (_COVERED if min(len(a.about), len(b.about)) > 1 else _ALL_COVERED)
+    allowed = _ALONE[min(rare, len(_ALONE) - 1)]
+    if not (alone and others_alone):
+        return alone + others_alone <= max(1, allowed * max(len(a.about), len(b.about)))
+    return alone + others_alone <= allowed * (len(a.about) + len(b.about))
 
 
 @lru_cache(maxsize=2048)
