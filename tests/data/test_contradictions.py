@@ -138,9 +138,7 @@ def found(pair: Pair) -> bool:
     """Whether two rows, (question, answer) twice, are found as the data stage finds them: by features."""
     rows = [chat(*pair[:2]), chat(*pair[2:])]
     letters = features_of(rows, None, 0).letters.tolist()
-    return bool(find_contradictions(dict(enumerate(letters)), rows.__getitem__)[0]) and (
-        letters[0] == letters[1]
-    )
+    return bool(find_contradictions(dict(enumerate(letters)), rows.__getitem__)[0])
 
 
 @pytest.mark.parametrize("town", [planted_town, planted_stay])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import lru_cache
@@ -48,7 +48,7 @@ _SAME_SENTENCE = 0.6  # the same of two sentences of longer answers
 _NEARLY_ALL = 0.8  # the same where a single word decides
 _ALL = 0.9  # the same where a long answer differs in one word
 _ONE_CLAIM = 24  # words of an answer in which one word in place of another changes the answer
-_LONGEST_REWORDED = 500  # characters of an answer to a question in other words
+_LONGEST_REWORDED = 350  # characters of an answer to a question in other words
 _SENTENCES = 30  # of an answer that are compared
 
 _YES_NO = re.compile(
@@ -163,12 +163,12 @@ def find_contradictions(
     """Pairs of rows (earlier, later) that answer one question clearly differently; how many were read.
 
     `rows` gives each row's `letters` of `question_keys`, as a number, 0 for none; `read` gives the
-    conversation. A million rows are more than can be compared: MOST_COMPARED of those that share their
-    question's first letters with another are.
+    conversation. A million rows are more than can be compared: where there are more than MOST_COMPARED,
+    as many of those that share their question's first letters with another are.
     """
     asking = [at for at, letters in rows.items() if letters]
     if len(asking) <= MOST_COMPARED:
-        return contradictory_pairs({at: read(at) for at in asking}), len(asking)
+        return _contradictory((at, read(at)) for at in asking), len(asking)
     groups: dict[int, list[int]] = defaultdict(list)
     for at in asking:
         groups[rows[at]].append(at)
@@ -188,10 +188,14 @@ def contradictory_pairs(conversations: Mapping[int, Conversation]) -> list[tuple
     """Pairs of rows (earlier, later) whose first answers to the same question contradict each other.
 
     Questions are the same under the same system prompt when their content words are, in any courtesy,
-    or nearly so with the same numbers and negations.
+    or nearly so with the same numbers and negations, or when they ask it in other words.
     """
+    return _contradictory(conversations.items())
+
+
+def _contradictory(conversations: Iterable[tuple[int, Conversation]]) -> list[tuple[int, int]]:
     asked: dict[tuple[str, str], list[tuple[int, str]]] = defaultdict(list)
-    for at, conversation in conversations.items():
+    for at, conversation in conversations:
         talk = [m for m in conversation.messages if m.role != "system"]
         if [m.role for m in talk[:2]] == ["user", "assistant"]:
             system = " ".join(normal(m.content) for m in conversation.messages if m.role == "system")
@@ -204,7 +208,7 @@ def contradictory_pairs(conversations: Mapping[int, Conversation]) -> list[tuple
         rivals = sorted((at, answer, key[1]) for key in keys for at, answer in asked[key])
         for position, (at, answer, question) in enumerate(rivals):
             for other, rival, same in rivals[max(0, position - _RIVALS) : position]:
-                if _against((question, answer), (same, rival)):
+                if answer != rival and _against((question, answer), (same, rival)):
                     found.add((other, at))
     return sorted(found | _against_reworded(asked))
 
@@ -228,11 +232,9 @@ def _against_reworded(asked: Mapping[tuple[str, str], list[tuple[int, str]]]) ->
         assert mine is not None and yours is not None
         for at, answer in asked[keys[one]][-_RIVALS:]:
             for rival_at, rival in asked[keys[other]][-_RIVALS:]:
-                if max(len(answer), len(rival)) > _LONGEST_REWORDED:
+                if answer == rival or max(len(answer), len(rival)) > _LONGEST_REWORDED:
                     continue
-                if not same_matter(mine, normal(answer), yours, normal(rival), rare):
-                    continue
-                if _against((keys[one][1], answer), (keys[other][1], rival)):
+                if same_matter(mine, answer, yours, rival, rare) and _against((keys[one][1], answer), (keys[other][1], rival)):
                     found.add((min(at, rival_at), max(at, rival_at)))
     return found
 

@@ -17,9 +17,9 @@ from itertools import combinations
 
 from talkwright.data.similarity.asking import FORMS
 from talkwright.data.similarity.lexicon import CONCEPTS, IDIOMS, LIGHT
-from talkwright.data.similarity.similar import word_list
+from talkwright.data.similarity.similar import normal, word_list
 
-_LONGEST = 22  # words of a question that may be put in another way
+LONGEST = 22  # words of a question that may be put in another way
 _BEGINNING = 400  # characters of an answer
 _MOST = 12  # things it is about
 _RIVALS = 50  # questions under one name that are compared with each other
@@ -120,6 +120,7 @@ _ORDERED = frozenset("from before after than".split())  # noqa: SIM905
 _TURNS = frozenset("from to before after over under above below with without until since".split())  # noqa: SIM905
 # Of what questions are about, the most that the other row need not name, by how many rare things both name.
 _ALONE = (0.3, 0.5, 0.7)
+_FEW = 2  # things a question is about, of which each may be all that another shares
 _RARE = 3  # questions that name a thing
 _FRAME = 0.7  # of the words of a question, from which another's are a contrast to it
 _IDIOM = re.compile(
@@ -167,7 +168,7 @@ def concept(word: str) -> str:
 @lru_cache(maxsize=8192)
 def asked_for(question: str) -> Asked | None:
     """What a question in normal form asks; None where it is no plain question."""
-    if len(question) > 12 * _LONGEST:
+    if len(question) > 12 * LONGEST:
         return None
     question = question.replace("\u2019", "'")
     before = _BEFORE.match(question)
@@ -177,7 +178,7 @@ def asked_for(question: str) -> Asked | None:
         return None
     kind = sort.lastgroup if sort else "whether"
     said = word_list(_QUESTION_IDIOM.sub(lambda found: found.lastgroup or "", plain))
-    if not 2 <= len(said) <= _LONGEST:
+    if not 2 <= len(said) <= LONGEST:
         return None
     about: set[str] = set()
     cases: set[str] = set()
@@ -215,7 +216,8 @@ def reworded(questions: Mapping[int, tuple[object, str]]) -> Iterator[tuple[int,
     places: dict[tuple[object, ...], list[int]] = defaultdict(list)
     seen: set[tuple[int, int]] = set()
     for at, asked in known.items():
-        for name in [*combinations(sorted(asked.about), 2), *((word,) for word in asked.about)]:
+        alone = [(word,) for word in asked.about if named[word] <= _RARE or len(asked.about) <= _FEW]
+        for name in [*combinations(sorted(asked.about), 2), *alone]:
             rivals = places[(questions[at][0], asked.negated, *name)]
             if len(rivals) < _RIVALS:
                 for other in rivals:
@@ -243,7 +245,7 @@ def same_matter(a: Asked, answer: str, b: Asked, rival: str, rare: int) -> bool:
     """Say whether two rows whose questions may be the same speak of the same matter, answers included.
 
     What one question names and the other row does not is a word for something else, if that is so of
-    both; the less so the more `rare` things both name. `answer` and `rival` are in normal form.
+    both; the less so the more `rare` things both name.
     """
     if a.about == b.about:
         return len(a.about) > 1 or a.sort == b.sort
@@ -259,10 +261,10 @@ def same_matter(a: Asked, answer: str, b: Asked, rival: str, rare: int) -> bool:
     return alone + others_alone <= allowed * (len(a.about) + len(b.about))
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=16384)
 def _concepts_of(text: str) -> frozenset[str]:
     """What a text names; of a long one, its beginning."""
-    text = text[:_BEGINNING]
+    text = normal(text[:_BEGINNING])
     return frozenset(map(concept, word_list(_QUESTION_IDIOM.sub(lambda found: found.lastgroup or "", text))))
 
 
