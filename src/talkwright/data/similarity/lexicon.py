@@ -181,7 +181,7 @@ AXES = {
         """
         MAYNOT forbidden prohibited prohibit prohibits banned ban bans disallowed impossible unable unavailable
         unsupported refuse refuses refused decline declines declined reject rejects rejected ineligible excluded
-        excludes discontinued barred blocked disabled unfortunately sorry sadly lacks lack missing no nope
+        excludes discontinued barred blocked disabled unfortunately sadly lacks lack missing no nope
         instead dropped drop nowhere lapse lapses non-refundable non-transferable never illegal unlawful denied strictly
         """,
     ),
@@ -206,29 +206,28 @@ AXES = {
 # Words that exclude each other where two answers speak of one matter: two sides, whatever was asked.
 OPPOSITES = """
     open opens opened : closed closes close shut shuts shuttered | before beforehand prior : after
-    afterwards | always : never | inside indoors indoor within : outside outdoors outdoor | included
+    afterwards | always : never | inside indoors indoor : outside outdoors outdoor | included
     includes including include : excluded excludes excluding exclude separately | online : offline
-    in-person | increase increases increased rise rises rose grow grows grew higher up raise raised :
-    decrease decreases decreased fall falls fell shrink lower down drop drops dropped reduce reduced |
+    in-person | increase increases increased rise rises rose grow grows grew higher raise raised :
+    decrease decreases decreased fall falls fell shrink lower drop drops dropped reduce reduced |
     safe harmless : unsafe dangerous harmful hazardous toxic poisonous | required mandatory compulsory
     obligatory : optional voluntary | free complimentary gratis : paid chargeable | allowed permitted
     legal : forbidden prohibited banned illegal | hot warm heated : cold cool unheated chilled | early
-    earlier : late later | first : last | morning : evening afternoon | day daytime : night nighttime
+    earlier : late later | morning : evening afternoon | day daytime : night nighttime
     | public : private confidential | permanent permanently forever : temporary temporarily | manual
     manually : automatic automatically | empty : full | wet damp moist : dry | raw uncooked : cooked |
-    left : right | top above upper : bottom below under lower | front : back rear | more : less fewer |
-    minimum least : maximum most | strong : weak | hard firm : soft | fast quick quickly : slow slowly |
-    easy : difficult hard | old : new | full-time : part-time | enabled active activated on : disabled
-    inactive deactivated off | accept accepts accepted approve : reject rejects rejected refuse refuses
-    refused decline | paid : unpaid | encrypted : unencrypted plain | transferable : non-transferable personal |
-    refundable : non-refundable final | waterproof : water-sensitive | compatible : incompatible |
-    edible : inedible poisonous | true correct right : false incorrect wrong myth | legal : illegal |
-    with : without | individually alone : together jointly | daily : weekly monthly yearly annually |
-    fixed : flexible variable | unlimited endless : limited | alive living : dead | import : export |
-    buy : sell rent lease | win won : lose lost | pass passed : fail failed | natural : artificial
-    synthetic | domestic : foreign abroad overseas | kept stored retained stay stays remain remains valid preserved : deleted erased wiped discarded lapse
+    left : right | top upper : bottom |
+    minimum : maximum | strong : weak | firm : soft  |
+    easy : difficult hard | full-time : part-time | enabled active activated : disabled
+    inactive deactivated | accept accepts accepted approve : reject rejects rejected refuse refuses
+    refused decline | paid : unpaid | encrypted : unencrypted plain | transferable : non-transferable |
+    refundable : non-refundable | waterproof : water-sensitive | compatible : incompatible |
+    edible : inedible poisonous | true correct : false incorrect myth | legal : illegal |
+    with : without | daily : weekly monthly yearly annually |
+    fixed : flexible variable | unlimited endless : limited | alive living : dead |
+     pass passed : fail failed | domestic : foreign abroad overseas | kept stored retained stay stays remain remains valid preserved : deleted erased wiped discarded lapse
     lapses expire expires lost gone void destroyed
-    | single : double | heavy : light | visible : hidden invisible | vegetarian vegan : meat | sweet : sour
+    | single : double | visible : hidden invisible | vegetarian vegan : meat | sweet : sour
     bitter salty | winter : summer | sunrise : sunset | north : south | east : west
 """
 

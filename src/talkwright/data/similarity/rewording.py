@@ -253,11 +253,11 @@ def same_matter(a: Asked, answer: str, b: Asked, rival: str, rare: int) -> bool:
     others_alone = len(b.about - a.about - _concepts_of(answer))
     if min(len(a.about), len(b.about)) == 1:
         return a.sort == b.sort and alone + others_alone <= (rare > 0)
-    if len(a.about & b.about) == 1 and a.sort != b.sort and not rare:
+    if not rare and len(a.about & b.about) < max(2, 0.5 * min(len(a.about), len(b.about))):
         return False
     allowed = _ALONE[min(rare, len(_ALONE) - 1)]
     if not (alone and others_alone):
-        return alone + others_alone <= max(1, allowed * max(len(a.about), len(b.about)))
+        return alone + others_alone <= max(rare > 0, allowed * max(len(a.about), len(b.about)))
     return alone + others_alone <= allowed * (len(a.about) + len(b.about))
 
 

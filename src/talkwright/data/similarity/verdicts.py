@@ -30,7 +30,7 @@ _YES = re.compile(
 # These say yes to what may be, not to what has to be.
 _YES_MAY = re.compile(r"(?:it is|they are|it does|they do|you can|you may|you are|we do|we are|i can|i do|i am)\b(?! not\b)")
 _NO = re.compile(
-    r"(?:nope|nah|not|never|unfortunately not|sadly not|i'm afraid not|of course not|certainly not|definitely not|absolutely not"
+    r"(?:nope|nah|not|never|(?:i'm |we're |i am |we are )?(?:very )?sorry(?:, but|,| but| no)(?! to)|unfortunately not|sadly not|i'm afraid not|of course not|certainly not|definitely not|absolutely not"
     r"|by no means|in no way|(?:it|they|we|you|i) (?:is|are|do|does|can|am)(?:n't| not)|cannot|no(?=[,.;:!]|\Z| (?:you|we|they|it|i"
     r"|there|he|she|that|this|not|sorry)\b))(?! (?:only|just|problem)\b)(?=[\s,.;:!]|\Z)"
 )
@@ -93,6 +93,9 @@ class Frame:
 
 
 _NEITHER = Verdict(0)
+# What is asked of a case is asked of whether, too.
+_CASE = re.compile(r"(?:.*\b)?what (?:if|happens|about)\b|\bwhich\b")
+_REQUEST = re.compile(r"(?:please |hi |hello )*(?:can|could|would|will) (?:you|i|u) (?:please )?(?:help|assist|tell|show|explain|guide|get (?:some |any )?help)\b")
 _HOW = re.compile(r"\W*(?:how (?:do|can|could|should|to|would)|what(?:'s| is) (?:the|a) (?:\w+ )?way)\b")
 
 
@@ -105,6 +108,8 @@ def verdicts_differ(a: tuple[str, str], b: tuple[str, str]) -> bool:
     claimed = [frame for frame in frames if frame]
     if any(frame and frame.asked.negated for frame in frames):
         return False
+    if len(claimed) == 1 and not any(_CASE.match(question) for question in questions):
+        claimed = []
     if not claimed or claimed[0].axis != claimed[-1].axis:
         return sides_opposed(questions[0], *answers)
     found = [verdict(frame or claimed[0], answer, frame is not None) for frame, answer in zip(frames, answers, strict=True)]
@@ -121,7 +126,7 @@ def _plain(text: str) -> str:
 @lru_cache(maxsize=2048)
 def _frame(question: str) -> Frame | None:
     asked = asked_for(question.strip("?!. \u00bf"))
-    if asked is None or asked.sort != "whether":
+    if asked is None or asked.sort != "whether" or _REQUEST.match(question):
         return None
     return Frame(asked, question, *_axis(question))
 
@@ -133,7 +138,7 @@ def verdict(frame: Frame, answer: str, asked_so: bool = True) -> Verdict:
     yes = _YES.match(answer) or (frame.axis == "may" and _YES_MAY.match(answer))
     no = _NO.match(answer)
     clauses = [part for part in _CLAUSE.split(said) if part.strip()][:_CLAUSES]
-    if asked_so and clauses and (yes or no) and answer[:5] != "sorry":
+    if asked_so and clauses and (yes or no):
         return Verdict(frame.turn * (1 if yes else -1), True, _some(clauses[0], frame.question))
     about = frame.asked.about
     near = sorted(clauses, key=lambda clause: about.isdisjoint(map(concept, _TOKEN.findall(clause))))
@@ -216,7 +221,7 @@ def _sign(axis: str, said: Sequence[str]) -> int:
         before = said[max(0, at - 4) : at]
         if sign > 0 and any(w in _DENIERS for w in before):
             sign = -1
-        if sign < 0 and word not in _DENIERS and word not in ("sorry", "unfortunately") and any(w in _DENIERS for w in before):
+        if sign < 0 and word not in _DENIERS and word not in ("unfortunately", "sadly") and any(w in _DENIERS for w in before):
             sign = 1
         signs.append(sign)
     if axis == "may":
