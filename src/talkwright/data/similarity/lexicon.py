@@ -56,6 +56,10 @@ IDIOMS = {
         |doesn't include|do not include|does not include|an? (?:extra|additional) (?:cost|charge|fee)
     """,
     "book": "(?:book|reserve) a (?:table|seat|place)",
+    "offline": "without (?:an? |any )?(?:internet|network|web|data)(?: connection| access)?|no internet (?:connection )?(?:is )?(?:needed"
+               "|required|necessary)",
+    "online": "internet (?:connection |access )?(?:is )?(?:required|needed|necessary)|(?:needs?|requires?) (?:an? |the )?(?:internet"
+              "|network|data)(?: connection| access)?",
     "checkin": "check(?:ing)? in|check-in",
     "checkout": "check(?:ing)? out|check-out",
     "signup": "sign(?:ing|ed)? up",
@@ -182,7 +186,7 @@ AXES = {
         MAYNOT forbidden prohibited prohibit prohibits banned ban bans disallowed impossible unable unavailable
         unsupported refuse refuses refused decline declines declined reject rejects rejected ineligible excluded
         excludes discontinued barred blocked disabled unfortunately sadly lacks lack missing no nope
-        instead dropped drop nowhere lapse lapses non-refundable non-transferable never illegal unlawful denied strictly
+        instead dropped drop locked towed fined nowhere lapse lapses non-refundable non-transferable never illegal unlawful denied strictly
         """,
     ),
     "must": (

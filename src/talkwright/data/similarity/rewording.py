@@ -47,7 +47,9 @@ _SORTS = [
     ("when", r"(?:since |until |from |by |till )?when\b|(?:at |by |until |from )?what (?:time|date|hour|day|month|year)s?\b"
              r"|(?:in|on|by|until) (?:what|which) (?:year|day|month|date|week)\b|which (?:day|month|year|date)s?\b"
              r"|how (?:late|early)\b|what(?:'s| is| are) (?:the|your) (?:\w+ )*(?:deadline|hours|date|due date|times?)\b"
-             r"|(?:until|till) (?:what|which) (?:time|hour)\b"),
+             r"|(?:until|till) (?:what|which) (?:time|hour)\b"
+             r"|(?:bis )?wann\b|um wie ?viel uhr|wie sind die öffnungszeiten|quand\b|à quelle heure|quels sont les horaires"
+             r"|cuándo\b|a qué hora|cuál es el horario"),
     ("where", r"(?:from |to )?where\b|(?:in|on|at|from|to) (?:which|what) (?:city|town|country|place|building|room|floor"
               r"|office|folder|street|page|menu|shelf|station|platform|side)\b|what(?:'s| is) the (?:\w+ )?(?:address|location)\b"
               r"|(?:which|what) (?:floor|room|building|city|platform|address|location)\b"),

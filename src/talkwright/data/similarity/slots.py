@@ -21,6 +21,7 @@ _YEAR = frozenset(MONTHS) - {"may", "march"}
 _NAME = re.compile(r"(?<![.!?:\"'\u201c] )(?<!\A)\b[A-Z][\w'-]*(?: [A-Z][\w'-]*)*|(?:(?<=[.!?:] )|\A)[A-Z][\w'-]+(?: [A-Z][\w'-]*)+")
 _NO_NAMES = frozenset("i i'm i've i'll the a an it its it's in on at we our you your".split())  # noqa: SIM905
 _CLAUSES = re.compile(r"(?<=[.;!?])\s+|,? but |,? however |; |,? not ")
+_LEAD = re.compile(r"\A\W*(?:yes|no)\b[,.!]* ", re.IGNORECASE)
 _CLOSED = re.compile(r"\b(?:closed|never|shut|geschlossen|fermée?|cerrad[oa])\b")
 _CLOCK = re.compile(r"\b\d{1,2}(?:[:.]\d\d)? ?(?:am|pm|a\.m|p\.m|uhr|h|o'clock)\b|\b\d{1,2}:\d\d\b")
 _PAYS = re.compile(r"\bwho (?:pays|covers|bears|has to pay)\b|\bon (?:me|you)\b|\bat whose (?:cost|expense)\b")
@@ -94,7 +95,7 @@ def _counts(text: str) -> frozenset[object]:
 
 def _affirmed(text: str) -> str:
     """What a text says is so: its clauses without a denial."""
-    return ". ".join(part for part in _CLAUSES.split(text.replace("\u2019", "'")) if not _DENIES.search(part.lower()))
+    return ". ".join(part for part in _CLAUSES.split(_LEAD.sub("", text.replace("\u2019", "'"))) if not _DENIES.search(part.lower()))
 
 
 def _never(closed: str, other: str) -> bool:

@@ -28,7 +28,7 @@ _YES = re.compile(
     r"(?! not\b)(?=[\s,.;:!]|\Z)"
 )
 # These say yes to what may be, not to what has to be.
-_YES_MAY = re.compile(r"(?:it is|they are|it does|they do|you can|you may|you are|we do|we are|i can|i do|i am)\b(?! not\b)")
+_YES_MAY = re.compile(r"(?:it is|they are|it does|they do|you can|you may|you are|we do|we are|i can|i do|i am)\b(?! (?:not|only)\b)")
 _NO = re.compile(
     r"(?:nope|nah|not|never|(?:i'm |we're |i am |we are )?(?:very )?sorry(?:, but|,| but| no)(?! to)|unfortunately not|sadly not|i'm afraid not|of course not|certainly not|definitely not|absolutely not"
     r"|by no means|in no way|(?:it|they|we|you|i) (?:is|are|do|does|can|am)(?:n't| not)|cannot|no(?=[,.;:!]|\Z| (?:you|we|they|it|i"
@@ -36,8 +36,8 @@ _NO = re.compile(
 )
 _DENIERS = frozenset(
     """
-    not no never cannot without nobody none neither nor hardly nothing nowhere isn't aren't wasn't weren't don't
-    doesn't didn't can't couldn't won't wouldn't shouldn't mustn't hasn't haven't hadn't
+    not no never cannot nobody none neither nor hardly nothing nowhere isn't aren't wasn't weren't don't
+    doesn't didn't can't couldn't won't wouldn't shouldn't mustn't
     """.split()  # noqa: SIM905 - a list of words reads best as one
 )
 _ONLY = re.compile(r"\b(?:only|exclusively|solely|limited to|restricted to|reserved for|nothing but|confined to)\b")
@@ -141,7 +141,9 @@ def verdict(frame: Frame, answer: str, asked_so: bool = True) -> Verdict:
     if asked_so and clauses and (yes or no):
         return Verdict(frame.turn * (1 if yes else -1), True, _some(clauses[0], frame.question))
     about = frame.asked.about
-    near = sorted(clauses, key=lambda clause: about.isdisjoint(map(concept, _TOKEN.findall(clause))))
+    near = clauses
+    if frame.axis != "may":  # "delivery is included, but assembly costs extra"
+        near = sorted(clauses, key=lambda clause: about.isdisjoint(map(concept, _TOKEN.findall(clause))))
     for clause in near:
         found = _clause(frame, clause, clause == clauses[0])
         if found.sign:
@@ -201,13 +203,23 @@ def _clause(frame: Frame, clause: str, first: bool) -> Verdict:
     if sign and axis == "may" and not (shared or first):
         sign = 0
     if not sign and axis != "must":
-        denied = _denied(said) != any(_turned(word, asked) for word in said)
+        denied = _denied(said) != (any(_turned(word, asked) for word in said) or _lacking(said, asked))
         close = len(shared) * 2 >= len(asked.about)
-        if denied and shared:
+        if denied and (shared or (first and axis == "may")):
             sign = -1
         elif close and not denied and axis == "may":
             sign = 1
-    return Verdict(sign, False, some)
+    return Verdict(sign, False, some and axis != "free")
+
+
+def _lacking(said: Sequence[str], asked: Asked) -> bool:
+    """Without what was asked for, or free of it."""
+    for at, word in enumerate(said):
+        if word == "without" and any(concept(w) in asked.about for w in said[at + 1 : at + 4]):
+            return True
+        if word == "free" and at and concept(said[at - 1]) in asked.about:
+            return True
+    return any(word.endswith("-free") and concept(word.removesuffix("-free")) in asked.about for word in said)
 
 
 def _sign(axis: str, said: Sequence[str]) -> int:
