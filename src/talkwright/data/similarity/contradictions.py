@@ -23,6 +23,7 @@ from talkwright.data.similarity.amounts import (
     written_out,
 )
 from talkwright.data.similarity.asking import forms_of, is_open, letters_of
+from talkwright.data.similarity.mentions import ruled_out
 from talkwright.data.similarity.polarity import denies
 from talkwright.data.similarity.rewording import asked_for, reworded, same_matter
 from talkwright.data.similarity.sets import sets_conflict
@@ -220,6 +221,7 @@ def _against(a: tuple[str, str], b: tuple[str, str]) -> bool:
         or opposed(a, b)
         or verdicts_differ(a, b)
         or filled_differently(a[0], a[1], b[1])
+        or ruled_out((a[0], b[0]), a[1], b[1])
     )
 
 

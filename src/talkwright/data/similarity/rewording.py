@@ -58,8 +58,8 @@ _SORTS = [
     ("how", r"how\b|what(?:'s| is) the (?:best |easiest |right |correct |quickest )?(?:way|procedure|process) (?:to|of|for)\b"
             r"|what (?:do|should|must) i do\b|in what way\b"),
     ("whether", r"(?:is|are|am|was|were|do|does|did|can|could|may|might|will|would|shall|should|must|has|have|had|need"
-                r"|isn't|aren't|don't|doesn't|can't)\b"
-                r"|(?:kann|können|könnte|darf|dürfen|ist|sind|gibt|muss|müssen|hat|haben|kostet|wird|werden|brauche|bieten"
+                r"|isn't|aren't|don't|doesn't|can't)\b"),
+    ("foreign", r"(?:kann|können|könnte|darf|dürfen|ist|sind|gibt|muss|müssen|hat|haben|kostet|wird|werden|brauche|bieten"
                 r"|puedo|puede|pueden|hay|es|está|están|se puede|tengo|tiene|peut-on|puis-je|est-ce|faut-il|avez-vous|y a-t-il)\b"),
     ("which", r"(?:in|on|at|by|with|for|to|of|from|under)? ?(?:which|what|what's)\b"),
 ]  # fmt: skip
@@ -124,7 +124,7 @@ _TURNS = frozenset("from to before after over under above below with without unt
 _ALONE = (0.3, 0.5, 0.7)
 _FEW = 2  # things a question is about, of which each may be all that another shares
 _RARE = 3  # questions that name a thing
-_FRAME = 0.7  # of the words of a question, from which another's are a contrast to it
+_FRAME = 0.6  # of the words of a question, from which another's are a contrast to it
 _IDIOM = re.compile(
     r"\b(?:" + "|".join(
         f"(?P<{name}>{re.sub(chr(10) + ' *', '', shapes.strip())})" for name, shapes in IDIOMS.items()
@@ -285,9 +285,9 @@ def _contrast(a: Asked, b: Asked) -> bool:
     parts = SequenceMatcher(None, a.said, b.said, autojunk=False).get_opcodes()
     equal = sum(i2 - i1 for what, i1, i2, _, _ in parts if what == "equal")
     ordered = not _ORDERED.isdisjoint(a.said) and not _ORDERED.isdisjoint(b.said)
-    if ordered and _sequence(a) != _sequence(b):
+    if ordered and _sequence(a) != _sequence(b) and sorted(_sequence(a)) == sorted(_sequence(b)):
         return True
-    if equal < _FRAME * min(len(a.said), len(b.said)):
+    if equal < _FRAME * (len(a.said) + len(b.said)) / 2:
         return False
     for what, i1, i2, j1, j2 in parts:
         if what == "equal":

@@ -93,6 +93,11 @@ class Frame:
 
 
 _NEITHER = Verdict(0)
+_REFUSES = re.compile(
+    r"\b(?:MAYNOT|afraid|unfortunately|sadly|sorry|regret|only|instead|must|have to|unless|without|refused?|refuses|reject\w*|deni\w+"
+    r"|forbid\w*|prohibit\w*|bann?ed|excluded?|except|fail\w*|stop\w*|lapse\w*|illegal|useless|too|impossible|harm\w*|damag\w+"
+    r"|danger\w*|avoid|myth|wrong|false)\b"
+)
 # What is asked of a case is asked of whether, too.
 _CASE = re.compile(r"(?:.*\b)?what (?:if|happens|about)\b|\bwhich\b")
 _REQUEST = re.compile(r"(?:please |hi |hello )*(?:can|could|would|will) (?:you|i|u) (?:please )?(?:help|assist|tell|show|explain|guide|get (?:some |any )?help)\b")
@@ -116,7 +121,19 @@ def verdicts_differ(a: tuple[str, str], b: tuple[str, str]) -> bool:
     if found[0].sign * found[1].sign < 0:
         no, yes = sorted(found, key=lambda said: said.sign)
         return not (no.some and not no.plain) or (no.plain and not yes.some)
-    return 0 in (found[0].sign, found[1].sign) and sides_opposed(questions[0], *answers)
+    if found[0].sign and found[1].sign:
+        return False
+    return _silent_differs(claimed[0], found, answers) or sides_opposed(questions[0], *answers)
+
+
+def _silent_differs(frame: Frame, found: Sequence[Verdict], answers: Sequence[str]) -> bool:
+    """Say whether one answer is sure and the other, which has no word for it, has the tone of the contrary."""
+    sure, silent = (0, 1) if found[0].sign else (1, 0)
+    if frame.axis != "may" or not found[sure].sign or found[sure].some:
+        return False
+    said = in_one_word(answers[silent])
+    refuses = _REFUSES.search(said) or not _DENIERS.isdisjoint(_TOKEN.findall(said))
+    return not refuses if found[sure].sign < 0 else bool(refuses)
 
 
 def _plain(text: str) -> str:
