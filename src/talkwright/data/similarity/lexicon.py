@@ -235,11 +235,25 @@ OPPOSITES = """
     bitter salty | winter : summer | sunrise : sunset | north : south | east : west
 """
 
+# Of one line an answer names one: another is another answer.
+CLASSES = """
+    english german french spanish italian dutch portuguese polish turkish chinese japanese arabic russian danish
+    swedish norwegian finnish greek hindi korean latin | dollar dollars euro euros sterling yen francs rupees
+    usd eur gbp chf | red green blue yellow white black orange purple violet pink brown grey gray turquoise beige |
+    leather plastic wood wooden metal glass steel cotton wool aluminium silk polyester paper ceramic stone concrete
+    bamboo rubber linen | monday tuesday wednesday thursday friday saturday sunday | morning noon afternoon evening
+    night midnight | spring summer autumn winter | january february april june july august september october
+    november december | north south east west | mercury venus mars jupiter saturn uranus neptune | oxygen nitrogen
+    hydrogen helium carbon | heart liver kidney lung brain skin | cat dog horse cow sheep pig | mother father sister
+    brother uncle aunt | gold silver copper iron bronze | windows macos linux | python java rust javascript |
+    left right middle | liquid solid gas | breakfast lunch dinner
+"""
+
 # Who may do or decide something, and where something may be: what a question of who or where asks for.
 ROLES = frozenset(
     """
-    manager supervisor boss director ceo cfo cto president chair chairman head lead leader team department
-    hr finance accounting payroll legal marketing sales it helpdesk reception receptionist secretary
+    manager supervisor boss director ceo cfo cto president chair chairman head leader team department
+    hr finance accounting payroll marketing sales helpdesk reception receptionist secretary
     caretaker janitor landlord tenant owner buyer seller customer sender recipient employer employee driver
     pilot doctor nurse pharmacist dentist vet teacher headteacher tutor parent parents trainer coach
     insurer insurance bank government city council state mayor police volunteer volunteers committee board

@@ -105,7 +105,16 @@ def _concepts() -> dict[str, str]:
 
 
 _CONCEPT = _concepts()
-_PRICES = frozenset(["cost", "pay"])
+# What a question says only to ask for its sort of thing.
+_ASKED_BY = {
+    "money": frozenset(["cost", "pay"]),
+    "when": frozenset(["day", "dail", "month", "date", "deadli", "year", "hour"]),
+    "span": frozenset(["day", "dail", "month", "week", "year", "hour", "minut", "period", "duratio"]),
+    "often": frozenset(["frequen", "freque", "often", "regula"]),
+    "count": frozenset(["limit", "maximum", "numb"]),
+    "where": frozenset(["locat", "addres", "plac"]),
+    "who": frozenset(["name"]),
+}  # fmt: skip
 # Of these a question names one, and another is another question.
 _KINDS = """
     day monday tuesday wednesday thursday friday saturday sunday weekend | month january february march april
@@ -198,8 +207,7 @@ def asked_for(question: str) -> Asked | None:
         about.add(name)
         if behind:
             cases.add(name)
-    if kind == "money":
-        about -= _PRICES
+    about -= _ASKED_BY.get(kind or "", frozenset())
     if not about or len(about) > _MOST:
         return None
     main = word_list(_ASIDE.split(plain, maxsplit=1)[0])

@@ -96,7 +96,7 @@ _NEITHER = Verdict(0)
 _REFUSES = re.compile(
     r"\b(?:MAYNOT|afraid|unfortunately|sadly|sorry|regret|only|instead|must|have to|unless|without|refused?|refuses|reject\w*|deni\w+"
     r"|forbid\w*|prohibit\w*|bann?ed|excluded?|except|fail\w*|stop\w*|lapse\w*|illegal|useless|too|impossible|harm\w*|damag\w+"
-    r"|danger\w*|avoid|myth|wrong|false)\b"
+    r"|danger\w*|deadly|ruin\w*|nowhere|stay (?:out|away|off)|keep (?:out|away|off)|avoid|myth|wrong|false)\b"
 )
 # What is asked of a case is asked of whether, too.
 _CASE = re.compile(r"(?:.*\b)?what (?:if|happens|about)\b|\bwhich\b")
@@ -118,6 +118,9 @@ def verdicts_differ(a: tuple[str, str], b: tuple[str, str]) -> bool:
     if not claimed or claimed[0].axis != claimed[-1].axis:
         return sides_opposed(questions[0], *answers)
     found = [verdict(frame or claimed[0], answer, frame is not None) for frame, answer in zip(frames, answers, strict=True)]
+    for n, other in ((0, claimed[-1]), (1, claimed[0])):
+        if not found[n].sign:  # it may say so in the words of the other question
+            found[n] = verdict(other, answers[n], False)
     if found[0].sign * found[1].sign < 0:
         no, yes = sorted(found, key=lambda said: said.sign)
         return not (no.some and not no.plain) or (no.plain and not yes.some)
