@@ -99,7 +99,7 @@ CONCEPTS = """
     home | rent lease rental hire | landlord owner | tenant renter | deposit | insurance insured insure
     coverage | repair fix mend | broken damaged faulty defective | replace replacement exchange swap |
     install installation setup | backup backups | store save keep storage retain retention stored |
-    encrypt encrypted encryption | security secure | offline | app application program software | website
+    encrypt encrypted encryption | security secure | offline | online web | app application program software | website
     site webpage | safe harmless | dangerous unsafe hazardous harmful | allow permit permission permitted
     allowed let permissible allowable | need require required necessary necessity requirement must needed |
     mandatory compulsory obligatory | smoke smoking cigarette | park parking garage | luggage baggage

@@ -130,10 +130,10 @@ _STRICT = frozenset("money span often when where who why".split())  # noqa: SIM9
 _ORDERED = frozenset("from before after than".split())  # noqa: SIM905
 _TURNS = frozenset("from to before after over under above below with without until since".split())  # noqa: SIM905
 # Of what questions are about, the most that the other row need not name, by how many rare things both name.
-_ALONE = (0.3, 0.5, 0.7)
+_ALONE = (0.35, 0.6, 0.8)
 _FEW = 2  # things a question is about, of which each may be all that another shares
 _RARE = 3  # questions that name a thing
-_FRAME = 0.6  # of the words of a question, from which another's are a contrast to it
+_FRAME = 0.65  # of the words of a question, from which another's are a contrast to it
 _IDIOM = re.compile(
     r"\b(?:" + "|".join(
         f"(?P<{name}>{re.sub(chr(10) + ' *', '', shapes.strip())})" for name, shapes in IDIOMS.items()
