@@ -61,6 +61,7 @@ _OF_COURSE_NOT = re.compile(
     re.IGNORECASE,
 )
 _LIMITS = re.compile(r"\b(?:but|however|no|unfortunately|sorry)\b", re.IGNORECASE)
+_HOW = re.compile(r"(?:how (?:do|can|could|should|to|would)|wie kann|comment|cómo)\b")
 _NAME = re.compile(r"(?<=[a-z,;] )[A-Z][\w-]+")
 _SENTENCE = re.compile(r"(?<=[.!?。！？])\s+|\n+|(?<=[。！？])")
 _NEGATED = re.compile(
@@ -217,7 +218,7 @@ def _contradictory(conversations: Iterable[tuple[int, Conversation]]) -> list[tu
 def _against(a: tuple[str, str], b: tuple[str, str]) -> bool:
     """Say whether two (question, answer), whose questions are the same, contradict each other."""
     return (
-        contradicts(a[1], b[1])
+        contradicts(a[1], b[1], ways=_HOW.match(a[0]) is not None)
         or opposed(a, b)
         or verdicts_differ(a, b)
         or filled_differently(a[0], a[1], b[1])
@@ -330,8 +331,10 @@ class _Claims:
     names: frozenset[str]
 
 
-def contradicts(a: str, b: str) -> bool:
+def contradicts(a: str, b: str, *, ways: bool = False) -> bool:
     """Say whether two answers to one question cannot both be right, as far as the words tell.
+
+    Of `ways` to do something there may be several, which name different things.
 
     Calls of tools and questions back state nothing, so they contradict nothing.
     """
@@ -355,6 +358,8 @@ def contradicts(a: str, b: str) -> bool:
         return (equal and _exchanged(one.words, other.words)) or _sentences_contradict(a, b)
     if amounts_conflict(one.amounts, other.amounts) or denies(a, b, _alike):
         return True
+    if ways and overlap < _NEARLY_ALL:
+        return False
     return overlap >= _SAME_SHAPE and _differ(one, other, longest <= _ONE_CLAIM and "?" not in a + b)
 
 

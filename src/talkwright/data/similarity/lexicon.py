@@ -9,7 +9,7 @@ done, costs money, and so on.
 # A word in capitals is a sign that no text has: MAY and MAYNOT, MUST and NEEDNOT, FREE and PAID.
 IDIOMS = {
     "MAY": """
-        no problem|not a problem|no objections?|no restrictions?|without (?:any )?(?:problems?|restrictions?
+        no problem|not a problem|no obstacle|no issue|not an issue|no big deal|no trouble|no reason not to|no objections?|no restrictions?|without (?:any )?(?:problems?|restrictions?
         |trouble|limits?)|nothing (?:stops|prevents) you|not (?:forbidden|prohibited|banned|ruled out)
         |feel free|(?:you are|you're|they are|they're|is|are|be) (?:\\w+ )?welcome|go ahead
         |by all means|at liberty|free to|don't mind|do not mind|happy to|glad to|gladly

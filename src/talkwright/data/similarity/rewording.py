@@ -57,7 +57,7 @@ _SORTS = [
     ("why", r"why\b|how come\b|what.* reason\b"),
     ("how", r"how\b|what(?:'s| is) the (?:best |easiest |right |correct |quickest )?(?:way|procedure|process) (?:to|of|for)\b"
             r"|what (?:do|should|must) i do\b|in what way\b"),
-    ("whether", r"(?:is|are|am|was|were|do|does|did|can|could|may|might|will|would|shall|should|must|has|have|had|need"
+    ("whether", r"(?:is|are|am|was|were|do|does|did|can|could|may|might|will|would|shall|should|must|has|have|had|need|got|any"
                 r"|isn't|aren't|don't|doesn't|can't)\b"),
     ("foreign", r"(?:kann|können|könnte|darf|dürfen|ist|sind|gibt|muss|müssen|hat|haben|kostet|wird|werden|brauche|bieten"
                 r"|puedo|puede|pueden|hay|es|está|están|se puede|tengo|tiene|peut-on|puis-je|est-ce|faut-il|avez-vous|y a-t-il)\b"),
@@ -128,9 +128,10 @@ _KIND_OF = {
 }
 _STRICT = frozenset("money span often when where who why".split())  # noqa: SIM905
 _ORDERED = frozenset("from before after than".split())  # noqa: SIM905
+_OF_CASES = frozenset("what happens sure even know see me".split())  # noqa: SIM905
 _TURNS = frozenset("from to before after over under above below with without until since".split())  # noqa: SIM905
 # Of what questions are about, the most that the other row need not name, by how many rare things both name.
-_ALONE = (0.35, 0.6, 0.8)
+_ALONE = (0.3, 0.6, 0.8)
 _FEW = 2  # things a question is about, of which each may be all that another shares
 _RARE = 3  # questions that name a thing
 _FRAME = 0.65  # of the words of a question, from which another's are a contrast to it
@@ -210,7 +211,7 @@ def asked_for(question: str) -> Asked | None:
     about -= _ASKED_BY.get(kind or "", frozenset())
     if not about or len(about) > _MOST:
         return None
-    main = word_list(_ASIDE.split(plain, maxsplit=1)[0])
+    main = word_list(_ASIDE.split(" ".join(said), maxsplit=1)[0])
     negated = not _NEGATED.isdisjoint(main) or any(word.endswith("n't") for word in main)
     return Asked(kind or "", tuple(said), frozenset(about), frozenset(cases), frozenset(own), negated)
 
@@ -246,7 +247,7 @@ def same_question(a: Asked, b: Asked) -> bool:
     """
     if a.sort != b.sort and a.sort in _STRICT and b.sort in _STRICT and {a.sort, b.sort} != {"span", "when"}:
         return False
-    if _own_differ(a, b):
+    if _own_differ(a, b) or {_condition(a), _condition(b)} == {"", "if"}:
         return False
     return not _contrast(a, b)
 
@@ -278,6 +279,14 @@ def _concepts_of(text: str) -> frozenset[str]:
     return frozenset(map(concept, word_list(_QUESTION_IDIOM.sub(lambda found: found.lastgroup or "", text))))
 
 
+def _condition(asked: Asked) -> str:
+    """ "if" where a question is asked of a case only ("if I am late"), "what if" where of nothing else."""
+    at = next((n for n, word in enumerate(asked.said) if word in ("if", "unless")), 0)
+    if at == 0:
+        return ""
+    return "what if" if asked.said[at - 1] in _OF_CASES else "if"
+
+
 def _own_differ(a: Asked, b: Asked) -> bool:
     """Say whether each names a day, a colour or a number that the other does not."""
     mine, yours = a.own - b.own, b.own - a.own
@@ -292,7 +301,7 @@ def _contrast(a: Asked, b: Asked) -> bool:
     """Say whether two questions are one frame in which another word stands."""
     parts = SequenceMatcher(None, a.said, b.said, autojunk=False).get_opcodes()
     equal = sum(i2 - i1 for what, i1, i2, _, _ in parts if what == "equal")
-    ordered = not _ORDERED.isdisjoint(a.said) and not _ORDERED.isdisjoint(b.said)
+    ordered = (not _ORDERED.isdisjoint(a.said) and not _ORDERED.isdisjoint(b.said)) or a.sort == b.sort == "count"
     if ordered and _sequence(a) != _sequence(b) and sorted(_sequence(a)) == sorted(_sequence(b)):
         return True
     if equal < _FRAME * (len(a.said) + len(b.said)) / 2:
@@ -303,6 +312,7 @@ def _contrast(a: Asked, b: Asked) -> bool:
         if _TURNS & {*a.said[i1:i2]} and _TURNS & {*b.said[j1:j2]}:
             return True
         left, right = ({concept(word) for word in side} - _LIGHT - {""} for side in (a.said[i1:i2], b.said[j1:j2]))
-        if left - b.about or right - a.about:
+        # "Book a visit", "make a visit": a verb that says little is no other verb.
+        if (left - b.about and (right - a.about or what == "delete")) or (right - a.about and what == "insert"):
             return True
     return False

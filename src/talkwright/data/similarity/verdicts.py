@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from talkwright.data.similarity.asking import FORMS
-from talkwright.data.similarity.lexicon import AXES, OPPOSITES
+from talkwright.data.similarity.lexicon import AXES, LIGHT, OPPOSITES
 from talkwright.data.similarity.rewording import Asked, asked_for, concept, in_one_word
 from talkwright.data.similarity.similar import normal
 
@@ -52,7 +52,7 @@ _MONEY = re.compile(
 _COSTS = re.compile(r"\b(?:charge[sd]?|costs?|pay|extra|fees?|surcharge|separately)\b(?! (?:included|free)\b)")
 _FREE = re.compile(r"\b(?:free|complimentary|gratis|include[sd]?|inclusive|part of|comes? with)\b")
 _NEEDS = re.compile(
-    r"\b(?:need|needed|have to|has to|must|required?|requires?|necessary|mandatory|compulsory|obligatory|obliged|should)\b"
+    r"\b(?:need|needed|have to|has to|must|required?|requires?|necessary|mandatory|compulsory|obligatory|obliged)\b"
 )
 _SUBJECT_PREFIX = re.compile(r"(?:non-?|un|in|im|ir|il|dis)(?=[a-z]{4})")
 
@@ -159,7 +159,7 @@ def verdict(frame: Frame, answer: str, asked_so: bool = True) -> Verdict:
     no = _NO.match(answer)
     clauses = [part for part in _CLAUSE.split(said) if part.strip()][:_CLAUSES]
     if asked_so and clauses and (yes or no):
-        return Verdict(frame.turn * (1 if yes else -1), True, _some(clauses[0], frame.question))
+        return Verdict(frame.turn * (1 if yes else -1), True, _some(clauses[0], frame))
     about = frame.asked.about
     near = clauses
     if frame.axis != "may":  # "delivery is included, but assembly costs extra"
@@ -204,8 +204,13 @@ def _axis(question: str) -> tuple[str, int]:
     return "may", 1
 
 
-def _some(clause: str, question: str) -> bool:
-    return any(found not in question for found in _SOME.findall(clause))
+def _some(clause: str, frame: Frame) -> bool:
+    """Say whether a clause names a case that is not the one that was asked for."""
+    for found in _SOME.finditer(clause):
+        case = {concept(word) for word in _TOKEN.findall(clause[found.end() :])[:4]} - {""} - LIGHT
+        if found[0] not in frame.question and not (case and case <= frame.asked.about):
+            return True
+    return False
 
 
 def _clause(frame: Frame, clause: str, first: bool) -> Verdict:
@@ -213,7 +218,7 @@ def _clause(frame: Frame, clause: str, first: bool) -> Verdict:
     said = _TOKEN.findall(clause)
     about = {concept(word) for word in said} - {""}
     shared = about & asked.about
-    some = _some(clause, frame.question)
+    some = _some(clause, frame)
     if axis == "may" and _ONLY.search(clause):
         missing = (asked.cases or asked.about) - about
         if missing and about - asked.about and (shared or first or len(said) < 10):
