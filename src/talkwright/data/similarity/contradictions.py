@@ -23,6 +23,7 @@ from talkwright.data.similarity.amounts import (
     written_out,
 )
 from talkwright.data.similarity.asking import forms_of, is_open, letters_of
+from talkwright.data.similarity.lexicon import EXCLUSIVE, SAME
 from talkwright.data.similarity.mentions import ruled_out
 from talkwright.data.similarity.polarity import denies
 from talkwright.data.similarity.rewording import asked_for, reworded, same_matter
@@ -53,7 +54,8 @@ _LONGEST_REWORDED = 350  # characters of an answer to a question in other words
 _SENTENCES = 30  # of an answer that are compared
 
 _YES_NO = re.compile(
-    r"\W*(yes|yeah|yep|no(?! (?:problem|worries|matter|doubt|wonder|need)\b)|nope|ja|nein|oui|non|sí)\b", re.IGNORECASE
+    r"\W*(yes|yeah|yep|no(?! (?:problem|worries|matter|doubt|wonder|need)\b)|nope|ja|nein|oui|non|sí)\b",
+    re.IGNORECASE,
 )
 _OF_COURSE = re.compile(r"\W*(of course|sure|certainly|absolutely|definitely|indeed)\b", re.IGNORECASE)
 _OF_COURSE_NOT = re.compile(
@@ -81,40 +83,8 @@ _COURTESY = frozenset(
     """.split()  # noqa: SIM905 - a list of words reads best as one
 )
 _QUANTITY = re.compile(r"(\d+(?:[.,:]\d+)*)(?:[\s-]*([a-z]+))?")
-# Words of one line exclude each other.
-_EXCLUSIVE = """
-    monday tuesday wednesday thursday friday saturday sunday | january february march april may june
-    july august september october november december | red green blue yellow white black orange
-    purple violet pink brown grey silver gold turquoise amber | north south east west | left right |
-    top bottom | front back | up down | before after | inside outside | open closed | on off | free
-    paid | always never | all none | everything nothing | included excluded | allowed forbidden
-    prohibited banned | possible impossible | required optional | valid invalid | safe unsafe |
-    available unavailable | enabled disabled | active inactive | yes no | true false | more less |
-    first last | minimum maximum | earlier later | increase decrease | weekly daily monthly yearly
-    hourly annually quarterly | morning afternoon evening night noon midnight | online offline |
-    public private | hot cold warm | euro dollar pound yen franc | leather plastic wood metal glass
-    steel cotton wool aluminium | small medium large | single double triple | spring summer autumn
-    winter | cheaper dearer | accept refuse reject | supported unsupported | works fails | with
-    without | am pm
-"""
-_GROUPS = [part.split() for part in _EXCLUSIVE.split("|")]
+_GROUPS = [part.split() for part in EXCLUSIVE.split("|")]
 _GROUP_OF = {word: number for number, group in enumerate(_GROUPS) for word in group}
-# Words of one line say the same, as far as an answer is concerned.
-_SAME = """
-    buy purchase order get | send ship mail deliver dispatch | receive get obtain | need require
-    must | can may could | fast quick quickly rapid | price cost fee charge | begin start | end stop
-    finish | help assist support aid | keep hold store | show display | press push tap click hit |
-    choose select pick | change alter modify edit update | fix repair | big large | small little |
-    also too | about approximately roughly around | just only merely | reply answer respond | call
-    phone ring | make create build produce | use apply utilise utilize | see find view | open launch
-    | close shut | remove delete erase | cancel end terminate | refund reimburse repay | return back
-    | items goods products articles | shop store | customer client buyer | mobile cell | sign log |
-    let allow permit | give provide offer grant | tell inform notify | want wish like | takes lasts
-    needs | within in inside | until till | at on in by | is are was means stands comes remains |
-    will shall | please kindly | simply easily | we you i they us our your the a an this that it its
-    | made produced built manufactured | named called | company firm business | photo picture image
-    | device appliance unit product | setting option
-"""
 _OPENERS = frozenset(
     """
     no unfortunately absolutely definitely indeed sorry ja nein oui non sí il elle le la les es er sie
@@ -132,7 +102,7 @@ _CALENDAR = frozenset(MONTHS) | frozenset(
     "monday tuesday wednesday thursday friday saturday sunday".split()  # noqa: SIM905
 )
 _SYNONYM_OF: dict[str, set[int]] = defaultdict(set)
-for _number, _line in enumerate(_SAME.split("|")):
+for _number, _line in enumerate(SAME.split("|")):
     for _word in _line.split():
         _SYNONYM_OF[_word].add(_number)
 
@@ -237,7 +207,9 @@ def _against_reworded(asked: Mapping[tuple[str, str], list[tuple[int, str]]]) ->
             for rival_at, rival in asked[keys[other]][-_RIVALS:]:
                 if answer == rival or max(len(answer), len(rival)) > _LONGEST_REWORDED:
                     continue
-                if same_matter(mine, answer, yours, rival, rare) and _against((keys[one][1], answer), (keys[other][1], rival)):
+                if same_matter(mine, answer, yours, rival, rare) and _against(
+                    (keys[one][1], answer), (keys[other][1], rival)
+                ):
                     found.add((min(at, rival_at), max(at, rival_at)))
     return found
 

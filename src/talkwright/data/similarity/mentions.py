@@ -16,9 +16,13 @@ _LONGEST = 45  # words of an answer
 _NEAR = 6  # words behind a denial that it denies
 _CLAUSE = re.compile(r"[.;!?:,](?:\s|\Z)|,? (?:but|and|so|as|because|while|until) |[()]| \u2013 | - ")
 _TOKEN = re.compile(r"[\w'-]+")
-_DENIERS = frozenset("not no never cannot can't don't doesn't isn't aren't won't nothing mustn't shouldn't".split())  # noqa: SIM905
+_DENIERS = frozenset(
+    ["not", "no", "never", "cannot", "can't", "don't", "doesn't", "isn't", "aren't", "won't", "nothing", "mustn't", "shouldn't"]
+)
 _VERBS = frozenset("cannot can't doesn't don't isn't aren't won't no never not nothing".split())  # noqa: SIM905
-_LIMITED = re.compile(r"\b(?:if|unless|only|just|more|less|longer than|until|except|without|than|worry|hesitate|forget)\b")
+_LIMITED = re.compile(
+    r"\b(?:if|unless|only|just|more|less|longer than|until|except|without|than|worry|hesitate|forget)\b"
+)
 _WEAK = LIGHT | frozenset("sure able yet anything do does did has have is are be was just".split())  # noqa: SIM905
 
 
@@ -45,7 +49,11 @@ def _given(text: str) -> frozenset[str]:
 
 
 def _named(said: list[str]) -> list[str]:
-    return [name for word in said if word not in _WEAK and (name := concept(word)) and name not in LIGHT and len(name) > 2]
+    return [
+        name
+        for word in said
+        if word not in _WEAK and (name := concept(word)) and name not in LIGHT and len(name) > 2
+    ]
 
 
 def _rules_out(text: str, given: frozenset[str], about: frozenset[str]) -> bool:

@@ -13,54 +13,74 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import lru_cache
-from itertools import combinations
+from itertools import chain, combinations
 
 from talkwright.data.similarity.asking import FORMS
 from talkwright.data.similarity.lexicon import CONCEPTS, IDIOMS, LIGHT
 from talkwright.data.similarity.similar import normal, word_list
 
-LONGEST = 22  # words of a question that may be put in another way
+LONGEST = 18  # words of a question that may be put in another way
 _BEGINNING = 400  # characters of an answer
 _MOST = 12  # things it is about
 _RIVALS = 50  # questions under one name that are compared with each other
 
 # What stands before the question proper.
 _BEFORE = re.compile(
-    r"(?:(?:hi|hello|hey|please|so|and|quick question|excuse me|sorry|(?:could|can|would) you (?:please )?"
-    r"(?:tell me|explain|let me know|say)|do you know|i(?: would|'d) like to know|i(?: am|'m) wondering|i wonder"
+    r"(?:(?:hi|hello|hey|please|so|and|quick question|excuse me|sorry|(?:could|can"
+    r"|would) you (?:please )?"
+    r"(?:tell me|explain|let me know|say)|do you know|i(?: would|'d) like to know|i(?: am"
+    r"|'m) wondering|i wonder"
     r"|i want to know|i was wondering|may i ask|just wondering|tell me|any idea|let me know)\b[,:.!]* )+"
     r"((?:if|whether)\b )?"
 )
 # What a question asks for, by how it begins; the first that fits.
 _SORTS = [
-    ("money", r"how much\b(?! (?:time|space|storage|notice|luggage|water|weight|data|memory|sleep|leave|holiday))"
-              r"|what(?:'s| is| are| does| do| would| will)\b.*\b(?:cost|price|fee|charge|fare|rate|rent|penalty|fine)s?\b"
+    ("money", r"how much\b(?! (?:time|space|storage|notice|luggage|water|weight|data|memory|sleep"
+              r"|leave|holiday))"
+              r"|what(?:'s| is| are| does| do| would| will)\b.*\b(?:cost|price|fee|charge|fare|rate"
+              r"|rent|penalty|fine)s?\b"
               r"|at what price"),
-    ("span", r"(?:for )?how long\b|how many (?:days|hours|minutes|weeks|months|years|nights)\b|how much (?:time|notice)\b"
-             r"|how (?:soon|fast|quickly)\b|what(?:'s| is) the (?:duration|length|notice period|turnaround)"
-             r"|within (?:what|which) (?:time|period)|what.* (?:waiting time|lead time|delivery time|notice period)"),
-    ("often", r"how (?:often|frequently|many times)\b|what.* frequency\b|at what intervals?\b|how regularly\b"),
-    ("count", r"(?:up to )?how (?:many|much)\b|what(?:'s| is) the (?:\w+ )?(?:number|limit|maximum|minimum|max|min|capacity"
+    ("span", r"(?:for )?how long\b|how many (?:days|hours|minutes|weeks|months|years|nights)\b"
+             r"|how much (?:time|notice)\b"
+             r"|how (?:soon|fast|quickly)\b|what(?:'s| is) the (?:duration|length|notice period"
+             r"|turnaround)"
+             r"|within (?:what|which) (?:time|period)|what.* (?:waiting time|lead time|delivery time"
+             r"|notice period)"),
+    ("often", r"how (?:often|frequently|many times)\b|what.* frequency\b|at what intervals?\b"
+              r"|how regularly\b"),
+    ("count", r"(?:up to )?how (?:many|much)\b|what(?:'s| is) the (?:\w+ )?(?:number|limit|maximum"
+              r"|minimum|max|min|capacity"
               r"|allowance|quota)\b|how (?:large|big|heavy|tall|high|deep|far|hot|cold|warm|old|wide)\b"
               r"|what (?:size|weight|height|temperature|age|distance)\b"
               r"|what(?:'s| is) the (?:\w+ )?(?:size|weight|height|temperature|age|distance|speed)\b"),
-    ("when", r"(?:since |until |from |by |till )?when\b|(?:at |by |until |from )?what (?:time|date|hour|day|month|year)s?\b"
-             r"|(?:in|on|by|until) (?:what|which) (?:year|day|month|date|week)\b|which (?:day|month|year|date)s?\b"
-             r"|how (?:late|early)\b|what(?:'s| is| are) (?:the|your) (?:\w+ )*(?:deadline|hours|date|due date|times?)\b"
+    ("when", r"(?:since |until |from |by |till )?when\b|(?:at |by |until |from )?what (?:time|date"
+             r"|hour|day|month|year)s?\b"
+             r"|(?:in|on|by|until) (?:what|which) (?:year|day|month|date|week)\b|which (?:day|month"
+             r"|year|date)s?\b"
+             r"|how (?:late|early)\b|what(?:'s| is| are) (?:the|your) (?:\w+ )*(?:deadline|hours"
+             r"|date|due date|times?)\b"
              r"|(?:until|till) (?:what|which) (?:time|hour)\b"
-             r"|(?:bis )?wann\b|um wie ?viel uhr|wie sind die öffnungszeiten|quand\b|à quelle heure|quels sont les horaires"
+             r"|(?:bis )?wann\b|um wie ?viel uhr|wie sind die öffnungszeiten|quand\b|à quelle heure"
+             r"|quels sont les horaires"
              r"|cuándo\b|a qué hora|cuál es el horario"),
-    ("where", r"(?:from |to )?where\b|(?:in|on|at|from|to) (?:which|what) (?:city|town|country|place|building|room|floor"
-              r"|office|folder|street|page|menu|shelf|station|platform|side)\b|what(?:'s| is) the (?:\w+ )?(?:address|location)\b"
+    ("where", r"(?:from |to )?where\b|(?:in|on|at|from|to) (?:which|what) (?:city|town|country|place"
+              r"|building|room|floor"
+              r"|office|folder|street|page|menu|shelf|station|platform|side)\b|what(?:'s"
+              r"| is) the (?:\w+ )?(?:address|location)\b"
               r"|(?:which|what) (?:floor|room|building|city|platform|address|location)\b"),
-    ("who", r"(?:to |by |from |with )?who(?:m|se|'s)?\b|(?:which|what) (?:person|team|department|colleague|role)\b"),
+    ("who", r"(?:to |by |from |with )?who(?:m|se|'s)?\b|(?:which|what) (?:person|team|department"
+            r"|colleague|role)\b"),
     ("why", r"why\b|how come\b|what.* reason\b"),
-    ("how", r"how\b|what(?:'s| is) the (?:best |easiest |right |correct |quickest )?(?:way|procedure|process) (?:to|of|for)\b"
+    ("how", r"how\b|what(?:'s| is) the (?:best |easiest |right |correct |quickest )?(?:way|procedure"
+            r"|process) (?:to|of|for)\b"
             r"|what (?:do|should|must) i do\b|in what way\b"),
-    ("whether", r"(?:is|are|am|was|were|do|does|did|can|could|may|might|will|would|shall|should|must|has|have|had|need|got|any"
+    ("whether", r"(?:is|are|am|was|were|do|does|did|can|could|may|might|will|would|shall|should|must"
+                r"|has|have|had|need|got|any"
                 r"|isn't|aren't|don't|doesn't|can't)\b"),
-    ("foreign", r"(?:kann|können|könnte|darf|dürfen|ist|sind|gibt|muss|müssen|hat|haben|kostet|wird|werden|brauche|bieten"
-                r"|puedo|puede|pueden|hay|es|está|están|se puede|tengo|tiene|peut-on|puis-je|est-ce|faut-il|avez-vous|y a-t-il)\b"),
+    ("foreign", r"(?:kann|können|könnte|darf|dürfen|ist|sind|gibt|muss|müssen|hat|haben|kostet|wird"
+                r"|werden|brauche|bieten"
+                r"|puedo|puede|pueden|hay|es|está|están|se puede|tengo|tiene|peut-on|puis-je|est-ce"
+                r"|faut-il|avez-vous|y a-t-il)\b"),
     ("which", r"(?:in|on|at|by|with|for|to|of|from|under)? ?(?:which|what|what's)\b"),
 ]  # fmt: skip
 _SORT = re.compile("|".join(f"(?P<{name}>{shape})" for name, shape in _SORTS))
@@ -83,7 +103,22 @@ _EMPTY = frozenset(
 )
 
 
-_ENDINGS = ("ment", "ance", "ence", "able", "ible", "ity", "ion", "ive", "al", "er", "or", "ly", "ic", "y")
+_ENDINGS = (
+    "ment",
+    "ance",
+    "ence",
+    "able",
+    "ible",
+    "ity",
+    "ion",
+    "ive",
+    "al",
+    "er",
+    "or",
+    "ly",
+    "ic",
+    "y",
+)
 _STEM = 6  # letters that words of one family share
 
 
@@ -124,7 +159,9 @@ _KINDS = """
 """
 _LIGHT = frozenset(FORMS[word] or word for word in LIGHT) | LIGHT
 _KIND_OF = {
-    _CONCEPT.get(FORMS[word], FORMS[word])[:6]: line.split()[0] for line in _KINDS.split("|") for word in line.split()[1:]
+    _CONCEPT.get(FORMS[word], FORMS[word])[:6]: line.split()[0]
+    for line in _KINDS.split("|")
+    for word in line.split()[1:]
 }
 _STRICT = frozenset("money span often when where who why".split())  # noqa: SIM905
 _ORDERED = frozenset("from before after than".split())  # noqa: SIM905
@@ -228,14 +265,18 @@ def reworded(questions: Mapping[int, tuple[object, str]]) -> Iterator[tuple[int,
     seen: set[tuple[int, int]] = set()
     for at, asked in known.items():
         alone = [(word,) for word in asked.about if named[word] <= _RARE or len(asked.about) <= _FEW]
-        for name in [*combinations(sorted(asked.about), 2), *alone]:
-            rivals = places[(questions[at][0], asked.negated, *name)]
+        for name in chain(combinations(sorted(asked.about), 2), alone):
+            rivals = places[(questions[at][0], asked.negated, name)]
             if len(rivals) < _RIVALS:
                 for other in rivals:
                     if (other, at) not in seen:
                         seen.add((other, at))
                         if same_question(asked, known[other]):
-                            yield other, at, sum(named[name] <= _RARE for name in asked.about & known[other].about)
+                            yield (
+                                other,
+                                at,
+                                sum(named[name] <= _RARE for name in asked.about & known[other].about),
+                            )
                 rivals.append(at)
 
 
@@ -245,7 +286,12 @@ def same_question(a: Asked, b: Asked) -> bool:
     Two that differ in a word or two of one frame ("the Basic plan", "the Plus plan") are a contrast; two
     that are put in other words altogether are not.
     """
-    if a.sort != b.sort and a.sort in _STRICT and b.sort in _STRICT and {a.sort, b.sort} != {"span", "when"}:
+    if (
+        a.sort != b.sort
+        and a.sort in _STRICT
+        and b.sort in _STRICT
+        and {a.sort, b.sort} != {"span", "when"}
+    ):
         return False
     if _own_differ(a, b) or {_condition(a), _condition(b)} == {"", "if"}:
         return False
@@ -276,7 +322,9 @@ def same_matter(a: Asked, answer: str, b: Asked, rival: str, rare: int) -> bool:
 def _concepts_of(text: str) -> frozenset[str]:
     """What a text names; of a long one, its beginning."""
     text = normal(text[:_BEGINNING])
-    return frozenset(map(concept, word_list(_QUESTION_IDIOM.sub(lambda found: found.lastgroup or "", text))))
+    return frozenset(
+        map(concept, word_list(_QUESTION_IDIOM.sub(lambda found: found.lastgroup or "", text)))
+    )
 
 
 def _condition(asked: Asked) -> str:
@@ -301,7 +349,9 @@ def _contrast(a: Asked, b: Asked) -> bool:
     """Say whether two questions are one frame in which another word stands."""
     parts = SequenceMatcher(None, a.said, b.said, autojunk=False).get_opcodes()
     equal = sum(i2 - i1 for what, i1, i2, _, _ in parts if what == "equal")
-    ordered = (not _ORDERED.isdisjoint(a.said) and not _ORDERED.isdisjoint(b.said)) or a.sort == b.sort == "count"
+    ordered = (
+        not _ORDERED.isdisjoint(a.said) and not _ORDERED.isdisjoint(b.said)
+    ) or a.sort == b.sort == "count"
     if ordered and _sequence(a) != _sequence(b) and sorted(_sequence(a)) == sorted(_sequence(b)):
         return True
     if equal < _FRAME * (len(a.said) + len(b.said)) / 2:
@@ -311,8 +361,12 @@ def _contrast(a: Asked, b: Asked) -> bool:
             continue
         if _TURNS & {*a.said[i1:i2]} and _TURNS & {*b.said[j1:j2]}:
             return True
-        left, right = ({concept(word) for word in side} - _LIGHT - {""} for side in (a.said[i1:i2], b.said[j1:j2]))
+        left, right = (
+            {concept(word) for word in side} - _LIGHT - {""} for side in (a.said[i1:i2], b.said[j1:j2])
+        )
         # "Book a visit", "make a visit": a verb that says little is no other verb.
-        if (left - b.about and (right - a.about or what == "delete")) or (right - a.about and what == "insert"):
+        if (left - b.about and (right - a.about or what == "delete")) or (
+            right - a.about and what == "insert"
+        ):
             return True
     return False

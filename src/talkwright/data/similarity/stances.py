@@ -59,7 +59,9 @@ _WHETHER = re.compile(
     r"|se puede"
     r"|tienen|aceptan)\b)|.*\b(?:est|sont|peut|a)-(?:il|elle|ils|elles|on|t-)"
 )
-_NEEDS = re.compile(r"\b(?:need|have to|has to|must|required|necessary)\b")  # which is not told by what one may
+_NEEDS = re.compile(
+    r"\b(?:need|have to|has to|must|required|necessary)\b"
+)  # which is not told by what one may
 _MINDS = re.compile(r".*\b(?:mind|n['\u2019]t|not|nicht|kein\w*|pas|or|oder|ou)\b")  # a no may mean yes
 _OPPOSITES = """
     open close | free paid | include exclude | geöffnet geschlossen | offen geschlossen | geöffnet zu |
@@ -130,7 +132,10 @@ _FROM_HERE = re.compile(
     r"|the order))?"
 )
 # Denied twice: "must not ride without a helmet".
-_TWICE = re.compile(r"\b(?:must not|may not|can(?:not|['\u2019]t)|do(?: not|n['\u2019]t)|never)\b([^.,;]{0,30}?) without ")
+_TWICE = re.compile(
+    r"\b(?:must not|may not|can(?:not|['\u2019]t)|do(?: not|n['\u2019]t)"
+    r"|never)\b([^.,;]{0,30}?) without "
+)
 # What excludes each other where a question names one and the answer allows only others.
 _KINDS = """
     english german french spanish italian dutch portuguese polish turkish chinese japanese arabic
@@ -298,7 +303,11 @@ def _side(question: str, answer: str) -> _Side:
         if _NO.match(answer):
             return _Side(False, True, some)
         may = answer.startswith(("you can", "you may", "they can", "they may"))
-        if _YES.match(answer) and not (may and _NEEDS.search(question)) and not (_DENIES.search(first) or _FORBIDS.search(first)):
+        if (
+            _YES.match(answer)
+            and not (may and _NEEDS.search(question))
+            and not (_DENIES.search(first) or _FORBIDS.search(first))
+        ):
             return _Side(True, True, some)
     asked = {FORMS[word] for word in words(question) if word not in _LIGHT} - {""}
     said = {FORMS[word] for word in words(first) if word not in _LIGHT} - {""}

@@ -24,14 +24,21 @@ _CLAUSE = re.compile(
 )
 _TOKEN = re.compile(r"[\w'\u2019-]+")
 _YES = re.compile(
-    r"(?:yes|yeah|yep|sure|of course|certainly|absolutely|definitely|indeed|correct|right|that's right|exactly|naturally)\b"
+    r"(?:yes|yeah|yep|sure|of course|certainly|absolutely|definitely|indeed|correct|right"
+    r"|that's right|exactly|naturally)\b"
     r"(?! not\b)(?=[\s,.;:!]|\Z)"
 )
 # These say yes to what may be, not to what has to be.
-_YES_MAY = re.compile(r"(?:it is|they are|it does|they do|you can|you may|you are|we do|we are|i can|i do|i am)\b(?! (?:not|only)\b)")
+_YES_MAY = re.compile(
+    r"(?:it is|they are|it does|they do|you can|you may|you are|we do|we are|i can|i do"
+    r"|i am)\b(?! (?:not|only)\b)"
+)
 _NO = re.compile(
-    r"(?:nope|nah|not|never|(?:i'm |we're |i am |we are )?(?:very )?sorry(?:, but|,| but| no)(?! to)|unfortunately not|sadly not|i'm afraid not|of course not|certainly not|definitely not|absolutely not"
-    r"|by no means|in no way|(?:it|they|we|you|i) (?:is|are|do|does|can|am)(?:n't| not)|cannot|no(?=[,.;:!]|\Z| (?:you|we|they|it|i"
+    r"(?:nope|nah|not|never|(?:i'm |we're |i am |we are )?(?:very )?sorry(?:, but|,| but| no)(?! to)"
+    r"|unfortunately not|sadly not|i'm afraid not|of course not|certainly not|definitely not"
+    r"|absolutely not"
+    r"|by no means|in no way|(?:it|they|we|you|i) (?:is|are|do|does|can|am)(?:n't| not)|cannot"
+    r"|no(?=[,.;:!]|\Z| (?:you|we|they|it|i"
     r"|there|he|she|that|this|not|sorry)\b))(?! (?:only|just|problem)\b)(?=[\s,.;:!]|\Z)"
 )
 _DENIERS = frozenset(
@@ -40,19 +47,26 @@ _DENIERS = frozenset(
     doesn't didn't can't couldn't won't wouldn't shouldn't mustn't
     """.split()  # noqa: SIM905 - a list of words reads best as one
 )
-_ONLY = re.compile(r"\b(?:only|exclusively|solely|limited to|restricted to|reserved for|nothing but|confined to)\b")
+_ONLY = re.compile(
+    r"\b(?:only|exclusively|solely|limited to|restricted to|reserved for|nothing but|confined to)\b"
+)
 _SOME = re.compile(
-    r"\b(?:if|unless|except|only|until|till|when|while|before|once|as long as|provided that|during|most|some|sometimes"
+    r"\b(?:if|unless|except|only|until|till|when|while|before|once|as long as|provided that|during"
+    r"|most|some|sometimes"
     r"|usually|depends|depending|apart from|other than|yet|after (?:\w+ing|you|it|the|they))\b"
 )
 _MONEY = re.compile(
-    r"\b(?:free|complimentary|gratis|include[sd]?|including|inclusive|part of|comes? with|charge[sd]? for|costs?"
+    r"\b(?:free|complimentary|gratis|include[sd]?|including|inclusive|part of|comes? with"
+    r"|charge[sd]? for|costs?"
     r"|pay (?:for|to|extra|anything)|have to pay|extra|fees?|surcharge|separately|charge)\b"
 )
-_COSTS = re.compile(r"\b(?:charge[sd]?|costs?|pay|extra|fees?|surcharge|separately)\b(?! (?:included|free)\b)")
+_COSTS = re.compile(
+    r"\b(?:charge[sd]?|costs?|pay|extra|fees?|surcharge|separately)\b(?! (?:included|free)\b)"
+)
 _FREE = re.compile(r"\b(?:free|complimentary|gratis|include[sd]?|inclusive|part of|comes? with)\b")
 _NEEDS = re.compile(
-    r"\b(?:need|needed|have to|has to|must|required?|requires?|necessary|mandatory|compulsory|obligatory|obliged)\b"
+    r"\b(?:need|needed|have to|has to|must|required?|requires?|necessary|mandatory|compulsory"
+    r"|obligatory|obliged)\b"
 )
 _SUBJECT_PREFIX = re.compile(r"(?:non-?|un|in|im|ir|il|dis)(?=[a-z]{4})")
 
@@ -94,13 +108,19 @@ class Frame:
 
 _NEITHER = Verdict(0)
 _REFUSES = re.compile(
-    r"\b(?:MAYNOT|afraid|unfortunately|sadly|sorry|regret|only|instead|must|have to|unless|without|refused?|refuses|reject\w*|deni\w+"
-    r"|forbid\w*|prohibit\w*|bann?ed|excluded?|except|fail\w*|stop\w*|lapse\w*|illegal|useless|too|impossible|harm\w*|damag\w+"
-    r"|danger\w*|deadly|ruin\w*|nowhere|stay (?:out|away|off)|keep (?:out|away|off)|avoid|myth|wrong|false)\b"
+    r"\b(?:MAYNOT|afraid|unfortunately|sadly|sorry|regret|only|instead|must|have to|unless|without"
+    r"|refused?|refuses|reject\w*|deni\w+"
+    r"|forbid\w*|prohibit\w*|bann?ed|excluded?|except|fail\w*|stop\w*|lapse\w*|illegal|useless|too"
+    r"|impossible|harm\w*|damag\w+"
+    r"|danger\w*|deadly|ruin\w*|nowhere|stay (?:out|away|off)|keep (?:out|away|off)|avoid|myth|wrong"
+    r"|false)\b"
 )
 # What is asked of a case is asked of whether, too.
 _CASE = re.compile(r"(?:.*\b)?what (?:if|happens|about)\b|\bwhich\b")
-_REQUEST = re.compile(r"(?:please |hi |hello )*(?:can|could|would|will) (?:you|i|u) (?:please )?(?:help|assist|tell|show|explain|guide|get (?:some |any )?help)\b")
+_REQUEST = re.compile(
+    r"(?:please |hi |hello )*(?:can|could|would|will) (?:you|i|u) (?:please )?(?:help|assist|tell"
+    r"|show|explain|guide|get (?:some |any )?help)\b"
+)
 _HOW = re.compile(r"\W*(?:how (?:do|can|could|should|to|would)|what(?:'s| is) (?:the|a) (?:\w+ )?way)\b")
 
 
@@ -117,7 +137,10 @@ def verdicts_differ(a: tuple[str, str], b: tuple[str, str]) -> bool:
         claimed = []
     if not claimed or claimed[0].axis != claimed[-1].axis:
         return sides_opposed(questions[0], *answers)
-    found = [verdict(frame or claimed[0], answer, frame is not None) for frame, answer in zip(frames, answers, strict=True)]
+    found = [
+        verdict(frame or claimed[0], answer, frame is not None)
+        for frame, answer in zip(frames, answers, strict=True)
+    ]
     for n, other in ((0, claimed[-1]), (1, claimed[0])):
         if not found[n].sign:  # it may say so in the words of the other question
             found[n] = verdict(other, answers[n], False)
@@ -135,8 +158,8 @@ def _silent_differs(frame: Frame, found: Sequence[Verdict], answers: Sequence[st
     if frame.axis != "may" or not found[sure].sign or found[sure].some:
         return False
     said = in_one_word(answers[silent])
-    refuses = _REFUSES.search(said) or not _DENIERS.isdisjoint(_TOKEN.findall(said))
-    return not refuses if found[sure].sign < 0 else bool(refuses)
+    refuses = bool(_REFUSES.search(said)) or not _DENIERS.isdisjoint(_TOKEN.findall(said))
+    return refuses == (found[sure].sign > 0)
 
 
 def _plain(text: str) -> str:
@@ -244,7 +267,9 @@ def _lacking(said: Sequence[str], asked: Asked) -> bool:
             return True
         if word == "free" and at and concept(said[at - 1]) in asked.about:
             return True
-    return any(word.endswith("-free") and concept(word.removesuffix("-free")) in asked.about for word in said)
+    return any(
+        word.endswith("-free") and concept(word.removesuffix("-free")) in asked.about for word in said
+    )
 
 
 def _sign(axis: str, said: Sequence[str]) -> int:
@@ -258,7 +283,12 @@ def _sign(axis: str, said: Sequence[str]) -> int:
         before = said[max(0, at - 4) : at]
         if sign > 0 and any(w in _DENIERS for w in before):
             sign = -1
-        if sign < 0 and word not in _DENIERS and word not in ("unfortunately", "sadly") and any(w in _DENIERS for w in before):
+        if (
+            sign < 0
+            and word not in _DENIERS
+            and word not in ("unfortunately", "sadly")
+            and any(w in _DENIERS for w in before)
+        ):
             sign = 1
         signs.append(sign)
     if axis == "may":
