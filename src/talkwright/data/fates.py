@@ -114,7 +114,7 @@ def _contradictions(
     letters = np.where(alive, features.letters, np.uint64(0))
     names, counts = np.unique(letters, return_counts=True)
     shared = np.isin(letters, names[(counts > 1) & (names != 0)])
-    # A short question may be asked in quite other words, which are compared where there are not too many.
+    # A short question may be asked in other words, which are compared where there are not too many.
     short = (letters != 0) & (np.diff(features.question_ends, prepend=0) <= LONGEST_REWORDED + 1)
     rows = np.flatnonzero(shared | short)
     if len(rows) > MOST_COMPARED:

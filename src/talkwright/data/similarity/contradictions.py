@@ -202,7 +202,8 @@ def _against_reworded(asked: Mapping[tuple[str, str], list[tuple[int, str]]]) ->
     found = set()
     for one, other, rare in reworded(keys):
         mine, yours = asked_for(keys[one][1]), asked_for(keys[other][1])
-        assert mine is not None and yours is not None
+        assert mine is not None
+        assert yours is not None
         for at, answer in asked[keys[one]][-_RIVALS:]:
             for rival_at, rival in asked[keys[other]][-_RIVALS:]:
                 if answer == rival or max(len(answer), len(rival)) > _LONGEST_REWORDED:

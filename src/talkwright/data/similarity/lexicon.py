@@ -74,9 +74,11 @@ IDIOMS = {
         |doesn't include|do not include|does not include|an? (?:extra|additional) (?:cost|charge|fee)
     """,
     "book": "(?:book|reserve) a (?:table|seat|place)",
-    "offline": "without (?:an? |any )?(?:internet|network|web|data)(?: connection| access)?|no internet (?:connection )?(?:is )?(?:needed"
+    "offline": "without (?:an? |any )?(?:internet|network|web|data)"
+               "(?: connection| access)?|no internet (?:connection )?(?:is )?(?:needed"
                "|required|necessary)",
-    "online": "internet (?:connection |access )?(?:is )?(?:required|needed|necessary)|(?:needs?|requires?) (?:an? |the )?(?:internet"
+    "online": "internet (?:connection |access )?(?:is )?(?:required|needed|necessary)"
+              "|(?:needs?|requires?) (?:an? |the )?(?:internet"
               "|network|data)(?: connection| access)?",
     "checkin": "check(?:ing)? in|check-in",
     "checkout": "check(?:ing)? out|check-out",
@@ -91,7 +93,8 @@ IDIOMS = {
     "minimum": "at least|no less than|minimal",
     "maximum": "at most|no more than|upper limit|up to",
     "remote": "from home|work(?:ing)? from home|home office|home-office|telework(?:ing)?|remotely",
-    "abroad": "foreign countr(?:y|ies)|other countr(?:y|ies)|outside the country|internationally|overseas",
+    "abroad": "foreign countr(?:y|ies)|other countr(?:y|ies)|outside the country|internationally"
+              "|overseas",
     "always": "around the clock|round the clock|24/7|day and night|at any time|at all hours|any time"
               "|24 hours a day|seven days a week",
 }  # fmt: skip

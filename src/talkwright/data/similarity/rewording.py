@@ -1,8 +1,9 @@
-"""Questions that ask the same in other words: "Is breakfast part of the rate?", "Does breakfast come with it?".
+"""Questions that ask the same in other words: "Is breakfast part of the rate?", "Is breakfast extra?".
 
-A question is what sort of thing it asks for (whether, when, how long, how much, who, where) and what it is
-about, in names of the lexicon. Two are the same if both are the same, or if one has a word more that is
-no condition.
+A question is what sort of thing it asks for (whether, when, how long, how much, who, where) and what
+it is about, in names of the lexicon. Two may be the same if they share some of it and are no contrast
+("the Basic plan", "the Plus plan"); whether they are, their answers tell, and how rare it is what they
+share.
 """
 
 from __future__ import annotations
@@ -87,7 +88,8 @@ _SORT = re.compile("|".join(f"(?P<{name}>{shape})" for name, shape in _SORTS))
 # A clause or phrase that makes it a question about a special case.
 _CASE = frozenset(
     """
-    if when unless after before during while without with for from until since between at on in as under than
+    if when unless after before during while without with for from until since between at on in as
+    under than
     """.split()  # noqa: SIM905 - a list of words reads best as one
 )
 _ASIDE = re.compile(r"(?<=[ ,])(?:who|which|if|when|because|since|(?<!true )that)\b")
@@ -95,9 +97,12 @@ _PARTS = re.compile(r"[.,:;!] ")
 _NEGATED = frozenset("not no never without cannot".split())  # noqa: SIM905
 _EMPTY = frozenset(
     """
-    a an the is are was were be been am do does did can could may might will would shall should must has have
-    had i you we they he she it my your our their its me us of to in on at for from with by and or so this that
-    these those there here what which who whom whose when where why how if it's what's that's i'm you're which
+    a an the is are was were be been am do does did can could may might will would shall should
+    must has have
+    had i you we they he she it my your our their its me us of to in on at for from with by and or
+    so this that
+    these those there here what which who whom whose when where why how if it's what's that's i'm
+    you're which
     during about as please just also yes
     """.split()  # noqa: SIM905
 )
@@ -152,9 +157,12 @@ _ASKED_BY = {
 }  # fmt: skip
 # Of these a question names one, and another is another question.
 _KINDS = """
-    day monday tuesday wednesday thursday friday saturday sunday weekend | month january february march april
-    june july august september october november december | colour red green blue yellow white black orange
-    purple pink brown grey | season spring summer autumn winter | age adult kid senior teenager baby | level basic
+    day monday tuesday wednesday thursday friday saturday sunday weekend | month january february
+    march april
+    june july august september october november december | colour red green blue yellow white black
+    orange
+    purple pink brown grey | season spring summer autumn winter | age adult kid senior teenager
+    baby | level basic
     premium pro plus standard deluxe enterprise free business gold silver | first second third last
 """
 _LIGHT = frozenset(FORMS[word] or word for word in LIGHT) | LIGHT
@@ -167,7 +175,8 @@ _STRICT = frozenset("money span often when where who why".split())  # noqa: SIM9
 _ORDERED = frozenset("from before after than".split())  # noqa: SIM905
 _OF_CASES = frozenset("what happens sure even know see me".split())  # noqa: SIM905
 _TURNS = frozenset("from to before after over under above below with without until since".split())  # noqa: SIM905
-# Of what questions are about, the most that the other row need not name, by how many rare things both name.
+# Of what questions are about, the most that the other row need not name; by how many rare things both
+# name.
 _ALONE = (0.3, 0.6, 0.8)
 _FEW = 2  # things a question is about, of which each may be all that another shares
 _RARE = 3  # questions that name a thing
@@ -281,7 +290,7 @@ def reworded(questions: Mapping[int, tuple[object, str]]) -> Iterator[tuple[int,
 
 
 def same_question(a: Asked, b: Asked) -> bool:
-    """Say whether two questions ask the same: most of what they are about is shared, and no detail differs.
+    """Say whether two questions ask the same: much of what they are about is shared, no detail differs.
 
     Two that differ in a word or two of one frame ("the Basic plan", "the Plus plan") are a contrast; two
     that are put in other words altogether are not.
@@ -328,7 +337,7 @@ def _concepts_of(text: str) -> frozenset[str]:
 
 
 def _condition(asked: Asked) -> str:
-    """ "if" where a question is asked of a case only ("if I am late"), "what if" where of nothing else."""
+    """Return "if" where a question is asked of a case only, or "what if", or nothing."""
     at = next((n for n, word in enumerate(asked.said) if word in ("if", "unless")), 0)
     if at == 0:
         return ""

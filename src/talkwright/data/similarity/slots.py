@@ -20,7 +20,8 @@ _DENIES = re.compile(r"\b(?:not|no|never|cannot|neither|nor|except|unless|withou
 _WEEK = frozenset("monday tuesday wednesday thursday friday saturday sunday".split())  # noqa: SIM905
 _YEAR = frozenset(MONTHS) - {"may", "march"}
 _NAME = re.compile(
-    r"(?<![.!?:\"'\u201c] )(?<!\A)\b[A-Z][\w'-]*(?: [A-Z][\w'-]*)*|(?:(?<=[.!?:] )|\A)[A-Z][\w'-]+(?: [A-Z][\w'-]*)+"
+    r"(?<![.!?:\"'\u201c] )(?<!\A)\b[A-Z][\w'-]*(?: [A-Z][\w'-]*)*"
+    r"|(?:(?<=[.!?:] )|\A)[A-Z][\w'-]+(?: [A-Z][\w'-]*)+"
 )
 _NO_NAMES = frozenset("i i'm i've i'll the a an it its it's in on at we our you your".split())  # noqa: SIM905
 _CLAUSES = re.compile(r"(?<=[.;!?])\s+|,? but |,? however |; |,? not ")

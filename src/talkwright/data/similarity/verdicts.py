@@ -89,7 +89,7 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`sign` is 1 for so, -1 for not so, 0 for neither; `plain` after yes or no; `some` in some cases."""
+    """`sign` is 1 for so, -1 for not so, 0 neither; `plain` after yes or no, `some` in some cases."""
 
     sign: int
     plain: bool = False
@@ -125,7 +125,7 @@ _HOW = re.compile(r"\W*(?:how (?:do|can|could|should|to|would)|what(?:'s| is) (?
 
 
 def verdicts_differ(a: tuple[str, str], b: tuple[str, str]) -> bool:
-    """Say whether of two (question, answer), whose questions are the same, one says it is so, one not."""
+    """Say whether of two (question, answer) that ask the same one says it is so, one not."""
     questions, answers = [_plain(x[0]) for x in (a, b)], [_plain(x[1]) for x in (a, b)]
     if any("?" in said or len(_TOKEN.findall(said)) > _LONGEST for said in answers):
         return False
@@ -145,21 +145,22 @@ def verdicts_differ(a: tuple[str, str], b: tuple[str, str]) -> bool:
         if not found[n].sign:  # it may say so in the words of the other question
             found[n] = verdict(other, answers[n], False)
     if found[0].sign * found[1].sign < 0:
-        no, yes = sorted(found, key=lambda said: said.sign)
-        return not (no.some and not no.plain) or (no.plain and not yes.some)
+        no = min(found, key=lambda said: said.sign)
+        return no.plain or not no.some
     if found[0].sign and found[1].sign:
         return False
     return _silent_differs(claimed[0], found, answers) or sides_opposed(questions[0], *answers)
 
 
 def _silent_differs(frame: Frame, found: Sequence[Verdict], answers: Sequence[str]) -> bool:
-    """Say whether one answer is sure and the other, which has no word for it, has the tone of the contrary."""
+    """Say whether one answer is sure, and the other has no word for it but the contrary's tone."""
     sure, silent = (0, 1) if found[0].sign else (1, 0)
-    if frame.axis != "may" or not found[sure].sign or found[sure].some:
+    known: Verdict = found[sure]
+    if frame.axis != "may" or known.sign == 0 or known.some:
         return False
     said = in_one_word(answers[silent])
     refuses = bool(_REFUSES.search(said)) or not _DENIERS.isdisjoint(_TOKEN.findall(said))
-    return refuses == (found[sure].sign > 0)
+    return refuses == (known.sign > 0)
 
 
 def _plain(text: str) -> str:
@@ -311,7 +312,7 @@ def _turned(word: str, asked: Asked) -> bool:
 
 
 def _opposite(question: str, said: Sequence[str]) -> int:
-    """1 where a clause says a word of the question that has an opposite, -1 where it says the opposite."""
+    """1 where a clause says a word of the question that has an opposite, -1 where the opposite."""
     for word in _TOKEN.findall(question):
         for number, sign in _SIDES.get(FORMS[word], ()):
             for at, other in enumerate(said):
