@@ -118,7 +118,7 @@ _REFUSES = re.compile(
 # What is asked of a case is asked of whether, too.
 _CASE = re.compile(r"(?:.*\b)?what (?:if|happens|about)\b|\bwhich\b")
 _REQUEST = re.compile(
-    r"(?:please |hi |hello )*(?:can|could|would|will) (?:you|i|u) (?:please )?(?:help|assist|tell"
+    r"(?:please |hi |hello )*\b(?:can|could|would|will) (?:you|i|u) (?:please )?(?:help|assist|tell"
     r"|show|explain|guide|get (?:some |any )?help)\b"
 )
 _HOW = re.compile(r"\W*(?:how (?:do|can|could|should|to|would)|what(?:'s| is) (?:the|a) (?:\w+ )?way)\b")
@@ -170,7 +170,7 @@ def _plain(text: str) -> str:
 @lru_cache(maxsize=2048)
 def _frame(question: str) -> Frame | None:
     asked = asked_for(question.strip("?!. \u00bf"))
-    if asked is None or asked.sort != "whether" or _REQUEST.match(question):
+    if asked is None or asked.sort != "whether" or _REQUEST.search(question):
         return None
     return Frame(asked, question, *_axis(question))
 
