@@ -318,7 +318,7 @@ def same_matter(a: Asked, answer: str, b: Asked, rival: str, rare: int) -> bool:
     alone = len(a.about - b.about - _concepts_of(rival))
     others_alone = len(b.about - a.about - _concepts_of(answer))
     if min(len(a.about), len(b.about)) == 1:
-        return a.sort == b.sort and alone + others_alone == 0
+        return a.sort == b.sort and alone + others_alone <= (rare > 0)
     if not rare and len(a.about & b.about) < max(2, 0.5 * min(len(a.about), len(b.about))):
         return False
     if len(a.about & b.about) == 1 and a.sort != b.sort:
