@@ -210,7 +210,8 @@ LIGHT = frozenset(
     really
     permissible necessary mandatory compulsory obligatory obliged eligible entitle right might me their
     his her
-    look see behind name named called taken took given gave got went gone done made came held kept myself yourself themselves ours yours
+    look see behind name named called taken took given gave got went gone done made came held kept
+    myself yourself themselves ours yours
     mine my he she him them they s t re ve ll m d
     """.split()  # noqa: SIM905 - a list of words reads best as one
 )
