@@ -13,9 +13,10 @@ from talkwright.config import DataSection
 from talkwright.data.cleaning.surplus import find_surplus
 from talkwright.data.mix import copies, draw, lots_of, what_was_got
 from talkwright.data.shards import Shards
-from talkwright.data.similarity.contradictions import find_contradictions
+from talkwright.data.similarity.contradictions import MOST_COMPARED, find_contradictions
 from talkwright.data.similarity.duplicates import find_duplicates
 from talkwright.data.similarity.features import Features
+from talkwright.data.similarity.rewording import LONGEST as LONGEST_REWORDED
 from talkwright.data.similarity.split import SPLITS, measure_leakage, split_rows
 from talkwright.progress import say
 from talkwright.types import spoken
@@ -114,7 +115,12 @@ def _contradictions(
         return [], 0
     letters = np.where(alive, features.letters, np.uint64(0))
     names, counts = np.unique(letters, return_counts=True)
-    rows = np.flatnonzero(np.isin(letters, names[(counts > 1) & (names != 0)]))
+    shared = np.isin(letters, names[(counts > 1) & (names != 0)])
+    # A short question may be asked in other words, which are compared where there are not too many.
+    short = (letters != 0) & (np.diff(features.question_ends, prepend=0) <= LONGEST_REWORDED + 1)
+    rows = np.flatnonzero(shared | short)
+    if len(rows) > MOST_COMPARED:
+        rows = np.flatnonzero(shared)
     by_row = dict(zip(rows.tolist(), letters[rows].tolist(), strict=True))
     pairs, compared = find_contradictions(by_row, lambda at: spoken(shards.conversation(at)))
     for at in sorted({at for pair in pairs for at in pair}):

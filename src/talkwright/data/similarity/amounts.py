@@ -99,12 +99,14 @@ _AMOUNT = re.compile(
 )
 _FREE = re.compile(
     r"\bfree of charge\b|\bfor free\b|\b(?:no|without) (?:extra |additional )?(?:cost|charge|fee)\b"
-    r"|\bcosts? nothing\b"
+    r"|\bcosts? nothing\b|\b(?:kostenlos|kostenfrei|gratuite?s?|gratis|complimentary|on the house)\b"
     r"|\b(?:is|are|it's) (?:completely |always |entirely |totally )?free\b(?! (?:of|from|to)\b)"
 )
 _LIST_NUMBER = re.compile(r"^[^\S\n]*\d{1,2}[.)]\s", re.MULTILINE)
 _WORKING_WEEK = 7 / 5
 _DAYTIME = re.compile(r"\b(1?\d) in the (morning|afternoon|evening)\b")
+_WHOLE = re.compile(r"\b(?:a|one) (?:full|whole|entire|calendar) (?=minute|hour|day|week|month|year)")
+_NEXT_DAY = re.compile(r"\b(?:the )?next ((?:business|working) )day\b")
 _RATE = re.compile(r"(\d+) times (?:per|each|every|1) (hour|day|week|month|year)\b")
 
 
@@ -123,7 +125,8 @@ class Amount:
 
 def amounts(text: str) -> tuple[tuple[Amount, ...], str]:
     """The amounts of a text without its list numbers, and its normal form with a 0 for each."""
-    plain = normal(_LIST_NUMBER.sub("", text).replace("\u2019", "'"))
+    plain = normal(_LIST_NUMBER.sub("", text).replace("\u2019", "'").replace("*", ""))
+    plain = _NEXT_DAY.sub(r"1 \1day", _WHOLE.sub("1 ", plain))
     plain = written_out(
         re.sub(r"\bhalf an? (?=minute|hour|kilo|metre|meter|mile|litre|liter)", "0.5 ", plain)
     )

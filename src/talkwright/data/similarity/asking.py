@@ -44,6 +44,7 @@ _ORDERED = frozenset(
     ahead von nach als desde hacia depuis plus moins más menos switch transfer upgrade downgrade replace
     """.split()  # noqa: SIM905
 )
+_CONVERTS = re.compile(r"how (?:many|much) \w+ (?:is|are|in|make|makes) ")
 # What divides a question: the words on each side of it stay there.
 _BORDERS = frozenset("before after if when while then vor wenn avant après antes después first".split())  # noqa: SIM905
 # A request that has many right answers.
@@ -135,7 +136,7 @@ def forms_of(asked: Sequence[str], question: str) -> tuple[str, ...]:
     """The forms of a question's content words: sorted, but where their order may matter."""
     found: list[str] = []
     begin = 0
-    ordered = not _ORDERED.isdisjoint(question.split())
+    ordered = not _ORDERED.isdisjoint(question.split()) or _CONVERTS.match(question) is not None
     for word in asked:
         form = FORMS[word]
         if ordered or word in _BORDERS or word > "\u3000":

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import lru_cache
@@ -23,7 +23,10 @@ from talkwright.data.similarity.amounts import (
     written_out,
 )
 from talkwright.data.similarity.asking import forms_of, is_open, letters_of
+from talkwright.data.similarity.lexicon import EXCLUSIVE, SAME
+from talkwright.data.similarity.mentions import ruled_out
 from talkwright.data.similarity.polarity import denies
+from talkwright.data.similarity.rewording import asked_for, reworded, same_matter
 from talkwright.data.similarity.sets import sets_conflict
 from talkwright.data.similarity.similar import (
     jaccard,
@@ -34,7 +37,9 @@ from talkwright.data.similarity.similar import (
     without_edges,
     words,
 )
+from talkwright.data.similarity.slots import filled_differently
 from talkwright.data.similarity.stances import opposed
+from talkwright.data.similarity.verdicts import verdicts_differ
 from talkwright.types import Conversation, Message
 
 MOST_COMPARED = 50_000  # rows
@@ -45,15 +50,20 @@ _SAME_SENTENCE = 0.6  # the same of two sentences of longer answers
 _NEARLY_ALL = 0.8  # the same where a single word decides
 _ALL = 0.9  # the same where a long answer differs in one word
 _ONE_CLAIM = 24  # words of an answer in which one word in place of another changes the answer
+_LONGEST_REWORDED = 350  # characters of an answer to a question in other words
 _SENTENCES = 30  # of an answer that are compared
 
-_YES_NO = re.compile(r"\W*(yes|yeah|yep|no|nope|ja|nein|oui|non|sí)\b", re.IGNORECASE)
+_YES_NO = re.compile(
+    r"\W*(yes|yeah|yep|no(?! (?:problem|worries|matter|doubt|wonder|need)\b)|nope|ja|nein|oui|non|sí)\b",
+    re.IGNORECASE,
+)
 _OF_COURSE = re.compile(r"\W*(of course|sure|certainly|absolutely|definitely|indeed)\b", re.IGNORECASE)
 _OF_COURSE_NOT = re.compile(
     r"\W*(?:of course|certainly|absolutely|definitely|unfortunately|i'm afraid|sadly),? not\b",
     re.IGNORECASE,
 )
 _LIMITS = re.compile(r"\b(?:but|however|no|unfortunately|sorry)\b", re.IGNORECASE)
+_HOW = re.compile(r"(?:how (?:do|can|could|should|to|would)|wie kann|comment|cómo)\b")
 _NAME = re.compile(r"(?<=[a-z,;] )[A-Z][\w-]+")
 _SENTENCE = re.compile(r"(?<=[.!?。！？])\s+|\n+|(?<=[。！？])")
 _NEGATED = re.compile(
@@ -73,40 +83,8 @@ _COURTESY = frozenset(
     """.split()  # noqa: SIM905 - a list of words reads best as one
 )
 _QUANTITY = re.compile(r"(\d+(?:[.,:]\d+)*)(?:[\s-]*([a-z]+))?")
-# Words of one line exclude each other.
-_EXCLUSIVE = """
-    monday tuesday wednesday thursday friday saturday sunday | january february march april may june
-    july august september october november december | red green blue yellow white black orange
-    purple violet pink brown grey silver gold turquoise amber | north south east west | left right |
-    top bottom | front back | up down | before after | inside outside | open closed | on off | free
-    paid | always never | all none | everything nothing | included excluded | allowed forbidden
-    prohibited banned | possible impossible | required optional | valid invalid | safe unsafe |
-    available unavailable | enabled disabled | active inactive | yes no | true false | more less |
-    first last | minimum maximum | earlier later | increase decrease | weekly daily monthly yearly
-    hourly annually quarterly | morning afternoon evening night noon midnight | online offline |
-    public private | hot cold warm | euro dollar pound yen franc | leather plastic wood metal glass
-    steel cotton wool aluminium | small medium large | single double triple | spring summer autumn
-    winter | cheaper dearer | accept refuse reject | supported unsupported | works fails | with
-    without | am pm
-"""
-_GROUPS = [part.split() for part in _EXCLUSIVE.split("|")]
+_GROUPS = [part.split() for part in EXCLUSIVE.split("|")]
 _GROUP_OF = {word: number for number, group in enumerate(_GROUPS) for word in group}
-# Words of one line say the same, as far as an answer is concerned.
-_SAME = """
-    buy purchase order get | send ship mail deliver dispatch | receive get obtain | need require
-    must | can may could | fast quick quickly rapid | price cost fee charge | begin start | end stop
-    finish | help assist support aid | keep hold store | show display | press push tap click hit |
-    choose select pick | change alter modify edit update | fix repair | big large | small little |
-    also too | about approximately roughly around | just only merely | reply answer respond | call
-    phone ring | make create build produce | use apply utilise utilize | see find view | open launch
-    | close shut | remove delete erase | cancel end terminate | refund reimburse repay | return back
-    | items goods products articles | shop store | customer client buyer | mobile cell | sign log |
-    let allow permit | give provide offer grant | tell inform notify | want wish like | takes lasts
-    needs | within in inside | until till | at on in by | is are was means stands comes remains |
-    will shall | please kindly | simply easily | we you i they us our your the a an this that it its
-    | made produced built manufactured | named called | company firm business | photo picture image
-    | device appliance unit product | setting option
-"""
 _OPENERS = frozenset(
     """
     no unfortunately absolutely definitely indeed sorry ja nein oui non sí il elle le la les es er sie
@@ -124,7 +102,7 @@ _CALENDAR = frozenset(MONTHS) | frozenset(
     "monday tuesday wednesday thursday friday saturday sunday".split()  # noqa: SIM905
 )
 _SYNONYM_OF: dict[str, set[int]] = defaultdict(set)
-for _number, _line in enumerate(_SAME.split("|")):
+for _number, _line in enumerate(SAME.split("|")):
     for _word in _line.split():
         _SYNONYM_OF[_word].add(_number)
 
@@ -157,13 +135,15 @@ def find_contradictions(
     """Pairs of rows (earlier, later) that answer one question clearly differently; how many were read.
 
     `rows` gives each row's `letters` of `question_keys`, as a number, 0 for none; `read` gives the
-    conversation. A million rows are more than can be compared: MOST_COMPARED of those that share their
-    question's first letters with another are.
+    conversation. A million rows are more than can be compared: where there are more than MOST_COMPARED,
+    as many of those that share their question's first letters with another are.
     """
+    asking = [at for at, letters in rows.items() if letters]
+    if len(asking) <= MOST_COMPARED:
+        return _contradictory((at, read(at)) for at in asking), len(asking)
     groups: dict[int, list[int]] = defaultdict(list)
-    for at, letters in rows.items():
-        if letters:
-            groups[letters].append(at)
+    for at in asking:
+        groups[rows[at]].append(at)
     pairs: list[tuple[int, int]] = []
     compared = 0
     for group in groups.values():
@@ -180,10 +160,14 @@ def contradictory_pairs(conversations: Mapping[int, Conversation]) -> list[tuple
     """Pairs of rows (earlier, later) whose first answers to the same question contradict each other.
 
     Questions are the same under the same system prompt when their content words are, in any courtesy,
-    or nearly so with the same numbers and negations.
+    or nearly so with the same numbers and negations, or when they ask it in other words.
     """
+    return _contradictory(conversations.items())
+
+
+def _contradictory(conversations: Iterable[tuple[int, Conversation]]) -> list[tuple[int, int]]:
     asked: dict[tuple[str, str], list[tuple[int, str]]] = defaultdict(list)
-    for at, conversation in conversations.items():
+    for at, conversation in conversations:
         talk = [m for m in conversation.messages if m.role != "system"]
         if [m.role for m in talk[:2]] == ["user", "assistant"]:
             system = " ".join(normal(m.content) for m in conversation.messages if m.role == "system")
@@ -196,9 +180,39 @@ def contradictory_pairs(conversations: Mapping[int, Conversation]) -> list[tuple
         rivals = sorted((at, answer, key[1]) for key in keys for at, answer in asked[key])
         for position, (at, answer, question) in enumerate(rivals):
             for other, rival, same in rivals[max(0, position - _RIVALS) : position]:
-                if contradicts(answer, rival) or opposed((question, answer), (same, rival)):
+                if answer != rival and _against((question, answer), (same, rival)):
                     found.add((other, at))
-    return sorted(found)
+    return sorted(found | _against_reworded(asked))
+
+
+def _against(a: tuple[str, str], b: tuple[str, str]) -> bool:
+    """Say whether two (question, answer), whose questions are the same, contradict each other."""
+    return (
+        contradicts(a[1], b[1], ways=_HOW.match(a[0]) is not None)
+        or opposed(a, b)
+        or verdicts_differ(a, b)
+        or filled_differently(a[0], a[1], b[1])
+        or ruled_out((a[0], b[0]), a[1], b[1])
+    )
+
+
+def _against_reworded(asked: Mapping[tuple[str, str], list[tuple[int, str]]]) -> set[tuple[int, int]]:
+    """The same of questions that are the same in other words."""
+    keys = {n: key for n, key in enumerate(asked) if not is_open(key[1])}
+    found = set()
+    for one, other, rare in reworded(keys):
+        mine, yours = asked_for(keys[one][1]), asked_for(keys[other][1])
+        assert mine is not None
+        assert yours is not None
+        for at, answer in asked[keys[one]][-_RIVALS:]:
+            for rival_at, rival in asked[keys[other]][-_RIVALS:]:
+                if answer == rival or max(len(answer), len(rival)) > _LONGEST_REWORDED:
+                    continue
+                if same_matter(mine, answer, yours, rival, rare) and _against(
+                    (keys[one][1], answer), (keys[other][1], rival)
+                ):
+                    found.add((min(at, rival_at), max(at, rival_at)))
+    return found
 
 
 def _asked(
@@ -290,8 +304,10 @@ class _Claims:
     names: frozenset[str]
 
 
-def contradicts(a: str, b: str) -> bool:
+def contradicts(a: str, b: str, *, ways: bool = False) -> bool:
     """Say whether two answers to one question cannot both be right, as far as the words tell.
+
+    Of `ways` to do something there may be several, which name different things.
 
     Calls of tools and questions back state nothing, so they contradict nothing.
     """
@@ -315,6 +331,8 @@ def contradicts(a: str, b: str) -> bool:
         return (equal and _exchanged(one.words, other.words)) or _sentences_contradict(a, b)
     if amounts_conflict(one.amounts, other.amounts) or denies(a, b, _alike):
         return True
+    if ways and overlap < _NEARLY_ALL:
+        return False
     return overlap >= _SAME_SHAPE and _differ(one, other, longest <= _ONE_CLAIM and "?" not in a + b)
 
 

@@ -59,6 +59,9 @@ _WHETHER = re.compile(
     r"|se puede"
     r"|tienen|aceptan)\b)|.*\b(?:est|sont|peut|a)-(?:il|elle|ils|elles|on|t-)"
 )
+_NEEDS = re.compile(
+    r"\b(?:need|have to|has to|must|required|necessary)\b"
+)  # which is not told by what one may
 _MINDS = re.compile(r".*\b(?:mind|n['\u2019]t|not|nicht|kein\w*|pas|or|oder|ou)\b")  # a no may mean yes
 _OPPOSITES = """
     open close | free paid | include exclude | geöffnet geschlossen | offen geschlossen | geöffnet zu |
@@ -111,7 +114,7 @@ _HOW_MANY = re.compile(
 _ONLINE = re.compile(
     r"\b(?:online|website|in the app|settings|log ?in|dashboard|my account|your account|on our site"
     r"|web form"
-    r"|the form|einstellungen|en ligne|en línea)\b"
+    r"|the form|clicks?|tap|einstellungen|en ligne|en línea)\b"
 )
 _NOT_ONLINE = re.compile(
     r"\b(?:cannot|can['\u2019]t|not|n['\u2019]t|never)\b[^.;!]{0,40}\b(?:online|in the app|on (?:the"
@@ -127,6 +130,11 @@ _FROM_HERE = re.compile(
     r"|made"
     r"|purchas(?:ing|ed?)|bought|checkout|pa(?:id|ying)|registered|registration)\b(?: (?:it|them"
     r"|the order))?"
+)
+# Denied twice: "must not ride without a helmet".
+_TWICE = re.compile(
+    r"\b(?:must not|may not|can(?:not|['\u2019]t)|do(?: not|n['\u2019]t)"
+    r"|never)\b([^.,;]{0,30}?) without "
 )
 # What excludes each other where a question names one and the answer allows only others.
 _KINDS = """
@@ -213,7 +221,7 @@ def opposed(a: tuple[str, str], b: tuple[str, str]) -> bool:
     one, other = normal(a[1]), normal(b[1])
     if "?" in one + other or max(len(words(one)), len(words(other))) > _LONGEST:
         return False
-    one, other = _FROM_HERE.sub("", one), _FROM_HERE.sub("", other)
+    one, other = (_TWICE.sub(r"must\1 with ", _FROM_HERE.sub("", text)) for text in (one, other))
     question = normal_question(a[0])
     if _WHO.match(question) and _other_names(question, a[1], b[1]):
         return True
@@ -244,7 +252,7 @@ def _stand_apart(question: str, one: str, other: str) -> bool:
     if _HOW_MANY.match(question) and _ENDLESS.search(one) and not _ENDLESS.search(other):
         return bool(_COUNTED.search(other)) and not _COUNTED.search(one)
     if _NOT_ONLINE.search(one) and not _NOT_ONLINE.search(other) and _ONLINE.search(other):
-        return not _DENIES.search(other)
+        return True
     if _ONLY_WEEK.search(one) and _WEEKEND.search(question) and not _ONLY_WEEK.search(other):
         return bool(_WEEKEND.search(other) or _ALWAYS.search(other)) and not _DENIES.search(other)
     return False
@@ -294,7 +302,12 @@ def _side(question: str, answer: str) -> _Side:
     if _WHETHER.match(question) and not _MINDS.match(question):
         if _NO.match(answer):
             return _Side(False, True, some)
-        if _YES.match(answer) and not (_DENIES.search(first) or _FORBIDS.search(first)):
+        may = answer.startswith(("you can", "you may", "they can", "they may"))
+        if (
+            _YES.match(answer)
+            and not (may and _NEEDS.search(question))
+            and not (_DENIES.search(first) or _FORBIDS.search(first))
+        ):
             return _Side(True, True, some)
     asked = {FORMS[word] for word in words(question) if word not in _LIGHT} - {""}
     said = {FORMS[word] for word in words(first) if word not in _LIGHT} - {""}

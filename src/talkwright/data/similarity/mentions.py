@@ -1,0 +1,72 @@
+"""Whether one answer rules out by name what the other gives: "press F12" against "F12 does nothing".
+
+What is ruled out must not be what was asked, for a question is denied in other ways than its answer.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from talkwright.data.similarity.lexicon import LIGHT
+from talkwright.data.similarity.rewording import Asked, asked_for, concept
+from talkwright.data.similarity.similar import normal
+
+_LONGEST = 45  # words of an answer
+_NEAR = 6  # words behind a denial that it denies
+_CLAUSE = re.compile(r"[.;!?:,](?:\s|\Z)|,? (?:but|and|so|as|because|while|until) |[()]| \u2013 | - ")
+_TOKEN = re.compile(r"[\w'-]+")
+_DENIERS = frozenset(
+    """
+    not no never cannot can't don't doesn't isn't aren't won't nothing mustn't shouldn't
+    """.split()  # noqa: SIM905 - a list of words reads best as one
+)
+_VERBS = frozenset("cannot can't doesn't don't isn't aren't won't no never not nothing".split())  # noqa: SIM905
+_LIMITED = re.compile(
+    r"\b(?:if|unless|only|just|more|less|longer than|until|except|without|than|worry|hesitate|forget)\b"
+)
+_WEAK = LIGHT | frozenset("sure able yet anything do does did has have is are be was just".split())  # noqa: SIM905
+
+
+def ruled_out(questions: tuple[str, str], a: str, b: str) -> bool:
+    """Say whether one of two answers to one question rules out what the other gives."""
+    asked = [asked_for(normal(question).rstrip("?!. ")) for question in questions]
+    if "?" in a + b or max(a.count(" "), b.count(" ")) > _LONGEST or not all(asked):
+        return False
+    about = frozenset().union(*(x.about for x in asked if isinstance(x, Asked)))
+    one, other = (normal(text).replace("\u2019", "'").replace("*", "") for text in (a, b))
+    return _rules_out(one, _given(other), about) or _rules_out(other, _given(one), about)
+
+
+@lru_cache(maxsize=4096)
+def _given(text: str) -> frozenset[str]:
+    """What a text names in clauses that deny nothing."""
+    return frozenset(
+        name
+        for clause in _CLAUSE.split(text)
+        for said in [_TOKEN.findall(clause)]
+        if _DENIERS.isdisjoint(said) and not _LIMITED.search(clause)
+        for name in _named(said)
+    )
+
+
+def _named(said: list[str]) -> list[str]:
+    return [
+        name
+        for word in said
+        if word not in _WEAK and (name := concept(word)) and name not in LIGHT and len(name) > 2
+    ]
+
+
+def _rules_out(text: str, given: frozenset[str], about: frozenset[str]) -> bool:
+    for clause in _CLAUSE.split(text):
+        said = _TOKEN.findall(clause)
+        at = next((n for n, word in enumerate(said) if word in _DENIERS), None)
+        if at is None or _LIMITED.search(clause):
+            continue
+        denied = _named(said[at + 1 : at + 1 + _NEAR])
+        subject = _named(said[max(0, at - 4) : at]) if said[at] in _VERBS else []
+        new = [name for name in denied + subject if name not in about]
+        if new and all(name in given for name in new):
+            return True
+    return False

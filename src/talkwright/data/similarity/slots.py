@@ -1,0 +1,226 @@
+"""What fills the place that a question leaves open: who, where, which day, how often.
+
+Two answers to one question that fill it differently contradict each other, in whatever words.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from talkwright.data.similarity.amounts import MONTHS, written_out
+from talkwright.data.similarity.asking import FORMS
+from talkwright.data.similarity.lexicon import CLASSES, PLACES, ROLES
+from talkwright.data.similarity.rewording import Asked, asked_for, concept
+from talkwright.data.similarity.similar import normal
+
+_LONGEST = 40  # words of an answer that fills one place
+_TOKEN = re.compile(r"[\w'-]+")
+_DENIES = re.compile(r"\b(?:not|no|never|cannot|neither|nor|except|unless|without)\b|n't\b")
+_WEEK = frozenset("monday tuesday wednesday thursday friday saturday sunday".split())  # noqa: SIM905
+_YEAR = frozenset(MONTHS) - {"may", "march"}
+_NAME = re.compile(
+    r"(?<![.!?:\"'\u201c] )(?<!\A)\b[A-Z][\w'-]*(?: [A-Z][\w'-]*)*"
+    r"|(?:(?<=[.!?:] )|\A)[A-Z][\w'-]+(?: [A-Z][\w'-]*)+"
+)
+_NO_NAMES = frozenset("i i'm i've i'll the a an it its it's in on at we our you your".split())  # noqa: SIM905
+_CLAUSES = re.compile(r"(?<=[.;!?])\s+|,? but |,? however |; |,? not ")
+_KINDS = [frozenset(line.split()) for line in CLASSES.split("|")]
+_AUXILIARY = frozenset("is are was were do does did can has have".split())  # noqa: SIM905
+_LEAD = re.compile(r"\A\W*(?:yes|no)\b[,.!]* ", re.IGNORECASE)
+_CLOSED = re.compile(r"\b(?:closed|never|shut|geschlossen|fermée?|cerrad[oa])\b")
+_CLOCK = re.compile(r"\b\d{1,2}(?:[:.]\d\d)? ?(?:am|pm|a\.m|p\.m|uhr|h|o'clock)\b|\b\d{1,2}:\d\d\b")
+_PAYS = re.compile(
+    r"\bwho (?:pays|covers|bears|has to pay)\b|\bon (?:me|you)\b|\bat whose (?:cost|expense)\b"
+)
+_US = re.compile(r"\b(?:we|on us|our expense|company|employer|landlord|shop|seller)\b")
+_YOU = re.compile(r"\b(?:you|your (?:own )?(?:cost|expense)|customers?(?:'s)?|buyer|tenant|employee)\b")
+_FIRST = re.compile(r"\b(?:first|before|beforehand|begin with|start with|in which order|which order)\b")
+_ONE = re.compile(
+    r"\b(?:name|called|which (?:\w+ )?(?:plan|colour|color|port|key|version|city|currency|language"
+    r"|brand|team|company"
+    r"|model|tool|format|size|day)|capital|password|title|what (?:\w+ )?(?:plan|port|key|version"
+    r"|brand|model))\b"
+)
+_FLOOR = re.compile(r"\b(?:ground|first|second|third|fourth|fifth|top|1st|2nd|3rd|\d+th) floor\b")
+_DAY_OF_MONTH = re.compile(
+    r"\b(\d+(?=st|nd|rd|th)|first|second|last|middle|end)(?:(?:st|nd|rd|th)\b(?! floor)"
+    r"|(?: day)? of (?:the|each|every) month)"
+)
+_PERIODS = [
+    (60.0, r"hourly|(?:every|each|once an|per) hour"),
+    (1440.0, r"daily|nightly|(?:every|each|per|once a) (?:single )?(?:day|night|morning|evening"
+             r"|weekday)|day by day"),
+    (10080.0, r"weekly|(?:every|each|per|once a) (?:week|monday|tuesday|wednesday|thursday|friday"
+              r"|saturday|sunday)"
+              r"|on (?:mondays|tuesdays|wednesdays|thursdays|fridays|saturdays|sundays)"),
+    (20160.0, r"fortnightly|biweekly|(?:every|each) (?:other|second|2|two) (?:week|weeks)"
+              r"|every fortnight|twice a month"),
+    (43200.0, r"monthly|(?:every|each|per|once a) month|first of (?:the|each|every) month"
+              r"|end of (?:the|each|every) month"),
+    (86400.0, r"every (?:other|second|2|two) months?|bimonthly"),
+    (129600.0, r"quarterly|(?:every|each|per|once a) quarter|every (?:3|three) months"
+               r"|four times a year"),
+    (259200.0, r"twice a year|half-yearly|biannually|semi-?annually|every (?:6|six) months"),
+    (518400.0, r"yearly|annually|(?:every|each|per|once a) (?:year|spring|summer|autumn|winter"
+               r"|january|december)"),
+]  # fmt: skip
+_PERIOD = [(minutes, re.compile(rf"\b(?:{shape})\b")) for minutes, shape in _PERIODS]
+_MANY = re.compile(r"\b(?:can|could|may) i (?:find|buy|get|learn|see|read|park|eat|complain)\b")
+
+
+def filled_differently(question: str, a: str, b: str) -> bool:
+    """Say whether two answers to one question, as written, fill its place with different things."""
+    asked = asked_for(normal(question).rstrip("?!. "))
+    if asked is None or asked.negated or "?" in a + b or max(a.count(" "), b.count(" ")) >= _LONGEST:
+        return False
+    plain = _plain(question)
+    return _times_apart(asked.sort, _plain(a), _plain(b)) or _things_apart(
+        asked, plain, _affirmed(a), _affirmed(b)
+    )
+
+
+def _times_apart(sort: str, one: str, other: str) -> bool:
+    """How many, how often and when."""
+    if sort == "count":
+        return _apart(_counts(one), _counts(other))
+    if sort in ("often", "when") and _apart(_periods(one), _periods(other)):
+        return True
+    if sort == "when" and _apart(_days_of_month(one), _days_of_month(other)):
+        return True
+    if sort in ("when", "whether") and (_never(one, other) or _never(other, one)):
+        return True
+    return sort in ("when", "which", "often") and _days_apart(one, other)
+
+
+def _things_apart(asked: Asked, question: str, a: str, b: str) -> bool:
+    """Who, where, which, what first and at whose cost, in what the answers do not deny."""
+    one, other = _plain(a), _plain(b)
+    if _PAYS.search(question) and _apart(_payers(one), _payers(other)):
+        return True
+    if asked.sort not in ("how", "why") and _kinds_apart(one, other, question):
+        return True
+    if _FIRST.search(question) and _apart(_first(one, asked), _first(other, asked)):
+        return True
+    mine, yours = _names(a, question), _names(b, question)
+    names = _apart(mine, yours) and not (
+        mine & {*_TOKEN.findall(other)} or yours & {*_TOKEN.findall(one)}
+    )
+    if asked.sort == "who":
+        return names or _apart(_things(one, ROLES, question), _things(other, ROLES, question))
+    if asked.sort == "where" and not _MANY.search(question):
+        return names or _apart(_places(one, question), _places(other, question))
+    return names and asked.sort == "which" and _ONE.search(question) is not None
+
+
+def _plain(text: str) -> str:
+    return normal(text).replace("\u2019", "'").replace("*", "")
+
+
+def _counts(text: str) -> frozenset[object]:
+    """How many, where a text says one number; "one guest" counts here, for it is asked for."""
+    said = written_out(re.sub(r"\b(?:one|a single)\b(?! of\b)", "1", text))
+    found = frozenset(re.findall(r"(?<![\d.,:])\d+(?![\d.,:]*\d)", said))
+    return found if len(found) == 1 else frozenset()
+
+
+def _affirmed(text: str) -> str:
+    """What a text says is so: its clauses without a denial."""
+    return ". ".join(
+        part
+        for part in _CLAUSES.split(_LEAD.sub("", text.replace("\u2019", "'")))
+        if not _DENIES.search(part.lower())
+    )
+
+
+def _never(closed: str, other: str) -> bool:
+    """Closed all day, or never, against a time of day."""
+    return (
+        bool(_CLOSED.search(closed))
+        and not _CLOCK.search(closed)
+        and bool(_CLOCK.search(other))
+        and not _CLOSED.search(other)
+    )
+
+
+def _days_of_month(text: str) -> frozenset[object]:
+    return frozenset(_DAY_OF_MONTH.findall(text))
+
+
+def _payers(text: str) -> frozenset[object]:
+    """Who pays: us, or the one who asks."""
+    return frozenset((_US.findall(text) and ["us"]) or []) | frozenset(
+        (_YOU.findall(text) and ["you"]) or []
+    )
+
+
+def _first(text: str, asked: Asked) -> frozenset[object]:
+    """What a text says comes first, of the things that the question names."""
+    for clause in _CLAUSES.split(normal(text)):
+        if _FIRST.search(clause):
+            for word in _TOKEN.findall(clause):
+                if concept(word) in asked.about and word not in ("first", "before", "after"):
+                    return frozenset([concept(word)])
+    return frozenset()
+
+
+def _apart(a: frozenset[object], b: frozenset[object]) -> bool:
+    return bool(a) and bool(b) and not a & b
+
+
+@lru_cache(maxsize=2048)
+def _periods(text: str) -> frozenset[object]:
+    text = text.replace("1 ", "every ") if text.startswith("1 ") else text
+    return frozenset(minutes for minutes, shape in _PERIOD if shape.search(text))
+
+
+def _days_apart(one: str, other: str) -> bool:
+    mine, yours = ({word.removesuffix("s") for word in _TOKEN.findall(text)} for text in (one, other))
+    return any(_apart(frozenset(mine & kind), frozenset(yours & kind)) for kind in (_WEEK, _YEAR))
+
+
+def _doer(text: str, asked: set[str]) -> set[str]:
+    """The name that a text begins with, where it did what was asked: "Mozart wrote it"."""
+    found = re.match(r"([A-Z]\w+) (\w+)", text)
+    if not found or found[2] in _AUXILIARY or FORMS[found[2]] not in {FORMS[word] for word in asked}:
+        return set()
+    return {found[1].lower()}
+
+
+def _kinds_apart(one: str, other: str, question: str) -> bool:
+    """Say whether each names one member of a class of things, and not the same."""
+    mine, yours = frozenset(_TOKEN.findall(one)), frozenset(_TOKEN.findall(other))
+    asked = frozenset(_TOKEN.findall(question))
+    for kind in _KINDS:
+        named, theirs = mine & kind, yours & kind
+        if (
+            len(named) == len(theirs) == 1
+            and named != theirs
+            and len(named | theirs | (asked & kind)) == 2
+        ):
+            return True
+    return False
+
+
+def _things(text: str, table: frozenset[str], question: str) -> frozenset[object]:
+    asked = set(_TOKEN.findall(question))
+    return frozenset(
+        concept(form)
+        for word in _TOKEN.findall(text)
+        for form in (word, word.removesuffix("s"))
+        if form in table and word not in asked
+    )
+
+
+def _places(text: str, question: str) -> frozenset[object]:
+    return _things(text, PLACES, question) | frozenset(_FLOOR.findall(text))
+
+
+@lru_cache(maxsize=2048)
+def _names(text: str, question: str) -> frozenset[str]:
+    """The names of a text, by word, without those of the question; a sentence begins with any word."""
+    asked = {*_TOKEN.findall(question)}
+    found = {word for name in _NAME.findall(text) for word in normal(name).split()} | _doer(text, asked)
+    return frozenset(
+        word.removesuffix("'s") for word in found if word not in asked and word not in _NO_NAMES
+    )
