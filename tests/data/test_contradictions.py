@@ -7,6 +7,7 @@ from __future__ import annotations
 import csv
 import random
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -336,3 +337,16 @@ def test_the_same_in_another_unit_or_other_words_agrees(a: str, b: str) -> None:
 )
 def test_another_amount_or_a_denial_contradicts(a: str, b: str) -> None:
     assert [contradicts(a, b), contradicts(b, a)] == [True, True]
+
+
+def test_assistants_with_other_tools_are_not_held_against_each_other() -> None:
+    able, unable = "Yes, I can book it for you.", "No, I cannot book flights."
+    rows = [
+        replace(chat("Can you book a flight to London?", said), tools=(tool,))
+        for said, tool in ((able, '{"name": "book"}'), (unable, '{"name": "count"}'), (able, "{}"))
+    ]
+    assert contradicting(dict(enumerate(rows))) == []
+    same = [replace(row, tools=rows[0].tools) for row in rows]
+    assert contradicting(dict(enumerate(same))) == [0, 1, 2]
+    assert len(set(features_of(rows, None, 0).letters.tolist())) == 3
+    assert len(set(features_of(same, None, 0).letters.tolist())) == 1

@@ -171,6 +171,7 @@ def _contradictory(conversations: Iterable[tuple[int, Conversation]]) -> list[tu
         talk = [m for m in conversation.messages if m.role != "system"]
         if [m.role for m in talk[:2]] == ["user", "assistant"]:
             system = " ".join(normal(m.content) for m in conversation.messages if m.role == "system")
+            system = " ".join((system, *conversation.tools))  # who has other tools can do other things
             question = normal_question(talk[0].content) or talk[0].content
             asked[system, question].append((at, talk[1].content))
     found: set[tuple[int, int]] = set()

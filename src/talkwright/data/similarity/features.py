@@ -153,7 +153,8 @@ def _numbers_of(conversation: Conversation, seed: int, near: bool, rivals: bool)
     if not (near or rivals):
         return found
     system = " ".join(said[n] for n, m in enumerate(messages) if m.role == "system")
-    asked, letters = question_keys(messages, said, system, (question, question_words))
+    told = " ".join((system, *conversation.tools))
+    asked, letters = question_keys(messages, said, told, (question, question_words))
     found["asked"] = 0 if asked is None else number(asked)
     found["letters"] = 0 if letters is None else number(letters)
     if near:
