@@ -68,9 +68,12 @@ class GuardedTokenizer:
         self._break = f"{secret}kbreakz"
         description: dict[str, Any] = json.loads(backend.to_str())
         self._unknown = _unknown(description["model"], backend)
+        self.cuts_at_spaces = cuts_at_spaces(description)
         words = description["model"]["vocab"]  # a list where a word's place is its id
         self._largest = max(words.values()) if isinstance(words, dict) else len(words) - 1
-        self.cuts_at_spaces = cuts_at_spaces(description)
+        self._after_space: list[int] = []
+        if self.cuts_at_spaces:
+            self._after_space += [i for token, i in words.items() if token[:1] == "\u0120"]
         description.update(added_tokens=[], post_processor=None, truncation=None, padding=None)
         guarded = Tokenizer.from_str(json.dumps(description))
         for _, token in added:
@@ -106,8 +109,7 @@ class GuardedTokenizer:
         import numpy
 
         table = numpy.zeros(self.id_limit, dtype=bool)
-        vocabulary = self._backend.get_vocab(with_added_tokens=False)
-        table[[i for token, i in vocabulary.items() if token[0] == "\u0120"]] = True
+        table[self._after_space] = True
         return table
 
     @property
