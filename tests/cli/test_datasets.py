@@ -24,6 +24,7 @@ def test_the_ledger_is_readable_and_says_how_much_it_shows(talkwright, prepared:
     assert lines[1].startswith('  before  {"messages"')
     assert lines[2].startswith("  after   user: What does shelf number 0 hold?")
     assert lines[-1] == "60 of 62 rows fit; the first 1 are shown."
+    assert talkwright("data", "ledger", prepared, "--where", "fate=dropped").code == 0
     dropped = talkwright("data", "ledger", prepared, "--where", "reason=duplicate").out
     assert "chats.jsonl:61  dropped: duplicate" in dropped
     assert "kept instead: chats.jsonl:1" in dropped

@@ -100,6 +100,9 @@ def test_what_only_looks_like_html_survives(text: str) -> None:
         ("R&amp;D &lt;b&gt; it&#39;s", "R&D <b> it's"),
         ("<style>p {}</style><!-- c --><b>x</b>", "x"),
         ("<b>Dear <your name></b>", "Dear <your name>"),
+        ("1 m<sup>2</sup> is 10<sup> 4 </sup> cm<sup>2</sup>", "1 m^2 is 10^4 cm^2"),
+        ("the 1<sup>st</sup> H<sub>2</sub>O", "the 1st H2O"),
+        ("<s>5 €</s> <del>4</del> 3 €", "~~5 €~~ ~~4~~ 3 €"),
     ],
 )
 def test_html_becomes_plain_text(text: str, plain: str) -> None:
@@ -109,6 +112,13 @@ def test_html_becomes_plain_text(text: str, plain: str) -> None:
 def test_markup_stays_where_it_is_the_subject() -> None:
     asked = turns("u:How do I make text bold in HTML?", "a:Write <b>text</b>.")
     assert clean(asked, SECTION) == (asked, ())
+    for shown in ("Wrap it in <b>...</b>.", "Type <br> where it ends.", "Use &nbsp; for a hard space."):
+        asked = turns("u:How do I do that in my post?", f"a:{shown}")
+        assert clean(asked, SECTION) == (asked, ())
+    dirty = turns("u:And now?", "a:Click <b>Save</b>,<br>then use <b>Send</b>.")
+    assert clean(dirty, SECTION) == (
+        turns("u:And now?", "a:Click Save,\nthen use Send."), ("stripped_html",)
+    )  # fmt: skip
     asked = turns("u:HTML的标签是什么？", "a:比如 <html> 和 </html>。")
     assert clean(asked, SECTION) == (asked, ())
 
@@ -137,6 +147,7 @@ TALKED_ABOUT = [
     "I opened the file and Ã© appeared",
     "The export is garbled: trÃ¨s bon cafÃ©",
     "What does the Â sign mean in a broken text?",
+    "A letra Ã é nasal",
 ]
 
 
@@ -157,6 +168,7 @@ def test_mojibake_that_is_talked_about_stays(text: str) -> None:
         ("Isso Ã© bom, nÃ£o?", "Isso é bom, não?"),
         ("It is â€” really â€” 5 â‚¬", "It is — really — 5 €"),
         ("It’s late, but donâ€™t worry", "It’s late, but don’t worry"),
+        ("VoilÃ\u00a0 tout, dÃ©jÃ\u00a0 fini", "Voilà tout, déjà fini"),
     ],
 )
 def test_mojibake_that_is_damage_is_repaired(text: str, meant: str) -> None:

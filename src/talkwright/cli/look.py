@@ -88,15 +88,18 @@ def prepare(
     pipeline.check_exports(exports)
     counts = pipeline.prepare_data(recipe.data, seed=recipe.seed, out=out)
     written = [done for format, file in exports for done in pipeline.export_data(out, format, file)]
+    read = read_json(out / "counts.json")["sources"].values()
+    passed_over = {source["path"]: names for source in read if (names := source.get("passed_over"))}
     if as_json:
         files = [{"file": str(file), "rows": rows, "left_out": left} for file, rows, left in written]
-        print_json({**to_json(counts), "out": str(out), **({"exports": files} if exports else {})})
+        further = {"exports": files if exports else None, "passed_over": passed_over or None}
+        more = {name: value for name, value in further.items() if value is not None}
+        print_json({**to_json(counts), "out": str(out), **more})
         return
     print(counts_lines(counts))
-    for source in read_json(out / "counts.json")["sources"].values():
-        if names := source.get("passed_over"):
-            more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-            print(f"Not read in {source['path']}: {', '.join(names[:5])}{more}; name what is to be read")
+    for path, names in passed_over.items():
+        rest = f" and {len(names) - 5} more" if len(names) > 5 else ""
+        print(f"Not read in {path}: {', '.join(names[:5])}{rest}; name what is to be read")
     for file, rows, left in written:
         print(f"Exported: {file}: {rows} rows" + (f", {left} left out" if left else ""))
     name = shlex.quote(str(out))

@@ -70,10 +70,11 @@ def _with_fates(table: pa.Table, first: int, after: int, fates: Fates) -> pa.Tab
     import pyarrow as pa
 
     kept = np.flatnonzero(np.array(table["fate"].to_pylist(), object) == "kept")
-    split, copies = np.full((2, len(table)), None, object)
+    split = np.full(len(table), None, object)
     split[kept] = np.array([*SPLITS, None], object)[fates.split[first:after]]
-    copies[kept] = fates.copies[first:after]
-    copies[kept[fates.split[first:after] < 0]] = None
+    copies = table["copies"].to_numpy().copy()
+    written = fates.split[first:after] >= 0
+    copies[kept[written]] = fates.copies[first:after][written]
     columns: dict[str, Any] = {"split": split, "copies": copies}
     late = [at for at in range(first, after) if at in fates.dropped or at in fates.marks]
     if late:

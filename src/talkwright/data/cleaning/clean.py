@@ -179,6 +179,9 @@ _LINK = re.compile(
     r"(?P<text>[^<]{0,2000})</a\s*>",
     re.IGNORECASE,
 )
+_POWER = re.compile(
+    r"<sup>\s{0,9}([-+\u2212]?\d{1,9}|[a-z])\s{0,9}</sup>", re.IGNORECASE
+)  # 10^3 is not 103
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _CODE = re.compile(r"(```.*?(?:```|\Z)|`[^`\n]{1,2000}`)", re.DOTALL)
 _MARKUP_TALK = re.compile(
@@ -187,9 +190,19 @@ _MARKUP_TALK = re.compile(
 )
 
 
+# A tag that is shown and not used: with nothing inside, or named in a sentence.
+_SHOWN = re.compile(
+    r"<(\w{1,10})>\s*(?:\.\.\.|\u2026)\s*</\1>"
+    r"|\b(?:type|write|insert|use|using) (?:an? |the )?(?:<[bh]r ?/?>|&(?:nbsp|copy|[mn]dash);) [a-z]",
+    re.IGNORECASE,
+)
+
+
 def _about_markup(turns: list[Message]) -> bool:
     # Where the talk is about markup, the markup is the answer and not dirt.
-    return any(_MARKUP_TALK.search(_TAG.sub(" ", turn.content)) for turn in turns)
+    return any(
+        _SHOWN.search(turn.content) or _MARKUP_TALK.search(_TAG.sub(" ", turn.content)) for turn in turns
+    )
 
 
 def strip_html(text: str) -> str:
@@ -234,6 +247,7 @@ def _strip_tags(text: str) -> str:
     for opening, closing in _INVISIBLE:
         text = _without(text, opening, closing)
     text = _LINK.sub(_link_text, _DOCTYPE.sub("", text))
+    text = _POWER.sub(r"^\1", text)
     closed = _closed(text)
 
     def replacement(found: re.Match[str]) -> str:
@@ -244,6 +258,8 @@ def _strip_tags(text: str) -> str:
             return "" if found["close"] else "\n- "
         if name in ("td", "th"):
             return " "
+        if name in ("s", "del", "strike"):
+            return "~~"
         if name in ("p", "h1", "h2", "h3", "h4", "h5", "h6"):
             return "\n\n"
         return "\n" if name in _BLOCK or name in ("br", "hr") else ""

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 # UTF-8 read as Latin-1 or Windows-1252: a lead byte, and one to three others.
 _CP1252 = "".join(bytes([n]).decode("cp1252", "ignore") for n in range(0x80, 0xA0))
 _WRONG = re.compile(
-    rf"[\u00c2-\u00f4][\u0080-\u00bf{_CP1252}]{{1,3}}|\u00c2(?= )"
-)  # \u00c2: a lost blank
+    rf"[\u00c2-\u00f4][\u0080-\u00bf{_CP1252}]{{1,3}}|[\u00c2\u00c3](?= )"  # before a lost blank
+)
 _LETTER = rf"[\u00c3-\u00c5][\u0080-\u00bf{_CP1252}]"
 _TALK = re.compile(
     r"\b(?:mojibake|encod(?:ed|ing)|decod(?:ed|ing)|utf-?8|unicode|latin-?1|iso-8859|(?:windows|cp)-?1252"
@@ -28,7 +28,7 @@ _SHOWN = re.compile(
     re.IGNORECASE,
 )
 _QUOTED = re.compile(rf"(?:[`\"\u201c'](?:{_LETTER}|\u00e2\u20ac.?)+[`\"\u201d'])")
-_ALONE = re.compile(rf"(?<![^\W_])(?:{_LETTER})(?![^\W_])")
+_ALONE = re.compile(rf"(?<![^\W_])(?:{_LETTER}|\u00c3(?= ))(?![^\W_])")
 
 
 def is_certain(texts: Sequence[str]) -> bool:
