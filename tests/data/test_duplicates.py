@@ -13,7 +13,7 @@ from talkwright.data.similarity.contradictions import contradicts
 from talkwright.data.similarity.duplicates import find_duplicates
 from talkwright.data.similarity.features import banding, features_of
 from talkwright.data.similarity.pairs import proposed
-from talkwright.data.similarity.similar import jaccard, shingles
+from talkwright.data.similarity.similar import jaccard, shingles, signs
 from talkwright.types import Conversation, Message
 
 LONG = (
@@ -195,3 +195,13 @@ def test_what_is_near_is_not_looked_for_where_nothing_asks() -> None:
     for name in ("exact", "group", "question", "asked", "letters"):
         assert (getattr(full, name) == getattr(plain, name)).all()
     assert find_duplicates(plain, "exact", 0.85).dropped == find_duplicates(full, "exact", 0.85).dropped
+
+
+@pytest.mark.parametrize(("a", "b"), [("C", "C++"), ("C#", "C"), ("a && b", "a || b"), ("$x", "@x")])
+def test_questions_that_differ_in_a_sign_are_two(a: str, b: str) -> None:
+    def ask(what: str) -> Conversation:
+        return chat(f"In which year of the last century was {what} made, please?", f"It was {LONG}")
+
+    assert duplicates_of([ask(a), ask(b)]).dropped == {}
+    assert duplicates_of([ask(a), ask(a)]).dropped
+    assert signs(a) != signs(b)

@@ -2,8 +2,9 @@
 
 Similarity is the Jaccard index over pairs of neighbouring words (a CJK character counts as a word;
 the beginning and the end of the text count as words too, so that a text of one word has pairs).
-MinHash with banding only proposes pairs; every one is verified on the real sets. Texts whose numbers
-or negations differ are never alike, however long they are: that is where the meaning sits.
+MinHash with banding only proposes pairs; every one is verified on the real sets. Texts whose numbers,
+signs (of C++, of 2 < 3) or negations differ are never alike, however long they are: that is where the
+meaning sits.
 """
 
 from __future__ import annotations
@@ -24,6 +25,12 @@ _NUMBER = re.compile(r"\d+(?:[.,:/-]\d+)*")
 _NUMBER_ASCII = re.compile(r"[0-9]+(?:[.,:/-][0-9]+)*")
 _LIST_NUMBER = re.compile(r"^[^\S\n]*\d{1,2}[.)]\s", re.MULTILINE)
 _LIST_GOES_ON = re.compile(r"\n[^\S\n]*\d{1,2}[.)]\s")  # begins with a character, so it is found fast
+# What is no punctuation, although it is no letter.
+_SIGN = re.compile(
+    r"[<>=|^~]+|&&+|(?<=\w)(?:\+\+|#)(?!\w)|(?<=\d)[ ]?[-+*/][ ]?(?=\d)|(?<!\w)[$@](?=[a-z_])",
+    re.IGNORECASE,
+)
+_SIGNS = frozenset("<>=|^~&+#*/-$@")
 _NEGATIONS = frozenset(
     [
         "not",
@@ -111,8 +118,15 @@ def numbers(text: str) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
+def signs(text: str) -> tuple[str, ...]:
+    """The signs of a text that mean something, in order: of "C++", "2 < 3", "$x"."""
+    if _SIGNS.isdisjoint(text):
+        return ()
+    return tuple([found.strip() for found in _SIGN.findall(text)])
+
+
 def hard_parts(text: str, said: Sequence[str] | None = None) -> tuple[tuple[str, ...], int]:
-    """What must be equal in texts that are alike: the numbers, and how often it is negated.
+    """What must be equal in texts that are alike: numbers and signs, and how often it is negated.
 
     `said` are the words of its normal form, where they are known.
     """
@@ -124,7 +138,7 @@ def hard_parts(text: str, said: Sequence[str] | None = None) -> tuple[tuple[str,
             negated += sum(
                 word.startswith("kein") or word.endswith(("n't", "n\u2019t")) for word in said
             )
-    return numbers(text), negated
+    return numbers(text) + signs(text), negated
 
 
 def jaccard(a: frozenset[Any], b: frozenset[Any]) -> float:
