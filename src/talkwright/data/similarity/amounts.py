@@ -107,6 +107,15 @@ _WORKING_WEEK = 7 / 5
 _DAYTIME = re.compile(r"\b(1?\d) in the (morning|afternoon|evening)\b")
 _WHOLE = re.compile(r"\b(?:a|one) (?:full|whole|entire|calendar) (?=minute|hour|day|week|month|year)")
 _NEXT_DAY = re.compile(r"\b(?:the )?next ((?:business|working) )day\b")
+_HALF = re.compile(
+    r"\bhalf an? (?=minute|hour|day|week|month|year|kilo|metre|meter|mile|litre|liter|dozen|percent)"
+)
+_PARTS = ("half", "third", "quarter", "fifth", "tenth")
+_AND_HALF = re.compile(r"\b(\d+|one) and a (half|quarter)\b")
+_UNIT_AND_HALF = re.compile(r"\b(\d+) (\w+) and a half\b")
+_OF_AN_HOUR = re.compile(r"\b(?:a |(\d) |(?:1|one) )?quarters? (?:of an? |an )(hour|year|century)\b")
+_OF_ALL = re.compile(r"\b(\d|a|one) (third|quarter|fifth|tenth)(s)?\b(?= (?:of|is|are)\b)")
+_SHARES = {"third": 100 / 3, "quarter": 25.0, "fifth": 20.0, "tenth": 10.0}
 _RATE = re.compile(r"(\d+) times (?:per|each|every|1) (hour|day|week|month|year)\b")
 
 
@@ -127,9 +136,9 @@ def amounts(text: str) -> tuple[tuple[Amount, ...], str]:
     """The amounts of a text without its list numbers, and its normal form with a 0 for each."""
     plain = normal(_LIST_NUMBER.sub("", text).replace("\u2019", "'").replace("*", ""))
     plain = _NEXT_DAY.sub(r"1 \1day", _WHOLE.sub("1 ", plain))
-    plain = written_out(
-        re.sub(r"\bhalf an? (?=minute|hour|kilo|metre|meter|mile|litre|liter)", "0.5 ", plain)
-    )
+    plain = written_out(_HALF.sub("0.5 ", plain))
+    if any(part in plain for part in _PARTS):
+        plain = _in_parts(plain)
     plain = re.sub(r"(?<![\w.,])(\d{1,3})((?: \d{3})+)(?![\w.,]\d|\w)", _without_spaces, plain)
     if " in the " in plain:
         plain = _DAYTIME.sub(lambda m: f"{m[1]} {'am' if m[2] == 'morning' else 'pm'}", plain)
@@ -164,6 +173,8 @@ def _equal(x: Amount, y: Amount) -> bool:
         bare, other = (x, y) if x.unit == "" else (y, x)
         values = {value for _, value in bare.readings}
         known = {other.written, *(v for _, v in other.readings)} if other.unit == "" else {other.written}
+        if other.unit == "clock":  # "from 9 to 13", "until 1 p.m."
+            known |= {value / 60 for _, value in other.readings}
         return bool(values & known) or (other.year in values and other.year > 0)
     for dimension, value in x.readings:
         for same, other_value in y.readings:
@@ -174,7 +185,7 @@ def _equal(x: Amount, y: Amount) -> bool:
 
 def _close(a: float, b: float, dimension: str, same_unit: bool) -> bool:
     if dimension == "heat":
-        return abs(a - b) <= (0.01 if same_unit else 0.6)
+        return abs(a - b) <= (0.01 if same_unit else 1.5)
     allowed = 1e-6 if same_unit else _ROUNDED.get(dimension, 1e-6)
     return abs(a - b) <= allowed * max(abs(a), abs(b))
 
@@ -269,6 +280,18 @@ def _values(number: str) -> list[float]:
         return [float(number.replace(",", "."))]
     except ValueError:  # a version, as 1.2.3
         return [float(int(re.sub(r"\D", "0", number)))]
+
+
+def _in_parts(text: str) -> str:
+    """Three and a half years are 3.5 years, three quarters of an hour 0.75, two fifths of all 40 %."""
+    text = _AND_HALF.sub(
+        lambda m: f"{1 if m[1] == 'one' else m[1]}.{5 if m[2] == 'half' else 25}", text
+    )
+    text = _UNIT_AND_HALF.sub(r"\1.5 \2", text)
+    text = _OF_AN_HOUR.sub(lambda m: f"{0.25 * int(m[1] or 1):g} {m[2]}", text)
+    return _OF_ALL.sub(
+        lambda m: f"{_SHARES[m[2]] * (int(m[1]) if m[1].isdecimal() else 1):g} percent", text
+    )
 
 
 def _without_spaces(match: re.Match[str]) -> str:

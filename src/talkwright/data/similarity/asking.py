@@ -44,7 +44,9 @@ _ORDERED = frozenset(
     ahead von nach als desde hacia depuis plus moins más menos switch transfer upgrade downgrade replace
     """.split()  # noqa: SIM905
 )
-_CONVERTS = re.compile(r"how (?:many|much) \w+ (?:is|are|in|make|makes) ")
+_CONVERTS = re.compile(
+    r"how (?:many|much) \w+ (?:is|are|in|make|makes) |what(?:['\u2019]s| is| are) [$€£]?\d"
+)
 # What divides a question: the words on each side of it stay there.
 _BORDERS = frozenset("before after if when while then vor wenn avant après antes después first".split())  # noqa: SIM905
 # A request that has many right answers.
@@ -54,6 +56,11 @@ _OPEN = re.compile(
     r"(?:write|compose|invent|imagine|brainstorm|improvise|suggest|recommend|make up|come up with"
     r"|think of"
     r"|pick|surprise)\b"
+    r"|(?:start|begin|continue|finish|complete) (?:an?|the|this|my) (?:\w+ )?(?:story|poem|tale|novel|song"
+    r"|sentence|joke|letter|essay|speech|dialogue|verse)\b"
+    r"|(?:tell|give|name|choose|say|think|guess)(?: me| us)? (?:an?|some|any|another) (?:\w+ )?(?:number"
+    r"|letter|colou?r|animal|countr(?:y|ies)|cit(?:y|ies)|fruit|word|book|film|movie|synonym|rhyme"
+    r"|way|greeting|excuse)s?\b"
     r"|(?:tell|give|show|name|draft|create|generate|make|design|choose|propose|list|sing)(?: me| us)?"
     r" (?:an?|some|any|another|one|two|three|four|five|ten|\d+)\b"
     r"(?=.*\b(?:ideas?|examples?|names?|jokes?|riddles?|stor(?:y|ies)|poems?|songs?|slogans?|titles?"

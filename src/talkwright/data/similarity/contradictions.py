@@ -188,7 +188,7 @@ def _contradictory(conversations: Iterable[tuple[int, Conversation]]) -> list[tu
 def _against(a: tuple[str, str], b: tuple[str, str]) -> bool:
     """Say whether two (question, answer), whose questions are the same, contradict each other."""
     return (
-        contradicts(a[1], b[1], ways=_HOW.match(a[0]) is not None)
+        contradicts(a[1], b[1], ways=_HOW.match(a[0]) is not None, asked=a[0])
         or opposed(a, b)
         or verdicts_differ(a, b)
         or filled_differently(a[0], a[1], b[1])
@@ -304,10 +304,11 @@ class _Claims:
     names: frozenset[str]
 
 
-def contradicts(a: str, b: str, *, ways: bool = False) -> bool:
+def contradicts(a: str, b: str, *, ways: bool = False, asked: str = "") -> bool:
     """Say whether two answers to one question cannot both be right, as far as the words tell.
 
-    Of `ways` to do something there may be several, which name different things.
+    Of `ways` to do something there may be several, which name different things. What the question
+    `asked` names itself, in normal form, is no answer to it.
 
     Calls of tools and questions back state nothing, so they contradict nothing.
     """
@@ -329,11 +330,14 @@ def contradicts(a: str, b: str, *, ways: bool = False) -> bool:
     if longest > _SHORT:
         equal = jaccard(first, second) >= _ALL and "?" not in a[-1:] + b[-1:]
         return (equal and _exchanged(one.words, other.words)) or _sentences_contradict(a, b)
-    if amounts_conflict(one.amounts, other.amounts) or denies(a, b, _alike):
+    counted = not ways or overlap >= _SAME_SHAPE
+    if (counted and amounts_conflict(one.amounts, other.amounts)) or denies(a, b, _alike):
         return True
     if ways and overlap < _NEARLY_ALL:
         return False
-    return overlap >= _SAME_SHAPE and _differ(one, other, longest <= _ONE_CLAIM and "?" not in a + b)
+    return overlap >= _SAME_SHAPE and _differ(
+        one, other, longest <= _ONE_CLAIM and "?" not in a + b, frozenset(words(asked))
+    )
 
 
 def _sentences_contradict(a: str, b: str) -> bool:
@@ -361,11 +365,12 @@ def _overlap(a: frozenset[str], b: frozenset[str]) -> float:
     return len(a & b) / max(1, min(len(a), len(b)))
 
 
-def _differ(a: _Claims, b: _Claims, one_word_decides: bool) -> bool:
+def _differ(a: _Claims, b: _Claims, one_word_decides: bool, asked: frozenset[str]) -> bool:
     """Of two texts of one shape: a name, a negation or a word stands against another."""
     # "It is not red" and "It is blue" agree.
     excluded = a.negated == b.negated and _excluded(a.words, b.words)
-    if excluded or _each_has_own(a.names, b.names):
+    mine, yours = (frozenset(name for name in x.names if name.lower() not in asked) for x in (a, b))
+    if excluded or _each_has_own(mine, yours):
         return True
     if a.negated != b.negated and jaccard(_affirmed(a.words), _affirmed(b.words)) >= _SAME_SENTENCE:
         return True

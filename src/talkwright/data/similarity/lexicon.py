@@ -116,8 +116,7 @@ CONCEPTS = """
     | delete remove erase wipe
     | change modify edit alter amend update adjust | extend extension prolong renew renewal | begin start
     commence kick-off onset found founded establish established foundation
-    | end finish stop conclude expire expiry over | close shut closing closure
-    lock | open opening visit visiting | child-proof childproof | doc document paper papers paperwork
+    | end finish stop conclude expire expiry over | close shut closing closure | open opening visit visiting | child-proof childproof | doc document paper papers paperwork
     | application apply
     applicant | exam examination test | course class lesson training seminar workshop
     | teacher instructor
@@ -349,7 +348,7 @@ EXCLUSIVE = """
     top bottom | front back | up down | before after | inside outside | open closed | on off | free
     paid | always never | all none | everything nothing | included excluded | allowed forbidden
     prohibited banned | possible impossible | required optional | valid invalid | safe unsafe |
-    available unavailable | enabled disabled | active inactive | yes no | true false | more less |
+    available unavailable | enabled disabled | active inactive | true false | more less |
     first last | minimum maximum | earlier later | increase decrease | weekly daily monthly yearly
     hourly annually quarterly | morning afternoon evening night noon midnight | online offline |
     public private | hot cold warm | euro dollar pound yen franc | leather plastic wood metal glass

@@ -44,10 +44,13 @@ _PERMITS = re.compile(
 )
 # A denial of some cases only, or of something else than what was asked.
 _SOME = re.compile(
-    r"\b(?:if|unless|without|except|only|until|when|while|after|before|but|yet|more than|later than"
+    r"\b(?:if|unless|as long as|provided|without|except|only|until|when|while|after|before|but|yet|more than|later than"
     r"|longer than"
     r"|wenn|falls|außer|ohne|nur|erst|bis|sondern|si|sauf|sans|seulement|mais|excepto|sin|solo|sólo|pero"
     r"|need to|have to worry|not only|not just|no longer than|hesitate|worry|forget)\b"
+)
+_PROVIDED = re.compile(
+    r",? (?:as long as|so long as|provided(?: that)?|providing|on condition that|assuming)\b"
 )
 _ONLY = re.compile(r"\b(?:only|exclusively|solely|nur|ausschließlich|seulement|uniquement|solo|sólo)\b")
 _WHETHER = re.compile(
@@ -299,6 +302,7 @@ def _side(question: str, answer: str) -> _Side:
     """Which side of a question an answer takes; both in normal form."""
     first = re.split(r"[.!;](?:\s|\Z)", answer.strip(), maxsplit=1)[0]
     some = not set(_SOME.findall(first)) <= set(words(question))
+    first = _PROVIDED.split(first, maxsplit=1)[0] or first  # what it depends on may be denied
     if _WHETHER.match(question) and not _MINDS.match(question):
         if _NO.match(answer):
             return _Side(False, True, some)

@@ -23,6 +23,7 @@ _CLAUSE = re.compile(
     r"[.;!?](?:\s|\Z)|,? (?:but|however|although|though|yet|whereas) |[:(),] | \u2013 | - "
 )
 _TOKEN = re.compile(r"[\w'\u2019-]+")
+_SENTENCE = re.compile(r"[.!;] ")
 _YES = re.compile(
     r"(?:yes|yeah|yep|sure|of course|certainly|absolutely|definitely|indeed|correct|right"
     r"|that's right|exactly|naturally)\b"
@@ -54,6 +55,10 @@ _SOME = re.compile(
     r"\b(?:if|unless|except|only|until|till|when|while|before|once|as long as|provided that|during"
     r"|most|some|sometimes"
     r"|usually|depends|depending|apart from|other than|yet|after (?:\w+ing|you|it|the|they))\b"
+)
+# What follows is what it depends on, which may be denied.
+_PROVIDED = re.compile(
+    r",? (?:as long as|so long as|provided(?: that)?|providing|on condition that|assuming)\b"
 )
 _MONEY = re.compile(
     r"\b(?:free|complimentary|gratis|include[sd]?|including|inclusive|part of|comes? with"
@@ -112,7 +117,7 @@ _REFUSES = re.compile(
     r"|refused?|refuses|reject\w*|deni\w+"
     r"|forbid\w*|prohibit\w*|bann?ed|excluded?|except|fail\w*|stop\w*|lapse\w*|illegal|useless|too"
     r"|impossible|harm\w*|damag\w+"
-    r"|danger\w*|deadly|ruin\w*|nowhere|stay (?:out|away|off)|keep (?:out|away|off)|avoid|myth|wrong"
+    r"|danger\w*|deadly|ruin\w*|nowhere|confiscat\w*|closed to|leave (?:it|them|your \w+) (?:at|in|outside)|stay (?:out|away|off)|keep (?:out|away|off)|avoid|myth|wrong"
     r"|false)\b"
 )
 # What is asked of a case is asked of whether, too.
@@ -158,7 +163,7 @@ def _silent_differs(frame: Frame, found: Sequence[Verdict], answers: Sequence[st
     known: Verdict = found[sure]
     if frame.axis != "may" or known.sign == 0 or known.some:
         return False
-    said = in_one_word(answers[silent])
+    said = _SENTENCE.split(in_one_word(answers[silent]), maxsplit=known.sign > 0)[0]
     refuses = bool(_REFUSES.search(said)) or not _DENIERS.isdisjoint(_TOKEN.findall(said))
     return refuses == (known.sign > 0)
 
@@ -182,6 +187,8 @@ def verdict(frame: Frame, answer: str, asked_so: bool = True) -> Verdict:
     yes = _YES.match(answer) or (frame.axis == "may" and _YES_MAY.match(answer))
     no = _NO.match(answer)
     clauses = [part for part in _CLAUSE.split(said) if part.strip()][:_CLAUSES]
+    if "yes" in clauses[1:2] and asked_so:  # "from five years on, yes"
+        return Verdict(frame.turn, True, True)
     if asked_so and clauses and (yes or no):
         return Verdict(frame.turn * (1 if yes else -1), True, _some(clauses[0], frame))
     about = frame.asked.about
@@ -239,7 +246,7 @@ def _some(clause: str, frame: Frame) -> bool:
 
 def _clause(frame: Frame, clause: str, first: bool) -> Verdict:
     asked, axis = frame.asked, frame.axis
-    said = _TOKEN.findall(clause)
+    said = _TOKEN.findall(_PROVIDED.split(clause, maxsplit=1)[0])
     about = {concept(word) for word in said} - {""}
     shared = about & asked.about
     some = _some(clause, frame)
