@@ -61,7 +61,7 @@ _SIZES: dict[str, dict[str, float]] = {
     "data": {"b": 1e-6, "byte": 1e-6, "kb": 0.001, "kilobyte": 0.001, "kib": 0.001, "mb": 1,
              "megabyte": 1, "mib": 1, "gb": 1000, "gigabyte": 1000, "gib": 1000, "gig": 1000,
              "tb": 10**6, "terabyte": 10**6, "tib": 10**6},
-    "share": {"%": 1, "percent": 1},
+    "share": {"%": 1, "percent": 1, "hundredth": 1},
     "dollar": {"$": 1, "dollar": 1, "usd": 1, "buck": 1, "cent": 0.01},
     "euro": {"€": 1, "euro": 1, "eur": 1, "cent": 0.01},
     "sterling": {"£": 1, "pound": 1, "gbp": 1, "quid": 1, "pence": 0.01},
@@ -71,7 +71,8 @@ _SIZES: dict[str, dict[str, float]] = {
 _MONEY = frozenset("dollar euro sterling yen rupee".split())  # noqa: SIM905 - reads best as one
 # How far two amounts in different units may lie apart and still be one rounded: a GB is 1000 or 1024 MB,
 # a month four weeks or thirty days.
-_ROUNDED = {"time": 0.075, "data": 0.05, "mass": 0.05, "length": 0.05, "volume": 0.05}
+_ROUNDED = {"time": 0.075, "data": 0.05, "mass": 0.05, "length": 0.05, "volume": 0.05,
+            "share": 0.015}
 _UNITS: dict[str, list[tuple[str, float]]] = {}
 for _dimension, _line in _SIZES.items():
     for _name, _size in _line.items():
@@ -113,7 +114,7 @@ _HALF = re.compile(
 _PARTS = ("half", "third", "quarter", "fifth", "tenth")
 _AND_HALF = re.compile(r"\b(\d+|one) and a (half|quarter)\b")
 _UNIT_AND_HALF = re.compile(r"\b(\d+) (\w+) and a half\b")
-_OF_AN_HOUR = re.compile(r"\b(?:a |(\d) |(?:1|one) )?quarters? (?:of an? |an )(hour|year|century)\b")
+_OF_AN_HOUR = re.compile(r"\b(?:a |(\d) |(?:1|one) )?quarters? (?:of (?:an?|1) |an |1 )(hour|year)\b")
 _OF_ALL = re.compile(r"\b(\d|a|one) (third|quarter|fifth|tenth)(s)?\b(?= (?:of|is|are)\b)")
 _SHARES = {"third": 100 / 3, "quarter": 25.0, "fifth": 20.0, "tenth": 10.0}
 _RATE = re.compile(r"(\d+) times (?:per|each|every|1) (hour|day|week|month|year)\b")
@@ -290,7 +291,7 @@ def _in_parts(text: str) -> str:
     text = _UNIT_AND_HALF.sub(r"\1.5 \2", text)
     text = _OF_AN_HOUR.sub(lambda m: f"{0.25 * int(m[1] or 1):g} {m[2]}", text)
     return _OF_ALL.sub(
-        lambda m: f"{_SHARES[m[2]] * (int(m[1]) if m[1].isdecimal() else 1):g} percent", text
+        lambda m: f"{_SHARES[m[2]] * (int(m[1]) if m[1].isdecimal() else 1):g} hundredths", text
     )
 
 

@@ -187,6 +187,8 @@ def _contradictory(conversations: Iterable[tuple[int, Conversation]]) -> list[tu
 
 def _against(a: tuple[str, str], b: tuple[str, str]) -> bool:
     """Say whether two (question, answer), whose questions are the same, contradict each other."""
+    if a[0] != b[0] and _meant_so(a, b):
+        return False
     return (
         contradicts(a[1], b[1], ways=_HOW.match(a[0]) is not None, asked=a[0])
         or opposed(a, b)
@@ -194,6 +196,16 @@ def _against(a: tuple[str, str], b: tuple[str, str]) -> bool:
         or filled_differently(a[0], a[1], b[1])
         or ruled_out((a[0], b[0]), a[1], b[1])
     )
+
+
+def _meant_so(a: tuple[str, str], b: tuple[str, str]) -> bool:
+    """Say whether what looks like a slip in one of two questions comes again in its answer: Iceland."""
+    mine, yours = set(words(a[0])) - set(words(b[0])), set(words(b[0])) - set(words(a[0]))
+    slips = [(x, y) for x in mine for y in yours if _is_typo(x, y)]
+    if not slips:
+        return False
+    said, theirs = set(words(normal(a[1]))), set(words(normal(b[1])))
+    return any(x in said and x not in theirs and y in theirs and y not in said for x, y in slips)
 
 
 def _against_reworded(asked: Mapping[tuple[str, str], list[tuple[int, str]]]) -> set[tuple[int, int]]:

@@ -95,6 +95,8 @@ IDIOMS = {
     "remote": "from home|work(?:ing)? from home|home office|home-office|telework(?:ing)?|remotely",
     "abroad": "foreign countr(?:y|ies)|other countr(?:y|ies)|outside the country|internationally"
               "|overseas",
+    "fulltime": "full[- ]time",
+    "parttime": "part[- ]time",
     "always": "around the clock|round the clock|24/7|day and night|at any time|at all hours|any time"
               "|24 hours a day|seven days a week",
 }  # fmt: skip
@@ -211,6 +213,7 @@ LIGHT = frozenset(
     his her
     look see behind name named called taken took given gave got went gone done made came held kept
     myself yourself themselves ours yours
+    something anything nothing everything somehow
     mine my he she him them they s t re ve ll m d
     """.split()  # noqa: SIM905 - a list of words reads best as one
 )

@@ -56,9 +56,9 @@ _SORTS = [
               r"|what(?:'s| is) the (?:\w+ )?(?:size|weight|height|temperature|age|distance|speed)\b"),
     ("when", r"(?:since |until |from |by |till )?when\b|(?:at |by |until |from )?what (?:time|date"
              r"|hour|day|month|year)s?\b"
-             r"|(?:in|on|by|until) (?:what|which) (?:year|day|month|date|week)\b|which (?:day|month"
+             r"|(?:in|on|by|until) (?:what|which) (?:year|day|weekday|month|date|week)\b|which (?:day|month"
              r"|year|date)s?\b"
-             r"|how (?:late|early)\b|what(?:'s| is| are) (?:the|your) (?:\w+ )*(?:deadline|hours"
+             r"|how (?:late|early)\b|what(?:'s| is| are) (?:the|your) (?:[\w'-]+ )*(?:deadline|hours"
              r"|date|due date|times?)\b"
              r"|(?:until|till) (?:what|which) (?:time|hour)\b"
              r"|(?:bis )?wann\b|um wie ?viel uhr|wie sind die öffnungszeiten|quand\b|à quelle heure"
@@ -92,6 +92,7 @@ _CASE = frozenset(
     under than
     """.split()  # noqa: SIM905 - a list of words reads best as one
 )
+_CASES = _CASE | {"because"}
 _ASIDE = re.compile(r"(?<=[ ,])(?:who|which|if|when|because|since|(?<!true )that)\b")
 _PARTS = re.compile(r"[.,:;!] ")
 _NEGATED = frozenset("not no never without cannot".split())  # noqa: SIM905
@@ -164,6 +165,7 @@ _KINDS = """
     purple pink brown grey | season spring summer autumn winter | age adult kid senior teenager
     baby | level basic
     premium pro plus standard deluxe enterprise free business gold silver | first second third last
+    | contract fulltime parttime | time weekday weekend
 """
 _LIGHT = frozenset(FORMS[word] or word for word in LIGHT) | LIGHT
 _KIND_OF = {
@@ -221,6 +223,10 @@ def concept(word: str) -> str:
         return ""
     form = FORMS[word]
     return _CONCEPT.get(form) or _CONCEPT.get(_stem(form)) or _stem(form)
+
+
+# That two questions name these, does not make them ask the same.
+_TIMES = frozenset(map(concept, "day weekday weekend week month year hour today time".split()))  # noqa: SIM905
 
 
 @lru_cache(maxsize=8192)
@@ -315,6 +321,8 @@ def same_matter(a: Asked, answer: str, b: Asked, rival: str, rare: int) -> bool:
     """
     if a.about == b.about:
         return len(a.about) > 1 or a.sort == b.sort
+    if (a.about & b.about) <= _TIMES:
+        return False
     alone = len(a.about - b.about - _concepts_of(rival))
     others_alone = len(b.about - a.about - _concepts_of(answer))
     if min(len(a.about), len(b.about)) == 1:
@@ -324,6 +332,8 @@ def same_matter(a: Asked, answer: str, b: Asked, rival: str, rare: int) -> bool:
     if len(a.about & b.about) == 1 and a.sort != b.sort:
         return False
     allowed = _ALONE[min(rare, len(_ALONE) - 1)]
+    if a.sort != b.sort:
+        allowed = min(allowed, _ALONE[1])
     if not (alone and others_alone):
         return alone + others_alone <= max(rare > 0, allowed * max(len(a.about), len(b.about)))
     return alone + others_alone <= allowed * (len(a.about) + len(b.about))
@@ -362,7 +372,7 @@ def _contrast(a: Asked, b: Asked) -> bool:
     equal = sum(i2 - i1 for what, i1, i2, _, _ in parts if what == "equal")
     ordered = (
         not _ORDERED.isdisjoint(a.said) and not _ORDERED.isdisjoint(b.said)
-    ) or a.sort == b.sort == "count"
+    ) or (a.sort == b.sort and (a.sort == "count" or (a.own and "in" in a.said and "in" in b.said)))
     if ordered and _sequence(a) != _sequence(b) and sorted(_sequence(a)) == sorted(_sequence(b)):
         return True
     if equal < _FRAME * (len(a.said) + len(b.said)) / 2:
@@ -375,6 +385,8 @@ def _contrast(a: Asked, b: Asked) -> bool:
         left, right = (
             {concept(word) for word in side} - _LIGHT - {""} for side in (a.said[i1:i2], b.said[j1:j2])
         )
+        if what == "replace" and right - a.about and _CASES & {b.said[j1]} and _CASES & {a.said[i1]}:
+            return True
         # "Book a visit", "make a visit": a verb that says little is no other verb.
         if (left - b.about and (right - a.about or what == "delete")) or (
             right - a.about and what == "insert"

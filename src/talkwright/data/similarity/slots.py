@@ -66,6 +66,7 @@ _PERIODS = [
                r"|january|december)"),
 ]  # fmt: skip
 _PERIOD = [(minutes, re.compile(rf"\b(?:{shape})\b")) for minutes, shape in _PERIODS]
+_OFFERS = re.compile(r"(?:there(?:'s| is| are)|you (?:can|could|may)|try|one (?:option|place)|for example)\b")
 _MANY = re.compile(r"\b(?:can|could|may) i (?:find|buy|get|learn|see|read|park|eat|complain)\b")
 
 
@@ -109,6 +110,8 @@ def _things_apart(asked: Asked, question: str, a: str, b: str) -> bool:
     if asked.sort == "who":
         return names or _apart(_things(one, ROLES, question), _things(other, ROLES, question))
     if asked.sort == "where" and not _MANY.search(question):
+        if _OFFERS.match(one) and _OFFERS.match(other) and re.search(r"\bwhere can\b", question):
+            return False  # of places where one can do it there may be two
         return names or _apart(_places(one, question), _places(other, question))
     return names and asked.sort == "which" and _ONE.search(question) is not None
 
