@@ -29,7 +29,7 @@ _SAME = """
     bezahle |
     nutzen benutzen verwenden | senden versenden schicken verschicken | antworten beantworten |
     log login | sign signup | check checkin | organise organize | programme program | delivery deliver |
-    kostenlos gratis umsonst kostenfrei | grey gray | catalogue catalog | metre meter | litre liter |
+    kostenlos gratis umsonst kostenfrei gebührenfrei | grey gray | catalogue catalog | metre meter | litre liter |
     harbour harbor | licence license
 """
 _NAMES = {word: line.split()[0] for line in _SAME.split("|") for word in line.split()}

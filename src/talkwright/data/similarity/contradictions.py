@@ -64,6 +64,7 @@ _OF_COURSE_NOT = re.compile(
 )
 _LIMITS = re.compile(r"\b(?:but|however|no|unfortunately|sorry)\b", re.IGNORECASE)
 _HOW = re.compile(r"(?:how (?:do|can|could|should|to|would)|wie kann|comment|cómo)\b")
+_ASKS_BACK = re.compile(r"(?<=[.!])(?<=[^.!?]{16}.)(?:\s+[^.!?]+\?)+\s*\Z")
 _NAME = re.compile(r"(?<=[a-z,;] )[A-Z][\w-]+")
 _SENTENCE = re.compile(r"(?<=[.!?。！？])\s+|\n+|(?<=[。！？])")
 _NEGATED = re.compile(
@@ -189,6 +190,7 @@ def _against(a: tuple[str, str], b: tuple[str, str]) -> bool:
     """Say whether two (question, answer), whose questions are the same, contradict each other."""
     if a[0] != b[0] and _meant_so(a, b):
         return False
+    a, b = ((question, _ASKS_BACK.sub("", answer)) for question, answer in (a, b))
     return (
         contradicts(a[1], b[1], ways=_HOW.match(a[0]) is not None, asked=a[0])
         or opposed(a, b)

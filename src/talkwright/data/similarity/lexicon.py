@@ -25,6 +25,9 @@ IDIOMS = {
         |entitled|able
         |welcome|covered|an option)|not (?:yet|currently)|no longer|far from it|sold out|turned away
         |turn away
+        |counts? as (?:cheating|fraud|misconduct|plagiarism|theft|an offence|a violation|a breach)
+        |(?:is|are) (?:considered |regarded as )?(?:cheating|fraud|misconduct|plagiarism)
+        |ceased? to|beyond (?:me|us|our|my)|phased out|(?:was|were|been) (?:abolished|scrapped|withdrawn)
         |at this time|zero tolerance|stay at home|keep out|ruled out|cannot be|can't be|can not be
         |fails? to|refrain from|stay away|steer clear
     """,
@@ -49,7 +52,7 @@ IDIOMS = {
         |just fine )?without
         |even without|do without|also without|doesn't require|does not require|don't require
         |do not require
-        |can skip|may skip|can wait
+        |can skip|may skip|can wait|as usual|as normal|no longer asks?|no longer requires?
     """,
     "FREE": """
         free of (?:any )?charge|for free|at no (?:extra |additional |further )?(?:cost|charge|fee)
@@ -61,7 +64,8 @@ IDIOMS = {
         |does not cost
         |won't (?:be charged|cost|pay)|never charge|not charge|we cover|pays? nothing|in the price
         |part of the price
-        |part of the package|in the fee|in the rate|not cost|already covered|as standard
+        |part of the package|comes? with (?:the|your|every|each|all)|same price|nothing extra
+        |in the fee|in the rate|not cost|already covered|as standard
     """,
     "PAID": """
         \\d[\\d.,]* ?(?:euros?|cents?|dollars?|pounds?|eur|usd|gbp|pence)|at (?:an? )?(?:extra
@@ -237,7 +241,7 @@ AXES = {
         excluded
         excludes discontinued barred blocked disabled unfortunately sadly lacks lack missing no nope
         instead dropped drop locked towed fined nowhere lapse lapses non-refundable non-transferable
-        never illegal unlawful denied strictly
+        never illegal unlawful denied strictly forfeited forfeit
         """,
     ),
     "must": (

@@ -25,7 +25,8 @@ _YES = re.compile(
 _NO = re.compile(
     r"\W*(?:no|nope|nein|nö|leider nicht|leider nein|non|never|none|sorry, no|unfortunately not"
     r"|i'm afraid not"
-    r"|of course not|certainly not|natürlich nicht|bien sûr que non|claro que no)(?=[\s,.!;:]|\Z)"
+    r"|of course not|certainly not|lamentablemente no|desgraciadamente no|malheureusement non|malheureusement,? nous ne"
+    r"|leider (?:können|haben|bieten|ist|sind|geht|gibt)\b[^.!;]* (?:nicht|keine?[nrm]?)|nee|natürlich nicht|bien sûr que non|claro que no)(?=[\s,.!;:]|\Z)"
     r"(?! (?:problem|worries|matter|doubt|need|idea)\b)"
 )
 _DENIES = re.compile(
@@ -58,7 +59,7 @@ _WHETHER = re.compile(
     r"|could|may|will"
     r"|would|has|have|should|must|am|kann|können|könnte|ist|sind|darf|dürfen|gibt|haben|hat|muss"
     r"|müssen|wird"
-    r"|werden|est-ce|puis-je|peut-on|avez-vous|acceptez-vous|puedo|puede|pueden|hay|es|está|están"
+    r"|werden|est-ce|mag|is er|puis-je|peut-on|avez-vous|acceptez-vous|puedo|puede|pueden|hay|es|está|están"
     r"|se puede"
     r"|tienen|aceptan)\b)|.*\b(?:est|sont|peut|a)-(?:il|elle|ils|elles|on|t-)"
 )
@@ -134,6 +135,10 @@ _FROM_HERE = re.compile(
     r"|purchas(?:ing|ed?)|bought|checkout|pa(?:id|ying)|registered|registration)\b(?: (?:it|them"
     r"|the order))?"
 )
+_AT_NO_COST = re.compile(
+    r"\b(?:at |for |with )?(?:no|without)(?: any)?(?: (?:extra|additional|further|added))?"
+    r" (?:costs?|charges?|fees?)\b|\bfree of (?:any )?charge\b"
+)
 # Denied twice: "must not ride without a helmet".
 _TWICE = re.compile(
     r"\b(?:must not|may not|can(?:not|['\u2019]t)|do(?: not|n['\u2019]t)"
@@ -167,7 +172,7 @@ _FREE = frozenset(
     FORMS[word] for word in ["free", "included", "kostenlos", "gratuit", "gratuite", "inclus", "gratis"]
 )
 _PAID = re.compile(
-    r"\bextra\b|\bseparately\b|\bcosts?\b|\bkoste[tn]\b|\bcoûtent?\b|\bcuestan?\b|[$€£]|\beuros?\b"
+    r"\bextra\b|\bseparately\b|\bcosts?\b|\bkoste[tn]\b|\bberechnen?\b|\bzahlen\b|\bcoûtent?\b|\bcuestan?\b|[$€£]|\beuros?\b"
 )
 _HOW = re.compile(r"(?:how (?:do|can|could|should|to)|until when|wie (?:kann|können)|comment|cómo)\b")
 _HOW_OFTEN = re.compile(r"how (?:often|frequently)|wie oft")
@@ -224,7 +229,10 @@ def opposed(a: tuple[str, str], b: tuple[str, str]) -> bool:
     one, other = normal(a[1]), normal(b[1])
     if "?" in one + other or max(len(words(one)), len(words(other))) > _LONGEST:
         return False
-    one, other = (_TWICE.sub(r"must\1 with ", _FROM_HERE.sub("", text)) for text in (one, other))
+    one, other = (
+        _TWICE.sub(r"must\1 with ", _FROM_HERE.sub("", _AT_NO_COST.sub("free", text)))
+        for text in (one, other)
+    )
     question = normal_question(a[0])
     if _WHO.match(question) and _other_names(question, a[1], b[1]):
         return True
@@ -329,6 +337,8 @@ def _side(question: str, answer: str) -> _Side:
         _FORBIDS.search(first) and not _FORBIDS.search(question)
     )
     denied = denied != bool(turned and not _FORBIDS.search(first))
+    if not shared and _FORBIDS.search(first) and not denied and _WHETHER.match(question):
+        return _Side(None if _FORBIDS.search(question) else False, False, some)
     if not shared:
         return _Side(None, False, some)
     much = 2 * len(shared) >= len(asked) or 2 * len(shared) >= len(said)

@@ -24,6 +24,7 @@ _CLAUSE = re.compile(
 )
 _TOKEN = re.compile(r"[\w'\u2019-]+")
 _SENTENCE = re.compile(r"[.!;] ")
+_NEGATED = re.compile(r"\b(?:not|no|never|cannot)\b|n't\b")
 _YES = re.compile(
     r"(?:yes|yeah|yep|sure|of course|certainly|absolutely|definitely|indeed|correct|right"
     r"|that's right|exactly|naturally)\b"
@@ -112,6 +113,10 @@ class Frame:
 
 
 _NEITHER = Verdict(0)
+# Whatever it is that an answer to whether one may calls so, it is what was asked.
+_FORBIDDEN = frozenset(
+    "forbidden prohibited banned disallowed illegal unlawful forfeited impossible".split()  # noqa: SIM905
+)
 _REFUSES = re.compile(
     r"\b(?:MAYNOT|afraid|unfortunately|sadly|sorry|regret|only|instead|must|have to|unless|without"
     r"|refused?|refuses|reject\w*|deni\w+"
@@ -136,7 +141,7 @@ def verdicts_differ(a: tuple[str, str], b: tuple[str, str]) -> bool:
         return False
     frames = [_frame(question) for question in questions]
     claimed = [frame for frame in frames if frame]
-    if any(frame and frame.asked.negated for frame in frames):
+    if any(frame and _NEGATED.search(frame.question) for frame in frames):
         return False
     if len(claimed) == 1 and not any(_CASE.match(question) for question in questions):
         claimed = []
@@ -256,7 +261,7 @@ def _clause(frame: Frame, clause: str, first: bool) -> Verdict:
             return Verdict(-1, False, False)
         return Verdict(1 if asked.about <= about else 0, False, True)
     sign = _opposite(frame.question, said) or _sign(axis, said)
-    if sign and axis == "may" and not (shared or first):
+    if sign and axis == "may" and not (shared or first) and not (sign < 0 and _FORBIDDEN & {*said}):
         sign = 0
     if not sign and axis != "must":
         denied = _denied(said) != (any(_turned(word, asked) for word in said) or _lacking(said, asked))
@@ -328,6 +333,6 @@ def _opposite(question: str, said: Sequence[str]) -> int:
                         denied = not _DENIERS.isdisjoint(said[max(0, at - 4) : at])
                         if theirs != sign:
                             return 1 if denied else -1
-                        if _DENIERS.isdisjoint(said):
+                        if word != "with" and _DENIERS.isdisjoint(said):
                             return 1
     return 0
