@@ -107,6 +107,7 @@ _LIST_NUMBER = re.compile(r"^[^\S\n]*\d{1,2}[.)]\s", re.MULTILINE)
 _WORKING_WEEK = 7 / 5
 _DAYTIME = re.compile(r"\b(1?\d) in the (morning|afternoon|evening)\b")
 _WHOLE = re.compile(r"\b(?:a|one) (?:full|whole|entire|calendar) (?=minute|hour|day|week|month|year)")
+_DAY_BEFORE = re.compile(r"\b(?:the|a) day (?=before|prior|in advance)")
 _NEXT_DAY = re.compile(r"\b(?:the )?next ((?:business|working) )day\b")
 _HALF = re.compile(
     r"\bhalf an? (?=minute|hour|day|week|month|year|kilo|metre|meter|mile|litre|liter|dozen|percent)"
@@ -136,7 +137,7 @@ class Amount:
 def amounts(text: str) -> tuple[tuple[Amount, ...], str]:
     """The amounts of a text without its list numbers, and its normal form with a 0 for each."""
     plain = normal(_LIST_NUMBER.sub("", text).replace("\u2019", "'").replace("*", ""))
-    plain = _NEXT_DAY.sub(r"1 \1day", _WHOLE.sub("1 ", plain))
+    plain = _NEXT_DAY.sub(r"1 \1day", _DAY_BEFORE.sub("1 day ", _WHOLE.sub("1 ", plain)))
     plain = written_out(_HALF.sub("0.5 ", plain))
     if any(part in plain for part in _PARTS):
         plain = _in_parts(plain)

@@ -141,7 +141,7 @@ def verdicts_differ(a: tuple[str, str], b: tuple[str, str]) -> bool:
         return False
     frames = [_frame(question) for question in questions]
     claimed = [frame for frame in frames if frame]
-    if any(frame and _NEGATED.search(frame.question) for frame in frames):
+    if any(frame and frame.asked.negated and _NEGATED.search(frame.question) for frame in frames):
         return False
     if len(claimed) == 1 and not any(_CASE.match(question) for question in questions):
         claimed = []
