@@ -68,7 +68,7 @@ _OPEN = re.compile(
     r"|haikus?|facts?|quotes?|reasons?|topics?|suggestions?|recipes?|logos?|mascots?|sentences?|words?"
     r"|headlines?|captions?|letters?|essays?|lines?|compliments?)\b)"
     r"|name (?:an?|some|any|one|two|three|\d+) "
-    r"|what(?:['\u2019]s| is| are) (?:an?|some|your) (?:\w+ )?(?:example|idea|joke|riddle|favou?rite"
+    r"|what(?:['\u2019]s| is| are) (?:an?|some|your(?= \w+ \w| (?!name))) (?:\w+ )?(?:example|idea|joke|riddle|favou?rite"
     r"|story|fact"
     r"|tip|quote|way|name)s?\b|what should i (?:name|call)\b"
     r"|(?:do|would|are|did|have) you (?:want|like|prefer|feel|ready|sure|happy|ok|okay|enjoy|love"

@@ -108,7 +108,8 @@ IDIOMS = {
 # Words of one line name one thing in a question; the first names them all.
 CONCEPTS = """
     buy purchase acquire | book reserve reservation booking reservations | cost price fee charge rate
-    tariff expense | deliver ship delivery shipping shipment dispatch courier | parcel package packet |
+    tariff expense | deliver ship delivery shipping shipment dispatch courier postage |
+    year yearly annual annually | week weekly | month monthly | parcel package packet |
     abroad international internationally overseas foreign | cancel cancellation call-off annul terminate
     termination | return returnable | refund reimburse reimbursement repay refundable moneyback
     | warranty
@@ -191,7 +192,7 @@ CONCEPTS = """
     charge charging recharge charger | plug socket outlet | wire cable cord | router modem | server |
     port | browser | tab | file files | folder directory | attach attachment | message messages text |
     notification alert | block ban | mute | group | chat | photo | video | post publish published |
-    comment | like | follow | subscribe subscription | trial | premium | invoice receipt bon | serial |
+    comment | like | follow | subscribe subscription | trial | premium | invoice receipt | serial |
     model | engine motor | tyre tire wheel | fuel petrol gasoline diesel | licence license permit |
     speed | lane | fine penalty | police | court | law legal | contract agreement | sign signature |
     copy photocopy | original | scan | stamp | post-office postal postage | letter | form | queue

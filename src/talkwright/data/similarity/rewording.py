@@ -40,9 +40,10 @@ _SORTS = [
               r"|leave|holiday))"
               r"|what(?:'s| is| are| does| do| would| will)\b.*\b(?:cost|price|fee|charge|fare|rate"
               r"|rent|penalty|fine)s?\b"
-              r"|at what price"),
+              r"|at what price|what (?:do|will|would|must) (?:i|we|you) (?:have to )?pay\b(?! (?:with|by|in)\b)"
+              r"|was kostet|wie ?viel kostet|combien coûte|cuánto cuesta|quanto costa"),
     ("span", r"(?:for )?how long\b|how many (?:days|hours|minutes|weeks|months|years|nights)\b"
-             r"|how much (?:time|notice)\b"
+             r"|how much (?:time|notice)\b|(?:für )?wie lange\b|combien de temps\b|cuánto tiempo\b|quanto tempo\b"
              r"|how (?:soon|fast|quickly)\b|what(?:'s| is) the (?:duration|length|notice period"
              r"|turnaround)"
              r"|within (?:what|which) (?:time|period)|what.* (?:waiting time|lead time|delivery time"
@@ -52,8 +53,9 @@ _SORTS = [
     ("count", r"(?:up to )?how (?:many|much)\b|what(?:'s| is) the (?:\w+ )?(?:number|limit|maximum"
               r"|minimum|max|min|capacity"
               r"|allowance|quota)\b|how (?:large|big|heavy|tall|high|deep|far|hot|cold|warm|old|wide)\b"
+              r"|wie ?viele\b|combien\b|cuánt[oa]s\b|quant[ie]\b"
               r"|what (?:size|weight|height|temperature|age|distance)\b"
-              r"|what(?:'s| is) the (?:\w+ )?(?:size|weight|height|temperature|age|distance|speed)\b"),
+              r"|what(?:'s| is) (?:the|your) (?:\w+ )?(?:size|weight|height|temperature|age|distance|speed)\b"),
     ("when", r"(?:since |until |from |by |till )?when\b|(?:at |by |until |from )?what (?:time|date"
              r"|hour|day|month|year)s?\b"
              r"|(?:in|on|by|until) (?:what|which) (?:year|day|weekday|month|date|week)\b|which (?:day|month"
@@ -63,13 +65,14 @@ _SORTS = [
              r"|(?:until|till) (?:what|which) (?:time|hour)\b"
              r"|(?:bis )?wann\b|um wie ?viel uhr|wie sind die öffnungszeiten|quand\b|à quelle heure"
              r"|quels sont les horaires"
-             r"|cuándo\b|a qué hora|cuál es el horario"),
-    ("where", r"(?:from |to )?where\b|(?:in|on|at|from|to) (?:which|what) (?:city|town|country|place"
+             r"|jusqu'à quand\b|hasta cuándo\b|quando\b|cuándo\b|a qué hora|cuál es el horario"),
+    ("where", r"(?:from |to )?where\b|woh?(?:in|er)?\b|d?'?où\b|(?:a |de )?dónde\b|dove\b|what(?:'s| is) the (?:meeting"
+              r"|starting) (?:point|place)\b|(?:in|on|at|from|to) (?:which|what) (?:city|town|country|place"
               r"|building|room|floor"
               r"|office|folder|street|page|menu|shelf|station|platform|side)\b|what(?:'s"
               r"| is) the (?:\w+ )?(?:address|location)\b"
               r"|(?:which|what) (?:floor|room|building|city|platform|address|location)\b"),
-    ("who", r"(?:to |by |from |with )?who(?:m|se|'s)?\b|(?:which|what) (?:person|team|department"
+    ("who", r"we[rnm]\b|qui\b|quién(?:es)?\b|chi\b|(?:to |by |from |with )?who(?:m|se|'s)?\b|(?:which|what) (?:person|team|department"
             r"|colleague|role)\b"),
     ("why", r"why\b|how come\b|what.* reason\b"),
     ("how", r"how\b|what(?:'s| is) the (?:best |easiest |right |correct |quickest )?(?:way|procedure"
@@ -82,7 +85,7 @@ _SORTS = [
                 r"|werden|brauche|bieten"
                 r"|puedo|puede|pueden|hay|es|está|están|se puede|tengo|tiene|peut-on|puis-je|est-ce"
                 r"|faut-il|avez-vous|y a-t-il)\b"),
-    ("which", r"(?:in|on|at|by|with|for|to|of|from|under)? ?(?:which|what|what's)\b"),
+    ("which", r"(?:welche[rsnm]?|was|quel(?:le)?s?|cuál(?:es)?|qué|quale)\b|(?:in|on|at|by|with|for|to|of|from|under)? ?(?:which|what|what's)\b"),
 ]  # fmt: skip
 _SORT = re.compile("|".join(f"(?P<{name}>{shape})" for name, shape in _SORTS))
 # A clause or phrase that makes it a question about a special case.
@@ -104,7 +107,7 @@ _EMPTY = frozenset(
     so this that
     these those there here what which who whom whose when where why how if it's what's that's i'm
     you're which
-    during about as please just also yes
+    during about as please just also yes through via where's when's who's how's
     """.split()  # noqa: SIM905
 )
 
@@ -181,6 +184,7 @@ _TURNS = frozenset("from to before after over under above below with without unt
 # name.
 _ALONE = (0.3, 0.6, 0.8)
 _FEW = 2  # things a question is about, of which each may be all that another shares
+_PAYING = {"pay": "cost"}  # the price, and what one pays
 _RARE = 3  # questions that name a thing
 _FRAME = 0.65  # of the words of a question, from which another's are a contrast to it
 _IDIOM = re.compile(
@@ -308,7 +312,7 @@ def same_question(a: Asked, b: Asked) -> bool:
         and {a.sort, b.sort} != {"span", "when"}
     ):
         return False
-    if _own_differ(a, b) or {_condition(a), _condition(b)} == {"", "if"}:
+    if _own_differ(a, b) or (a.about != b.about and {_condition(a), _condition(b)} == {"", "if"}):
         return False
     return not _contrast(a, b)
 
@@ -335,7 +339,8 @@ def same_matter(a: Asked, answer: str, b: Asked, rival: str, rare: int) -> bool:
     if a.sort != b.sort:
         allowed = min(allowed, _ALONE[1])
     if not (alone and others_alone):
-        return alone + others_alone <= max(rare > 0, allowed * max(len(a.about), len(b.about)))
+        near = a.sort == b.sort and len(a.about & b.about) > 1
+        return alone + others_alone <= max(rare > 0 or near, allowed * max(len(a.about), len(b.about)))
     return alone + others_alone <= allowed * (len(a.about) + len(b.about))
 
 
@@ -383,7 +388,7 @@ def _contrast(a: Asked, b: Asked) -> bool:
         if _TURNS & {*a.said[i1:i2]} and _TURNS & {*b.said[j1:j2]}:
             return True
         left, right = (
-            {concept(word) for word in side} - _LIGHT - {""} for side in (a.said[i1:i2], b.said[j1:j2])
+            {_PAYING.get(concept(word), concept(word)) for word in side} - _LIGHT - {""} for side in (a.said[i1:i2], b.said[j1:j2])
         )
         if what == "replace" and right - a.about and _CASES & {b.said[j1]} and _CASES & {a.said[i1]}:
             return True
