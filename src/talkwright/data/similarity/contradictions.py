@@ -26,7 +26,7 @@ from talkwright.data.similarity.asking import forms_of, is_open, letters_of
 from talkwright.data.similarity.lexicon import EXCLUSIVE, SAME
 from talkwright.data.similarity.mentions import ruled_out
 from talkwright.data.similarity.polarity import denies
-from talkwright.data.similarity.rewording import asked_for, reworded, same_matter
+from talkwright.data.similarity.rewording import asked_for, concepts_of, reworded, same_matter
 from talkwright.data.similarity.sets import sets_conflict
 from talkwright.data.similarity.similar import (
     jaccard,
@@ -214,7 +214,11 @@ def _against_reworded(asked: Mapping[tuple[str, str], list[tuple[int, str]]]) ->
     """The same of questions that are the same in other words."""
     keys = {n: key for n, key in enumerate(asked) if not is_open(key[1])}
     found = set()
-    for one, other, rare in reworded(keys):
+
+    def told(at: int) -> frozenset[str]:
+        return frozenset[str].intersection(*(concepts_of(said) for _, said in asked[keys[at]][-_RIVALS:]))
+
+    for one, other, rare in reworded(keys, told):
         mine, yours = asked_for(keys[one][1]), asked_for(keys[other][1])
         assert mine is not None
         assert yours is not None

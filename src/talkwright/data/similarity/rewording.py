@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import lru_cache
@@ -43,7 +43,7 @@ _SORTS = [
               r"|at what price|what (?:do|will|would|must) (?:i|we|you) (?:have to )?pay\b(?! (?:with|by|in)\b)"
               r"|was kostet|wie ?viel kostet|combien coûte|cuánto cuesta|quanto costa"),
     ("span", r"(?:for )?how long\b|how many (?:days|hours|minutes|weeks|months|years|nights)\b"
-             r"|how much (?:time|notice)\b|(?:für )?wie lange\b|combien de temps\b|cuánto tiempo\b|quanto tempo\b"
+             r"|how much (?:time|notice)\b|what(?:'s| is) the time limit\b|(?:für )?wie lange\b|combien de temps\b|cuánto tiempo\b|quanto tempo\b"
              r"|how (?:soon|fast|quickly)\b|what(?:'s| is) the (?:duration|length|notice period"
              r"|turnaround)"
              r"|within (?:what|which) (?:time|period)|what.* (?:waiting time|lead time|delivery time"
@@ -56,7 +56,8 @@ _SORTS = [
               r"|wie ?viele\b|combien\b|cuánt[oa]s\b|quant[ie]\b"
               r"|what (?:size|weight|height|temperature|age|distance)\b"
               r"|what(?:'s| is) (?:the|your) (?:\w+ )?(?:size|weight|height|temperature|age|distance|speed)\b"),
-    ("when", r"(?:since |until |from |by |till )?when\b|(?:at |by |until |from )?what (?:time|date"
+    ("when", r"what(?:'s| is) the (?:last|latest|final|earliest|first) (?:possible )?(?:day|date|time|moment)\b"
+             r"|(?:since |until |from |by |till )?when\b|(?:at |by |until |from )?what (?:time|date"
              r"|hour|day|month|year)s?\b"
              r"|(?:in|on|by|until) (?:what|which) (?:year|day|weekday|month|date|week)\b|which (?:day|month"
              r"|year|date)s?\b"
@@ -107,7 +108,7 @@ _EMPTY = frozenset(
     so this that
     these those there here what which who whom whose when where why how if it's what's that's i'm
     you're which
-    during about as please just also yes through via where's when's who's how's
+    during about as please just also yes through via until wann bis wie lange noch quand jusqu'à combien temps ai où wo where's when's who's how's
     """.split()  # noqa: SIM905
 )
 
@@ -272,11 +273,13 @@ def asked_for(question: str) -> Asked | None:
     return Asked(kind or "", tuple(said), frozenset(about), frozenset(cases), frozenset(own), negated)
 
 
-def reworded(questions: Mapping[int, tuple[object, str]]) -> Iterator[tuple[int, int, int]]:
+def reworded(
+    questions: Mapping[int, tuple[object, str]], told: Callable[[int], frozenset[str]]
+) -> Iterator[tuple[int, int, int]]:
     """Pairs (earlier, later) of (system prompt, question in normal form) that may ask the same in other
     words; and how many of the things that both name are named by few others.
 
-    What many questions share names none of them, so that a big set is not compared all with all.
+    `told` is what all the answers to a question name. What many questions share names none of them, so that a big set is not compared all with all.
     """
     known = {at: asked for at, (_, question) in questions.items() if (asked := asked_for(question))}
     named = Counter(name for asked in known.values() for name in asked.about)
@@ -290,7 +293,10 @@ def reworded(questions: Mapping[int, tuple[object, str]]) -> Iterator[tuple[int,
                 for other in rivals:
                     if (other, at) not in seen:
                         seen.add((other, at))
-                        if same_question(asked, known[other]):
+                        apart = same_question(asked, known[other])
+                        if apart is not None and (
+                            not apart or apart <= (told(at) if apart <= known[other].about else told(other))
+                        ):
                             yield (
                                 other,
                                 at,
@@ -299,8 +305,10 @@ def reworded(questions: Mapping[int, tuple[object, str]]) -> Iterator[tuple[int,
                 rivals.append(at)
 
 
-def same_question(a: Asked, b: Asked) -> bool:
-    """Say whether two questions ask the same: much of what they are about is shared, no detail differs.
+def same_question(a: Asked, b: Asked) -> frozenset[str] | None:
+    """What one of two questions says besides the other, which the other's answers have to say too.
+
+    Nothing, where they may well ask the same; None where they do not, for a detail differs.
 
     Two that differ in a word or two of one frame ("the Basic plan", "the Plus plan") are a contrast; two
     that are put in other words altogether are not.
@@ -311,10 +319,10 @@ def same_question(a: Asked, b: Asked) -> bool:
         and b.sort in _STRICT
         and {a.sort, b.sort} != {"span", "when"}
     ):
-        return False
+        return None
     if _own_differ(a, b) or (a.about != b.about and {_condition(a), _condition(b)} == {"", "if"}):
-        return False
-    return not _contrast(a, b)
+        return None
+    return _contrast(a, b)
 
 
 def same_matter(a: Asked, answer: str, b: Asked, rival: str, rare: int) -> bool:
@@ -327,8 +335,8 @@ def same_matter(a: Asked, answer: str, b: Asked, rival: str, rare: int) -> bool:
         return len(a.about) > 1 or a.sort == b.sort
     if (a.about & b.about) <= _TIMES:
         return False
-    alone = len(a.about - b.about - _concepts_of(rival))
-    others_alone = len(b.about - a.about - _concepts_of(answer))
+    alone = len(a.about - b.about - concepts_of(rival))
+    others_alone = len(b.about - a.about - concepts_of(answer))
     if min(len(a.about), len(b.about)) == 1:
         return a.sort == b.sort and alone + others_alone <= (rare > 0)
     if not rare and len(a.about & b.about) < max(2, 0.5 * min(len(a.about), len(b.about))):
@@ -338,6 +346,10 @@ def same_matter(a: Asked, answer: str, b: Asked, rival: str, rare: int) -> bool:
     allowed = _ALONE[min(rare, len(_ALONE) - 1)]
     if a.sort != b.sort:
         allowed = min(allowed, _ALONE[1])
+        if alone and others_alone and len((a.about & b.about) - _TIMES) == 1 and _STRICT & {a.sort, b.sort}:
+            return False
+    if alone and others_alone and len(a.about & b.about) == 1 and min(len(a.about), len(b.about)) == 2:
+        return False  # the capital of one and of another
     if not (alone and others_alone):
         near = a.sort == b.sort and len(a.about & b.about) > 1
         return alone + others_alone <= max(rare > 0 or near, allowed * max(len(a.about), len(b.about)))
@@ -345,7 +357,7 @@ def same_matter(a: Asked, answer: str, b: Asked, rival: str, rare: int) -> bool:
 
 
 @lru_cache(maxsize=16384)
-def _concepts_of(text: str) -> frozenset[str]:
+def concepts_of(text: str) -> frozenset[str]:
     """What a text names; of a long one, its beginning."""
     text = normal(text[:_BEGINNING])
     return frozenset(
@@ -371,30 +383,36 @@ def _sequence(asked: Asked) -> list[str]:
     return [name for name in map(concept, asked.said) if name in asked.about]
 
 
-def _contrast(a: Asked, b: Asked) -> bool:
-    """Say whether two questions are one frame in which another word stands."""
+def _contrast(a: Asked, b: Asked) -> frozenset[str] | None:
+    """Return None where two questions are one frame in which another word stands; else what one adds."""
     parts = SequenceMatcher(None, a.said, b.said, autojunk=False).get_opcodes()
     equal = sum(i2 - i1 for what, i1, i2, _, _ in parts if what == "equal")
     ordered = (
         not _ORDERED.isdisjoint(a.said) and not _ORDERED.isdisjoint(b.said)
     ) or (a.sort == b.sort and (a.sort == "count" or (a.own and "in" in a.said and "in" in b.said)))
     if ordered and _sequence(a) != _sequence(b) and sorted(_sequence(a)) == sorted(_sequence(b)):
-        return True
+        return None
     if equal < _FRAME * (len(a.said) + len(b.said)) / 2:
-        return False
+        return frozenset()
+    added: set[str] = set()
+    sides = set()
     for what, i1, i2, j1, j2 in parts:
         if what == "equal":
             continue
         if _TURNS & {*a.said[i1:i2]} and _TURNS & {*b.said[j1:j2]}:
-            return True
+            return None
         left, right = (
             {_PAYING.get(concept(word), concept(word)) for word in side} - _LIGHT - {""} for side in (a.said[i1:i2], b.said[j1:j2])
         )
         if what == "replace" and right - a.about and _CASES & {b.said[j1]} and _CASES & {a.said[i1]}:
-            return True
+            return None
         # "Book a visit", "make a visit": a verb that says little is no other verb.
-        if (left - b.about and (right - a.about or what == "delete")) or (
-            right - a.about and what == "insert"
-        ):
-            return True
-    return False
+        if left - b.about and right - a.about:
+            return None
+        if what == "delete" and left - b.about:
+            added |= left - b.about
+            sides.add(1)
+        elif what == "insert" and right - a.about:
+            added |= right - a.about
+            sides.add(2)
+    return frozenset(added) if len(sides) < 2 else None
