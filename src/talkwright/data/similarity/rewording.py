@@ -348,7 +348,8 @@ def same_matter(a: Asked, answer: str, b: Asked, rival: str, rare: int) -> bool:
         allowed = min(allowed, _ALONE[1])
         if alone and others_alone and len((a.about & b.about) - _TIMES) == 1 and _STRICT & {a.sort, b.sort}:
             return False
-    if alone and others_alone and len(a.about & b.about) == 1 and min(len(a.about), len(b.about)) == 2:
+    one = len(a.about & b.about) == 1 and min(len(a.about), len(b.about)) == 2
+    if alone and others_alone and one and a.sort == b.sort == "which":
         return False  # the capital of one and of another
     if not (alone and others_alone):
         near = a.sort == b.sort and len(a.about & b.about) > 1
