@@ -71,8 +71,7 @@ _SIZES: dict[str, dict[str, float]] = {
 _MONEY = frozenset("dollar euro sterling yen rupee".split())  # noqa: SIM905 - reads best as one
 # How far two amounts in different units may lie apart and still be one rounded: a GB is 1000 or 1024 MB,
 # a month four weeks or thirty days.
-_ROUNDED = {"time": 0.075, "data": 0.05, "mass": 0.05, "length": 0.05, "volume": 0.05,
-            "share": 0.015}
+_ROUNDED = {"time": 0.075, "data": 0.05, "mass": 0.05, "length": 0.05, "volume": 0.05, "share": 0.015}
 _UNITS: dict[str, list[tuple[str, float]]] = {}
 for _dimension, _line in _SIZES.items():
     for _name, _size in _line.items():
@@ -286,9 +285,7 @@ def _values(number: str) -> list[float]:
 
 def _in_parts(text: str) -> str:
     """Three and a half years are 3.5 years, three quarters of an hour 0.75, two fifths of all 40 %."""
-    text = _AND_HALF.sub(
-        lambda m: f"{1 if m[1] == 'one' else m[1]}.{5 if m[2] == 'half' else 25}", text
-    )
+    text = _AND_HALF.sub(lambda m: f"{1 if m[1] == 'one' else m[1]}.{5 if m[2] == 'half' else 25}", text)
     text = _UNIT_AND_HALF.sub(r"\1.5 \2", text)
     text = _OF_AN_HOUR.sub(lambda m: f"{0.25 * int(m[1] or 1):g} {m[2]}", text)
     return _OF_ALL.sub(

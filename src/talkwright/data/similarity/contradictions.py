@@ -8,7 +8,7 @@ otherwise equal sentences. Long answers are compared sentence by sentence.
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -25,7 +25,7 @@ from talkwright.data.similarity.amounts import (
 from talkwright.data.similarity.asking import forms_of, is_open, letters_of
 from talkwright.data.similarity.lexicon import EXCLUSIVE, SAME
 from talkwright.data.similarity.mentions import ruled_out
-from talkwright.data.similarity.polarity import denies
+from talkwright.data.similarity.polarity import denies, said_yes
 from talkwright.data.similarity.rewording import asked_for, concepts_of, reworded, same_matter
 from talkwright.data.similarity.sets import sets_conflict
 from talkwright.data.similarity.similar import (
@@ -53,16 +53,6 @@ _ONE_CLAIM = 24  # words of an answer in which one word in place of another chan
 _LONGEST_REWORDED = 350  # characters of an answer to a question in other words
 _SENTENCES = 30  # of an answer that are compared
 
-_YES_NO = re.compile(
-    r"\W*(yes|yeah|yep|no(?! (?:problem|worries|matter|doubt|wonder|need)\b)|nope|ja|nein|oui|non|sí)\b",
-    re.IGNORECASE,
-)
-_OF_COURSE = re.compile(r"\W*(of course|sure|certainly|absolutely|definitely|indeed)\b", re.IGNORECASE)
-_OF_COURSE_NOT = re.compile(
-    r"\W*(?:of course|certainly|absolutely|definitely|unfortunately|i'm afraid|sadly),? not\b",
-    re.IGNORECASE,
-)
-_LIMITS = re.compile(r"\b(?:but|however|no|unfortunately|sorry)\b", re.IGNORECASE)
 _HOW = re.compile(r"(?:how (?:do|can|could|should|to|would)|wie kann|comment|cómo)\b")
 _ASKS_BACK = re.compile(r"(?<=[.!])(?<=[^.!?]{16}.)(?:\s+[^.!?]+\?)+\s*\Z")
 _NAME = re.compile(r"(?<=[a-z,;] )[A-Z][\w-]+")
@@ -141,7 +131,9 @@ def find_contradictions(
     """
     asking = [at for at, letters in rows.items() if letters]
     if len(asking) <= MOST_COMPARED:
-        return _contradictory((at, read(at)) for at in asking), len(asking)
+        shared = Counter(rows[at] for at in asking)
+        alone = frozenset(at for at in asking if shared[rows[at]] == 1)
+        return _contradictory(((at, read(at)) for at in asking), alone), len(asking)
     groups: dict[int, list[int]] = defaultdict(list)
     for at in asking:
         groups[rows[at]].append(at)
@@ -166,7 +158,10 @@ def contradictory_pairs(conversations: Mapping[int, Conversation]) -> list[tuple
     return _contradictory(conversations.items())
 
 
-def _contradictory(conversations: Iterable[tuple[int, Conversation]]) -> list[tuple[int, int]]:
+def _contradictory(
+    conversations: Iterable[tuple[int, Conversation]], alone: frozenset[int] = frozenset()
+) -> list[tuple[int, int]]:
+    """The same; a row that is `alone` shares its question's letters with none: it is no typo of one."""
     asked: dict[tuple[str, str], list[tuple[int, str]]] = defaultdict(list)
     for at, conversation in conversations:
         talk = [m for m in conversation.messages if m.role != "system"]
@@ -175,7 +170,9 @@ def _contradictory(conversations: Iterable[tuple[int, Conversation]]) -> list[tu
             question = normal_question(talk[0].content) or talk[0].content
             asked[system, question].append((at, talk[1].content))
     found: set[tuple[int, int]] = set()
-    for keys in _same_questions(list(asked)):
+    for keys in _same_questions(
+        [key for key, said in asked.items() if len(said) > 1 or said[0][0] not in alone]
+    ):
         if is_open(keys[0][1]):
             continue
         rivals = sorted((at, answer, key[1]) for key in keys for at, answer in asked[key])
@@ -216,7 +213,9 @@ def _against_reworded(asked: Mapping[tuple[str, str], list[tuple[int, str]]]) ->
     found = set()
 
     def told(at: int) -> frozenset[str]:
-        return frozenset[str].intersection(*(concepts_of(said) for _, said in asked[keys[at]][-_RIVALS:]))
+        return frozenset[str].intersection(
+            *(concepts_of(said) for _, said in asked[keys[at]][-_RIVALS:])
+        )
 
     for one, other, rare in reworded(keys, told):
         mine, yours = asked_for(keys[one][1]), asked_for(keys[other][1])
@@ -451,7 +450,7 @@ def _claims(text: str) -> _Claims:
     negated = bool(_NEGATED.search(text))
     said = words(plain)
     return _Claims(
-        yes=_yes(text, negated, len(said)),
+        yes=said_yes(text, negated, short=len(said) <= _ONE_CLAIM),
         negated=negated,
         words=said,
         amounts=found,
@@ -459,18 +458,6 @@ def _claims(text: str) -> _Claims:
         if _GERMAN.search(text)
         else frozenset(name for name in _NAME.findall(text) if name.lower() not in _CALENDAR),
     )
-
-
-def _yes(text: str, negated: bool, length: int) -> bool | None:
-    """Yes, no, or neither; what may be courtesy ("Sure! ...") is a yes in a short affirmation only."""
-    said = _YES_NO.match(text)
-    if said:
-        return said[1][0].lower() in "yjos"
-    if _OF_COURSE_NOT.match(text):
-        return False
-    if _OF_COURSE.match(text) and not negated and length <= _ONE_CLAIM and "?" not in text:
-        return None if _LIMITS.search(text) else True
-    return None
 
 
 def quantities(text: str) -> frozenset[str]:

@@ -123,7 +123,8 @@ CONCEPTS = """
     | delete remove erase wipe
     | change modify edit alter amend update adjust | extend extension prolong renew renewal | begin start
     commence kick-off onset found founded establish established foundation
-    | end finish stop conclude expire expiry over | close shut closing closure | open opening visit visiting | child-proof childproof | doc document paper papers paperwork
+    | end finish stop conclude expire expiry over | close shut closing closure | open opening visit
+    visiting | child-proof childproof | doc document paper papers paperwork
     | application apply
     applicant | exam examination test | course class lesson training seminar workshop
     | teacher instructor

@@ -33,7 +33,8 @@ _SAYS_SO = frozenset(
     """.split()  # noqa: SIM905
 )
 _ENDED = re.compile(
-    r"\b(?:switched off|shut down|closed down|discontinued|abolished|phased out|scrapped|withdrawn|retired"
+    r"\b(?:switched off|shut down|closed down|discontinued|abolished|phased out|scrapped|withdrawn"
+    r"|retired"
     r"|replaced)\b"
 )
 # Of the ways to reach somebody, what names one.
@@ -91,6 +92,11 @@ def _rules_out(text: str, given: frozenset[str], about: frozenset[str]) -> bool:
         if new and all(name in given for name in new):
             return True
         rest = said[at + 1 :]
-        if subject and not _SAYS_SO.isdisjoint(rest[:2]) and {*subject} <= given and not {*subject} <= about:
+        if (
+            subject
+            and not _SAYS_SO.isdisjoint(rest[:2])
+            and {*subject} <= given
+            and not {*subject} <= about
+        ):
             return True
     return False

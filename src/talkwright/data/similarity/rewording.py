@@ -40,10 +40,12 @@ _SORTS = [
               r"|leave|holiday))"
               r"|what(?:'s| is| are| does| do| would| will)\b.*\b(?:cost|price|fee|charge|fare|rate"
               r"|rent|penalty|fine)s?\b"
-              r"|at what price|what (?:do|will|would|must) (?:i|we|you) (?:have to )?pay\b(?! (?:with|by|in)\b)"
+              r"|at what price|what (?:do|will|would|must) (?:i|we"
+              r"|you) (?:have to )?pay\b(?! (?:with|by|in)\b)"
               r"|was kostet|wie ?viel kostet|combien coûte|cuánto cuesta|quanto costa"),
     ("span", r"(?:for )?how long\b|how many (?:days|hours|minutes|weeks|months|years|nights)\b"
-             r"|how much (?:time|notice)\b|what(?:'s| is) the time limit\b|(?:für )?wie lange\b|combien de temps\b|cuánto tiempo\b|quanto tempo\b"
+             r"|how much (?:time|notice)\b|what(?:'s| is) the time limit\b|(?:für )?wie lange\b"
+             r"|combien de temps\b|cuánto tiempo\b|quanto tempo\b"
              r"|how (?:soon|fast|quickly)\b|what(?:'s| is) the (?:duration|length|notice period"
              r"|turnaround)"
              r"|within (?:what|which) (?:time|period)|what.* (?:waiting time|lead time|delivery time"
@@ -55,11 +57,14 @@ _SORTS = [
               r"|allowance|quota)\b|how (?:large|big|heavy|tall|high|deep|far|hot|cold|warm|old|wide)\b"
               r"|wie ?viele\b|combien\b|cuánt[oa]s\b|quant[ie]\b"
               r"|what (?:size|weight|height|temperature|age|distance)\b"
-              r"|what(?:'s| is) (?:the|your) (?:\w+ )?(?:size|weight|height|temperature|age|distance|speed)\b"),
-    ("when", r"what(?:'s| is) the (?:last|latest|final|earliest|first) (?:possible )?(?:day|date|time|moment)\b"
+              r"|what(?:'s| is) (?:the|your) (?:\w+ )?(?:size|weight|height|temperature|age|distance"
+              r"|speed)\b"),
+    ("when", r"what(?:'s| is) the (?:last|latest|final|earliest|first) (?:possible )?(?:day|date"
+             r"|time|moment)\b"
              r"|(?:since |until |from |by |till )?when\b|(?:at |by |until |from )?what (?:time|date"
              r"|hour|day|month|year)s?\b"
-             r"|(?:in|on|by|until) (?:what|which) (?:year|day|weekday|month|date|week)\b|which (?:day|month"
+             r"|(?:in|on|by|until) (?:what|which) (?:year|day|weekday|month|date|week)\b"
+             r"|which (?:day|month"
              r"|year|date)s?\b"
              r"|how (?:late|early)\b|what(?:'s| is| are) (?:the|your) (?:[\w'-]+ )*(?:deadline|hours"
              r"|date|due date|times?)\b"
@@ -67,13 +72,16 @@ _SORTS = [
              r"|(?:bis )?wann\b|um wie ?viel uhr|wie sind die öffnungszeiten|quand\b|à quelle heure"
              r"|quels sont les horaires"
              r"|jusqu'à quand\b|hasta cuándo\b|quando\b|cuándo\b|a qué hora|cuál es el horario"),
-    ("where", r"(?:from |to )?where\b|woh?(?:in|er)?\b|d?'?où\b|(?:a |de )?dónde\b|dove\b|what(?:'s| is) the (?:meeting"
-              r"|starting) (?:point|place)\b|(?:in|on|at|from|to) (?:which|what) (?:city|town|country|place"
+    ("where", r"(?:from |to )?where\b|woh?(?:in|er)?\b|d?'?où\b|(?:a |de )?dónde\b|dove\b|what(?:'s"
+              r"| is) the (?:meeting"
+              r"|starting) (?:point|place)\b|(?:in|on|at|from|to) (?:which|what) (?:city|town"
+              r"|country|place"
               r"|building|room|floor"
               r"|office|folder|street|page|menu|shelf|station|platform|side)\b|what(?:'s"
               r"| is) the (?:\w+ )?(?:address|location)\b"
               r"|(?:which|what) (?:floor|room|building|city|platform|address|location)\b"),
-    ("who", r"we[rnm]\b|qui\b|quién(?:es)?\b|chi\b|(?:to |by |from |with )?who(?:m|se|'s)?\b|(?:which|what) (?:person|team|department"
+    ("who", r"we[rnm]\b|qui\b|quién(?:es)?\b|chi\b|(?:to |by |from |with )?who(?:m|se|'s)?\b"
+            r"|(?:which|what) (?:person|team|department"
             r"|colleague|role)\b"),
     ("why", r"why\b|how come\b|what.* reason\b"),
     ("how", r"how\b|what(?:'s| is) the (?:best |easiest |right |correct |quickest )?(?:way|procedure"
@@ -86,7 +94,8 @@ _SORTS = [
                 r"|werden|brauche|bieten"
                 r"|puedo|puede|pueden|hay|es|está|están|se puede|tengo|tiene|peut-on|puis-je|est-ce"
                 r"|faut-il|avez-vous|y a-t-il)\b"),
-    ("which", r"(?:welche[rsnm]?|was|quel(?:le)?s?|cuál(?:es)?|qué|quale)\b|(?:in|on|at|by|with|for|to|of|from|under)? ?(?:which|what|what's)\b"),
+    ("which", r"(?:welche[rsnm]?|was|quel(?:le)?s?|cuál(?:es)?|qué|quale)\b|(?:in|on|at|by|with|for"
+              r"|to|of|from|under)? ?(?:which|what|what's)\b"),
 ]  # fmt: skip
 _SORT = re.compile("|".join(f"(?P<{name}>{shape})" for name, shape in _SORTS))
 # A clause or phrase that makes it a question about a special case.
@@ -108,7 +117,8 @@ _EMPTY = frozenset(
     so this that
     these those there here what which who whom whose when where why how if it's what's that's i'm
     you're which
-    during about as please just also yes through via until wann bis wie lange noch quand jusqu'à combien temps ai où wo where's when's who's how's
+    during about as please just also yes through via until wann bis wie lange noch quand jusqu'à
+    combien temps ai où wo where's when's who's how's
     """.split()  # noqa: SIM905
 )
 
@@ -279,7 +289,8 @@ def reworded(
     """Pairs (earlier, later) of (system prompt, question in normal form) that may ask the same in other
     words; and how many of the things that both name are named by few others.
 
-    `told` is what all the answers to a question name. What many questions share names none of them, so that a big set is not compared all with all.
+    `told` is what all the answers to a question name. What many questions share names none of
+    them, so that a big set is not compared all with all.
     """
     known = {at: asked for at, (_, question) in questions.items() if (asked := asked_for(question))}
     named = Counter(name for asked in known.values() for name in asked.about)
@@ -295,7 +306,8 @@ def reworded(
                         seen.add((other, at))
                         apart = same_question(asked, known[other])
                         if apart is not None and (
-                            not apart or apart <= (told(at) if apart <= known[other].about else told(other))
+                            not apart
+                            or apart <= (told(at) if apart <= known[other].about else told(other))
                         ):
                             yield (
                                 other,
@@ -346,7 +358,12 @@ def same_matter(a: Asked, answer: str, b: Asked, rival: str, rare: int) -> bool:
     allowed = _ALONE[min(rare, len(_ALONE) - 1)]
     if a.sort != b.sort:
         allowed = min(allowed, _ALONE[1])
-        if alone and others_alone and len((a.about & b.about) - _TIMES) == 1 and _STRICT & {a.sort, b.sort}:
+        if (
+            alone
+            and others_alone
+            and len((a.about & b.about) - _TIMES) == 1
+            and _STRICT & {a.sort, b.sort}
+        ):
             return False
     one = len(a.about & b.about) == 1 and min(len(a.about), len(b.about)) == 2
     if alone and others_alone and one and a.sort == b.sort == "which":
@@ -386,14 +403,16 @@ def _sequence(asked: Asked) -> list[str]:
 
 def _contrast(a: Asked, b: Asked) -> frozenset[str] | None:
     """Return None where two questions are one frame in which another word stands; else what one adds."""
-    parts = SequenceMatcher(None, a.said, b.said, autojunk=False).get_opcodes()
-    equal = sum(i2 - i1 for what, i1, i2, _, _ in parts if what == "equal")
-    ordered = (
-        not _ORDERED.isdisjoint(a.said) and not _ORDERED.isdisjoint(b.said)
-    ) or (a.sort == b.sort and (a.sort == "count" or (a.own and "in" in a.said and "in" in b.said)))
+    ordered = (not _ORDERED.isdisjoint(a.said) and not _ORDERED.isdisjoint(b.said)) or (
+        a.sort == b.sort and (a.sort == "count" or (a.own and "in" in a.said and "in" in b.said))
+    )
     if ordered and _sequence(a) != _sequence(b) and sorted(_sequence(a)) == sorted(_sequence(b)):
         return None
-    if equal < _FRAME * (len(a.said) + len(b.said)) / 2:
+    frame = _FRAME * (len(a.said) + len(b.said)) / 2
+    if sum((Counter(a.said) & Counter(b.said)).values()) < frame:  # a bound that is cheap
+        return frozenset()
+    parts = SequenceMatcher(None, a.said, b.said, autojunk=False).get_opcodes()
+    if sum(i2 - i1 for what, i1, i2, _, _ in parts if what == "equal") < frame:
         return frozenset()
     added: set[str] = set()
     sides = set()
@@ -403,7 +422,8 @@ def _contrast(a: Asked, b: Asked) -> frozenset[str] | None:
         if _TURNS & {*a.said[i1:i2]} and _TURNS & {*b.said[j1:j2]}:
             return None
         left, right = (
-            {_PAYING.get(concept(word), concept(word)) for word in side} - _LIGHT - {""} for side in (a.said[i1:i2], b.said[j1:j2])
+            {_PAYING.get(concept(word), concept(word)) for word in side} - _LIGHT - {""}
+            for side in (a.said[i1:i2], b.said[j1:j2])
         )
         if what == "replace" and right - a.about and _CASES & {b.said[j1]} and _CASES & {a.said[i1]}:
             return None

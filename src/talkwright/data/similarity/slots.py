@@ -19,7 +19,10 @@ _TOKEN = re.compile(r"[\w'-]+")
 _DENIES = re.compile(r"\b(?:not|no|never|cannot|neither|nor|except|unless|without)\b|n't\b")
 _WEEK = frozenset("monday tuesday wednesday thursday friday saturday sunday".split())  # noqa: SIM905
 _YEAR = frozenset(MONTHS)
-_NO_MONTH = re.compile(r"(?<!of )(?<!in )(?<!by )(?<!until )(?<!early )(?<!late )(?<!\d )(?<!th )(?<!st )\b(?:may|march)\b(?! \d)")
+_NO_MONTH = re.compile(
+    r"(?<!of )(?<!in )(?<!by )(?<!until )(?<!early )(?<!late )(?<!\d )(?<!th )(?<!st )\b(?:may"
+    r"|march)\b(?! \d)"
+)
 _NAME = re.compile(
     r"(?<![.!?:\"'\u201c] )(?<!\A)\b[A-Z][\w'-]*(?: [A-Z][\w'-]*)*"
     r"|(?:(?<=[.!?:] )|\A)[A-Z][\w'-]+(?: [A-Z][\w'-]*)+"
@@ -68,14 +71,17 @@ _PERIODS = [
 ]  # fmt: skip
 _PERIOD = [(minutes, re.compile(rf"\b(?:{shape})\b")) for minutes, shape in _PERIODS]
 _HOW_MANY = re.compile(
-    r"\bhow many ((?:[\w'-]+ ){1,3}?)(?:can|could|may|do|does|did|are|is|were|will|should|must|have|has|am)\b"
+    r"\bhow many ((?:[\w'-]+ ){1,3}?)(?:can|could|may|do|does|did|are|is|were|will|should|must|have"
+    r"|has|am)\b"
 )
 _WHICH = re.compile(
     r"\b(?:which|what) (gate|platform|room|line|bus|tram|track|bay|door|terminal|counter|zone|form|exit"
     r"|building|floor|hall|desk|seat|block|section|lane|channel|level|window|locker|stop|grade|class)\b"
 )
 _MEANING = re.compile(r"\b(?:stands for|short for|means|abbreviation (?:of|for))(?: the)? ([^.:;,(]+)")
-_OFFERS = re.compile(r"(?:there(?:'s| is| are)|you (?:can|could|may)|try|one (?:option|place)|for example)\b")
+_OFFERS = re.compile(
+    r"(?:there(?:'s| is| are)|you (?:can|could|may)|try|one (?:option|place)|for example)\b"
+)
 _MANY = re.compile(r"\b(?:can|could|may) i (?:find|buy|get|learn|see|read|park|eat|complain)\b")
 
 
@@ -231,7 +237,8 @@ def _periods(text: str) -> frozenset[object]:
 
 def _days_apart(one: str, other: str) -> bool:
     mine, yours = (
-        {word.removesuffix("s") for word in _TOKEN.findall(_NO_MONTH.sub("", text))} for text in (one, other)
+        {word.removesuffix("s") for word in _TOKEN.findall(_NO_MONTH.sub("", text))}
+        for text in (one, other)
     )
     return any(_apart(frozenset(mine & kind), frozenset(yours & kind)) for kind in (_WEEK, _YEAR))
 

@@ -25,8 +25,10 @@ _YES = re.compile(
 _NO = re.compile(
     r"\W*(?:no|nope|nein|nö|leider nicht|leider nein|non|never|none|sorry, no|unfortunately not"
     r"|i'm afraid not"
-    r"|of course not|certainly not|lamentablemente no|desgraciadamente no|malheureusement non|malheureusement,? nous ne"
-    r"|leider (?:können|haben|bieten|ist|sind|geht|gibt)\b[^.!;]* (?:nicht|keine?[nrm]?)|nee|natürlich nicht|bien sûr que non|claro que no)(?=[\s,.!;:]|\Z)"
+    r"|of course not|certainly not|lamentablemente no|desgraciadamente no|malheureusement non"
+    r"|malheureusement,? nous ne"
+    r"|leider (?:können|haben|bieten|ist|sind|geht|gibt)\b[^.!;]* (?:nicht|keine?[nrm]?)|nee"
+    r"|natürlich nicht|bien sûr que non|claro que no)(?=[\s,.!;:]|\Z)"
     r"(?! (?:problem|worries|matter|doubt|need|idea)\b)"
 )
 _DENIES = re.compile(
@@ -45,7 +47,8 @@ _PERMITS = re.compile(
 )
 # A denial of some cases only, or of something else than what was asked.
 _SOME = re.compile(
-    r"\b(?:if|unless|as long as|provided|without|except|only|until|when|while|after|before|but|yet|more than|later than"
+    r"\b(?:if|unless|as long as|provided|without|except|only|until|when|while|after|before|but|yet"
+    r"|more than|later than"
     r"|longer than"
     r"|wenn|falls|außer|ohne|nur|erst|bis|sondern|si|sauf|sans|seulement|mais|excepto|sin|solo|sólo|pero"
     r"|need to|have to worry|not only|not just|no longer than|hesitate|worry|forget)\b"
@@ -59,7 +62,8 @@ _WHETHER = re.compile(
     r"|could|may|will"
     r"|would|has|have|should|must|am|kann|können|könnte|ist|sind|darf|dürfen|gibt|haben|hat|muss"
     r"|müssen|wird"
-    r"|werden|est-ce|mag|is er|puis-je|peut-on|avez-vous|acceptez-vous|puedo|puede|pueden|hay|es|está|están"
+    r"|werden|est-ce|mag|is er|puis-je|peut-on|avez-vous|acceptez-vous|puedo|puede|pueden|hay|es"
+    r"|está|están"
     r"|se puede"
     r"|tienen|aceptan)\b)|.*\b(?:est|sont|peut|a)-(?:il|elle|ils|elles|on|t-)"
 )
@@ -172,7 +176,8 @@ _FREE = frozenset(
     FORMS[word] for word in ["free", "included", "kostenlos", "gratuit", "gratuite", "inclus", "gratis"]
 )
 _PAID = re.compile(
-    r"\bextra\b|\bseparately\b|\bcosts?\b|\bkoste[tn]\b|\bberechnen?\b|\bzahlen\b|\bcoûtent?\b|\bcuestan?\b|[$€£]|\beuros?\b"
+    r"\bextra\b|\bseparately\b|\bcosts?\b|\bkoste[tn]\b|\bberechnen?\b|\bzahlen\b|\bcoûtent?\b"
+    r"|\bcuestan?\b|[$€£]|\beuros?\b"
 )
 _HOW = re.compile(r"(?:how (?:do|can|could|should|to)|until when|wie (?:kann|können)|comment|cómo)\b")
 _HOW_OFTEN = re.compile(r"how (?:often|frequently)|wie oft")

@@ -122,7 +122,8 @@ _REFUSES = re.compile(
     r"|refused?|refuses|reject\w*|deni\w+"
     r"|forbid\w*|prohibit\w*|bann?ed|excluded?|except|fail\w*|stop\w*|lapse\w*|illegal|useless|too"
     r"|impossible|harm\w*|damag\w+"
-    r"|danger\w*|deadly|ruin\w*|nowhere|confiscat\w*|closed to|leave (?:it|them|your \w+) (?:at|in|outside)|stay (?:out|away|off)|keep (?:out|away|off)|avoid|myth|wrong"
+    r"|danger\w*|deadly|ruin\w*|nowhere|confiscat\w*|closed to|leave (?:it|them|your \w+) (?:at|in"
+    r"|outside)|stay (?:out|away|off)|keep (?:out|away|off)|avoid|myth|wrong"
     r"|false)\b"
 )
 # What is asked of a case is asked of whether, too.
