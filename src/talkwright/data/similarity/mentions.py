@@ -32,6 +32,8 @@ _SAYS_SO = frozenset(
     needed enough exist exists function
     """.split()  # noqa: SIM905
 )
+_FEATURES = frozenset("function option form feature way button menu page".split())  # noqa: SIM905
+_JOINED = frozenset("and or nor".split())  # noqa: SIM905
 _ENDED = re.compile(
     r"\b(?:switched off|shut down|closed down|discontinued|abolished|phased out|scrapped|withdrawn"
     r"|retired"
@@ -91,7 +93,16 @@ def _rules_out(text: str, given: frozenset[str], about: frozenset[str]) -> bool:
         new = [name for name in denied + subject if name not in about]
         if new and all(name in given for name in new):
             return True
+        if (
+            subject
+            and _JOINED & {*said[max(0, at - 4) : at]}
+            and not about & {*subject}
+            and given & {*subject}
+        ):
+            return True  # "calls and e-mails are not accepted"
         rest = said[at + 1 :]
+        if subject and _FEATURES & {*rest[:5]} and given >= {*subject} > {*subject} & about:
+            return True
         if (
             subject
             and not _SAYS_SO.isdisjoint(rest[:2])

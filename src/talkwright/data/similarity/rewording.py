@@ -368,6 +368,8 @@ def same_matter(a: Asked, answer: str, b: Asked, rival: str, rare: int) -> bool:
     one = len(a.about & b.about) == 1 and min(len(a.about), len(b.about)) == 2
     if alone and others_alone and one and a.sort == b.sort == "which":
         return False  # the capital of one and of another
+    if min(alone, others_alone) > 1 and alone + others_alone > 2 * len(a.about & b.about):
+        return False
     if not (alone and others_alone):
         near = a.sort == b.sort and len(a.about & b.about) > 1
         return alone + others_alone <= max(rare > 0 or near, allowed * max(len(a.about), len(b.about)))

@@ -68,7 +68,8 @@ _WHETHER = re.compile(
     r"|tienen|aceptan)\b)|.*\b(?:est|sont|peut|a)-(?:il|elle|ils|elles|on|t-)"
 )
 _NEEDS = re.compile(
-    r"\b(?:need|have to|has to|must|required|necessary)\b"
+    r"\b(?:need|have to|has to|must|required|necessary|tengo que|es necesario|hace falta|obligatori[oa]"
+    r"|muss|müssen|brauche|nötig|faut-il|dois|nécessaire|obligatoire)\b"
 )  # which is not told by what one may
 _MINDS = re.compile(r".*\b(?:mind|n['\u2019]t|not|nicht|kein\w*|pas|or|oder|ou)\b")  # a no may mean yes
 _OPPOSITES = """
@@ -247,7 +248,11 @@ def opposed(a: tuple[str, str], b: tuple[str, str]) -> bool:
         return True
     if _stand_apart(question, one, other) or _stand_apart(question, other, one):
         return True
-    x, y = _side(normal_question(a[0]), one), _side(normal_question(b[0]), other)
+    theirs = normal_question(b[0])
+    if not _WHETHER.match(theirs):
+        x, y = _side(question, one), _side(question if _WHETHER.match(question) else theirs, other)
+    else:
+        x, y = _side(question if _WHETHER.match(question) else theirs, one), _side(theirs, other)
     if not _WHETHER.match(question):
         if bool(_NOTHING.match(one)) != bool(_NOTHING.match(other)):
             return not _DENIES.search(other if _NOTHING.match(one) else one)
@@ -357,5 +362,5 @@ def _side(question: str, answer: str) -> _Side:
         ):
             return _Side(False, False, False)
         return _Side(None, False, True)
-    permits = bool(_PERMITS.search(first))
+    permits = bool(_PERMITS.search(first)) and not _NEEDS.search(question)
     return _Side(True if much or permits else None, False, some)

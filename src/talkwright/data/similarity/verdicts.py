@@ -35,6 +35,7 @@ _YES_MAY = re.compile(
     r"(?:it is|they are|it does|they do|you can|you may|you are|we do|we are|i can|i do"
     r"|i am)\b(?! (?:not|only)\b)"
 )
+_YES_MUST = re.compile(r"(?:you|they|it|we|i) (?:do|does|is|are|must)[.,;!]")
 _NO = re.compile(
     r"(?:nope|nah|not|never|(?:i'm |we're |i am |we are )?(?:very )?sorry(?:, but|,| but| no)(?! to)"
     r"|unfortunately not|sadly not|i'm afraid not|of course not|certainly not|definitely not"
@@ -144,7 +145,11 @@ def verdicts_differ(a: tuple[str, str], b: tuple[str, str]) -> bool:
     claimed = [frame for frame in frames if frame]
     if any(frame and frame.asked.negated and _NEGATED.search(frame.question) for frame in frames):
         return False
-    if len(claimed) == 1 and not any(_CASE.match(question) for question in questions):
+    if (
+        len(claimed) == 1
+        and claimed[0].axis != "free"
+        and not any(_CASE.match(question) for question in questions)
+    ):
         claimed = []
     if not claimed or claimed[0].axis != claimed[-1].axis:
         return sides_opposed(questions[0], *answers)
@@ -191,6 +196,7 @@ def verdict(frame: Frame, answer: str, asked_so: bool = True) -> Verdict:
     """What an answer in normal form says to a question; a yes counts if it was `asked_so`."""
     said = in_one_word(answer)
     yes = _YES.match(answer) or (frame.axis == "may" and _YES_MAY.match(answer))
+    yes = yes or (frame.axis == "must" and _YES_MUST.match(answer))
     no = _NO.match(answer)
     clauses = [part for part in _CLAUSE.split(said) if part.strip()][:_CLAUSES]
     if "yes" in clauses[1:2] and asked_so:  # "from five years on, yes"
