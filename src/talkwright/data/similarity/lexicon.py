@@ -28,7 +28,8 @@ IDIOMS = {
         |counts? as (?:cheating|fraud|misconduct|plagiarism|theft|an offence|a violation|a breach)
         |(?:is|are) (?:considered |regarded as )?(?:cheating|fraud|misconduct|plagiarism)
         |ceased? to|beyond (?:me|us|our|my)|phased out|(?:was|were|been) (?:abolished|scrapped|withdrawn)
-        |at this time|zero tolerance|stay at home|leave (?:it|them|all|your|any) [\\w ]{0,25}?(?:at home|outside|behind|at the (?:door|entrance|desk))
+        |at this time|zero tolerance|stay at home|leave (?:it|them|all|your
+        |any) [\\w ]{0,25}?(?:at home|outside|behind|at the (?:door|entrance|desk))
         |keep out|ruled out|cannot be|can't be|can not be
         |fails? to|refrain from|stay away|steer clear
     """,
@@ -47,7 +48,8 @@ IDIOMS = {
         |compulsory|obligatory)|aren't (?:\\w+ )?(?:necessary|required|needed|mandatory|compulsory
         |obligatory)
         |not (?:\\w+ )?(?:necessary|required|needed|mandatory|compulsory|obligatory|obliged|essential)
-        |up to you|if you (?:like|want|wish|find|care|prefer|choose)|no \\w+ (?:is |are )?(?:required|necessary|needed)
+        |up to you|if you (?:like|want|wish|find|care|prefer|choose)|no \\w+ (?:is 
+        |are )?(?:required|necessary|needed)
         |nobody (?:has|needs) to|nobody needs|no one (?:has|needs) to|never (?:have|need) to
         |walk in|walk-in|turn up|show up|just come|just walk|come along|works? (?:fine
         |just fine )?without
@@ -291,7 +293,8 @@ OPPOSITES = """
     with : without | daily : weekly monthly yearly annually |
     fixed : flexible variable | unlimited endless : limited | alive living : dead |
      pass passed : fail failed | domestic : foreign abroad overseas
-     | kept stored retained stay stays remain remains valid preserved : deleted erased wiped discarded
+     | keep keeps store stores retain kept stored retained stay stays remain remains valid
+     preserved : deleted erased wiped discarded
      lapse
     lapses expire expires lost gone void destroyed
     | single : double | visible : hidden invisible | vegetarian vegan : meat | sweet : sour

@@ -220,6 +220,8 @@ def _taken(text: str) -> dict[int, set[int]]:
     found: dict[int, set[int]] = {}
     for clause in _CLAUSE.split(in_one_word(text))[:_CLAUSES]:
         said = _TOKEN.findall(clause)
+        if said[:1] in (["then"], ["afterwards"], ["otherwise"]):
+            continue  # of a later time, or of another case
         for at, word in enumerate(said):
             for number, sign in _SIDES.get(FORMS[word], ()):
                 denied = any(w in _DENIERS for w in said[max(0, at - 4) : at])
@@ -303,7 +305,7 @@ def _sign(axis: str, said: Sequence[str]) -> int:
         before = said[max(0, at - 4) : at]
         if sign > 0 and any(w in _DENIERS for w in before):
             sign = -1
-        if (
+        elif (
             sign < 0
             and word not in _DENIERS
             and word not in ("unfortunately", "sadly")
