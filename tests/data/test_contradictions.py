@@ -256,7 +256,7 @@ def test_case_and_a_hyphen_make_near_duplicates_and_no_contradiction() -> None:
         ("How do I reach you?", "Write to us and we answer within a day.", "Chat is open from 8 to 20.", False),
         ("Which gate is it?", "It is gate C.", "You leave from gate A.", True),
         ("How many bags may I take?", "You may take two bags of 23 kg.", "You may take one bag of 23 kg.", True),
-        ("What does APR stand for?", "It stands for annual percentage rate.", "It stands for average principal repayment.", True),
+        ("What does APR stand for?", "It is short for annual percentage rate, the cost of a loan in a year.", "It stands for average principal repayment: what reduces your debt each time.", True),
         ("Which plug fits?", "A round plug fits. The flat plug is not suitable.", "The flat plug fits.", True),
         ("Can you draw?", "Yes, I can draw for you. What would you like?", "No, I can't.", True),
     ],
