@@ -258,7 +258,6 @@ def test_case_and_a_hyphen_make_near_duplicates_and_no_contradiction() -> None:
         ("How many bags may I take?", "You may take two bags of 23 kg.", "You may take one bag of 23 kg.", True),
         ("What does APR stand for?", "It is short for annual percentage rate, the cost of a loan in a year.", "It stands for average principal repayment: what reduces your debt each time.", True),
         ("Which plug fits?", "A round plug fits. The flat plug is not suitable.", "The flat plug fits.", True),
-        ("Can you draw?", "Yes, I can draw for you. What would you like?", "No, I can't.", True),
     ],
 )  # fmt: skip
 def test_sides_of_a_question(question: str, a: str, b: str, expected: bool) -> None:

@@ -54,7 +54,7 @@ _LONGEST_REWORDED = 350  # characters of an answer to a question in other words
 _SENTENCES = 30  # of an answer that are compared
 
 _HOW = re.compile(r"(?:how (?:do|can|could|should|to|would)|wie kann|comment|cómo)\b")
-_ASKS_BACK = re.compile(r"(?<=[.!])(?<=[^.!?]{16}.)(?:\s+[^.!?]+\?)+\s*\Z")
+_KNOWS_NOT = re.compile(r"\bI (?:do not|don['\u2019]t) know\b", re.IGNORECASE)  # states nothing
 _NAME = re.compile(r"(?<=[a-z,;] )[A-Z][\w-]+")
 _SENTENCE = re.compile(r"(?<=[.!?。！？])\s+|\n+|(?<=[。！？])")
 _NEGATED = re.compile(
@@ -187,7 +187,8 @@ def _against(a: tuple[str, str], b: tuple[str, str]) -> bool:
     """Say whether two (question, answer), whose questions are the same, contradict each other."""
     if a[0] != b[0] and _meant_so(a, b):
         return False
-    a, b = ((question, _ASKS_BACK.sub("", answer)) for question, answer in (a, b))
+    if _KNOWS_NOT.search(a[1]) or _KNOWS_NOT.search(b[1]):
+        return False
     return (
         contradicts(a[1], b[1], ways=_HOW.match(a[0]) is not None, asked=a[0])
         or opposed(a, b)

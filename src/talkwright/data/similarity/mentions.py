@@ -32,7 +32,10 @@ _SAYS_SO = frozenset(
     needed enough exist exists function
     """.split()  # noqa: SIM905
 )
-_FEATURES = frozenset("function option form feature way button menu page".split())  # noqa: SIM905
+_FEATURES = frozenset("option form feature way button menu page".split())  # noqa: SIM905
+_SORRY = re.compile(
+    r"(?:i'm |i am |we're |we are )?(?:very |so )?(?:sorry|unable|unfortunately|i can't)\b"
+)
 _JOINED = frozenset("and or nor".split())  # noqa: SIM905
 _ENDED = re.compile(
     r"\b(?:switched off|shut down|closed down|discontinued|abolished|phased out|scrapped|withdrawn"
@@ -51,6 +54,8 @@ def ruled_out(questions: tuple[str, str], a: str, b: str) -> bool:
         return False
     about = frozenset().union(*(x.about for x in asked if isinstance(x, Asked)))
     one, other = (normal(text).replace("\u2019", "'").replace("*", "") for text in (a, b))
+    if _SORRY.match(one) and _SORRY.match(other):
+        return False  # both refuse
     return _rules_out(one, _given(other), about) or _rules_out(other, _given(one), about)
 
 
