@@ -54,6 +54,7 @@ _LONGEST_REWORDED = 350  # characters of an answer to a question in other words
 _SENTENCES = 30  # of an answer that are compared
 
 _HOW = re.compile(r"(?:how (?:do|can|could|should|to|would)|wie kann|comment|cómo)\b")
+_SORRY = re.compile(r"I(?:['\u2019]m| am) sorry,? but\b")
 _KNOWS_NOT = re.compile(r"\bI (?:do not|don['\u2019]t) know\b", re.IGNORECASE)  # states nothing
 _NAME = re.compile(r"(?<=[a-z,;] )[A-Z][\w-]+")
 _SENTENCE = re.compile(r"(?<=[.!?。！？])\s+|\n+|(?<=[。！？])")
@@ -187,8 +188,8 @@ def _against(a: tuple[str, str], b: tuple[str, str]) -> bool:
     """Say whether two (question, answer), whose questions are the same, contradict each other."""
     if a[0] != b[0] and _meant_so(a, b):
         return False
-    if _KNOWS_NOT.search(a[1]) or _KNOWS_NOT.search(b[1]):
-        return False
+    if _KNOWS_NOT.search(a[1]) or _KNOWS_NOT.search(b[1]) or (_SORRY.match(a[1]) and _SORRY.match(b[1])):
+        return False  # two refusals agree
     return (
         contradicts(a[1], b[1], ways=_HOW.match(a[0]) is not None, asked=a[0])
         or opposed(a, b)
