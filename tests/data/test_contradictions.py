@@ -14,6 +14,7 @@ from typing import Any
 import planted_reworded
 import planted_roundabout
 import planted_stay
+import planted_sundry
 import planted_town
 import pytest
 import yaml
@@ -160,7 +161,9 @@ def test_precision_and_recall_on_two_colleagues(town: Any, capsys: pytest.Captur
     assert precision >= 0.95, invented
 
 
-@pytest.mark.parametrize(("told", "floor"), [(planted_reworded, 0.7), (planted_roundabout, 0.75)])
+@pytest.mark.parametrize(
+    ("told", "floor"), [(planted_reworded, 0.72), (planted_roundabout, 0.75), (planted_sundry, 0.58)]
+)
 def test_precision_and_recall_in_quite_other_words(
     told: Any, floor: float, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -174,16 +177,18 @@ def test_precision_and_recall_in_quite_other_words(
     assert precision >= 0.95, invented
 
 
-def test_pairs_of_many_matters_are_not_mixed_up() -> None:
-    pairs = planted_reworded.CONTRADICTING + planted_reworded.AGREEING
+@pytest.mark.parametrize(("told", "floor"), [(planted_reworded, 40), (planted_sundry, 45)])
+def test_pairs_of_many_matters_are_not_mixed_up(told: Any, floor: int) -> None:
+    pairs = told.CONTRADICTING + told.AGREEING
     rows = {
         2 * n + side: chat(*pair[2 * side : 2 * side + 2])
         for n, pair in enumerate(pairs)
         for side in (0, 1)
     }
     alarms, _ = find_contradictions(dict.fromkeys(rows, 1), rows.__getitem__)
-    true = [a // 2 == b // 2 < len(planted_reworded.CONTRADICTING) for a, b in alarms]
-    assert sum(true) >= 0.9 * len(true) > 40, alarms
+    true = [a // 2 == b // 2 < len(told.CONTRADICTING) for a, b in alarms]
+    assert sum(true) >= 0.9 * len(true), alarms
+    assert sum(true) > floor
 
 
 @pytest.mark.parametrize(
@@ -208,6 +213,9 @@ def test_a_question_is_the_same_in_another_form(question: str, same: str) -> Non
         ("Can I eat before I swim?", "Can I swim before I eat?"),
         ("Is it open for two guests?", "Is it open for three guests?"),
         ("Do you want tea?", "Do you want tea?"),
+        ("Start a story about a lamp.", "Start a story about a lamp."),
+        ("What is 50 Celsius in Fahrenheit?", "What is 50 Fahrenheit in Celsius?"),
+        ("Is it open to full-time staff?", "Is it open to part-time staff?"),
         ("Can you suggest a name for my cat?", "Can you suggest a name for my cat?"),
     ],
 )
@@ -244,6 +252,13 @@ def test_case_and_a_hyphen_make_near_duplicates_and_no_contradiction() -> None:
         ("Le bar est-il ouvert ?", "Bien sûr.", "Le bar est fermé.", True),
         ("¿Puedo fumar?", "Claro que sí.", "No, está prohibido.", True),
         ("Is it safe?", "It is safe.", "Never. It is not safe.", True),
+        ("Is it safe?", "It is safe as long as the lid was never off.", "It is safe.", False),
+        ("Is tea included?", "Tea is included at no extra cost.", "Tea is included.", False),
+        ("How do I reach you?", "Write to us and we answer within a day.", "Chat is open from 8 to 20.", False),
+        ("Which gate is it?", "It is gate C.", "You leave from gate A.", True),
+        ("How many bags may I take?", "You may take two bags of 23 kg.", "You may take one bag of 23 kg.", True),
+        ("What does APR stand for?", "It is short for annual percentage rate, the cost of a loan in a year.", "It stands for average principal repayment: what reduces your debt each time.", True),
+        ("Which plug fits?", "A round plug fits. The flat plug is not suitable.", "The flat plug fits.", True),
     ],
 )  # fmt: skip
 def test_sides_of_a_question(question: str, a: str, b: str, expected: bool) -> None:
@@ -314,6 +329,11 @@ def test_words_that_decide(a: str, b: str, expected: bool) -> None:
         ("Yes, dogs are welcome in the garden.", "Certainly! Bring your pet along."),
         ("The lamp is not waterproof.", "A waterproof cover is sold separately."),
         ("Go to Settings.", "Open the menu and tap your name."),
+        ("It lasts three and a half years.", "It lasts 42 months."),
+        ("You wait a quarter of an hour.", "You wait 15 minutes."),
+        ("You need three fifths of the points.", "You need 60% of the points."),
+        ("The hall is open from 9 to 13.", "The hall is open from 9 a.m. to 1 p.m."),
+        ("Trials run for half a year.", "Trials run for six months."),
     ],
 )
 def test_the_same_in_another_unit_or_other_words_agrees(a: str, b: str) -> None:

@@ -61,7 +61,7 @@ _SIZES: dict[str, dict[str, float]] = {
     "data": {"b": 1e-6, "byte": 1e-6, "kb": 0.001, "kilobyte": 0.001, "kib": 0.001, "mb": 1,
              "megabyte": 1, "mib": 1, "gb": 1000, "gigabyte": 1000, "gib": 1000, "gig": 1000,
              "tb": 10**6, "terabyte": 10**6, "tib": 10**6},
-    "share": {"%": 1, "percent": 1},
+    "share": {"%": 1, "percent": 1, "hundredth": 1},
     "dollar": {"$": 1, "dollar": 1, "usd": 1, "buck": 1, "cent": 0.01},
     "euro": {"€": 1, "euro": 1, "eur": 1, "cent": 0.01},
     "sterling": {"£": 1, "pound": 1, "gbp": 1, "quid": 1, "pence": 0.01},
@@ -71,7 +71,7 @@ _SIZES: dict[str, dict[str, float]] = {
 _MONEY = frozenset("dollar euro sterling yen rupee".split())  # noqa: SIM905 - reads best as one
 # How far two amounts in different units may lie apart and still be one rounded: a GB is 1000 or 1024 MB,
 # a month four weeks or thirty days.
-_ROUNDED = {"time": 0.075, "data": 0.05, "mass": 0.05, "length": 0.05, "volume": 0.05}
+_ROUNDED = {"time": 0.075, "data": 0.05, "mass": 0.05, "length": 0.05, "volume": 0.05, "share": 0.015}
 _UNITS: dict[str, list[tuple[str, float]]] = {}
 for _dimension, _line in _SIZES.items():
     for _name, _size in _line.items():
@@ -106,7 +106,17 @@ _LIST_NUMBER = re.compile(r"^[^\S\n]*\d{1,2}[.)]\s", re.MULTILINE)
 _WORKING_WEEK = 7 / 5
 _DAYTIME = re.compile(r"\b(1?\d) in the (morning|afternoon|evening)\b")
 _WHOLE = re.compile(r"\b(?:a|one) (?:full|whole|entire|calendar) (?=minute|hour|day|week|month|year)")
+_DAY_BEFORE = re.compile(r"\b(?:the|a) day (?=before|prior|in advance)")
 _NEXT_DAY = re.compile(r"\b(?:the )?next ((?:business|working) )day\b")
+_HALF = re.compile(
+    r"\bhalf an? (?=minute|hour|day|week|month|year|kilo|metre|meter|mile|litre|liter|dozen|percent)"
+)
+_PARTS = ("half", "third", "quarter", "fifth", "tenth")
+_AND_HALF = re.compile(r"\b(\d+|one) and a (half|quarter)\b")
+_UNIT_AND_HALF = re.compile(r"\b(\d+) (\w+) and a half\b")
+_OF_AN_HOUR = re.compile(r"\b(?:a |(\d) |(?:1|one) )?quarters? (?:of (?:an?|1) |an |1 )(hour|year)\b")
+_OF_ALL = re.compile(r"\b(\d|a|one) (third|quarter|fifth|tenth)(s)?\b(?= (?:of|is|are)\b)")
+_SHARES = {"third": 100 / 3, "quarter": 25.0, "fifth": 20.0, "tenth": 10.0}
 _RATE = re.compile(r"(\d+) times (?:per|each|every|1) (hour|day|week|month|year)\b")
 
 
@@ -126,10 +136,10 @@ class Amount:
 def amounts(text: str) -> tuple[tuple[Amount, ...], str]:
     """The amounts of a text without its list numbers, and its normal form with a 0 for each."""
     plain = normal(_LIST_NUMBER.sub("", text).replace("\u2019", "'").replace("*", ""))
-    plain = _NEXT_DAY.sub(r"1 \1day", _WHOLE.sub("1 ", plain))
-    plain = written_out(
-        re.sub(r"\bhalf an? (?=minute|hour|kilo|metre|meter|mile|litre|liter)", "0.5 ", plain)
-    )
+    plain = _NEXT_DAY.sub(r"1 \1day", _DAY_BEFORE.sub("1 day ", _WHOLE.sub("1 ", plain)))
+    plain = written_out(_HALF.sub("0.5 ", plain))
+    if any(part in plain for part in _PARTS):
+        plain = _in_parts(plain)
     plain = re.sub(r"(?<![\w.,])(\d{1,3})((?: \d{3})+)(?![\w.,]\d|\w)", _without_spaces, plain)
     if " in the " in plain:
         plain = _DAYTIME.sub(lambda m: f"{m[1]} {'am' if m[2] == 'morning' else 'pm'}", plain)
@@ -164,6 +174,8 @@ def _equal(x: Amount, y: Amount) -> bool:
         bare, other = (x, y) if x.unit == "" else (y, x)
         values = {value for _, value in bare.readings}
         known = {other.written, *(v for _, v in other.readings)} if other.unit == "" else {other.written}
+        if other.unit == "clock":  # "from 9 to 13", "until 1 p.m."
+            known |= {value / 60 for _, value in other.readings}
         return bool(values & known) or (other.year in values and other.year > 0)
     for dimension, value in x.readings:
         for same, other_value in y.readings:
@@ -174,7 +186,7 @@ def _equal(x: Amount, y: Amount) -> bool:
 
 def _close(a: float, b: float, dimension: str, same_unit: bool) -> bool:
     if dimension == "heat":
-        return abs(a - b) <= (0.01 if same_unit else 0.6)
+        return abs(a - b) <= (0.01 if same_unit else 1.5)
     allowed = 1e-6 if same_unit else _ROUNDED.get(dimension, 1e-6)
     return abs(a - b) <= allowed * max(abs(a), abs(b))
 
@@ -269,6 +281,16 @@ def _values(number: str) -> list[float]:
         return [float(number.replace(",", "."))]
     except ValueError:  # a version, as 1.2.3
         return [float(int(re.sub(r"\D", "0", number)))]
+
+
+def _in_parts(text: str) -> str:
+    """Three and a half years are 3.5 years, three quarters of an hour 0.75, two fifths of all 40 %."""
+    text = _AND_HALF.sub(lambda m: f"{1 if m[1] == 'one' else m[1]}.{5 if m[2] == 'half' else 25}", text)
+    text = _UNIT_AND_HALF.sub(r"\1.5 \2", text)
+    text = _OF_AN_HOUR.sub(lambda m: f"{0.25 * int(m[1] or 1):g} {m[2]}", text)
+    return _OF_ALL.sub(
+        lambda m: f"{_SHARES[m[2]] * (int(m[1]) if m[1].isdecimal() else 1):g} hundredths", text
+    )
 
 
 def _without_spaces(match: re.Match[str]) -> str:

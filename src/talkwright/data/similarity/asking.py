@@ -29,7 +29,8 @@ _SAME = """
     bezahle |
     nutzen benutzen verwenden | senden versenden schicken verschicken | antworten beantworten |
     log login | sign signup | check checkin | organise organize | programme program | delivery deliver |
-    kostenlos gratis umsonst kostenfrei | grey gray | catalogue catalog | metre meter | litre liter |
+    kostenlos gratis umsonst kostenfrei gebührenfrei | grey gray | catalogue catalog | metre meter
+    | litre liter |
     harbour harbor | licence license
 """
 _NAMES = {word: line.split()[0] for line in _SAME.split("|") for word in line.split()}
@@ -44,7 +45,9 @@ _ORDERED = frozenset(
     ahead von nach als desde hacia depuis plus moins más menos switch transfer upgrade downgrade replace
     """.split()  # noqa: SIM905
 )
-_CONVERTS = re.compile(r"how (?:many|much) \w+ (?:is|are|in|make|makes) ")
+_CONVERTS = re.compile(
+    r"how (?:many|much) \w+ (?:is|are|in|make|makes) |what(?:['\u2019]s| is| are) [$€£]?\d"
+)
 # What divides a question: the words on each side of it stay there.
 _BORDERS = frozenset("before after if when while then vor wenn avant après antes después first".split())  # noqa: SIM905
 # A request that has many right answers.
@@ -54,6 +57,12 @@ _OPEN = re.compile(
     r"(?:write|compose|invent|imagine|brainstorm|improvise|suggest|recommend|make up|come up with"
     r"|think of"
     r"|pick|surprise)\b"
+    r"|(?:start|begin|continue|finish|complete) (?:an?|the|this|my) (?:\w+ )?(?:story|poem|tale"
+    r"|novel|song"
+    r"|sentence|joke|letter|essay|speech|dialogue|verse)\b"
+    r"|(?:tell|give|name|choose|say|think|guess)(?: me| us)? (?:an?|some|any|another) (?:\w+ )?(?:number"
+    r"|letter|colou?r|animal|countr(?:y|ies)|cit(?:y|ies)|fruit|word|book|film|movie|synonym|rhyme"
+    r"|way|greeting|excuse)s?\b"
     r"|(?:tell|give|show|name|draft|create|generate|make|design|choose|propose|list|sing)(?: me| us)?"
     r" (?:an?|some|any|another|one|two|three|four|five|ten|\d+)\b"
     r"(?=.*\b(?:ideas?|examples?|names?|jokes?|riddles?|stor(?:y|ies)|poems?|songs?|slogans?|titles?"
@@ -61,7 +70,8 @@ _OPEN = re.compile(
     r"|haikus?|facts?|quotes?|reasons?|topics?|suggestions?|recipes?|logos?|mascots?|sentences?|words?"
     r"|headlines?|captions?|letters?|essays?|lines?|compliments?)\b)"
     r"|name (?:an?|some|any|one|two|three|\d+) "
-    r"|what(?:['\u2019]s| is| are) (?:an?|some|your) (?:\w+ )?(?:example|idea|joke|riddle|favou?rite"
+    r"|what(?:['\u2019]s| is| are) (?:an?|some|your(?= \w+ \w| (?!name))) (?:\w+ )?(?:example|idea"
+    r"|joke|riddle|favou?rite"
     r"|story|fact"
     r"|tip|quote|way|name)s?\b|what should i (?:name|call)\b"
     r"|(?:do|would|are|did|have) you (?:want|like|prefer|feel|ready|sure|happy|ok|okay|enjoy|love"

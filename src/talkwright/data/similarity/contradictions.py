@@ -8,7 +8,7 @@ otherwise equal sentences. Long answers are compared sentence by sentence.
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -25,8 +25,8 @@ from talkwright.data.similarity.amounts import (
 from talkwright.data.similarity.asking import forms_of, is_open, letters_of
 from talkwright.data.similarity.lexicon import EXCLUSIVE, SAME
 from talkwright.data.similarity.mentions import ruled_out
-from talkwright.data.similarity.polarity import denies
-from talkwright.data.similarity.rewording import asked_for, reworded, same_matter
+from talkwright.data.similarity.polarity import denies, said_yes
+from talkwright.data.similarity.rewording import asked_for, concepts_of, reworded, same_matter
 from talkwright.data.similarity.sets import sets_conflict
 from talkwright.data.similarity.similar import (
     jaccard,
@@ -53,17 +53,9 @@ _ONE_CLAIM = 24  # words of an answer in which one word in place of another chan
 _LONGEST_REWORDED = 350  # characters of an answer to a question in other words
 _SENTENCES = 30  # of an answer that are compared
 
-_YES_NO = re.compile(
-    r"\W*(yes|yeah|yep|no(?! (?:problem|worries|matter|doubt|wonder|need)\b)|nope|ja|nein|oui|non|sí)\b",
-    re.IGNORECASE,
-)
-_OF_COURSE = re.compile(r"\W*(of course|sure|certainly|absolutely|definitely|indeed)\b", re.IGNORECASE)
-_OF_COURSE_NOT = re.compile(
-    r"\W*(?:of course|certainly|absolutely|definitely|unfortunately|i'm afraid|sadly),? not\b",
-    re.IGNORECASE,
-)
-_LIMITS = re.compile(r"\b(?:but|however|no|unfortunately|sorry)\b", re.IGNORECASE)
 _HOW = re.compile(r"(?:how (?:do|can|could|should|to|would)|wie kann|comment|cómo)\b")
+_SORRY = re.compile(r"I(?:['\u2019]m| am) sorry,? but\b")
+_KNOWS_NOT = re.compile(r"\bI (?:do not|don['\u2019]t) know\b", re.IGNORECASE)  # states nothing
 _NAME = re.compile(r"(?<=[a-z,;] )[A-Z][\w-]+")
 _SENTENCE = re.compile(r"(?<=[.!?。！？])\s+|\n+|(?<=[。！？])")
 _NEGATED = re.compile(
@@ -140,7 +132,9 @@ def find_contradictions(
     """
     asking = [at for at, letters in rows.items() if letters]
     if len(asking) <= MOST_COMPARED:
-        return _contradictory((at, read(at)) for at in asking), len(asking)
+        shared = Counter(rows[at] for at in asking)
+        alone = frozenset(at for at in asking if shared[rows[at]] == 1)
+        return _contradictory(((at, read(at)) for at in asking), alone), len(asking)
     groups: dict[int, list[int]] = defaultdict(list)
     for at in asking:
         groups[rows[at]].append(at)
@@ -165,7 +159,10 @@ def contradictory_pairs(conversations: Mapping[int, Conversation]) -> list[tuple
     return _contradictory(conversations.items())
 
 
-def _contradictory(conversations: Iterable[tuple[int, Conversation]]) -> list[tuple[int, int]]:
+def _contradictory(
+    conversations: Iterable[tuple[int, Conversation]], alone: frozenset[int] = frozenset()
+) -> list[tuple[int, int]]:
+    """The same; a row that is `alone` shares its question's letters with none: it is no typo of one."""
     asked: dict[tuple[str, str], list[tuple[int, str]]] = defaultdict(list)
     for at, conversation in conversations:
         talk = [m for m in conversation.messages if m.role != "system"]
@@ -175,7 +172,9 @@ def _contradictory(conversations: Iterable[tuple[int, Conversation]]) -> list[tu
             question = normal_question(talk[0].content) or talk[0].content
             asked[system, question].append((at, talk[1].content))
     found: set[tuple[int, int]] = set()
-    for keys in _same_questions(list(asked)):
+    for keys in _same_questions(
+        [key for key, said in asked.items() if len(said) > 1 or said[0][0] not in alone]
+    ):
         if is_open(keys[0][1]):
             continue
         rivals = sorted((at, answer, key[1]) for key in keys for at, answer in asked[key])
@@ -188,8 +187,12 @@ def _contradictory(conversations: Iterable[tuple[int, Conversation]]) -> list[tu
 
 def _against(a: tuple[str, str], b: tuple[str, str]) -> bool:
     """Say whether two (question, answer), whose questions are the same, contradict each other."""
+    if a[0] != b[0] and _meant_so(a, b):
+        return False
+    if _KNOWS_NOT.search(a[1]) or _KNOWS_NOT.search(b[1]) or (_SORRY.match(a[1]) and _SORRY.match(b[1])):
+        return False  # two refusals agree
     return (
-        contradicts(a[1], b[1], ways=_HOW.match(a[0]) is not None)
+        contradicts(a[1], b[1], ways=_HOW.match(a[0]) is not None, asked=a[0])
         or opposed(a, b)
         or verdicts_differ(a, b)
         or filled_differently(a[0], a[1], b[1])
@@ -197,11 +200,27 @@ def _against(a: tuple[str, str], b: tuple[str, str]) -> bool:
     )
 
 
+def _meant_so(a: tuple[str, str], b: tuple[str, str]) -> bool:
+    """Say whether what looks like a slip in one of two questions comes again in its answer: Iceland."""
+    mine, yours = set(words(a[0])) - set(words(b[0])), set(words(b[0])) - set(words(a[0]))
+    slips = [(x, y) for x in mine for y in yours if _is_typo(x, y)]
+    if not slips:
+        return False
+    said, theirs = set(words(normal(a[1]))), set(words(normal(b[1])))
+    return any(x in said and x not in theirs and y in theirs and y not in said for x, y in slips)
+
+
 def _against_reworded(asked: Mapping[tuple[str, str], list[tuple[int, str]]]) -> set[tuple[int, int]]:
     """The same of questions that are the same in other words."""
     keys = {n: key for n, key in enumerate(asked) if not is_open(key[1])}
     found = set()
-    for one, other, rare in reworded(keys):
+
+    def told(at: int) -> frozenset[str]:
+        return frozenset[str].intersection(
+            *(concepts_of(said) for _, said in asked[keys[at]][-_RIVALS:])
+        )
+
+    for one, other, rare in reworded(keys, told):
         mine, yours = asked_for(keys[one][1]), asked_for(keys[other][1])
         assert mine is not None
         assert yours is not None
@@ -305,10 +324,11 @@ class _Claims:
     names: frozenset[str]
 
 
-def contradicts(a: str, b: str, *, ways: bool = False) -> bool:
+def contradicts(a: str, b: str, *, ways: bool = False, asked: str = "") -> bool:
     """Say whether two answers to one question cannot both be right, as far as the words tell.
 
-    Of `ways` to do something there may be several, which name different things.
+    Of `ways` to do something there may be several, which name different things. What the question
+    `asked` names itself, in normal form, is no answer to it.
 
     Calls of tools and questions back state nothing, so they contradict nothing.
     """
@@ -330,11 +350,14 @@ def contradicts(a: str, b: str, *, ways: bool = False) -> bool:
     if longest > _SHORT:
         equal = jaccard(first, second) >= _ALL and "?" not in a[-1:] + b[-1:]
         return (equal and _exchanged(one.words, other.words)) or _sentences_contradict(a, b)
-    if amounts_conflict(one.amounts, other.amounts) or denies(a, b, _alike):
+    counted = not ways or overlap >= _SAME_SHAPE
+    if (counted and amounts_conflict(one.amounts, other.amounts)) or denies(a, b, _alike):
         return True
     if ways and overlap < _NEARLY_ALL:
         return False
-    return overlap >= _SAME_SHAPE and _differ(one, other, longest <= _ONE_CLAIM and "?" not in a + b)
+    return overlap >= _SAME_SHAPE and _differ(
+        one, other, longest <= _ONE_CLAIM and "?" not in a + b, frozenset(words(asked))
+    )
 
 
 def _sentences_contradict(a: str, b: str) -> bool:
@@ -362,11 +385,12 @@ def _overlap(a: frozenset[str], b: frozenset[str]) -> float:
     return len(a & b) / max(1, min(len(a), len(b)))
 
 
-def _differ(a: _Claims, b: _Claims, one_word_decides: bool) -> bool:
+def _differ(a: _Claims, b: _Claims, one_word_decides: bool, asked: frozenset[str]) -> bool:
     """Of two texts of one shape: a name, a negation or a word stands against another."""
     # "It is not red" and "It is blue" agree.
     excluded = a.negated == b.negated and _excluded(a.words, b.words)
-    if excluded or _each_has_own(a.names, b.names):
+    mine, yours = (frozenset(name for name in x.names if name.lower() not in asked) for x in (a, b))
+    if excluded or _each_has_own(mine, yours):
         return True
     if a.negated != b.negated and jaccard(_affirmed(a.words), _affirmed(b.words)) >= _SAME_SENTENCE:
         return True
@@ -429,7 +453,7 @@ def _claims(text: str) -> _Claims:
     negated = bool(_NEGATED.search(text))
     said = words(plain)
     return _Claims(
-        yes=_yes(text, negated, len(said)),
+        yes=said_yes(text, negated, short=len(said) <= _ONE_CLAIM),
         negated=negated,
         words=said,
         amounts=found,
@@ -437,18 +461,6 @@ def _claims(text: str) -> _Claims:
         if _GERMAN.search(text)
         else frozenset(name for name in _NAME.findall(text) if name.lower() not in _CALENDAR),
     )
-
-
-def _yes(text: str, negated: bool, length: int) -> bool | None:
-    """Yes, no, or neither; what may be courtesy ("Sure! ...") is a yes in a short affirmation only."""
-    said = _YES_NO.match(text)
-    if said:
-        return said[1][0].lower() in "yjos"
-    if _OF_COURSE_NOT.match(text):
-        return False
-    if _OF_COURSE.match(text) and not negated and length <= _ONE_CLAIM and "?" not in text:
-        return None if _LIMITS.search(text) else True
-    return None
 
 
 def quantities(text: str) -> frozenset[str]:

@@ -25,7 +25,12 @@ IDIOMS = {
         |entitled|able
         |welcome|covered|an option)|not (?:yet|currently)|no longer|far from it|sold out|turned away
         |turn away
-        |at this time|zero tolerance|stay at home|keep out|ruled out|cannot be|can't be|can not be
+        |counts? as (?:cheating|fraud|misconduct|plagiarism|theft|an offence|a violation|a breach)
+        |(?:is|are) (?:considered |regarded as )?(?:cheating|fraud|misconduct|plagiarism)
+        |ceased? to|beyond (?:me|us|our|my)|phased out|(?:was|were|been) (?:abolished|scrapped|withdrawn)
+        |at this time|zero tolerance|stay at home|leave (?:it|them|all|your
+        |any) [\\w ]{0,25}?(?:at home|outside|behind|at the (?:door|entrance|desk))
+        |keep out|ruled out|cannot be|can't be|can not be
         |fails? to|refrain from|stay away|steer clear
     """,
     "MUST": """
@@ -43,13 +48,14 @@ IDIOMS = {
         |compulsory|obligatory)|aren't (?:\\w+ )?(?:necessary|required|needed|mandatory|compulsory
         |obligatory)
         |not (?:\\w+ )?(?:necessary|required|needed|mandatory|compulsory|obligatory|obliged|essential)
-        |up to you|if you (?:like|want|wish)|no \\w+ (?:is |are )?(?:required|necessary|needed)
+        |up to you|if you (?:like|want|wish|find|care|prefer|choose)|no \\w+ (?:is 
+        |are )?(?:required|necessary|needed)
         |nobody (?:has|needs) to|nobody needs|no one (?:has|needs) to|never (?:have|need) to
         |walk in|walk-in|turn up|show up|just come|just walk|come along|works? (?:fine
         |just fine )?without
         |even without|do without|also without|doesn't require|does not require|don't require
         |do not require
-        |can skip|may skip|can wait
+        |can skip|may skip|can wait|as usual|as normal|no longer asks?|no longer requires?
     """,
     "FREE": """
         free of (?:any )?charge|for free|at no (?:extra |additional |further )?(?:cost|charge|fee)
@@ -61,7 +67,8 @@ IDIOMS = {
         |does not cost
         |won't (?:be charged|cost|pay)|never charge|not charge|we cover|pays? nothing|in the price
         |part of the price
-        |part of the package|in the fee|in the rate|not cost|already covered|as standard
+        |part of the package|comes? with (?:the|your|every|each|all)|same price|nothing extra
+        |in the fee|in the rate|not cost|already covered|as standard
     """,
     "PAID": """
         \\d[\\d.,]* ?(?:euros?|cents?|dollars?|pounds?|eur|usd|gbp|pence)|at (?:an? )?(?:extra
@@ -95,6 +102,8 @@ IDIOMS = {
     "remote": "from home|work(?:ing)? from home|home office|home-office|telework(?:ing)?|remotely",
     "abroad": "foreign countr(?:y|ies)|other countr(?:y|ies)|outside the country|internationally"
               "|overseas",
+    "fulltime": "full[- ]time",
+    "parttime": "part[- ]time",
     "always": "around the clock|round the clock|24/7|day and night|at any time|at all hours|any time"
               "|24 hours a day|seven days a week",
 }  # fmt: skip
@@ -102,7 +111,8 @@ IDIOMS = {
 # Words of one line name one thing in a question; the first names them all.
 CONCEPTS = """
     buy purchase acquire | book reserve reservation booking reservations | cost price fee charge rate
-    tariff expense | deliver ship delivery shipping shipment dispatch courier | parcel package packet |
+    tariff expense | deliver ship delivery shipping shipment dispatch courier postage |
+    year yearly annual annually | week weekly | month monthly | parcel package packet |
     abroad international internationally overseas foreign | cancel cancellation call-off annul terminate
     termination | return returnable | refund reimburse reimbursement repay refundable moneyback
     | warranty
@@ -116,8 +126,8 @@ CONCEPTS = """
     | delete remove erase wipe
     | change modify edit alter amend update adjust | extend extension prolong renew renewal | begin start
     commence kick-off onset found founded establish established foundation
-    | end finish stop conclude expire expiry over | close shut closing closure
-    lock | open opening visit visiting | child-proof childproof | doc document paper papers paperwork
+    | end finish stop conclude expire expiry over | close shut closing closure | open opening visit
+    visiting | child-proof childproof | doc document paper papers paperwork
     | application apply
     applicant | exam examination test | course class lesson training seminar workshop
     | teacher instructor
@@ -186,7 +196,7 @@ CONCEPTS = """
     charge charging recharge charger | plug socket outlet | wire cable cord | router modem | server |
     port | browser | tab | file files | folder directory | attach attachment | message messages text |
     notification alert | block ban | mute | group | chat | photo | video | post publish published |
-    comment | like | follow | subscribe subscription | trial | premium | invoice receipt bon | serial |
+    comment | like | follow | subscribe subscription | trial | premium | invoice receipt | serial |
     model | engine motor | tyre tire wheel | fuel petrol gasoline diesel | licence license permit |
     speed | lane | fine penalty | police | court | law legal | contract agreement | sign signature |
     copy photocopy | original | scan | stamp | post-office postal postage | letter | form | queue
@@ -212,6 +222,7 @@ LIGHT = frozenset(
     his her
     look see behind name named called taken took given gave got went gone done made came held kept
     myself yourself themselves ours yours
+    something anything nothing everything somehow
     mine my he she him them they s t re ve ll m d
     """.split()  # noqa: SIM905 - a list of words reads best as one
 )
@@ -235,7 +246,7 @@ AXES = {
         excluded
         excludes discontinued barred blocked disabled unfortunately sadly lacks lack missing no nope
         instead dropped drop locked towed fined nowhere lapse lapses non-refundable non-transferable
-        never illegal unlawful denied strictly
+        never illegal unlawful denied strictly forfeited forfeit
         """,
     ),
     "must": (
@@ -282,7 +293,8 @@ OPPOSITES = """
     with : without | daily : weekly monthly yearly annually |
     fixed : flexible variable | unlimited endless : limited | alive living : dead |
      pass passed : fail failed | domestic : foreign abroad overseas
-     | kept stored retained stay stays remain remains valid preserved : deleted erased wiped discarded
+     | keep keeps store stores retain kept stored retained stay stays remain remains valid
+     preserved : deleted erased wiped discarded
      lapse
     lapses expire expires lost gone void destroyed
     | single : double | visible : hidden invisible | vegetarian vegan : meat | sweet : sour
@@ -349,7 +361,7 @@ EXCLUSIVE = """
     top bottom | front back | up down | before after | inside outside | open closed | on off | free
     paid | always never | all none | everything nothing | included excluded | allowed forbidden
     prohibited banned | possible impossible | required optional | valid invalid | safe unsafe |
-    available unavailable | enabled disabled | active inactive | yes no | true false | more less |
+    available unavailable | enabled disabled | active inactive | true false | more less |
     first last | minimum maximum | earlier later | increase decrease | weekly daily monthly yearly
     hourly annually quarterly | morning afternoon evening night noon midnight | online offline |
     public private | hot cold warm | euro dollar pound yen franc | leather plastic wood metal glass

@@ -21,10 +21,29 @@ _DENIERS = frozenset(
     not no never cannot can't don't doesn't isn't aren't won't nothing mustn't shouldn't
     """.split()  # noqa: SIM905 - a list of words reads best as one
 )
+_CLOSES = re.compile(r"\b(?:only|just)\b")  # what is so of one thing only, is so of it
 _VERBS = frozenset("cannot can't doesn't don't isn't aren't won't no never not nothing".split())  # noqa: SIM905
 _LIMITED = re.compile(
     r"\b(?:if|unless|only|just|more|less|longer than|until|except|without|than|worry|hesitate|forget)\b"
 )
+_SAYS_SO = frozenset(
+    """
+    suitable suited fit fits work works accepted supported possible available valid used allowed offered
+    needed enough exist exists function
+    """.split()  # noqa: SIM905
+)
+_FEATURES = frozenset("option form feature way button menu page".split())  # noqa: SIM905
+_SORRY = re.compile(
+    r"(?:i'm |i am |we're |we are )?(?:very |so )?(?:sorry|unable|unfortunately|i can't)\b"
+)
+_JOINED = frozenset("and or nor".split())  # noqa: SIM905
+_ENDED = re.compile(
+    r"\b(?:switched off|shut down|closed down|discontinued|abolished|phased out|scrapped|withdrawn"
+    r"|retired"
+    r"|replaced)\b"
+)
+# Of the ways to reach somebody, what names one.
+_RINGS = frozenset("ring call calls calling hotline".split())  # noqa: SIM905
 _WEAK = LIGHT | frozenset("sure able yet anything do does did has have is are be was just".split())  # noqa: SIM905
 
 
@@ -35,6 +54,8 @@ def ruled_out(questions: tuple[str, str], a: str, b: str) -> bool:
         return False
     about = frozenset().union(*(x.about for x in asked if isinstance(x, Asked)))
     one, other = (normal(text).replace("\u2019", "'").replace("*", "") for text in (a, b))
+    if _SORRY.match(one) and _SORRY.match(other):
+        return False  # both refuse
     return _rules_out(one, _given(other), about) or _rules_out(other, _given(one), about)
 
 
@@ -45,14 +66,16 @@ def _given(text: str) -> frozenset[str]:
         name
         for clause in _CLAUSE.split(text)
         for said in [_TOKEN.findall(clause)]
-        if _DENIERS.isdisjoint(said) and not _LIMITED.search(clause)
+        if _DENIERS.isdisjoint(said)
+        and not _ENDED.search(clause)
+        and not _LIMITED.search(_CLOSES.sub("", clause))
         for name in _named(said)
     )
 
 
 def _named(said: list[str]) -> list[str]:
     return [
-        name
+        "phone" if word in _RINGS else name
         for word in said
         if word not in _WEAK and (name := concept(word)) and name not in LIGHT and len(name) > 2
     ]
@@ -62,11 +85,34 @@ def _rules_out(text: str, given: frozenset[str], about: frozenset[str]) -> bool:
     for clause in _CLAUSE.split(text):
         said = _TOKEN.findall(clause)
         at = next((n for n, word in enumerate(said) if word in _DENIERS), None)
+        ended = _ENDED.search(clause)
+        if ended and at is None:
+            gone = [name for name in _named(_TOKEN.findall(clause[: ended.start()])[-6:])
+                    if name not in about]  # fmt: skip
+            if gone and all(name in given for name in gone):
+                return True
         if at is None or _LIMITED.search(clause):
             continue
         denied = _named(said[at + 1 : at + 1 + _NEAR])
         subject = _named(said[max(0, at - 4) : at]) if said[at] in _VERBS else []
         new = [name for name in denied + subject if name not in about]
         if new and all(name in given for name in new):
+            return True
+        if (
+            subject
+            and _JOINED & {*said[max(0, at - 4) : at]}
+            and not about & {*subject}
+            and given & {*subject}
+        ):
+            return True  # "calls and e-mails are not accepted"
+        rest = said[at + 1 :]
+        if subject and _FEATURES & {*rest[:5]} and given >= {*subject} > {*subject} & about:
+            return True
+        if (
+            subject
+            and not _SAYS_SO.isdisjoint(rest[:2])
+            and {*subject} <= given
+            and not {*subject} <= about
+        ):
             return True
     return False

@@ -7,6 +7,16 @@ from collections.abc import Callable
 
 from talkwright.data.similarity.similar import words
 
+_YES_NO = re.compile(
+    r"\W*(yes|yeah|yep|no(?! (?:problem|worries|matter|doubt|wonder|need)\b)|nope|ja|nein|oui|non|sí)\b",
+    re.IGNORECASE,
+)
+_OF_COURSE = re.compile(r"\W*(of course|sure|certainly|absolutely|definitely|indeed)\b", re.IGNORECASE)
+_OF_COURSE_NOT = re.compile(
+    r"\W*(?:of course|certainly|absolutely|definitely|unfortunately|i'm afraid|sadly),? not\b",
+    re.IGNORECASE,
+)
+_LIMITS = re.compile(r"\b(?:but|however|no|unfortunately|sorry)\b", re.IGNORECASE)
 _DENIAL = re.compile(
     r"\b(?:(?P<verb>cannot|not|never|\w+n['\u2019]t)|(?P<noun>no))\b"
     r"(?! (?:only|just|later|longer|more|less|matter|problem|doubt|worr|hesitate"
@@ -85,3 +95,15 @@ def _only(a: str, b: str) -> bool:
         return False
     mine, yours = frozenset(words(a)), frozenset(words(b))
     return "only" not in yours and 2 * len(mine & yours) >= min(len(mine), len(yours))
+
+
+def said_yes(text: str, negated: bool, *, short: bool) -> bool | None:
+    """Yes, no, or neither; what may be courtesy ("Sure! ...") is a yes in a short affirmation only."""
+    said = _YES_NO.match(text)
+    if said:
+        return said[1][0].lower() in "yjos"
+    if _OF_COURSE_NOT.match(text):
+        return False
+    if _OF_COURSE.match(text) and not negated and short and "?" not in text:
+        return None if _LIMITS.search(text) else True
+    return None

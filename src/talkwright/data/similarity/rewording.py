@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import lru_cache
@@ -40,9 +40,12 @@ _SORTS = [
               r"|leave|holiday))"
               r"|what(?:'s| is| are| does| do| would| will)\b.*\b(?:cost|price|fee|charge|fare|rate"
               r"|rent|penalty|fine)s?\b"
-              r"|at what price"),
+              r"|at what price|what (?:do|will|would|must) (?:i|we"
+              r"|you) (?:have to )?pay\b(?! (?:with|by|in)\b)"
+              r"|was kostet|wie ?viel kostet|combien coûte|cuánto cuesta|quanto costa"),
     ("span", r"(?:for )?how long\b|how many (?:days|hours|minutes|weeks|months|years|nights)\b"
-             r"|how much (?:time|notice)\b"
+             r"|how much (?:time|notice)\b|what(?:'s| is) the time limit\b|(?:für )?wie lange\b"
+             r"|combien de temps\b|cuánto tiempo\b|quanto tempo\b"
              r"|how (?:soon|fast|quickly)\b|what(?:'s| is) the (?:duration|length|notice period"
              r"|turnaround)"
              r"|within (?:what|which) (?:time|period)|what.* (?:waiting time|lead time|delivery time"
@@ -52,24 +55,33 @@ _SORTS = [
     ("count", r"(?:up to )?how (?:many|much)\b|what(?:'s| is) the (?:\w+ )?(?:number|limit|maximum"
               r"|minimum|max|min|capacity"
               r"|allowance|quota)\b|how (?:large|big|heavy|tall|high|deep|far|hot|cold|warm|old|wide)\b"
+              r"|wie ?viele\b|combien\b|cuánt[oa]s\b|quant[ie]\b"
               r"|what (?:size|weight|height|temperature|age|distance)\b"
-              r"|what(?:'s| is) the (?:\w+ )?(?:size|weight|height|temperature|age|distance|speed)\b"),
-    ("when", r"(?:since |until |from |by |till )?when\b|(?:at |by |until |from )?what (?:time|date"
+              r"|what(?:'s| is) (?:the|your) (?:\w+ )?(?:size|weight|height|temperature|age|distance"
+              r"|speed)\b"),
+    ("when", r"what(?:'s| is) the (?:last|latest|final|earliest|first) (?:possible )?(?:day|date"
+             r"|time|moment)\b"
+             r"|(?:since |until |from |by |till )?when\b|(?:at |by |until |from )?what (?:time|date"
              r"|hour|day|month|year)s?\b"
-             r"|(?:in|on|by|until) (?:what|which) (?:year|day|month|date|week)\b|which (?:day|month"
+             r"|(?:in|on|by|until) (?:what|which) (?:year|day|weekday|month|date|week)\b"
+             r"|which (?:day|month"
              r"|year|date)s?\b"
-             r"|how (?:late|early)\b|what(?:'s| is| are) (?:the|your) (?:\w+ )*(?:deadline|hours"
+             r"|how (?:late|early)\b|what(?:'s| is| are) (?:the|your) (?:[\w'-]+ )*(?:deadline|hours"
              r"|date|due date|times?)\b"
              r"|(?:until|till) (?:what|which) (?:time|hour)\b"
              r"|(?:bis )?wann\b|um wie ?viel uhr|wie sind die öffnungszeiten|quand\b|à quelle heure"
              r"|quels sont les horaires"
-             r"|cuándo\b|a qué hora|cuál es el horario"),
-    ("where", r"(?:from |to )?where\b|(?:in|on|at|from|to) (?:which|what) (?:city|town|country|place"
+             r"|jusqu'à quand\b|hasta cuándo\b|quando\b|cuándo\b|a qué hora|cuál es el horario"),
+    ("where", r"(?:from |to )?where\b|woh?(?:in|er)?\b|d?'?où\b|(?:a |de )?dónde\b|dove\b|what(?:'s"
+              r"| is) the (?:meeting"
+              r"|starting) (?:point|place)\b|(?:in|on|at|from|to) (?:which|what) (?:city|town"
+              r"|country|place"
               r"|building|room|floor"
               r"|office|folder|street|page|menu|shelf|station|platform|side)\b|what(?:'s"
               r"| is) the (?:\w+ )?(?:address|location)\b"
               r"|(?:which|what) (?:floor|room|building|city|platform|address|location)\b"),
-    ("who", r"(?:to |by |from |with )?who(?:m|se|'s)?\b|(?:which|what) (?:person|team|department"
+    ("who", r"we[rnm]\b|qui\b|quién(?:es)?\b|chi\b|(?:to |by |from |with )?who(?:m|se|'s)?\b"
+            r"|(?:which|what) (?:person|team|department"
             r"|colleague|role)\b"),
     ("why", r"why\b|how come\b|what.* reason\b"),
     ("how", r"how\b|what(?:'s| is) the (?:best |easiest |right |correct |quickest )?(?:way|procedure"
@@ -82,7 +94,8 @@ _SORTS = [
                 r"|werden|brauche|bieten"
                 r"|puedo|puede|pueden|hay|es|está|están|se puede|tengo|tiene|peut-on|puis-je|est-ce"
                 r"|faut-il|avez-vous|y a-t-il)\b"),
-    ("which", r"(?:in|on|at|by|with|for|to|of|from|under)? ?(?:which|what|what's)\b"),
+    ("which", r"(?:welche[rsnm]?|was|quel(?:le)?s?|cuál(?:es)?|qué|quale)\b|(?:in|on|at|by|with|for"
+              r"|to|of|from|under)? ?(?:which|what|what's)\b"),
 ]  # fmt: skip
 _SORT = re.compile("|".join(f"(?P<{name}>{shape})" for name, shape in _SORTS))
 # A clause or phrase that makes it a question about a special case.
@@ -92,6 +105,7 @@ _CASE = frozenset(
     under than
     """.split()  # noqa: SIM905 - a list of words reads best as one
 )
+_CASES = _CASE | {"because"}
 _ASIDE = re.compile(r"(?<=[ ,])(?:who|which|if|when|because|since|(?<!true )that)\b")
 _PARTS = re.compile(r"[.,:;!] ")
 _NEGATED = frozenset("not no never without cannot".split())  # noqa: SIM905
@@ -103,7 +117,8 @@ _EMPTY = frozenset(
     so this that
     these those there here what which who whom whose when where why how if it's what's that's i'm
     you're which
-    during about as please just also yes
+    during about as please just also yes through via until wann bis wie lange noch quand jusqu'à
+    combien temps ai où wo where's when's who's how's
     """.split()  # noqa: SIM905
 )
 
@@ -164,6 +179,7 @@ _KINDS = """
     purple pink brown grey | season spring summer autumn winter | age adult kid senior teenager
     baby | level basic
     premium pro plus standard deluxe enterprise free business gold silver | first second third last
+    | contract fulltime parttime | time weekday weekend
 """
 _LIGHT = frozenset(FORMS[word] or word for word in LIGHT) | LIGHT
 _KIND_OF = {
@@ -179,6 +195,7 @@ _TURNS = frozenset("from to before after over under above below with without unt
 # name.
 _ALONE = (0.3, 0.6, 0.8)
 _FEW = 2  # things a question is about, of which each may be all that another shares
+_PAYING = {"pay": "cost"}  # the price, and what one pays
 _RARE = 3  # questions that name a thing
 _FRAME = 0.65  # of the words of a question, from which another's are a contrast to it
 _IDIOM = re.compile(
@@ -223,6 +240,10 @@ def concept(word: str) -> str:
     return _CONCEPT.get(form) or _CONCEPT.get(_stem(form)) or _stem(form)
 
 
+# That two questions name these, does not make them ask the same.
+_TIMES = frozenset(map(concept, "day weekday weekend week month year hour today time".split()))  # noqa: SIM905
+
+
 @lru_cache(maxsize=8192)
 def asked_for(question: str) -> Asked | None:
     """What a question in normal form asks; None where it is no plain question."""
@@ -262,11 +283,14 @@ def asked_for(question: str) -> Asked | None:
     return Asked(kind or "", tuple(said), frozenset(about), frozenset(cases), frozenset(own), negated)
 
 
-def reworded(questions: Mapping[int, tuple[object, str]]) -> Iterator[tuple[int, int, int]]:
+def reworded(
+    questions: Mapping[int, tuple[object, str]], told: Callable[[int], frozenset[str]]
+) -> Iterator[tuple[int, int, int]]:
     """Pairs (earlier, later) of (system prompt, question in normal form) that may ask the same in other
     words; and how many of the things that both name are named by few others.
 
-    What many questions share names none of them, so that a big set is not compared all with all.
+    `told` is what all the answers to a question name. What many questions share names none of
+    them, so that a big set is not compared all with all.
     """
     known = {at: asked for at, (_, question) in questions.items() if (asked := asked_for(question))}
     named = Counter(name for asked in known.values() for name in asked.about)
@@ -280,7 +304,11 @@ def reworded(questions: Mapping[int, tuple[object, str]]) -> Iterator[tuple[int,
                 for other in rivals:
                     if (other, at) not in seen:
                         seen.add((other, at))
-                        if same_question(asked, known[other]):
+                        apart = same_question(asked, known[other])
+                        if apart is not None and (
+                            not apart
+                            or apart <= (told(at) if apart <= known[other].about else told(other))
+                        ):
                             yield (
                                 other,
                                 at,
@@ -289,8 +317,10 @@ def reworded(questions: Mapping[int, tuple[object, str]]) -> Iterator[tuple[int,
                 rivals.append(at)
 
 
-def same_question(a: Asked, b: Asked) -> bool:
-    """Say whether two questions ask the same: much of what they are about is shared, no detail differs.
+def same_question(a: Asked, b: Asked) -> frozenset[str] | None:
+    """What one of two questions says besides the other, which the other's answers have to say too.
+
+    Nothing, where they may well ask the same; None where they do not, for a detail differs.
 
     Two that differ in a word or two of one frame ("the Basic plan", "the Plus plan") are a contrast; two
     that are put in other words altogether are not.
@@ -301,10 +331,10 @@ def same_question(a: Asked, b: Asked) -> bool:
         and b.sort in _STRICT
         and {a.sort, b.sort} != {"span", "when"}
     ):
-        return False
-    if _own_differ(a, b) or {_condition(a), _condition(b)} == {"", "if"}:
-        return False
-    return not _contrast(a, b)
+        return None
+    if _own_differ(a, b) or (a.about != b.about and {_condition(a), _condition(b)} == {"", "if"}):
+        return None
+    return _contrast(a, b)
 
 
 def same_matter(a: Asked, answer: str, b: Asked, rival: str, rare: int) -> bool:
@@ -315,8 +345,10 @@ def same_matter(a: Asked, answer: str, b: Asked, rival: str, rare: int) -> bool:
     """
     if a.about == b.about:
         return len(a.about) > 1 or a.sort == b.sort
-    alone = len(a.about - b.about - _concepts_of(rival))
-    others_alone = len(b.about - a.about - _concepts_of(answer))
+    if (a.about & b.about) <= _TIMES:
+        return False
+    alone = len(a.about - b.about - concepts_of(rival))
+    others_alone = len(b.about - a.about - concepts_of(answer))
     if min(len(a.about), len(b.about)) == 1:
         return a.sort == b.sort and alone + others_alone <= (rare > 0)
     if not rare and len(a.about & b.about) < max(2, 0.5 * min(len(a.about), len(b.about))):
@@ -324,13 +356,28 @@ def same_matter(a: Asked, answer: str, b: Asked, rival: str, rare: int) -> bool:
     if len(a.about & b.about) == 1 and a.sort != b.sort:
         return False
     allowed = _ALONE[min(rare, len(_ALONE) - 1)]
+    if a.sort != b.sort:
+        allowed = min(allowed, _ALONE[1])
+        if (
+            alone
+            and others_alone
+            and len((a.about & b.about) - _TIMES) == 1
+            and _STRICT & {a.sort, b.sort}
+        ):
+            return False
+    one = len(a.about & b.about) == 1 and min(len(a.about), len(b.about)) == 2
+    if alone and others_alone and one and a.sort == b.sort == "which":
+        return False  # the capital of one and of another
+    if min(alone, others_alone) > 1 and alone + others_alone > 2 * len(a.about & b.about):
+        return False
     if not (alone and others_alone):
-        return alone + others_alone <= max(rare > 0, allowed * max(len(a.about), len(b.about)))
+        near = a.sort == b.sort and len(a.about & b.about) > 1
+        return alone + others_alone <= max(rare > 0 or near, allowed * max(len(a.about), len(b.about)))
     return alone + others_alone <= allowed * (len(a.about) + len(b.about))
 
 
 @lru_cache(maxsize=16384)
-def _concepts_of(text: str) -> frozenset[str]:
+def concepts_of(text: str) -> frozenset[str]:
     """What a text names; of a long one, its beginning."""
     text = normal(text[:_BEGINNING])
     return frozenset(
@@ -356,28 +403,39 @@ def _sequence(asked: Asked) -> list[str]:
     return [name for name in map(concept, asked.said) if name in asked.about]
 
 
-def _contrast(a: Asked, b: Asked) -> bool:
-    """Say whether two questions are one frame in which another word stands."""
-    parts = SequenceMatcher(None, a.said, b.said, autojunk=False).get_opcodes()
-    equal = sum(i2 - i1 for what, i1, i2, _, _ in parts if what == "equal")
-    ordered = (
-        not _ORDERED.isdisjoint(a.said) and not _ORDERED.isdisjoint(b.said)
-    ) or a.sort == b.sort == "count"
+def _contrast(a: Asked, b: Asked) -> frozenset[str] | None:
+    """Return None where two questions are one frame in which another word stands; else what one adds."""
+    ordered = (not _ORDERED.isdisjoint(a.said) and not _ORDERED.isdisjoint(b.said)) or (
+        a.sort == b.sort and (a.sort == "count" or (a.own and "in" in a.said and "in" in b.said))
+    )
     if ordered and _sequence(a) != _sequence(b) and sorted(_sequence(a)) == sorted(_sequence(b)):
-        return True
-    if equal < _FRAME * (len(a.said) + len(b.said)) / 2:
-        return False
+        return None
+    frame = _FRAME * (len(a.said) + len(b.said)) / 2
+    if sum((Counter(a.said) & Counter(b.said)).values()) < frame:  # a bound that is cheap
+        return frozenset()
+    parts = SequenceMatcher(None, a.said, b.said, autojunk=False).get_opcodes()
+    if sum(i2 - i1 for what, i1, i2, _, _ in parts if what == "equal") < frame:
+        return frozenset()
+    added: set[str] = set()
+    sides = set()
     for what, i1, i2, j1, j2 in parts:
         if what == "equal":
             continue
         if _TURNS & {*a.said[i1:i2]} and _TURNS & {*b.said[j1:j2]}:
-            return True
+            return None
         left, right = (
-            {concept(word) for word in side} - _LIGHT - {""} for side in (a.said[i1:i2], b.said[j1:j2])
+            {_PAYING.get(concept(word), concept(word)) for word in side} - _LIGHT - {""}
+            for side in (a.said[i1:i2], b.said[j1:j2])
         )
+        if what == "replace" and right - a.about and _CASES & {b.said[j1]} and _CASES & {a.said[i1]}:
+            return None
         # "Book a visit", "make a visit": a verb that says little is no other verb.
-        if (left - b.about and (right - a.about or what == "delete")) or (
-            right - a.about and what == "insert"
-        ):
-            return True
-    return False
+        if left - b.about and right - a.about:
+            return None
+        if what == "delete" and left - b.about:
+            added |= left - b.about
+            sides.add(1)
+        elif what == "insert" and right - a.about:
+            added |= right - a.about
+            sides.add(2)
+    return frozenset(added) if len(sides) < 2 else None

@@ -18,7 +18,11 @@ _LONGEST = 40  # words of an answer that fills one place
 _TOKEN = re.compile(r"[\w'-]+")
 _DENIES = re.compile(r"\b(?:not|no|never|cannot|neither|nor|except|unless|without)\b|n't\b")
 _WEEK = frozenset("monday tuesday wednesday thursday friday saturday sunday".split())  # noqa: SIM905
-_YEAR = frozenset(MONTHS) - {"may", "march"}
+_YEAR = frozenset(MONTHS)
+_NO_MONTH = re.compile(
+    r"(?<!of )(?<!in )(?<!by )(?<!until )(?<!early )(?<!late )(?<!\d )(?<!th )(?<!st )\b(?:may"
+    r"|march)\b(?! \d)"
+)
 _NAME = re.compile(
     r"(?<![.!?:\"'\u201c] )(?<!\A)\b[A-Z][\w'-]*(?: [A-Z][\w'-]*)*"
     r"|(?:(?<=[.!?:] )|\A)[A-Z][\w'-]+(?: [A-Z][\w'-]*)+"
@@ -66,6 +70,18 @@ _PERIODS = [
                r"|january|december)"),
 ]  # fmt: skip
 _PERIOD = [(minutes, re.compile(rf"\b(?:{shape})\b")) for minutes, shape in _PERIODS]
+_HOW_MANY = re.compile(
+    r"\bhow many ((?:[\w'-]+ ){1,3}?)(?:can|could|may|do|does|did|are|is|were|will|should|must|have"
+    r"|has|am)\b"
+)
+_WHICH = re.compile(
+    r"\b(?:which|what) (gate|platform|room|line|bus|tram|track|bay|door|terminal|counter|zone|form|exit"
+    r"|building|floor|hall|desk|seat|block|section|lane|channel|level|window|locker|stop|grade|class)\b"
+)
+_MEANING = re.compile(r"\b(?:stands for|short for|means|abbreviation (?:of|for))(?: the)? ([^.:;,(]+)")
+_OFFERS = re.compile(
+    r"(?:there(?:'s| is| are)|you (?:can|could|may)|try|one (?:option|place)|for example)\b"
+)
 _MANY = re.compile(r"\b(?:can|could|may) i (?:find|buy|get|learn|see|read|park|eat|complain)\b")
 
 
@@ -75,15 +91,17 @@ def filled_differently(question: str, a: str, b: str) -> bool:
     if asked is None or asked.negated or "?" in a + b or max(a.count(" "), b.count(" ")) >= _LONGEST:
         return False
     plain = _plain(question)
-    return _times_apart(asked.sort, _plain(a), _plain(b)) or _things_apart(
+    return _times_apart(asked.sort, plain, _plain(a), _plain(b)) or _things_apart(
         asked, plain, _affirmed(a), _affirmed(b)
     )
 
 
-def _times_apart(sort: str, one: str, other: str) -> bool:
+def _times_apart(sort: str, question: str, one: str, other: str) -> bool:
     """How many, how often and when."""
     if sort == "count":
-        return _apart(_counts(one), _counts(other))
+        return _apart(_counts(one), _counts(other)) or _apart(
+            _counted(question, one), _counted(question, other)
+        )
     if sort in ("often", "when") and _apart(_periods(one), _periods(other)):
         return True
     if sort == "when" and _apart(_days_of_month(one), _days_of_month(other)):
@@ -102,13 +120,23 @@ def _things_apart(asked: Asked, question: str, a: str, b: str) -> bool:
         return True
     if _FIRST.search(question) and _apart(_first(one, asked), _first(other, asked)):
         return True
+    if asked.sort in ("which", "where") and _apart(_labelled(question, one), _labelled(question, other)):
+        return True
+    if " stand for" in question and _meant_apart(_stands_for(one), _stands_for(other)):
+        return True
     mine, yours = _names(a, question), _names(b, question)
+    if asked.sort == "where":  # what both name, and is not where it is, is no answer
+        for name in mine & yours:
+            if not re.search(rf"\b(?:in|at|on|to|from|near) {re.escape(name)}\b", f"{one} {other}"):
+                mine, yours = mine - {name}, yours - {name}
     names = _apart(mine, yours) and not (
         mine & {*_TOKEN.findall(other)} or yours & {*_TOKEN.findall(one)}
     )
     if asked.sort == "who":
         return names or _apart(_things(one, ROLES, question), _things(other, ROLES, question))
     if asked.sort == "where" and not _MANY.search(question):
+        if _OFFERS.match(one) and _OFFERS.match(other) and re.search(r"\bwhere can\b", question):
+            return False  # of places where one can do it there may be two
         return names or _apart(_places(one, question), _places(other, question))
     return names and asked.sort == "which" and _ONE.search(question) is not None
 
@@ -122,6 +150,35 @@ def _counts(text: str) -> frozenset[object]:
     said = written_out(re.sub(r"\b(?:one|a single)\b(?! of\b)", "1", text))
     found = frozenset(re.findall(r"(?<![\d.,:])\d+(?![\d.,:]*\d)", said))
     return found if len(found) == 1 else frozenset()
+
+
+def _counted(question: str, text: str) -> frozenset[object]:
+    """How many of the things that a question counts: "two bags of up to 23 kg"."""
+    things = _HOW_MANY.search(question)
+    if not things:
+        return frozenset()
+    names = {concept(word) for word in things[1].split()[-2:]} - {""}
+    said = _TOKEN.findall(written_out(re.sub(r"\b(?:one|a single)\b(?! of\b)", "1", text)))
+    return frozenset(
+        word
+        for at, word in enumerate(said)
+        if word.isdecimal() and not names.isdisjoint(map(concept, said[at + 1 : at + 4]))
+    )
+
+
+def _labelled(question: str, text: str) -> frozenset[object]:
+    """The label of the thing that a question asks for: gate C, platform 4, room B12."""
+    asked = _WHICH.search(question)
+    if not asked:
+        return frozenset()
+    return frozenset(re.findall(rf"\b{re.escape(asked[1])} ([a-z]?\d{{1,4}}[a-z]?|[a-z])\b", text))
+
+
+def _stands_for(text: str) -> frozenset[object]:
+    """The words that letters stand for."""
+    found = _MEANING.search(text)
+    said = _TOKEN.findall(found[1])[:5] if found else []
+    return frozenset(word for word in said if len(word) > 3)
 
 
 def _affirmed(text: str) -> str:
@@ -145,6 +202,10 @@ def _never(closed: str, other: str) -> bool:
 
 def _days_of_month(text: str) -> frozenset[object]:
     return frozenset(_DAY_OF_MONTH.findall(text))
+
+
+def _meant_apart(a: frozenset[object], b: frozenset[object]) -> bool:
+    return min(len(a), len(b)) > 1 and 2 * len(a & b) < min(len(a), len(b))
 
 
 def _payers(text: str) -> frozenset[object]:
@@ -175,7 +236,10 @@ def _periods(text: str) -> frozenset[object]:
 
 
 def _days_apart(one: str, other: str) -> bool:
-    mine, yours = ({word.removesuffix("s") for word in _TOKEN.findall(text)} for text in (one, other))
+    mine, yours = (
+        {word.removesuffix("s") for word in _TOKEN.findall(_NO_MONTH.sub("", text))}
+        for text in (one, other)
+    )
     return any(_apart(frozenset(mine & kind), frozenset(yours & kind)) for kind in (_WEEK, _YEAR))
 
 

@@ -25,7 +25,10 @@ _YES = re.compile(
 _NO = re.compile(
     r"\W*(?:no|nope|nein|nö|leider nicht|leider nein|non|never|none|sorry, no|unfortunately not"
     r"|i'm afraid not"
-    r"|of course not|certainly not|natürlich nicht|bien sûr que non|claro que no)(?=[\s,.!;:]|\Z)"
+    r"|of course not|certainly not|lamentablemente no|desgraciadamente no|malheureusement non"
+    r"|malheureusement,? nous ne"
+    r"|leider (?:können|haben|bieten|ist|sind|geht|gibt)\b[^.!;]* (?:nicht|keine?[nrm]?)|nee"
+    r"|natürlich nicht|bien sûr que non|claro que no)(?=[\s,.!;:]|\Z)"
     r"(?! (?:problem|worries|matter|doubt|need|idea)\b)"
 )
 _DENIES = re.compile(
@@ -44,10 +47,14 @@ _PERMITS = re.compile(
 )
 # A denial of some cases only, or of something else than what was asked.
 _SOME = re.compile(
-    r"\b(?:if|unless|without|except|only|until|when|while|after|before|but|yet|more than|later than"
+    r"\b(?:if|unless|as long as|provided|without|except|only|until|when|while|after|before|but|yet"
+    r"|more than|later than"
     r"|longer than"
     r"|wenn|falls|außer|ohne|nur|erst|bis|sondern|si|sauf|sans|seulement|mais|excepto|sin|solo|sólo|pero"
     r"|need to|have to worry|not only|not just|no longer than|hesitate|worry|forget)\b"
+)
+_PROVIDED = re.compile(
+    r",? (?:as long as|so long as|provided(?: that)?|providing|on condition that|assuming)\b"
 )
 _ONLY = re.compile(r"\b(?:only|exclusively|solely|nur|ausschließlich|seulement|uniquement|solo|sólo)\b")
 _WHETHER = re.compile(
@@ -55,12 +62,14 @@ _WHETHER = re.compile(
     r"|could|may|will"
     r"|would|has|have|should|must|am|kann|können|könnte|ist|sind|darf|dürfen|gibt|haben|hat|muss"
     r"|müssen|wird"
-    r"|werden|est-ce|puis-je|peut-on|avez-vous|acceptez-vous|puedo|puede|pueden|hay|es|está|están"
+    r"|werden|est-ce|mag|is er|puis-je|peut-on|avez-vous|acceptez-vous|puedo|puede|pueden|hay|es"
+    r"|está|están"
     r"|se puede"
     r"|tienen|aceptan)\b)|.*\b(?:est|sont|peut|a)-(?:il|elle|ils|elles|on|t-)"
 )
 _NEEDS = re.compile(
-    r"\b(?:need|have to|has to|must|required|necessary)\b"
+    r"\b(?:need|have to|has to|must|required|necessary|tengo que|es necesario|hace falta|obligatori[oa]"
+    r"|muss|müssen|brauche|nötig|faut-il|dois|nécessaire|obligatoire)\b"
 )  # which is not told by what one may
 _MINDS = re.compile(r".*\b(?:mind|n['\u2019]t|not|nicht|kein\w*|pas|or|oder|ou)\b")  # a no may mean yes
 _OPPOSITES = """
@@ -131,6 +140,10 @@ _FROM_HERE = re.compile(
     r"|purchas(?:ing|ed?)|bought|checkout|pa(?:id|ying)|registered|registration)\b(?: (?:it|them"
     r"|the order))?"
 )
+_AT_NO_COST = re.compile(
+    r"\b(?:at |for |with )?(?:no|without)(?: any)?(?: (?:extra|additional|further|added))?"
+    r" (?:costs?|charges?|fees?)\b|\bfree of (?:any )?charge\b"
+)
 # Denied twice: "must not ride without a helmet".
 _TWICE = re.compile(
     r"\b(?:must not|may not|can(?:not|['\u2019]t)|do(?: not|n['\u2019]t)"
@@ -164,7 +177,8 @@ _FREE = frozenset(
     FORMS[word] for word in ["free", "included", "kostenlos", "gratuit", "gratuite", "inclus", "gratis"]
 )
 _PAID = re.compile(
-    r"\bextra\b|\bseparately\b|\bcosts?\b|\bkoste[tn]\b|\bcoûtent?\b|\bcuestan?\b|[$€£]|\beuros?\b"
+    r"\bextra\b|\bseparately\b|\bcosts?\b|\bkoste[tn]\b|\bberechnen?\b|\bzahlen\b|\bcoûtent?\b"
+    r"|\bcuestan?\b|[$€£]|\beuros?\b"
 )
 _HOW = re.compile(r"(?:how (?:do|can|could|should|to)|until when|wie (?:kann|können)|comment|cómo)\b")
 _HOW_OFTEN = re.compile(r"how (?:often|frequently)|wie oft")
@@ -221,7 +235,10 @@ def opposed(a: tuple[str, str], b: tuple[str, str]) -> bool:
     one, other = normal(a[1]), normal(b[1])
     if "?" in one + other or max(len(words(one)), len(words(other))) > _LONGEST:
         return False
-    one, other = (_TWICE.sub(r"must\1 with ", _FROM_HERE.sub("", text)) for text in (one, other))
+    one, other = (
+        _TWICE.sub(r"must\1 with ", _FROM_HERE.sub("", _AT_NO_COST.sub("free", text)))
+        for text in (one, other)
+    )
     question = normal_question(a[0])
     if _WHO.match(question) and _other_names(question, a[1], b[1]):
         return True
@@ -231,7 +248,11 @@ def opposed(a: tuple[str, str], b: tuple[str, str]) -> bool:
         return True
     if _stand_apart(question, one, other) or _stand_apart(question, other, one):
         return True
-    x, y = _side(normal_question(a[0]), one), _side(normal_question(b[0]), other)
+    theirs = normal_question(b[0])
+    if not _WHETHER.match(theirs):
+        x, y = _side(question, one), _side(question if _WHETHER.match(question) else theirs, other)
+    else:
+        x, y = _side(question if _WHETHER.match(question) else theirs, one), _side(theirs, other)
     if not _WHETHER.match(question):
         if bool(_NOTHING.match(one)) != bool(_NOTHING.match(other)):
             return not _DENIES.search(other if _NOTHING.match(one) else one)
@@ -299,6 +320,7 @@ def _side(question: str, answer: str) -> _Side:
     """Which side of a question an answer takes; both in normal form."""
     first = re.split(r"[.!;](?:\s|\Z)", answer.strip(), maxsplit=1)[0]
     some = not set(_SOME.findall(first)) <= set(words(question))
+    first = _PROVIDED.split(first, maxsplit=1)[0] or first  # what it depends on may be denied
     if _WHETHER.match(question) and not _MINDS.match(question):
         if _NO.match(answer):
             return _Side(False, True, some)
@@ -325,6 +347,8 @@ def _side(question: str, answer: str) -> _Side:
         _FORBIDS.search(first) and not _FORBIDS.search(question)
     )
     denied = denied != bool(turned and not _FORBIDS.search(first))
+    if not shared and _FORBIDS.search(first) and not denied and _WHETHER.match(question):
+        return _Side(None if _FORBIDS.search(question) else False, False, some)
     if not shared:
         return _Side(None, False, some)
     much = 2 * len(shared) >= len(asked) or 2 * len(shared) >= len(said)
@@ -338,5 +362,5 @@ def _side(question: str, answer: str) -> _Side:
         ):
             return _Side(False, False, False)
         return _Side(None, False, True)
-    permits = bool(_PERMITS.search(first))
+    permits = bool(_PERMITS.search(first)) and not _NEEDS.search(question)
     return _Side(True if much or permits else None, False, some)

@@ -23,6 +23,8 @@ _CLAUSE = re.compile(
     r"[.;!?](?:\s|\Z)|,? (?:but|however|although|though|yet|whereas) |[:(),] | \u2013 | - "
 )
 _TOKEN = re.compile(r"[\w'\u2019-]+")
+_SENTENCE = re.compile(r"[.!;] ")
+_NEGATED = re.compile(r"\b(?:not|no|never|cannot)\b|n't\b")
 _YES = re.compile(
     r"(?:yes|yeah|yep|sure|of course|certainly|absolutely|definitely|indeed|correct|right"
     r"|that's right|exactly|naturally)\b"
@@ -33,6 +35,7 @@ _YES_MAY = re.compile(
     r"(?:it is|they are|it does|they do|you can|you may|you are|we do|we are|i can|i do"
     r"|i am)\b(?! (?:not|only)\b)"
 )
+_YES_MUST = re.compile(r"(?:you|they|it|we|i) (?:do|does|is|are|must)[.,;!]")
 _NO = re.compile(
     r"(?:nope|nah|not|never|(?:i'm |we're |i am |we are )?(?:very )?sorry(?:, but|,| but| no)(?! to)"
     r"|unfortunately not|sadly not|i'm afraid not|of course not|certainly not|definitely not"
@@ -54,6 +57,10 @@ _SOME = re.compile(
     r"\b(?:if|unless|except|only|until|till|when|while|before|once|as long as|provided that|during"
     r"|most|some|sometimes"
     r"|usually|depends|depending|apart from|other than|yet|after (?:\w+ing|you|it|the|they))\b"
+)
+# What follows is what it depends on, which may be denied.
+_PROVIDED = re.compile(
+    r",? (?:as long as|so long as|provided(?: that)?|providing|on condition that|assuming)\b"
 )
 _MONEY = re.compile(
     r"\b(?:free|complimentary|gratis|include[sd]?|including|inclusive|part of|comes? with"
@@ -107,12 +114,17 @@ class Frame:
 
 
 _NEITHER = Verdict(0)
+# Whatever it is that an answer to whether one may calls so, it is what was asked.
+_FORBIDDEN = frozenset(
+    "forbidden prohibited banned disallowed illegal unlawful forfeited impossible".split()  # noqa: SIM905
+)
 _REFUSES = re.compile(
     r"\b(?:MAYNOT|afraid|unfortunately|sadly|sorry|regret|only|instead|must|have to|unless|without"
     r"|refused?|refuses|reject\w*|deni\w+"
     r"|forbid\w*|prohibit\w*|bann?ed|excluded?|except|fail\w*|stop\w*|lapse\w*|illegal|useless|too"
     r"|impossible|harm\w*|damag\w+"
-    r"|danger\w*|deadly|ruin\w*|nowhere|stay (?:out|away|off)|keep (?:out|away|off)|avoid|myth|wrong"
+    r"|danger\w*|deadly|ruin\w*|nowhere|confiscat\w*|closed to|leave (?:it|them|your \w+) (?:at|in"
+    r"|outside)|stay (?:out|away|off)|keep (?:out|away|off)|avoid|myth|wrong"
     r"|false)\b"
 )
 # What is asked of a case is asked of whether, too.
@@ -131,9 +143,13 @@ def verdicts_differ(a: tuple[str, str], b: tuple[str, str]) -> bool:
         return False
     frames = [_frame(question) for question in questions]
     claimed = [frame for frame in frames if frame]
-    if any(frame and frame.asked.negated for frame in frames):
+    if any(frame and frame.asked.negated and _NEGATED.search(frame.question) for frame in frames):
         return False
-    if len(claimed) == 1 and not any(_CASE.match(question) for question in questions):
+    if (
+        len(claimed) == 1
+        and claimed[0].axis != "free"
+        and not any(_CASE.match(question) for question in questions)
+    ):
         claimed = []
     if not claimed or claimed[0].axis != claimed[-1].axis:
         return sides_opposed(questions[0], *answers)
@@ -158,7 +174,7 @@ def _silent_differs(frame: Frame, found: Sequence[Verdict], answers: Sequence[st
     known: Verdict = found[sure]
     if frame.axis != "may" or known.sign == 0 or known.some:
         return False
-    said = in_one_word(answers[silent])
+    said = _SENTENCE.split(in_one_word(answers[silent]), maxsplit=known.sign > 0)[0]
     refuses = bool(_REFUSES.search(said)) or not _DENIERS.isdisjoint(_TOKEN.findall(said))
     return refuses == (known.sign > 0)
 
@@ -180,8 +196,11 @@ def verdict(frame: Frame, answer: str, asked_so: bool = True) -> Verdict:
     """What an answer in normal form says to a question; a yes counts if it was `asked_so`."""
     said = in_one_word(answer)
     yes = _YES.match(answer) or (frame.axis == "may" and _YES_MAY.match(answer))
+    yes = yes or (frame.axis == "must" and _YES_MUST.match(answer))
     no = _NO.match(answer)
     clauses = [part for part in _CLAUSE.split(said) if part.strip()][:_CLAUSES]
+    if "yes" in clauses[1:2] and asked_so:  # "from five years on, yes"
+        return Verdict(frame.turn, True, True)
     if asked_so and clauses and (yes or no):
         return Verdict(frame.turn * (1 if yes else -1), True, _some(clauses[0], frame))
     about = frame.asked.about
@@ -201,6 +220,8 @@ def _taken(text: str) -> dict[int, set[int]]:
     found: dict[int, set[int]] = {}
     for clause in _CLAUSE.split(in_one_word(text))[:_CLAUSES]:
         said = _TOKEN.findall(clause)
+        if said[:1] in (["then"], ["afterwards"], ["otherwise"]):
+            continue  # of a later time, or of another case
         for at, word in enumerate(said):
             for number, sign in _SIDES.get(FORMS[word], ()):
                 denied = any(w in _DENIERS for w in said[max(0, at - 4) : at])
@@ -239,7 +260,7 @@ def _some(clause: str, frame: Frame) -> bool:
 
 def _clause(frame: Frame, clause: str, first: bool) -> Verdict:
     asked, axis = frame.asked, frame.axis
-    said = _TOKEN.findall(clause)
+    said = _TOKEN.findall(_PROVIDED.split(clause, maxsplit=1)[0])
     about = {concept(word) for word in said} - {""}
     shared = about & asked.about
     some = _some(clause, frame)
@@ -249,7 +270,7 @@ def _clause(frame: Frame, clause: str, first: bool) -> Verdict:
             return Verdict(-1, False, False)
         return Verdict(1 if asked.about <= about else 0, False, True)
     sign = _opposite(frame.question, said) or _sign(axis, said)
-    if sign and axis == "may" and not (shared or first):
+    if sign and axis == "may" and not (shared or first) and not (sign < 0 and _FORBIDDEN & {*said}):
         sign = 0
     if not sign and axis != "must":
         denied = _denied(said) != (any(_turned(word, asked) for word in said) or _lacking(said, asked))
@@ -284,7 +305,7 @@ def _sign(axis: str, said: Sequence[str]) -> int:
         before = said[max(0, at - 4) : at]
         if sign > 0 and any(w in _DENIERS for w in before):
             sign = -1
-        if (
+        elif (
             sign < 0
             and word not in _DENIERS
             and word not in ("unfortunately", "sadly")
@@ -321,6 +342,6 @@ def _opposite(question: str, said: Sequence[str]) -> int:
                         denied = not _DENIERS.isdisjoint(said[max(0, at - 4) : at])
                         if theirs != sign:
                             return 1 if denied else -1
-                        if _DENIERS.isdisjoint(said):
+                        if word != "with" and _DENIERS.isdisjoint(said):
                             return 1
     return 0
