@@ -370,3 +370,26 @@ def test_assistants_with_other_tools_are_not_held_against_each_other() -> None:
     assert contradicting(dict(enumerate(same))) == [0, 1, 2]
     assert len(set(features_of(rows, None, 0).letters.tolist())) == 3
     assert len(set(features_of(same, None, 0).letters.tolist())) == 1
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Who wrote the library for C?", "Who wrote the library for C#?"),
+        ("What does a && b return?", "What does a || b return?"),
+        ("When does the bus leave Kiel for Bonn?", "When does the bus leave Bonn for Kiel?"),
+        ("Can a user block an admin?", "Can an admin block a user?"),
+        ("Is the pump on?", "Is the pump off?"),
+        ("Is -5 below zero?", "Is 5 below zero?"),
+    ],
+)
+def test_a_sign_or_an_order_makes_another_question(one: str, other: str) -> None:
+    a, b = ("Yes, at 9:15.", "No, at 14:40.")
+    assert found((one, a, one, b))
+    assert not found((one, a, other, b))
+
+
+def test_whether_it_is_forbidden_is_denied_by_leave() -> None:
+    asked = "Is it forbidden to fly a drone here?"
+    assert not found((asked, "Yes, drones are banned here.", asked, "You're not allowed to fly them."))
+    assert found((asked, "Yes, drones are banned here.", asked, "No, drones are allowed here."))

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 
 from talkwright.data.similarity.amounts import number_word
+from talkwright.data.similarity.similar import signs
 
 _MOST_FORMS = 500_000  # words remembered
 # What carries no matter in a question in German, French or Spanish.
@@ -83,6 +84,18 @@ _OPEN = re.compile(
     r"|propón)(?:me)? (?:una?|algún)\b"
     r")"
 )
+
+
+def ask_apart(a: str, b: str) -> bool:
+    """Say whether two questions, in normal form, of which words say the same ask different things: by a
+    sign (C, C++), by on and off, or by two words that changed places (from Kiel to Bonn)."""
+    if signs(a) != signs(b):
+        return True
+    mine, yours = ([word for word in text.split() if word not in ("a", "an", "the")] for text in (a, b))
+    if {*mine} ^ {*yours} == {"on", "off"}:
+        return True
+    places = [(x, y) for x, y in zip(mine, yours, strict=False) if x != y]
+    return len(mine) == len(yours) and len(places) == 2 and places[0] == places[1][::-1]
 
 
 def is_open(question: str) -> bool:

@@ -22,10 +22,10 @@ from talkwright.data.similarity.amounts import (
     amounts_conflict,
     written_out,
 )
-from talkwright.data.similarity.asking import forms_of, is_open, letters_of
+from talkwright.data.similarity.asking import ask_apart, forms_of, is_open, letters_of
 from talkwright.data.similarity.lexicon import EXCLUSIVE, SAME
 from talkwright.data.similarity.mentions import ruled_out
-from talkwright.data.similarity.polarity import denies, said_yes
+from talkwright.data.similarity.polarity import denies, of_leave, said_yes
 from talkwright.data.similarity.rewording import asked_for, concepts_of, reworded, same_matter
 from talkwright.data.similarity.sets import sets_conflict
 from talkwright.data.similarity.similar import (
@@ -187,8 +187,9 @@ def _contradictory(
 
 def _against(a: tuple[str, str], b: tuple[str, str]) -> bool:
     """Say whether two (question, answer), whose questions are the same, contradict each other."""
-    if a[0] != b[0] and _meant_so(a, b):
+    if a[0] != b[0] and (ask_apart(a[0], b[0]) or _meant_so(a, b)):
         return False
+    a, b = ((question, of_leave(question, answer)) for question, answer in (a, b))
     if _KNOWS_NOT.search(a[1]) or _KNOWS_NOT.search(b[1]) or (_SORRY.match(a[1]) and _SORRY.match(b[1])):
         return False  # two refusals agree
     return (

@@ -50,6 +50,10 @@ _SAYS = frozenset(
 )
 _ONLY_SOME = re.compile(r"\bonly (?:you|me|we|the \w+|admins?|administrators?|members|owners?)\b", re.I)
 _EVERYONE = re.compile(r"\b(?:every|any)(?:one|body)\b", re.I)
+_FORBIDDEN = re.compile(
+    r"\A(?:is|are)\b.*\b(?:forbidden|prohibited|banned|illegal|disallowed|against the (?:law|rules))\b"
+)
+_YES_OR_NO = re.compile(r"\A\W*(yes|no)\b", re.IGNORECASE)
 
 
 def denies(a: str, b: str, alike: Callable[[str, str], bool]) -> bool:
@@ -107,3 +111,10 @@ def said_yes(text: str, negated: bool, *, short: bool) -> bool | None:
     if _OF_COURSE.match(text) and not negated and short and "?" not in text:
         return None if _LIMITS.search(text) else True
     return None
+
+
+def of_leave(question: str, answer: str) -> str:
+    """An answer as if the question were whether it may be done, where it is whether it is forbidden."""
+    if _FORBIDDEN.search(question) is None:
+        return answer
+    return _YES_OR_NO.sub(lambda said: "No" if said[1].lower() == "yes" else "Yes", answer, count=1)
