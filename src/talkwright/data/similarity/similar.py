@@ -27,7 +27,8 @@ _LIST_NUMBER = re.compile(r"^[^\S\n]*\d{1,2}[.)]\s", re.MULTILINE)
 _LIST_GOES_ON = re.compile(r"\n[^\S\n]*\d{1,2}[.)]\s")  # begins with a character, so it is found fast
 # What is no punctuation, although it is no letter.
 _SIGN = re.compile(
-    r"[<>=|^~]+|&&+|(?<=\w)(?:\+\+|#)(?!\w)|(?<=\d)[ ]?[-+*/][ ]?(?=\d)|(?<!\w)(?:[$@](?=[a-z_])|-(?=\d))",
+    r"[<>=|^~]+|&&+|(?<=\w)(?:\+\+|#)(?!\w)|(?<=\d)[ ]?[-+*/][ ]?(?=\d)"
+    r"|(?<!\w)(?:[$@](?=[a-z_])|-(?=\d))",
     re.IGNORECASE,
 )
 _SIGNS = frozenset("<>=|^~&+#*/-$@")
