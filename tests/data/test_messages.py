@@ -167,8 +167,10 @@ def log(tmp_path: Path, more: Any, name: str = "log.csv") -> Path:
 
 @pytest.mark.parametrize(
     "name",
-    """TicketNr TicketNumber ticket case case_number session chat thread conv conversation dialog
-    dialogue channel room customer_id order_id interaction_id uuid SupportCaseRef ticket# id tkt""".split(),  # noqa: SIM905
+    """
+    TicketNr TicketNumber ticket case case_number session chat thread conv conversation dialog dialogue
+    channel room customer_id order_id interaction_id uuid SupportCaseRef ticket# id tkt
+    """.split(),  # noqa: SIM905
 )
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
 def test_the_column_of_ids_may_have_any_name(tmp_path: Path, name: str, suffix: str) -> None:

@@ -112,7 +112,7 @@ def _cannot_sort(names: tuple[str, ...], path: Path) -> DataError:
     shown = ", ".join(name[:60] for name in names[:10])
     return DataError(
         f"{path}: one message a row, and it cannot be told which rows are one conversation. These "
-        f"columns may say it: {shown}.\nName the right one in the recipe, as `columns.group` of the source:\n"
+        f"columns may say it: {shown}.\nName the right one as `columns.group` of the source:\n"
         f"  data:\n    sources:\n      - path: {path.name}\n        columns:\n          group: "
         f"{names[0][:60]}"
     )
