@@ -285,3 +285,47 @@ def test_letters_that_may_be_meant_are_marked(tmp_path: Path, few: int, other: l
     lines = [json.dumps(lettered(n)).replace("\\u", "\\\\u") for n in range(few)]
     found = read(tmp_path / "a.jsonl", [*lines, *(json.dumps(row) for row in other)])
     assert {(row.repairs, marks(row)) for row in found[:few]} == {((), ("literal_escapes",))}
+
+
+ROLES = ("user", "assistant")
+QUOTED = [{"messages": [{"role": role, "content": f"{n} {role}."} for role in ROLES]} for n in range(9)]
+CODED = pair('Say "so"', 'One\nTwo "so" \u00e9.')
+
+
+def requoted(row: Any) -> Any:
+    """A row of which all texts are JSON strings."""
+    if "messages" not in row:
+        return {key: json.dumps(text) for key, text in row.items()}
+    return {"messages": [{**turn, "content": json.dumps(turn["content"])} for turn in row["messages"]]}
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "json", "parquet"])
+def test_texts_that_were_encoded_once_more(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"a.{kind}"
+    for rows in (QUOTED, [CODED]):
+        broken = list(map(requoted, rows))
+        if kind == "parquet":
+            import pyarrow as pa
+            import pyarrow.parquet as pq
+
+            pq.write_table(pa.Table.from_pylist(broken), path)
+        else:
+            path.write_text(json.dumps(broken) if kind == "json" else "\n".join(map(json.dumps, broken)))
+        found = list(read_rows(path, "a", Columns()))
+        assert [row.value for row in found] == rows
+        assert {row.repairs for row in found} == {("unwrapped_string",)}
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [requoted(row) for row in QUOTED[:7]],  # too few
+        [*map(requoted, QUOTED), QUOTED[0]],  # not all
+        [{**requoted(CODED), "completion": "So."}],  # not all of the row
+        [pair('"Who?" he said, "is it"', '"So" or "so"')] * 9,  # no strings
+    ],
+)
+def test_quotes_that_people_put_around_are_left_alone(tmp_path: Path, rows: list[Any]) -> None:
+    found = read(tmp_path / "a.jsonl", list(map(json.dumps, rows)))
+    assert [row.value for row in found] == rows
+    assert not any(row.repairs for row in found)

@@ -30,6 +30,7 @@ from talkwright.data.reading.jsonfiles import json_rows, large_json_rows, value_
 from talkwright.data.reading.jsonl import jsonl_rows
 from talkwright.data.reading.messages import join_messages, may_be_messages
 from talkwright.data.reading.parquet import MAGIC, parquet_batches, rows_of_batch
+from talkwright.data.reading.quoted import has_quoted_texts, unquote
 from talkwright.data.reading.repair import load
 from talkwright.data.reading.rows import RAW, Row, without_foreign
 from talkwright.data.reading.streams import LONGEST_LINE, PIECE, Stream, open_streams
@@ -83,7 +84,9 @@ def read_chunks(path: Path, name: str, columns: Columns, encoding: str | None = 
 
 def rows_of(chunk: Chunk) -> Iterator[Row]:
     """The rows of a chunk."""
-    rows = _rows_of(chunk)
+    rows: Iterable[Row] = _rows_of(chunk)
+    if has_quoted_texts(chunk.body, chunk.kind):
+        rows = unquote(list(rows))
     yield from undouble(list(rows)) if has_literal_escapes(chunk.body, chunk.kind) else rows
 
 
