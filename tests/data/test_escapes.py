@@ -53,6 +53,12 @@ It prints One.\n\nTwo.\n\nThree. on one line.
 CHAT = "Sorry to hear that.\n\nPlease try this:\n\n- restart it\n- wait\n\nThen tell me."
 
 
+def chat(n: int) -> str:
+    """What people write, of as many shapes as they do."""
+    items = "\n".join(f"- do {k}{'!' * (n // 9 % 4)}" for k in range(1 + n % 9))
+    return f"Sorry to hear that.\n\nPlease try this:\n\n{items}\n\nThen tell me."
+
+
 def pair(asked: str, answer: str = "So it is.") -> dict[str, Any]:
     return {"prompt": asked, "completion": answer}
 
@@ -125,17 +131,17 @@ def test_neighbours_that_only_halving_makes_json_tell_of_the_rest(tmp_path: Path
 
 
 def test_many_rows_without_a_single_line_end_tell_of_each_other(tmp_path: Path) -> None:
-    rows = [pair(f'Is "{n}" it?', CHAT if n % 3 else f"Yes \n no {n}") for n in range(60)]
+    rows = [pair(f'Is "{n}" it?', chat(n) if n % 3 else f"Yes\nno {n}") for n in range(60)]
     lines = [json.dumps(row).replace("\\n", "\\\\n") for row in rows]
     assert [row.value for row in read(tmp_path / "a.jsonl", lines)] == rows
     found = read(tmp_path / "a.jsonl", [*lines, json.dumps(pair("a\nb", "c"))])  # one has a real one
-    assert found[0].value["completion"] == "Yes \\n no 0"
+    assert found[0].value["completion"] == "Yes\\nno 0"
     assert marks(found[0]) == ("literal_escapes",)
 
 
 @pytest.mark.parametrize("kind", ["csv", "json", "parquet"])
 def test_cells_and_elements_are_mended_like_lines(tmp_path: Path, kind: str) -> None:
-    rows = [pair(f"Is {n} it?", CHAT if n % 3 else f"Yes \n no {n}") for n in range(40)]
+    rows = [pair(f"Is {n} it?", chat(n) if n % 3 else f"Yes\nno {n}") for n in range(40)]
     broken = [{key: text.replace("\n", "\\n") for key, text in row.items()} for row in rows]
     path = tmp_path / f"a.{kind}"
     if kind == "json":
@@ -185,10 +191,10 @@ def test_json_that_somebody_says_is_left_alone(tmp_path: Path, said: str) -> Non
     rows = [pair(f"Put it so {n}.", said) for n in range(50)]
     found = read(tmp_path / "a.jsonl", list(map(json.dumps, rows)))
     assert [row.value for row in found] == rows
-    more = [json.dumps(pair(f"Why {n}?", CHAT)).replace("\\n", "\\\\n") for n in range(50)]
+    more = [json.dumps(pair(f"Why {n}?", chat(n))).replace("\\n", "\\\\n") for n in range(50)]
     found = read(tmp_path / "a.jsonl", [*map(json.dumps, rows[:3]), *more])
     assert [row.value for row in found[:3]] == rows[:3]
-    assert found[-1].value == pair("Why 49?", CHAT)
+    assert found[-1].value == pair("Why 49?", chat(49))
 
 
 def test_line_ends_that_stay_doubtful_beside_real_ones_are_marked(tmp_path: Path) -> None:
@@ -209,8 +215,117 @@ def test_rows_that_show_no_sign_are_left_alone_however_many(tmp_path: Path) -> N
 @pytest.mark.parametrize(("hard", "undone"), [(3, 0), (12, 100)])
 def test_how_many_neighbours_tell_of_the_rest(tmp_path: Path, hard: int, undone: int) -> None:
     sure = [doubled(pair("Why?", 'He said "so".\nYes.'))] * hard
-    plain, code = pair("Is it?", "Yes \\n no"), pair("How?", "Use split('\\n') for it")
+    plain, code = pair("Is it?", "Yes\\nno"), pair("How?", "Use split('\\n') for it")
     rest = [plain] * 100 + [code] * 100
     found = read(tmp_path / "a.jsonl", [*sure, *map(json.dumps, rest)])[hard:]
-    assert sum(row.value == pair("Is it?", "Yes \n no") for row in found) == undone
+    assert sum(row.value == pair("Is it?", "Yes\nno") for row in found) == undone
     assert sum(row.value == code for row in found) == 100  # too many for so few
+
+
+TEMPLATES = r"""
+%A: %s\n - %B: %d\n - %C: %f\n
+It is \t between %A and %B and \r\n after %C.
+The record of %A ends with \n and the field %B with \t.
+User: %A\nAssistant: %B\n
+### %A:\n%B\n\n### %C:\n
+Dear %A,\n\nyour %B is here.\n\nBest,\n%C
+Hi %A.\n\nThe %B came.\n\n- %C\n- %A
+""".strip().split("\n")
+WORDS = "router cable modem parcel depot invoice refund window kettle garden".split()  # noqa: SIM905
+
+
+@pytest.mark.parametrize("said", [*TEMPLATES, None])
+def test_what_a_template_makes_is_left_alone_and_marked(tmp_path: Path, said: str | None) -> None:
+    rng = random.Random(3)
+    rows = []
+    for n in range(60):
+        a, b, c = rng.sample(WORDS, 3)
+        text = said or rng.choice(TEMPLATES)
+        rows.append(pair(f"Fill {n}", text.replace("%A", a).replace("%B", b).replace("%C", c)))
+    found = read(tmp_path / "a.jsonl", list(map(json.dumps, rows)))
+    assert [row.value for row in found] == rows
+    assert {marks(row) for row in found} == {("literal_escapes",)}
+
+
+def test_an_escape_by_itself_or_at_the_end_is_talked_about(tmp_path: Path) -> None:
+    rows = [pair(f"Is {n} it?", chat(n)) for n in range(60)]
+    lone = [pair("What parts it?", "It is \\t between a and b."), pair("What then?", f"{CHAT}\n")]
+    lines = [json.dumps(row).replace("\\n", "\\\\n") for row in [*rows, *lone]]
+    found = read(tmp_path / "a.jsonl", lines)
+    assert [row.value for row in found[:-2]] == rows
+    assert [marks(row) for row in found[-2:]] == [("literal_escapes",)] * 2
+
+
+def lettered(n: int) -> dict[str, Any]:
+    return pair(f"O\u00f9 est le th\u00e9 {n} ?", "L\u2019eau \u2013 non,\nle caf\u00e9. \U0001f600")
+
+
+def test_letters_that_were_escaped_twice_in_most_rows(tmp_path: Path) -> None:
+    rows = [lettered(n) for n in range(20)] + [pair(f"So {n}?", "Yes.\nNo.") for n in range(15)]
+    lines = [json.dumps(row).replace("\\u", "\\\\u") for row in rows]
+    found = read(tmp_path / "a.jsonl", lines)
+    assert [row.value for row in found] == rows
+    assert [row.repairs for row in found] == [("halved_backslashes",)] * 20 + [()] * 15
+    code = pair("How?\nSo?", 'Write "caf\\u00e9" here.')
+    found = read(tmp_path / "a.jsonl", [*lines, json.dumps(code)])
+    assert (found[0].value, found[-1].value) == (rows[0], code)
+    assert marks(found[-1]) == ("literal_escapes",)
+
+
+@pytest.mark.parametrize(
+    ("few", "other"),
+    [
+        (20, [pair(f"So {n}?", "Yes.\nNo.") for n in range(30)]),  # not in most of them
+        (20, [pair("Caf\u00e9?", "Yes.\nNo.")]),  # the writer could write it
+        (5, []),
+        (20, [pair(f"Escape it {n}", f"caf\\u00e9 {n}\nis so") for n in range(10)]),
+    ],
+)
+def test_letters_that_may_be_meant_are_marked(tmp_path: Path, few: int, other: list[Any]) -> None:
+    lines = [json.dumps(lettered(n)).replace("\\u", "\\\\u") for n in range(few)]
+    found = read(tmp_path / "a.jsonl", [*lines, *(json.dumps(row) for row in other)])
+    assert {(row.repairs, marks(row)) for row in found[:few]} == {((), ("literal_escapes",))}
+
+
+ROLES = ("user", "assistant")
+QUOTED = [{"messages": [{"role": role, "content": f"{n} {role}."} for role in ROLES]} for n in range(9)]
+CODED = pair('Say "so"', 'One\nTwo "so" \u00e9.')
+
+
+def requoted(row: Any) -> Any:
+    """A row of which all texts are JSON strings."""
+    if "messages" not in row:
+        return {key: json.dumps(text) for key, text in row.items()}
+    return {"messages": [{**turn, "content": json.dumps(turn["content"])} for turn in row["messages"]]}
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "json", "parquet"])
+def test_texts_that_were_encoded_once_more(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"a.{kind}"
+    for rows in (QUOTED, [CODED]):
+        broken = list(map(requoted, rows))
+        if kind == "parquet":
+            import pyarrow as pa
+            import pyarrow.parquet as pq
+
+            pq.write_table(pa.Table.from_pylist(broken), path)
+        else:
+            path.write_text(json.dumps(broken) if kind == "json" else "\n".join(map(json.dumps, broken)))
+        found = list(read_rows(path, "a", Columns()))
+        assert [row.value for row in found] == rows
+        assert {row.repairs for row in found} == {("unwrapped_string",)}
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [requoted(row) for row in QUOTED[:7]],  # too few
+        [*map(requoted, QUOTED), QUOTED[0]],  # not all
+        [{**requoted(CODED), "completion": "So."}],  # not all of the row
+        [pair('"Who?" he said, "is it"', '"So" or "so"')] * 9,  # no strings
+    ],
+)
+def test_quotes_that_people_put_around_are_left_alone(tmp_path: Path, rows: list[Any]) -> None:
+    found = read(tmp_path / "a.jsonl", list(map(json.dumps, rows)))
+    assert [row.value for row in found] == rows
+    assert not any(row.repairs for row in found)

@@ -151,3 +151,74 @@ def test_more_messages_than_are_held_are_read_as_they_come(
     assert sum(len(row.value["messages"]) for row in torn if row.value) + sum(
         row.value is None for row in torn
     ) == len(FLAT)
+
+
+def log(tmp_path: Path, more: Any, name: str = "log.csv") -> Path:
+    """The talks as a table of which `more` gives the first columns, by talk and turn."""
+    return table(
+        tmp_path / name,
+        [
+            {**more(n, k), "When": f"2024-05-{n + 1:02d}T10:0{k}:00Z", "From": who, "Body": text}
+            for n, talk in enumerate(TALKS)
+            for k, (who, text) in enumerate(talk)
+        ],
+    )
+
+
+@pytest.mark.parametrize(
+    "name",
+    """
+    TicketNr TicketNumber ticket case case_number session chat thread conv conversation dialog dialogue
+    channel room customer_id order_id interaction_id uuid SupportCaseRef ticket# id tkt
+    """.split(),  # noqa: SIM905
+)
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+def test_the_column_of_ids_may_have_any_name(tmp_path: Path, name: str, suffix: str) -> None:
+    found, counts = prepared(log(tmp_path, lambda n, k: {name: f"T{n}"}, f"log{suffix}"))
+    assert found == SORTED
+    assert counts["read"] == 12
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        lambda n, k: {"customer_id": n // 3, "TicketNr": n},  # the more specific one
+        lambda n, k: {"channel": ("email", "phone")[n % 2], "case": n},
+        # The author's, and one of each message.
+        lambda n, k: {"user_id": (n, "A1")[k % 2], "uuid": f"{n}-{k}", "ref": n},
+        lambda n, k: {"chat": "closed", "lang": "en", "tkt": n},
+    ],
+)  # fmt: skip
+def test_what_the_columns_hold_tells_which_of_them_has_the_ids(tmp_path: Path, columns: Any) -> None:
+    assert prepared(log(tmp_path, columns))[0] == SORTED
+
+
+def test_the_recipe_names_the_column_of_ids(tmp_path: Path) -> None:
+    path = log(tmp_path, lambda n, k: {"mood": ("a", "b", "c")[n % 3], "where": n})
+    with pytest.raises(DataError, match=r"(?s)mood.*columns\.group"):
+        list(read_rows(path, "a", Columns()))
+    assert prepared(path, columns={"group": "where"})[0] == SORTED
+    # A group is wider than a conversation.
+    path = log(tmp_path, lambda n, k: {"TicketNr": n, "buyer": n // 2})
+    found, _ = prepared(path, columns={"group": "buyer"})
+    assert found == SORTED
+    assert {row.value["buyer"] for row in read_rows(path, "a", Columns(group="buyer"))} == set("012345")
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        lambda n, k: {"channel": ("email", "phone")[n % 2]},
+        lambda n, k: {"day": n // 2, "place": n},
+        lambda n, k: {"case": f"{n}-{k}"},
+    ],
+)
+def test_conversations_that_cannot_be_told_apart_are_refused(tmp_path: Path, columns: Any) -> None:
+    with pytest.raises(DataError, match=r"(?s)conversation.*group: \w"):
+        list(read_rows(log(tmp_path, columns), "a", Columns()))
+
+
+def test_a_file_that_is_one_conversation_stays_one(tmp_path: Path) -> None:
+    path = log(tmp_path, lambda n, k: {"chat": "c1", "uuid": f"{n}-{k}", "mood": "good"})
+    [row] = read_rows(path, "a", Columns())
+    assert len(row.value["messages"]) == 48

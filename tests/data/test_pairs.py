@@ -302,8 +302,8 @@ GOOD = [True, 1, 1.0, "1", "true", "good", "chosen", "desirable"]
 @pytest.mark.parametrize(
     ("row", "name"),
     [
-        ({"prompt": "Key?", "completion": "Mat."}, "label"),
-        ({"id": 3, "prompt": "Key?", "response": "Mat.", "thread_id": "t"}, "label"),
+        ({"prompt": "Key?", "completion": "Mat."}, "desirable"),
+        ({"id": 3, "prompt": "Key?", "response": "Mat.", "thread_id": "t"}, "is_desirable"),
         ({"instruction": "Key?", "output": "Mat.", "topic": "keys"}, "kto_tag"),
         ({"messages": [ASK, YES], "source": "web"}, "kto_tag"),
     ],
@@ -321,12 +321,22 @@ def test_every_way_to_label_answers_as_kto_does(row: Any, name: str) -> None:
         ({"question": "Key?", "answer": "Mat."}, [0, "0", "bad", 3, None]),
         ({"prompt": "Key?", "completion": "Mat.", "intent": "keys"}, [0, "0", "bad", "keys", []]),
         ({"messages": [ASK, YES]}, [0, "0", "bad", 2]),
-        ({"prompt": "Key?", "completion": "Mat."}, [2, "5", "neutral", None, "", {}]),
+        (
+            {"prompt": "Key?", "completion": "Mat."},
+            [0, 0.0, "0", "bad", 2, "5", "neutral", None, "", {}],
+        ),
     ],
 )
 def test_a_class_is_no_verdict(row: Any, labels: list[Any]) -> None:
     for label in labels:
         assert read({**row, "label": label}).messages == ASKED, label
+
+
+def test_thumbs_are_a_verdict_where_they_are_no_count() -> None:
+    row = {"prompt": "Key?", "completion": "Mat."}
+    assert read_row({**row, "thumbs_up": False}, "auto", Columns()) == "labelled_bad"
+    for thumbs in (True, 0, 3, None):
+        assert read({**row, "thumbs_up": thumbs}).messages == ASKED
 
 
 def test_a_label_of_a_pair_says_which_side_won() -> None:

@@ -28,8 +28,9 @@ from talkwright.data.reading.frames import frame_rows
 from talkwright.data.reading.holes import without_holes
 from talkwright.data.reading.jsonfiles import json_rows, large_json_rows, value_at
 from talkwright.data.reading.jsonl import jsonl_rows
-from talkwright.data.reading.messages import is_message_table, join_messages
+from talkwright.data.reading.messages import join_messages, may_be_messages
 from talkwright.data.reading.parquet import MAGIC, parquet_batches, rows_of_batch
+from talkwright.data.reading.quoted import has_quoted_texts, unquote
 from talkwright.data.reading.repair import load
 from talkwright.data.reading.rows import RAW, Row, without_foreign
 from talkwright.data.reading.streams import LONGEST_LINE, PIECE, Stream, open_streams
@@ -83,7 +84,9 @@ def read_chunks(path: Path, name: str, columns: Columns, encoding: str | None = 
 
 def rows_of(chunk: Chunk) -> Iterator[Row]:
     """The rows of a chunk."""
-    rows = _rows_of(chunk)
+    rows: Iterable[Row] = _rows_of(chunk)
+    if has_quoted_texts(chunk.body, chunk.kind):
+        rows = unquote(list(rows))
     yield from undouble(list(rows)) if has_literal_escapes(chunk.body, chunk.kind) else rows
 
 
@@ -123,12 +126,11 @@ def _chunks(path: Path, name: str, stream: Stream, columns: Columns) -> Iterator
     if head.startswith(MAGIC):
         batches = enumerate(parquet_batches(path, stream))
         names, chunks = _batch_chunks(batches, name)
-        if is_message_table(names):
-            yield from chunks_of(
-                _whole((row for chunk in chunks for row in rows_of(chunk)), columns), name
-            )
-            return
         require_columns(names, columns, path)
+        if may_be_messages(names):
+            messages = (row for chunk in chunks for row in rows_of(chunk))
+            yield from chunks_of(_whole(messages, columns, path, alone=False), name)
+            return
         yield from chunks
         return
     if len(head) <= _SMALL:
@@ -141,23 +143,23 @@ def _chunks(path: Path, name: str, stream: Stream, columns: Columns) -> Iterator
         yield from _small(path, name, data, columns)
         return
     if b"\n" not in head and _has_rows_behind(stream, inner_suffix(path.name)):
-        yield from _line_chunks(name, stream, columns)
+        yield from _line_chunks(path, name, stream, columns)
         return
     text = decode(path, head[: head.rfind(b"\n") + 1] or head)
     suffix = inner_suffix(path.name)
     kind = _kind(text.content, suffix, columns, whole=False)
     if kind == "jsonl":
-        yield from _line_chunks(name, stream, columns, text.content)
+        yield from _line_chunks(path, name, stream, columns, text.content)
     elif kind == "csv":
         blocks = (decode_block(block) for block in stream.blocks(PIECE))
-        yield from chunks_of(_whole(csv_rows(blocks, name, path, columns), columns), name)
+        yield from chunks_of(_whole(csv_rows(blocks, name, path, columns), columns, path), name)
     elif (data := stream.whole(_LARGEST)) is not None:
         yield from _small(path, name, data, columns)
     elif text.content.lstrip()[:1] == "{" and (suffix in _JSONL or b"\n{" in head):
         # Its first row is torn, or too long to be one.
-        yield from _line_chunks(name, stream, columns)
+        yield from _line_chunks(path, name, stream, columns)
     else:
-        rows = _whole(large_json_rows(path, stream.rest(), name), columns)
+        rows = _whole(large_json_rows(path, stream.rest(), name), columns, path)
         yield from chunks_of(rows, name)
 
 
@@ -175,17 +177,17 @@ def _small(path: Path, name: str, data: bytes, columns: Columns) -> Iterator[Chu
     text = decode(path, data)
     if (bare := _without_comments(text, inner_suffix(path.name))) is not None:
         rows = (replace(row, repairs=(*row.repairs, "removed_comment")) for row in json_rows(bare, name))
-        yield from chunks_of(_whole(rows, columns), name)
+        yield from chunks_of(_whole(rows, columns, path), name)
         return
     kind = _kind(text.content, inner_suffix(path.name), columns)
     if kind == "jsonl" and not text.wide:
-        yield from _line_chunks(name, Stream(iter([data])), columns, text.content, _SMALL_BLOCK)
+        yield from _line_chunks(path, name, Stream(iter([data])), columns, text.content, _SMALL_BLOCK)
     elif kind == "jsonl":
-        yield from chunks_of(_whole(jsonl_rows(text, name), columns, alone=False), name)
+        yield from chunks_of(_whole(jsonl_rows(text, name), columns, path, alone=False), name)
     elif kind == "json":
-        yield from chunks_of(_whole(json_rows(text, name), columns), name)
+        yield from chunks_of(_whole(json_rows(text, name), columns, path), name)
     else:
-        yield from chunks_of(_whole(csv_rows(iter([text]), name, path, columns), columns), name)
+        yield from chunks_of(_whole(csv_rows(iter([text]), name, path, columns), columns, path), name)
 
 
 def _batch_chunks(
@@ -213,20 +215,20 @@ def _without_comments(text: Text, suffix: str) -> Text | None:
 
 
 def _line_chunks(
-    name: str, stream: Stream, columns: Columns, head: str = "", size: int | None = None
+    path: Path, name: str, stream: Stream, columns: Columns, head: str = "", size: int | None = None
 ) -> Iterator[Chunk]:
     """Lines as chunks of about equal size; with one message a line, conversations."""
     first = load(head.lstrip("\ufeff \t\r\n").split("\n", 1)[0])[0]
     chunks = _blocks_of_lines(name, stream, size)
-    if isinstance(first, dict) and is_message_table(first):
+    if isinstance(first, dict) and may_be_messages(first):
         rows = (row for chunk in chunks for row in rows_of(chunk))
-        chunks = chunks_of(_whole(rows, columns, alone=False), name)
+        chunks = chunks_of(_whole(rows, columns, path, alone=False), name)
     yield from chunks
 
 
-def _whole(rows: Iterator[Row], columns: Columns, alone: bool = True) -> Iterator[Row]:
+def _whole(rows: Iterator[Row], columns: Columns, path: Path, alone: bool = True) -> Iterator[Row]:
     """Rows that are messages as conversations, unless the recipe says what the columns are."""
-    return rows if columns.prompt or columns.completion else join_messages(rows, alone)
+    return rows if columns.prompt or columns.completion else join_messages(rows, columns, path, alone)
 
 
 def _blocks_of_lines(name: str, stream: Stream, size: int | None) -> Iterator[Chunk]:

@@ -55,6 +55,11 @@ _JSON = re.compile(r"\s*(?:\{\s*[\"'\\}]|\[\s*(?:[\[{\"'\\\]]|$))")
 _CELL = re.compile(r'\s*(?:"\s*[\[{]|[\[{])')
 _RUNS = re.compile(r"\\+")
 _UNICODE = re.compile(_FOREIGN)
+_WITHIN = re.compile(rf"[^\W\d_]{_FOREIGN}|{_FOREIGN}[^\W\d_]|(?:{_FOREIGN}){{3,}}")
+_LETTERS = re.compile(rf"(?<!\\)(?:{_FOREIGN})+")
+# By itself between spaces, or behind all: "It is \t here", "ends with \n". What is talked about does.
+_LONE = re.compile(r"(?:^|\s)(?:\\[ntr])+(?=\s|$)|\\[ntr]\s*$")
+_WORDS = re.compile(r"[^\W_]+")
 _FENCED = re.compile(r"```.*?(?:```|$)", re.DOTALL)
 _TALK = re.compile(
     r"new[- ]?lines?\b|line[- ]?(?:breaks?|feeds?|ends?|endings?)\b|escap|backslash|regex|literal"
@@ -63,6 +68,7 @@ _TALK = re.compile(
 )
 _HARD = 8  # rows that are JSON only when halved, from which on their neighbours were doubled, too
 _MANY = 12  # rows with such escapes that are as good
+_ALIKE = 8  # rows from which on it counts that they are all made by one template
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +77,7 @@ class _Facts:
 
     `worth` of the signs in the best of them; `doubtful`: some may mean themselves; `talk`: it is talked
     about them; `undone` is the value without them, None where some cannot be undone; `quotes`: real
-    quotation marks.
+    quotation marks; `shape`: what remains of the texts without their words.
     """
 
     worth: int
@@ -79,6 +85,7 @@ class _Facts:
     talk: bool
     undone: Any
     quotes: bool
+    shape: str
 
     @property
     def certain(self) -> bool:
@@ -109,16 +116,68 @@ def undouble(rows: list[Row]) -> Iterator[Row]:
         for n, said in enumerate(texts)
         if said is not None and any("\\" in text for text in said) and not _has_line_ends(said)
     }
+    hard = sum(HALVED in row.repairs for row in rows)
+    shapes = {found.shape for found in facts.values()}
+    # One template makes them all: a task in which escapes are to be.
+    alike = hard < _HARD and len(facts) >= _ALIKE and 5 * len(shapes) <= len(facts)
     # Most rows with a backslash mean it; only where one is left open its neighbours are asked.
     asked = any(found.undone is not None and not found.certain for found in facts.values())
-    hard = sum(HALVED in row.repairs for row in rows)
     every = _are_all_doubled(hard, texts, list(facts.values())) if asked else None
+    if alike:
+        facts = {}
+    letters = _lettered(rows, texts)
     for n, row in enumerate(rows):
         found = facts.get(n)
         sure = found is not None and (found.certain or every or (every is False and found.likely))
         if found is not None and found.undone is not None and sure:
             row = replace(row, value=found.undone, repairs=(*row.repairs, HALVED))
+        elif n in letters:
+            row = replace(row, value=letters[n], repairs=(*row.repairs, HALVED))
         yield row
+
+
+def _lettered(rows: list[Row], texts: list[list[str] | None]) -> dict[int, Any]:
+    """The values of rows in which only letters were escaped twice, as `\\u00e9`.
+
+    Somebody wrote them so where not one letter of the chunk is other than ASCII, and most rows have
+    them, within words, and none in code, in quotes or in talk about them.
+    """
+    known = [said for said in texts if said is not None]
+    if not all(text.isascii() for said in known for text in said):
+        return {}
+    found = {n: said for n, said in enumerate(texts) if said and any(map(_LETTERS.search, said))}
+    if len(found) < max(_MANY, len(known) / 2):
+        return {}
+    plain = {n: said for n, said in found.items() if not _is_about_letters(said)}
+    words = sum(any(_WITHIN.search(text) for text in said) for said in plain.values())
+    if 10 * len(plain) < 9 * len(found) or 2 * words < len(plain):
+        return {}
+    return {n: _with_letters(rows[n].value) for n in plain}
+
+
+def _is_about_letters(texts: list[str]) -> bool:
+    talk = any(_TALK.search(_FENCED.sub("", text)) for text in texts)
+    return talk or any(_LETTERS.search(part) for text in texts for part in _marked(text))
+
+
+def _marked(text: str) -> list[str]:
+    """What stands in a text's code, and between its quotation marks."""
+    return [*_FENCED.findall(text), *(part for mark in ('"', "`") for part in _between(text, mark))]
+
+
+def _with_letters(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _with_letters(held) for key, held in value.items()}
+    if isinstance(value, list):
+        return list(map(_with_letters, value))
+    if not isinstance(value, str) or "\\u" not in value:
+        return value
+    plain = _LETTERS.sub(_letters_of, value)
+    return _SURROGATES.sub(_joined, plain)
+
+
+def _letters_of(run: re.Match[str]) -> str:
+    return "".join(chr(int(code, 16)) for code in run[0].split("\\u")[1:])
 
 
 def _opened(row: Row) -> Row:
@@ -195,7 +254,8 @@ def _facts(value: Any, texts: list[str]) -> _Facts:
     worth = max(map(_worth, escaped))  # not of all together: people quote each other
     doubtful = undone is None or any(map(_is_doubtful, escaped))
     talk = any(_TALK.search(_FENCED.sub("", text)) for text in texts)
-    return _Facts(worth, doubtful, talk, undone, _has_quotes(texts))
+    shape = "".join(_WORDS.sub("w", text) for text in escaped)
+    return _Facts(worth, doubtful, talk, undone, _has_quotes(texts), shape)
 
 
 def _worth(text: str) -> int:
@@ -225,7 +285,7 @@ def _is_doubtful(text: str) -> bool:
     if '\\"' in text and (_BARE_QUOTE.search(text) or _QUOTED_KEY.search(text)):
         return True
     bare = _UNICODE.sub("x", _FENCED.sub("", text))
-    if any(shape.search(bare) for shape in (_FORMULA, _PATH, _PATTERN)):
+    if any(shape.search(bare) for shape in (_FORMULA, _PATH, _PATTERN, _LONE)):
         return True
     if any("\\" in found[0] for found in _APOSTROPHES.finditer(bare)):
         return True

@@ -1,19 +1,24 @@
 """Tables with one message a row: rows of a conversation are put together to one row.
 
-A row says whose conversation it is in (`conversation_id` and the like), who speaks and what. Rows of one
-conversation may be scattered; they are put in the order of a turn's number or time where there is one.
+A row says in which conversation it is (`conversation_id` and the like, see `talks`), who speaks and
+what. Rows of one conversation may be scattered; they are put in the order of a turn's number or time
+where there is one.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from itertools import chain
+from itertools import chain, islice
+from pathlib import Path
 from typing import Any
 
+from talkwright.config import Columns
 from talkwright.data.reading.rows import RAW, Row
 from talkwright.data.reading.speakers import ROLES, guess_roles, speaker
+from talkwright.data.reading.talks import Said, Sorting, is_short, sort_out
 from talkwright.data.reading.turns import GROUP_NAMES, LISTS, plain
+from talkwright.errors import DataError
 
 _IDS = """
     conversationid convid convoid dialogueid dialogid threadid sessionid chatid ticketid caseid callid
@@ -31,6 +36,11 @@ _OTHERS = {
     *LISTS[:6], "utterances", "parentid", "prompt", "completion", "response", "answer", "chosen",
     "reply", "question", "instruction", "input", "output", "query", "assistant", "document", "modela",
 }  # fmt: skip
+_IDS_OR_TALKS = {"conversation", "dialogue", "dialog"}  # of these _OTHERS, by what they hold
+_MORE = ("weight", "private", "public", "internal", "name", "tool_calls", "tool_call_id")
+_NO_IDS = frozenset(  # columns that say something else of a message
+    [*_ROLES, *_TEXTS, *_ORDERS, *map(plain, _MORE), "system", "systemprompt", "tools", "functions"]
+)
 _ALONE = 1000  # messages of a file without conversation ids, which is one conversation
 _HELD = 2**27  # characters of unfinished conversations
 _ISO = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?")
@@ -46,37 +56,76 @@ def is_message_table(names: Iterable[Any], alone: bool = False) -> bool:
     return all(keys.intersection(part) for part in parts) and not keys & _OTHERS
 
 
-def join_messages(rows: Iterator[Row], alone: bool = True) -> Iterator[Row]:
-    """Rows as they are, or put together where they are messages; `alone` as for `is_message_table`."""
+def may_be_messages(names: Iterable[Any]) -> bool:
+    """Say whether rows with these columns may be messages; what they hold tells, in `join_messages`."""
+    return is_message_table((name for name in names if plain(name) not in _IDS_OR_TALKS), alone=True)
+
+
+def join_messages(
+    rows: Iterator[Row], columns: Columns, path: Path, alone: bool = True
+) -> Iterator[Row]:
+    """Rows as they are, or put together where they are messages; `alone` as for `is_message_table`.
+
+    Raises DataError, which names `path`, where they seem to be messages of several conversations, and
+    no column says for certain of which.
+    """
     first = next(rows, None)
     if first is None:
         return
     rows = chain([first], rows)
-    if isinstance(first.value, dict) and is_message_table(first.value):
-        yield from _joined(rows)
-    elif alone and isinstance(first.value, dict) and is_message_table(first.value, alone=True):
-        held: list[Row] = []
-        for row in rows:
-            held.append(row)
-            if len(held) > _ALONE:
-                break
-        turns = [_turn(row.value) for row in held if isinstance(row.value, dict)]
-        names = {speaker(turn) for turn in turns}
-        told = names <= ROLES.keys() or bool(guess_roles(turns))
-        one = len(turns) == len(held) <= _ALONE and None not in turns and len(names) > 1 and told
-        yield from [_together(held)] if one else chain(held, rows)
-    else:
+    if not isinstance(first.value, dict) or not is_message_table(_without_ids(first.value), alone=True):
         yield from rows
+        return
+    known = next((name for name in first.value if plain(name) in _IDS), None)
+    if known is not None and columns.group is None:
+        yield from _joined(rows, None)
+        return
+    held = list(islice(rows, _ALONE + 1))
+    turns = [_turn(row.value) for row in held if isinstance(row.value, dict)]
+    found = _sorting(held, columns.group)
+    if found.column is not None:
+        yield from _joined(chain(held, rows), found.column, columns.group)
+        return
+    names = {speaker(turn) for turn in turns}
+    told = names <= ROLES.keys() or bool(guess_roles(turns))
+    one = len(turns) == len(held) <= _ALONE and None not in turns and len(names) > 1 and told
+    if alone and one and found.doubtful:
+        raise _cannot_sort(found.doubtful, path)
+    yield from [_together(held)] if alone and one else chain(held, rows)
 
 
-def _joined(rows: Iterator[Row]) -> Iterator[Row]:
-    """Conversations in the order of their first rows."""
+def _without_ids(value: dict[str, Any]) -> list[str]:
+    """The columns of a row but for those that hold an id where their name may mean the talk itself."""
+    return [k for k, held in value.items() if plain(k) not in _IDS_OR_TALKS or not is_short(held)]
+
+
+def _sorting(held: list[Row], group: str | None) -> Sorting:
+    said = []
+    for row in held:
+        turn = _turn(row.value) if isinstance(row.value, dict) else None
+        if turn is not None:
+            said.append(Said(row.value, speaker(turn)))
+    return sort_out(said, _NO_IDS, group)
+
+
+def _cannot_sort(names: tuple[str, ...], path: Path) -> DataError:
+    shown = ", ".join(name[:60] for name in names[:10])
+    return DataError(
+        f"{path}: one message a row, and it cannot be told which rows are one conversation. These "
+        f"columns may say it: {shown}.\nName the right one as `columns.group` of the source:\n"
+        f"  data:\n    sources:\n      - path: {path.name}\n        columns:\n          group: "
+        f"{names[0][:60]}"
+    )
+
+
+def _joined(rows: Iterator[Row], column: str | None, group: str | None = None) -> Iterator[Row]:
+    """Conversations in the order of their first rows, by their ids in `column`, or in one of _IDS."""
     open_ones: dict[str, list[Row]] = {}
     sizes: dict[str, int] = {}
     gone: set[int] = set()
     size = 0
     for row in rows:
-        name = _id_of(row.value)
+        name = _id_of(row.value, column)
         if name is None:
             yield row
             continue
@@ -91,17 +140,19 @@ def _joined(rows: Iterator[Row]) -> Iterator[Row]:
             oldest = next(iter(open_ones))
             gone.add(hash(oldest))
             size -= sizes.pop(oldest)
-            yield _together(open_ones.pop(oldest))
+            yield _together(open_ones.pop(oldest), group)
     for held in open_ones.values():
-        yield _together(held)
+        yield _together(held, group)
 
 
-def _id_of(value: Any) -> str | None:
+def _id_of(value: Any, column: str | None) -> str | None:
     """The conversation that a row belongs to; None for a row that is no message."""
     if not isinstance(value, dict) or _turn(value) is None:
         return None
     keys = {plain(key): key for key in reversed(value)}
     found = next((value[keys[name]] for name in _IDS if name in keys), None)
+    if column is not None:
+        found = value.get(column)
     if found is None or isinstance(found, (dict, list, bool)) or not str(found)[:200].strip():
         return None
     return str(found)[:200].strip()
@@ -114,24 +165,23 @@ def _turn(value: dict[str, Any]) -> dict[str, Any] | None:
     text = next((keys[name] for name in _TEXTS if name in keys), None)
     if role is None or text is None:
         return None
-    more = ("weight", "private", "public", "internal", "name", "tool_calls", "tool_call_id")
     named = "role" if plain(role).endswith(("role", "type")) else "speaker"
     turn = {
         name: value[keys[plain(name)]]
-        for name in more
+        for name in _MORE
         if value.get(keys.get(plain(name), "")) is not None
     }
     return {**turn, named: value[role], "content": value[text]}
 
 
-def _together(rows: list[Row]) -> Row:
+def _together(rows: list[Row], group: str | None = None) -> Row:
     first = rows[0]
     repairs = [repair for row in rows for repair in row.repairs]
     problem = next((row.problem for row in rows if row.problem is not None), None)
     ordered = _in_order([row.value for row in rows])
     moved = any(one is not row.value for one, row in zip(ordered, rows, strict=True))
     kept = {*GROUP_NAMES, *_IDS, "system", "systemprompt", "tools", "functions"}
-    value = {key: held for key, held in first.value.items() if plain(key) in kept}
+    value = {key: held for key, held in first.value.items() if plain(key) in kept or key == group}
     value["messages"] = [_turn(row) for row in ordered]
     names = dict.fromkeys([*repairs, *(["sorted_turns"] if moved else []), "joined_rows"])
     raw = " ".join(row.raw for row in rows[:50])[:RAW]

@@ -11,7 +11,6 @@ from talkwright.data.reading.pairs import PROMPT_NAMES, history_of, side
 from talkwright.data.reading.parting import part
 from talkwright.data.reading.transcripts import read_transcript
 from talkwright.data.reading.turns import (
-    GROUP_NAMES,
     Draft,
     Row,
     as_list,
@@ -37,28 +36,26 @@ _SIDES = (
     ("preferredoutput", "nonpreferredoutput"),  # OpenAI's
     ("responsej", "responsek"),  # the better one and the worse one, where no column says otherwise
 )
-# KTO's labels of answers to unlearn. Elsewhere 0 is a class like any other, and "bad" a mood.
-_BAD = frozenset(("false", "undesirable", "rejected"))
-_BAD_IN_KTO = frozenset(("0", "0.0", "bad"))
-_KTO = frozenset(("prompt", "completion", "response", "label", "system", "tools", "id", "index"))
+# Columns of KTO's verdicts. In `label`, 0 is a class like any other and "bad" a mood, and one row cannot
+# show which; a count of thumbs may be 0 as well. There only what says false is one.
+_VERDICTS = ("ktotag", "desirable", "isdesirable")
+_LABELS = ("label", "thumbsup", "isthumbsup")
+_BAD = frozenset(("false", "undesirable", "rejected", "bad", "0", "0.0"))
 
 
 def is_labelled_bad(value: Row, keys: Row) -> bool:
     """Say whether a row of one answer is labelled, as KTO's are, as one to unlearn.
 
-    Every way to write false counts in a column `kto_tag`, and in `label` beside no other columns than
-    those of KTO: prompt and completion.
+    Every way to write false counts in a column `kto_tag` or `desirable`, and only `false` in `label`.
     """
-    name = next((name for name in ("label", "ktotag") if name in keys), None)
-    if name is None:
-        return False
-    label = value[keys[name]]
-    if isinstance(label, bool) or not isinstance(label, (str, int, float)):
-        return label is False
-    said = label.strip().lower() if isinstance(label, str) else ("0" if label == 0 else "")
-    if said in _BAD:
-        return said == "false" or not is_preference(keys)
-    return said in _BAD_IN_KTO and (name == "ktotag" or keys.keys() - GROUP_NAMES <= _KTO)
+    for name in (*_LABELS, *_VERDICTS):
+        label = field_of(value, keys, name)
+        said = label.strip().lower() if isinstance(label, str) else None
+        if label is False or said == "false":
+            return True
+        if name in _VERDICTS and (said in _BAD or (isinstance(label, (int, float)) and label == 0)):
+            return True
+    return False
 
 
 def is_preference(keys: Iterable[str]) -> bool:

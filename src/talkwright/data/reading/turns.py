@@ -76,7 +76,9 @@ GROUP_NAMES = """
 # They turn the order of what is shown around, and so can hide what a text says.
 _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _ESCAPE_IN_TEXT = re.compile(r"\\(?:n|r|t|\"|u[0-9a-fA-F]{4})|(?<![\w:\\])\\\\(?=[^\W\d_])")
-_PARAGRAPH_IN_TEXT = re.compile(r"```\w{0,12}\\n|\\n```|[\w)][.!?:)。！？：]\\n\\n[^\W_a-z]")
+_PARAGRAPH_IN_TEXT = re.compile(
+    r"(?<!\\)\\u[0-9a-fA-F]{4}|```\w{0,12}\\n|\\n```|[\w)][.!?:)。！？：]\\n\\n[^\W_a-z]"
+)
 _SYSTEMS = ("system", "systemprompt", "systemmessage", "systeminstruction")
 _LABELLED = re.compile(r"\s*([^\W\d_][\w .-]{0,30}?)\s?:\s+(?=\S)")
 
