@@ -9,10 +9,12 @@ import json
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from talkwright.config import Columns
+from talkwright.data.reading.backslashes import is_backslashed, usual_blocks
 from talkwright.data.reading.cells import is_ours, restored
 from talkwright.data.reading.files import Text
 from talkwright.data.reading.formats import is_battle_without_conversations, recognises_columns
@@ -128,8 +130,13 @@ def csv_rows(blocks: Iterator[Text], name: str, path: Path, columns: Columns) ->
     header, delimiter = _header(begin, columns, told and told[1])
     require_columns(header, columns, path)
     odd, foreign = (_moved((), numbers, -before) for numbers in (first.odd_lines, first.foreign_lines))
-    lines = _Lines(_chain(Text(begin, odd, foreign_lines=foreign), blocks))
-    reader = _reader(lines, delimiter)
+    texts: Iterator[Text] = _chain(Text(begin, odd, foreign_lines=foreign), blocks)
+    repaired: tuple[str, ...] = ()
+    read = partial(_reader, delimiter=delimiter)
+    if is_backslashed(begin, read, len(header), whole=len(begin) < _PART):
+        texts, repaired = usual_blocks(texts), ("fixed_quotes",)
+    lines = _Lines(texts)
+    reader = read(lines)
     next(reader, None)
     lines.record()
     number, bare = 0, _bare_cells(delimiter)
@@ -150,7 +157,8 @@ def csv_rows(blocks: Iterator[Text], name: str, path: Path, columns: Columns) ->
         if cells == []:
             continue
         number += 1
-        where, repairs = f"{name}:row {number} (line {before + line})", lines.decoding(line, last)
+        where = f"{name}:row {number} (line {before + line})"
+        repairs = (*lines.decoding(line, last), *repaired)
         if cells is not None and line <= lines.doubted:
             repairs = (*repairs, "after_broken_quotes")
             if not _stands_alone(cells, header, raw, bare):
