@@ -1,6 +1,7 @@
 """Data preparation against TRL and LLaMA-Factory: the same file of chats to ids and labels on disk.
 
-    python bench/data.py [--rows N] [--rounds N] [--quick] [--file CHATS.jsonl] [--out RESULT.json]
+    python bench/data.py [--rows N] [--rounds N] [--quick] [--systems talkwright-like-trl,trl]
+                         [--file CHATS.jsonl] [--out RESULT.json]
     python bench/data.py --parsing [--quick] [--file CHATS.jsonl]
 
 The first compares, both as Talkwright comes (all cleaning on) and with a recipe that asks for no more
@@ -378,7 +379,8 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="1,000 rows, one round")
     parser.add_argument("--file", type=Path, help="chats of your own (JSONL with messages)")
     parser.add_argument("--out", type=Path, default=Path("bench-data.json"))
-    parser.add_argument("--without-factory", action="store_true")
+    known = list(dict.fromkeys(worker for _, worker, _ in SYSTEMS))
+    parser.add_argument("--systems", default=",".join(known), help="default: %(default)s")
     parser.add_argument("--parsing", action="store_true", help="only parsing and cleaning, by one core")
     for hidden, kind in (("worker", str), ("model", Path), ("work", Path), ("processes", int)):
         parser.add_argument(f"--{hidden}", type=kind, help=argparse.SUPPRESS)
@@ -387,10 +389,13 @@ def main() -> None:
         print(json.dumps(WORKERS[asked.worker](asked.file, asked.model, asked.work, asked.processes)))
         return
     rows, rounds = (1_000, 1) if asked.quick else (asked.rows, asked.rounds)
-    factory = None if asked.without_factory or asked.parsing else factory_python()
+    wanted = asked.systems.split(",")
+    if unknown := set(wanted) - set(known):
+        parser.error(f"--systems: no {', '.join(unknown)}; there are {', '.join(known)}")
+    factory = factory_python() if "factory" in wanted and not asked.parsing else None
     here = Path(sys.executable)
     systems = [(*system, factory if system[1] == "factory" else here) for system in SYSTEMS]
-    systems = [system for system in systems if system[-1]]
+    systems = [system for system in systems if system[-1] and system[1] in wanted]
     model = find_model()
     results: dict[str, Any] = {}
     folder = Path(tempfile.mkdtemp(prefix="talkwright-bench-"))
