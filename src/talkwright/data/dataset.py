@@ -40,19 +40,26 @@ def write_dataset(folder: Path, shards: Shards, fates: Fates, names: Sequence[st
         for number in range(len(shards.done)):
             first, after = shards.span(number)
             table = _with_fates(shards.ledger(number), first, after, fates)
-            sums[names[shards.sources[number]]].add(table)
             waiting.append(table)
-            if sum(map(len, waiting)) >= _GROUP:
-                ledger.write_table(pa.concat_tables(waiting))
+            last = number + 1 == len(shards.done)
+            if last or shards.sources[number + 1] != shards.sources[number] or _is_full(waiting):
+                group = pa.concat_tables(waiting)
+                sums[names[shards.sources[number]]].add(group)
+                ledger.write_table(group)
                 waiting.clear()
-            lines = shards.lines(number)
-            for line, split in zip(lines, fates.split[first:after].tolist(), strict=True):
-                if split >= 0:
-                    files[split].write(line)
-        if waiting:
-            ledger.write_table(pa.concat_tables(waiting))
+            split = fates.split[first:after]
+            if (split == 0).all():
+                files[0].write(shards.jsonl(number))
+                continue
+            for line, place in zip(shards.lines(number), split.tolist(), strict=True):
+                if place >= 0:
+                    files[place].write(line)
         _write_copies(files[0], shards, fates.copies)
     return sums
+
+
+def _is_full(tables: Sequence[pa.Table]) -> bool:
+    return sum(map(len, tables)) >= _GROUP
 
 
 def _write_copies(file: Any, shards: Shards, copies: NDArray[np.int32]) -> None:

@@ -8,6 +8,7 @@ finished when its `.done` file is there, so an interrupted preparation goes on w
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -57,23 +58,32 @@ def write_shard(
     lines = [to_line(conversation) for conversation in kept]
     features = features_of(kept, threshold, seed, rivals=rivals)
     table = as_table([entry.row for entry in entries])
-    _place(folder, number, "jsonl", b"".join(lines))
     sink = pa.BufferOutputStream()
     with pa.ipc.new_file(sink, schema()) as writer:
         writer.write_table(table)
-    _place(folder, number, "arrow", sink.getvalue().to_pybytes())
     per_row = np.empty(len(kept), _TABLE)
     for name in (*COLUMNS, *FLAT.values()):
         per_row[name] = getattr(features, name)
     per_row["offsets"] = np.cumsum([len(line) for line in lines], dtype=np.int64)
     per_row["turns"] = [len(c.messages) for c in kept]
     per_row["characters"] = [sum([len(m.content) for m in c.messages]) for c in kept]
-    arrays = {name: getattr(features, name) for name in _ALONE}
-    with open(_name(folder, number, "npz"), "wb") as file:
-        np.savez(file, table=per_row, **arrays)
-    about = {"rows": len(entries), "kept": len(kept), **{name: len(arrays[name]) for name in FLAT}}
-    about["bytes"] = _bytes(folder, number)
-    _place(folder, number, "done", json.dumps(about).encode())
+    arrays = [per_row, *(getattr(features, name) for name in _ALONE)]
+    parts = {
+        "jsonl": b"".join(lines),
+        "arrow": sink.getvalue().to_pybytes(),
+        "arrays": b"".join([array.tobytes() for array in arrays]),
+    }
+    for kind, data in parts.items():
+        _name(folder, number, kind).write_bytes(data)
+    about = {
+        "rows": len(entries),
+        "kept": len(kept),
+        "shapes": [array.shape for array in arrays],
+        "bytes": sum(map(len, parts.values())),
+    }
+    unfinished = _name(folder, number, "done.unfinished")
+    unfinished.write_text(json.dumps(about))
+    os.replace(unfinished, _name(folder, number, "done"))
 
 
 def rows_done(folder: Path, number: int) -> int | None:
@@ -91,17 +101,11 @@ def rows_done(folder: Path, number: int) -> int | None:
 
 def _bytes(folder: Path, number: int) -> int:
     """How large a shard is: what a machine that lost its power wrote last may be torn."""
-    return sum(_name(folder, number, kind).stat().st_size for kind in ("jsonl", "arrow", "npz"))
+    return sum(_name(folder, number, kind).stat().st_size for kind in ("jsonl", "arrow", "arrays"))
 
 
 def _name(folder: Path, number: int, kind: str) -> Path:
     return folder / f"{number:07d}.{kind}"
-
-
-def _place(folder: Path, number: int, kind: str, data: bytes) -> None:
-    unfinished = _name(folder, number, f"{kind}.unfinished")
-    unfinished.write_bytes(data)
-    os.replace(unfinished, _name(folder, number, kind))
 
 
 class Shards:
@@ -111,7 +115,7 @@ class Shards:
         """`sources` gives for each shard the place of its source in the recipe."""
         self.folder = folder
         self.sources = tuple(sources)
-        self.done: list[dict[str, int]] = [
+        self.done: list[dict[str, Any]] = [
             read_json(_name(folder, number, "done")) for number in range(len(sources))
         ]
         self.kept_ends = np.cumsum([done["kept"] for done in self.done], dtype=np.int64)
@@ -139,7 +143,9 @@ class Shards:
 
     def features(self) -> Features:
         """The features of all conversations; the shingles stay on disk."""
-        sizes = {name: sum(done[name] for done in self.done) for name in FLAT}
+        sizes = {
+            name: sum(done["shapes"][1 + _ALONE.index(name)][0] for done in self.done) for name in FLAT
+        }
         borders = {ends: flat for flat, ends in FLAT.items()}
         found: dict[str, Any] = {}
         at = 0
@@ -160,7 +166,7 @@ class Shards:
                     found[name][at : at + size] = part
             at += size
             for name in FLAT:
-                filled[name] += self.done[number][name]
+                filled[name] += len(arrays[name])
         return Features(**found)
 
     def _room(self, name: str, like: NDArray[Any], flat_size: int | None) -> NDArray[Any]:
@@ -170,8 +176,16 @@ class Shards:
             return np.empty(0, like.dtype)
         return np.memmap(self.folder / f"{name}.flat", like.dtype, "w+", shape=(flat_size,))
 
-    def _arrays(self, number: int) -> Any:
-        return np.load(_name(self.folder, number, "npz"), allow_pickle=False)
+    def _arrays(self, number: int) -> dict[str, NDArray[Any]]:
+        """The table of a shard and the arrays of another shape, as they lie one behind the other."""
+        data, at = _name(self.folder, number, "arrays").read_bytes(), 0
+        found: dict[str, NDArray[Any]] = {}
+        kinds = {"table": _TABLE, **dict.fromkeys(_ALONE, np.dtype(np.uint32))}
+        for (name, kind), shape in zip(kinds.items(), self.done[number]["shapes"], strict=True):
+            count = math.prod(shape)
+            found[name] = np.frombuffer(data, kind, count, at).reshape(shape)
+            at += count * kind.itemsize
+        return found
 
     def ledger(self, number: int) -> pa.Table:
         """The ledger rows of a shard."""
@@ -180,9 +194,13 @@ class Shards:
         with pa.ipc.open_file(_name(self.folder, number, "arrow").read_bytes()) as reader:
             return reader.read_all()
 
+    def jsonl(self, number: int) -> bytes:
+        """The conversations of a shard as JSON lines, in one piece."""
+        return _name(self.folder, number, "jsonl").read_bytes()
+
     def lines(self, number: int) -> list[bytes]:
         """The conversations of a shard as JSON lines."""
-        return _name(self.folder, number, "jsonl").read_bytes().splitlines(keepends=True)
+        return self.jsonl(number).splitlines(keepends=True)
 
     def conversation(self, at: int) -> Conversation:
         """One conversation, wherever it is."""

@@ -252,7 +252,7 @@ def measure_leakage(
     """
     train = np.flatnonzero(where == 0)
     learnt, first = np.unique(features.question[train], return_index=True)
-    index = _Lookup(features, train[first])
+    index = _Lookup(features, train[first] if (where > 0).any() else train[:0])
     asked = np.unique(features.asked[train][features.asked[train] != 0])
     groups = np.unique(features.group[train])
     result: dict[str, dict[str, Any]] = {}
@@ -299,8 +299,9 @@ class _Lookup:
         sizes = np.diff(features.question_ends, prepend=0)
         self._sizes, self._rows = sizes[rows], rows
         owner = np.repeat(np.arange(len(rows)), self._sizes)
-        values = [self._sets.row(int(row)) for row in rows]
-        flat = np.concatenate(values) if values else np.empty(0, np.uint32)
+        ends = np.cumsum(self._sizes)
+        begins = (features.question_ends[rows] - self._sizes) - (ends - self._sizes)
+        flat = features.question_shingles[np.arange(len(owner)) + begins[owner]]
         order = np.argsort(flat, kind="stable")
         self._values, self._owner = flat[order], owner[order]
         self.budget = _MOST_LOOKED_UP
