@@ -203,7 +203,7 @@ def spoken(conversation: Conversation) -> Conversation:
     return dataclasses.replace(conversation, messages=tuple(said))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class LedgerRow:
     """The fate of one input row.
 

@@ -151,7 +151,7 @@ class Conversations(Sequence[Conversation]):
 
     def _parsed(self, line: bytes, number: int) -> Conversation:
         try:
-            return conversation_from_json(json.loads(line))
+            return conversation_from_json(json.loads(line.decode()))
         except (ValueError, KeyError, TypeError, AttributeError):
             raise ArtefactError(
                 f"{self._path}:{number}: damaged: not a conversation; prepare the data again"

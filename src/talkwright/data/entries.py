@@ -15,7 +15,7 @@ from talkwright.data.reading.rows import Row
 from talkwright.types import Conversation, LedgerRow
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Entry:
     """A row's line in the ledger, and the conversation that it became."""
 
@@ -41,7 +41,6 @@ def enter(row: Row, source: SourceSection, name: str, section: DataSection | Non
         return _dropped(row, name, before, screened, repairs + more, draft.format)
     messages, more = screened.messages, more + screened.repairs
     rejected, lost = clean_rejected(draft.messages, draft.rejected, messages, section)
-    safe = Protected(messages, draft.facts, draft.group, row.raw, tools=draft.tools, rejected=rejected)
     if section:
         safe = protect(
             messages,
@@ -52,6 +51,8 @@ def enter(row: Row, source: SourceSection, name: str, section: DataSection | Non
             tools=draft.tools,
             rejected=rejected,
         )
+    else:
+        safe = Protected(messages, draft.facts, draft.group, row.raw, tools=draft.tools, rejected=rejected)
     if safe.drop:
         return _dropped(row, name, safe.before, "pii", repairs + more, draft.format)
     conversation = Conversation(

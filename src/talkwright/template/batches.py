@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 REMEMBERED = 10_000  # plans and ends of prompts
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Row:
     """An encoded training row: int32 ids and half-open ranges of learned tokens, in order.
 
@@ -148,7 +148,7 @@ def _prompts(template: Template, shape: Shape) -> list[tuple[list[list[Part]], l
 # --- batches -------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Filled:
     """A plan with a conversation's words in it: texts of the stretches that vary, and of each answer's
     lead."""
@@ -345,7 +345,7 @@ class BatchEncoder:
         return rows
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Coded:
     """A row's ids, twice, where in it the control tokens are, and the ids of its leads alone."""
 

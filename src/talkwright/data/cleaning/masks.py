@@ -16,7 +16,7 @@ _RAW = 800  # characters of a raw row that its excerpt can come from
 _ESCAPED_SPACE = re.compile(r"\\[nrt]")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Protected:
     """A conversation after `protect`; `before` is its raw row, safe to be shown in the ledger."""
 

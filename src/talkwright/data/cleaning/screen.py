@@ -43,7 +43,7 @@ SCREEN_REASONS = {
 """Every drop reason of this module with what it means; a rule of the recipe drops as `rule_NAME`."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Screened:
     """A conversation that is kept, with the names of what was changed and what was noticed."""
 

@@ -38,7 +38,7 @@ _FIRST_QUOTE = re.compile(r"[\[\s]*\{\s*([\"'“”„‘’])")
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "/": "/", "\\": "\\"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Reading:
     """One value found in a line: the value, or the reason why there is none; and the repairs made."""
 

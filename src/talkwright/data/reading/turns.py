@@ -28,7 +28,7 @@ from talkwright.types import Message, Role, ToolCall
 Row = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Draft:
     """What a row says, before any cleaning. `tools` and `rejected` are those of `Conversation`."""
 
