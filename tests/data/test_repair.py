@@ -76,6 +76,21 @@ def swap(opening: str, closing: str) -> Damage:
     return lambda row, rng: outside(dumped(row), str, lambda s: opening + s[1:-1] + closing)
 
 
+def some_typographic(row: dict[str, Any], rng: random.Random) -> str:
+    """As an editor makes them that corrects as one types: those inside the texts, too."""
+    curled = (lambda s: "“" + s[1:-1].replace('\\"', "\\”") + "”", str)
+    return outside(dumped(row), str, lambda s: rng.choice(curled)(s))
+
+
+def keys_typographic(row: dict[str, Any], rng: random.Random) -> str:
+    return re.sub(r'(?<=[{,] )"(\w+)": |(?<={)"(\w+)": ', lambda m: f"“{m[1] or m[2]}”: ", dumped(row))
+
+
+def one_sided(row: dict[str, Any], rng: random.Random) -> str:
+    sides = (lambda s: "“" + s[1:], lambda s: s[:-1] + "”", str)
+    return outside(dumped(row), str, lambda s: rng.choice(sides)(s))
+
+
 def unquote(row: dict[str, Any], rng: random.Random) -> str:
     return outside(dumped(row), str, lambda s: '"' + s[1:-1].replace('\\"', '"') + '"')
 
@@ -133,6 +148,9 @@ CERTAIN: dict[str, Damage] = {
     "typographic double quotes": swap("“", "”"),
     "typographic quotes, one way": swap("”", "”"),
     "low typographic quotes": swap("„", "“"),
+    "typographic quotes around some texts": some_typographic,
+    "typographic quotes around keys": keys_typographic,
+    "one quote of a pair typographic": one_sided,
     "typographic single quotes": swap("‘", "’"),
     "single quotes": swap("'", "'"),
     "raw tabs": lambda r, g: dumped(r).replace("\\t", "\t"),
@@ -274,6 +292,36 @@ def test_escaped_apostrophes(tmp_path: Path, line: str, said: str | None) -> Non
     path.write_text(line + "\n", "utf-8")
     (row,) = read_rows(path, "a", Columns())
     assert (row.value["prompt"] if row.problem is None else None) == said
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('{"prompt": “It\'s "late" – isn’t it?”, "completion": "ok"}', 'It\'s "late" – isn’t it?'),
+        ('{"prompt": "He said “yes”, “no”: “so”", "completion": “ok”}', "He said “yes”, “no”: “so”"),
+        ('{"prompt": “hello", "completion": "ok”}', "hello"),
+        ('{“prompt”: "hello “you”", “completion”: "ok", "n": None,}', "hello “you”"),
+        ('{"prompt": “say “a”, “b” please”, "completion": "ok"}', None),
+        ('{"prompt": "5” or 6”, "completion": “ok”}', None),
+        ('{"prompt": “hello”, "completion": "he said “so”}', None),
+    ],
+)
+def test_typographic_quotes_around_some_texts(tmp_path: Path, line: str, said: str | None) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(line + "\n", "utf-8")
+    (row,) = read_rows(path, "a", Columns())
+    assert (row.value["prompt"] if row.problem is None else None) == said
+    assert row.repairs == (() if said is None else ("fixed_quotes",))
+
+
+def test_many_typographic_quotes_take_no_time(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    text = '"a”, “b”: ' * 20_000
+    path.write_text(f'{{"prompt": “hello”, "completion": {text}}}\n', "utf-8")
+    began = time.monotonic()
+    (row,) = read_rows(path, "a", Columns())
+    assert row.problem == "not_json"
+    assert time.monotonic() - began < 10
 
 
 def test_real_rows_survive_the_same_damage(shared: Path, tmp_path: Path) -> None:
