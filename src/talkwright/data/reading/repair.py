@@ -15,7 +15,7 @@ A repair is made only where one reading is left, and each has a name for the led
     repeated_key            a key was there twice in an object; the last value counts
     unwrapped_string        the row was JSON inside a JSON string
     removed_prefix          `data: ` of an event stream before the row
-    removed_comment         // and /* */ between values
+    removed_comment         //, # and /* */ between values, behind the row or on lines of their own
     split_line              several rows on one line
     repaired_truncated      cut off between two complete messages or columns; brackets were closed
 """
@@ -24,12 +24,12 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from talkwright.data.reading.literals import CutOffError, has_doubtful_quotes, is_too_dense, parse_loose
 from talkwright.data.reading.requoting import DoubtfulError, mixed, rewritten
-from talkwright.data.reading.wrapped import unwrapped
+from talkwright.data.reading.wrapped import is_comment, unwrapped
 
 _LONGEST_MENDED = 2**22  # characters
 _BETWEEN = re.compile(r"[\s,;]*")
@@ -138,7 +138,12 @@ def _several(line: str) -> list[Reading] | None:
             if len(readings) == 1:
                 return [Reading(value, line, None, (ends,))]
             break
-        if line[at] not in "{[":
+        if is_comment(line[at:]):
+            if len(readings) == 1:
+                return [Reading(value, line, None, ("removed_comment",))]
+            readings[-1] = replace(readings[-1], repairs=("split_line", "removed_comment"))
+            at = rest
+        elif line[at] not in "{[":
             return None
     if not readings:
         return None
@@ -194,9 +199,12 @@ def _loose(line: str, python: bool, close: bool = False) -> tuple[Any, tuple[str
     except ValueError:
         return None, None, False
     rest = line[end:].strip()
-    if rest.strip(",;"):
+    behind = rest.lstrip(",; \t")
+    if behind and not is_comment(behind):
         return None, None, False
-    return value, (*repairs, "removed_trailing_comma") if rest else repairs, False
+    if len(behind) < len(rest):
+        repairs = (*repairs, "removed_trailing_comma")
+    return value, (*repairs, "removed_comment") if behind else repairs, False
 
 
 # --- quotes --------------------------------------------------------------------------------------
