@@ -16,13 +16,13 @@ from pathlib import Path
 from talkwright.config import Columns
 from talkwright.data.reading.escapes import has_literal_escapes, undouble
 from talkwright.data.reading.files import (
-    PLAIN_SUFFIXES,
     WIDE_MARKS,
     Text,
     decode,
     decode_block,
     inner_suffix,
 )
+from talkwright.data.reading.finding import is_packed_data
 from talkwright.data.reading.formats import reads_as_row
 from talkwright.data.reading.frames import frame_rows
 from talkwright.data.reading.holes import without_holes
@@ -77,7 +77,7 @@ def read_rows(path: Path, name: str, columns: Columns, encoding: str | None = No
 
 def read_chunks(path: Path, name: str, columns: Columns, encoding: str | None = None) -> Iterator[Chunk]:
     """Yield the rows of one file, or of the files packed in it, as chunks. Raises as `read_rows`."""
-    for inner, stream in open_streams(path, PLAIN_SUFFIXES, encoding):
+    for inner, stream in open_streams(path, is_packed_data, encoding):
         place = path / inner if inner else path
         yield from _chunks(place, f"{name}/{inner}" if inner else name, stream, columns)
 

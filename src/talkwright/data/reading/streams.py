@@ -12,7 +12,7 @@ from pathlib import Path
 
 from talkwright.data.reading.encodings import as_utf8
 from talkwright.data.reading.files import UTF8_MARK, failed_to_read, is_no_text
-from talkwright.data.reading.packed import GZIP, ZIP, unpack
+from talkwright.data.reading.packed import GZIP, ZIP, IsData, unpack
 from talkwright.errors import DataError
 
 PIECE = 2**20  # bytes read at a time
@@ -135,7 +135,7 @@ class Stream:
 
 
 def open_streams(
-    path: Path, suffixes: tuple[str, ...], encoding: str | None = None
+    path: Path, is_data: IsData, encoding: str | None = None
 ) -> Iterator[tuple[str, Stream]]:
     """Yield (name, stream) of a file, name "", or of each data file in an archive.
 
@@ -144,8 +144,8 @@ def open_streams(
     """
     head = _head(path)
     if head.startswith((GZIP, ZIP)):
-        for name, pieces in unpack(path, suffixes):
-            again = partial(_unpacked, path, suffixes, name)
+        for name, pieces in unpack(path, is_data):
+            again = partial(_unpacked, path, is_data, name)
             place = path / name if name else path
             yield name, _stream(place, pieces, None, again, encoding)
     else:
@@ -178,9 +178,9 @@ def _as_utf8(place: Path, pieces: Iterator[bytes], encoding: str) -> Iterator[by
     yield from as_utf8(chain([first], pieces), encoding)
 
 
-def _unpacked(path: Path, suffixes: tuple[str, ...], wanted: str) -> Iterator[bytes]:
+def _unpacked(path: Path, is_data: IsData, wanted: str) -> Iterator[bytes]:
     """One of the packed files, from its beginning."""
-    for name, pieces in unpack(path, suffixes):
+    for name, pieces in unpack(path, is_data):
         if name == wanted:
             yield from pieces
             return
