@@ -68,7 +68,8 @@ def test_zip_gives_every_data_file_in_order(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (gzip.compress(LINE)[:-12], "cut off"),
+        (gzip.compress(LINE)[:12], "cut off"),
+        (gzip.compress(LINE * 9)[:-8] + b"\0" * 8, "damaged"),
         (b"\x1f\x8b" + b"\0" * 40, "damaged"),
         (gzip.compress(gzip.compress(LINE)), "gzip once more"),
         (gzip.compress(b""), "the file is empty"),
@@ -92,6 +93,44 @@ def test_what_is_damaged_or_suspicious_is_refused(tmp_path: Path, content: bytes
     path.write_bytes(content)
     with pytest.raises(DataError, match=message):
         read_conversations(path)
+
+
+ASKS = [
+    {"prompt": f"Where is key {n * n}?", "completion": f"Under mat {n}, he said."} for n in range(400)
+]
+WHOLE = {
+    "a.jsonl": "".join(json.dumps(row) + "\n" for row in ASKS), "a.json": json.dumps(ASKS),
+    "a.csv": "prompt,completion\n" + "".join(f'{r["prompt"]},"{r["completion"]}"\n' for r in ASKS),
+    "b.csv": "prompt,completion\n" + "".join(f"{r['prompt']},{r['completion'][:11]}\n" for r in ASKS),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_of_a_gzip_file_that_is_cut_off_the_rows_before_it_are_read(tmp_path: Path, name: str) -> None:
+    path = tmp_path / f"{name}.gz"
+    path.write_bytes(gzip.compress(WHOLE[name].encode()))
+    every = [row.value for row in read_rows(path, "a", Columns())]
+    assert len(every) == 400
+    packed = path.read_bytes()
+    for cut in [*range(100, len(packed), 97), len(packed) - 3]:
+        path.write_bytes(packed[:cut])
+        *rows, last = read_rows(path, "a", Columns())
+        assert (last.where, last.problem) == ("a:end", "lost_end")
+        good = [row.value for row in rows if row.problem is None]
+        assert good == every[: len(good)]
+        assert len(rows) - len(good) <= 1
+        assert {row.problem for row in rows} <= {None, "lost_bytes", "broken_quotes"}
+    assert len(good) == 400  # nothing but the check sum was lost
+
+
+def test_what_follows_a_gzip_file_is_said_to_be_lost(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl.gz"
+    path.write_bytes(gzip.compress(LINE) + gzip.compress(LINE) + b"\0" * 99)
+    assert [row.problem for row in read_rows(path, "a", Columns())] == [None, None]
+    path.write_bytes(gzip.compress(LINE) + gzip.compress(LINE * 50)[:-9])
+    assert [row.problem for row in read_rows(path, "a", Columns())][-1] == "lost_end"
+    path.write_bytes(gzip.compress(LINE) + LINE)
+    assert [row.problem for row in read_rows(path, "a", Columns())] == [None, "lost_end"]
 
 
 def test_links_and_encrypted_files_in_a_zip_are_refused(tmp_path: Path) -> None:

@@ -79,7 +79,10 @@ def read_chunks(path: Path, name: str, columns: Columns, encoding: str | None = 
     """Yield the rows of one file, or of the files packed in it, as chunks. Raises as `read_rows`."""
     for inner, stream in open_streams(path, is_packed_data, encoding):
         place = path / inner if inner else path
-        yield from _chunks(place, f"{name}/{inner}" if inner else name, stream, columns)
+        called = f"{name}/{inner}" if inner else name
+        yield from _chunks(place, called, stream, columns)
+        if stream.is_cut_off:
+            yield from chunks_of([Row(f"{called}:end", None, "", "lost_end")], called)
 
 
 def rows_of(chunk: Chunk) -> Iterator[Row]:

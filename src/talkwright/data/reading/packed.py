@@ -29,13 +29,17 @@ _PIECE = 2**18
 IsData = Callable[[str, Callable[[int], bytes]], bool]
 
 
+class CutOffPackedError(DataError):
+    """A packed file ends too early, or goes on with something else. What came before it is sound."""
+
+
 def unpack(path: Path, is_data: IsData) -> Iterator[tuple[str, Iterator[bytes]]]:
     """Yield (name, pieces of bytes) of each data file packed in `path`; "" for gzip's only one.
 
     The only file of a zip archive is taken for data whatever it is, as a file that is named is.
 
     Each must be read to its end before the next. Raises DataError for damaged, encrypted or suspicious
-    archives and for such as hold no data.
+    archives and for such as hold no data, and CutOffPackedError behind the last bytes of one cut off.
     """
     try:
         with open(path, "rb") as file:
@@ -101,10 +105,12 @@ def _gunzip(path: Path, file: IO[bytes]) -> Iterator[bytes]:
                     raise _bomb(path, limit)
                 yield piece
                 if not data and not piece and not unpacker.eof:
-                    raise DataError(f"{path}: compressed with gzip, but cut off. Copy it again.")
+                    raise CutOffPackedError(f"{path}: compressed with gzip, but cut off. Copy it again.")
             data = unpacker.unused_data
             if len(data) < len(GZIP):
                 data += file.read(_PIECE)
+        if data.strip(b"\0"):  # blocks of a tape or a disk are filled up with NULs
+            raise CutOffPackedError(f"{path}: what follows the compressed part is something else.")
     except zlib.error:
         raise DataError(f"{path}: compressed with gzip, but damaged. Copy it again.") from None
 
