@@ -16,7 +16,7 @@ REASONS = {
     "bad_role": "a turn's role is unknown",
     "not_text": "images, sound or other content that is not text",
     "line_too_long": "a line of more than 16 MiB, which is no conversation",
-    "lost_bytes": "a block of NUL bytes, as a crash leaves it, in the place of what was to be written; or "
+    "lost_bytes": "a block of NUL bytes, as a crash leaves it, in place of what was to be written; or "
     "the packed file is cut off here",
     "lost_end": "the packed file is cut off: how many rows came behind is unknown; copy it again",
     "truncated": "the row is cut off in the middle of a text",
