@@ -12,6 +12,8 @@ REASONS = {
     "columns_not_rows": "a whole table in one row; write one row a line (pandas: to_json(FILE, "
     "orient='records', lines=True))",
     "missing_column": "the named column is not in the row",
+    "unsure_turns": "a list that looks like turns, but who asks and who answers, or which list or text "
+    "counts, cannot be told; call the list `messages`, its fields `role` (user, assistant), `content`",
     "not_a_message": "a turn has no role or no text",
     "bad_role": "a turn's role is unknown",
     "not_text": "images, sound or other content that is not text",

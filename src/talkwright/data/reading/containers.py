@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
+from typing import Any
 
 from talkwright.config import Columns
 from talkwright.data.reading.escapes import has_literal_escapes, undouble
@@ -128,8 +129,8 @@ def _chunks(path: Path, name: str, stream: Stream, columns: Columns) -> Iterator
     head = stream.peek(_SMALL + 1)
     if head.startswith(MAGIC):
         batches = enumerate(parquet_batches(path, stream))
-        names, chunks = _batch_chunks(batches, name)
-        require_columns(names, columns, path)
+        names, first, chunks = _batch_chunks(batches, name)
+        require_columns(names, columns, path, first)
         if may_be_messages(names):
             messages = (row for chunk in chunks for row in rows_of(chunk))
             yield from chunks_of(_whole(messages, columns, path, alone=False), name)
@@ -195,12 +196,17 @@ def _small(path: Path, name: str, data: bytes, columns: Columns) -> Iterator[Chu
 
 def _batch_chunks(
     batches: Iterator[tuple[int, tuple[list[str], bytes]]], name: str
-) -> tuple[list[str], Iterator[Chunk]]:
-    """A Parquet file's columns, and its batches as chunks."""
+) -> tuple[list[str], Any, Iterator[Chunk]]:
+    """A Parquet file's columns, its first row, and its batches as chunks."""
     first = list(islice(batches, 1))
     names = first[0][1][0] if first else []
+    rows = rows_of_batch(first[0][1][1], name, 0) if first else iter(())
     found = chain(first, batches)
-    return names, (Chunk("batch", name, number * _ROWS, body) for number, (_, body) in found)
+    return (
+        names,
+        getattr(next(rows, None), "value", None),
+        (Chunk("batch", name, number * _ROWS, body) for number, (_, body) in found),
+    )
 
 
 def _without_comments(text: Text, suffix: str) -> Text | None:

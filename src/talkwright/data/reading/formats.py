@@ -7,6 +7,7 @@ of its drop reason instead of messages.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from talkwright.config import ArenaSection, Columns
@@ -39,6 +40,7 @@ from talkwright.data.reading.turns import (
     turn_list,
     weight_marks,
 )
+from talkwright.data.reading.unnamed import has_unnamed_turns, unnamed_turns
 from talkwright.types import Conversation, Message
 
 _NO_OPTIONS = ArenaSection()
@@ -52,6 +54,8 @@ def read_row(
         return _read(value, format, columns, arena)
     except Unfit as unfit:
         reason = str(unfit)
+        if reason == "unknown_format" and format == "auto" and isinstance(value, dict):
+            return _read_unnamed(value, columns)
         return "other_format" if reason == "unknown_format" and format != "auto" else reason
 
 
@@ -127,7 +131,9 @@ def reads_as_row(value: Any) -> bool:
             return not held
     if is_log(value, {plain(key): key for key in reversed(value)}):
         return True
-    return is_export(value) or recognises_columns(list(value), Columns()) or "chosen" in value
+    if is_export(value) or recognises_columns(list(value), Columns()) or "chosen" in value:
+        return True
+    return has_unnamed_turns(value)
 
 
 def recognises_columns(names: Iterable[str], columns: Columns) -> bool:
@@ -170,6 +176,20 @@ def _read_list(value: Row, keys: Row, columns: Columns, format: str) -> Draft:
         name, turns = found
         return _turns(value, keys, turns, columns, _shape(turns, name, format))
     raise Unfit("unknown_format")
+
+
+def _read_unnamed(value: Row, columns: Columns) -> Draft | str:
+    try:
+        found = unnamed_turns(value)
+        if found is None:
+            return "unknown_format"
+        around, turns = found
+        value = {**around, **value}
+        keys = {plain(key): key for key in reversed(value)}
+        read = _turns(value, keys, turns, columns, "messages")
+        return replace(read, repairs=tuple(dict.fromkeys((*read.repairs, "recognised_turns"))))
+    except Unfit as unfit:
+        return str(unfit)
 
 
 def _shape(turns: list[Any], name: str, format: str) -> str:

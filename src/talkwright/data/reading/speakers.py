@@ -22,7 +22,7 @@ _NAMES: dict[Role, str] = {
 ROLES: dict[str, Role] = {name: role for role, names in _NAMES.items() for name in names.split()}
 ROLE_KEYS = ("role", "from", "speaker", "author", "sender", "by")
 # Written beside the talk, for colleagues or by the product: the customer never saw it.
-_NOTES = frozenset(["note", "internalnote", "privatenote", "moderator", "event", "comment", "info"])
+NOTES = frozenset(["note", "internalnote", "privatenote", "moderator", "event", "comment", "info"])
 # Certainly nobody who asks or answers, so never one of two speakers.
 _NOBODY = frozenset({
     "narrator", "action", "stage", "thought", "thinking", "image", "picture", "audio", "video", "file",
@@ -54,7 +54,7 @@ def is_side_note(turn: Any) -> bool:
     if not isinstance(turn, dict):
         return False
     hidden = turn.get("public") is False or turn.get("private") is True or turn.get("internal") is True
-    return hidden or speaker(turn) in _NOTES
+    return hidden or speaker(turn) in NOTES
 
 
 def guess_roles(turns: Sequence[Any]) -> dict[str, Role]:

@@ -65,7 +65,7 @@ LISTS = (
 # The names behind these often hold something else: only with turns is such a list a conversation.
 CERTAIN = LISTS.index("utterances")
 _SPOKEN = ("dialogue", "dialog", "turns", "utterances")  # these may be plain texts, in turn
-_TEXT_KEYS = ("content", "value", "text", "message", "utterance", "body", "says", "parts")
+TEXT_KEYS = ("content", "value", "text", "message", "utterance", "body", "says", "parts")
 _PART_KEYS = ("text", "value", "content", "reasoning", "thinking")
 _THINKING_KEYS = ("reasoning_content", "reasoning", "thinking")
 # The widest first: whoever keeps a user together keeps the user's threads together.
@@ -100,7 +100,7 @@ def is_turn(item: Any) -> bool:
     """Say whether `item` has a speaker and a text under any of the names that are read."""
     return isinstance(item, dict) and (
         ("role" in item and "content" in item)  # most have these
-        or (any(key in item for key in ROLE_KEYS) and any(key in item for key in _TEXT_KEYS))
+        or (any(key in item for key in ROLE_KEYS) and any(key in item for key in TEXT_KEYS))
     )
 
 
@@ -218,7 +218,7 @@ def message(turn: Any, repairs: list[str], guessed: Mapping[str, Role] = _NO_GUE
     if not isinstance(turn, dict):
         raise Unfit("not_a_message")
     role_key = next((key for key in ROLE_KEYS if key in turn), None)
-    held = [key for key in _TEXT_KEYS if key in turn]
+    held = [key for key in TEXT_KEYS if key in turn]
     text_key = next((key for key in held if turn[key] is not None), held[0] if held else None)
     calls = read_calls(turn)
     if calls is None:
