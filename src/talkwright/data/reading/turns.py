@@ -12,7 +12,14 @@ from typing import Any
 
 from talkwright.config import Columns
 from talkwright.data.reading.literals import is_too_dense, parse_literal
-from talkwright.data.reading.speakers import ROLE_KEYS, ROLES, guess_roles, is_side_note, speaker
+from talkwright.data.reading.speakers import (
+    ROLE_KEYS,
+    ROLES,
+    guess_roles,
+    is_side_note,
+    speaker,
+    without_third,
+)
 from talkwright.data.reading.tools import (
     as_json,
     clean_id,
@@ -151,6 +158,8 @@ def read_turns(turns: list[Any], repairs: list[str]) -> list[Message]:
     guessed = guess_roles(spoken)
     if guessed:
         repairs.append("guessed_role")
+    else:
+        spoken = list(without_third(spoken, repairs))
     return [message(turn, repairs, guessed) for turn in spoken]
 
 
