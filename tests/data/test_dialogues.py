@@ -333,3 +333,24 @@ def test_a_third_is_left_out_where_the_two_talk_without_it(
     assert not isinstance(draft, str)
     assert [turn.role for turn in draft.messages] == left.split()
     assert {*draft.repairs} == repairs
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        [4, 3, 2, 1], [1.75e9, 1.5e9, 9.0, 2.5],
+        [f"2024-01-01T10:0{n}:00Z" for n in (4, 3, 2, 1)], [f"2024-01-0{n} 10:00" for n in (4, 3, 2, 1)],
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("key", ["timestamp", "timestamp_ms", "created_at", "index"])
+def test_turns_that_stand_the_newest_first_are_turned_round(key: str, times: list[Any]) -> None:
+    turns = said(("assistant", "Bye."), ("user", "Thanks."), ("assistant", "Mat."), ("user", "Key?"))
+    dated = [{**turn, key: time} for turn, time in zip(turns, times, strict=True)]
+    messages, repairs = learnt({"messages": dated})
+    assert [turn.content for turn in messages] == ["Key?", "Mat.", "Thanks.", "Bye."]
+    assert repairs == ("sorted_turns",)
+    assert learnt({"messages": dated[::-1]}) == (messages, ())
+    mixed = [dated[3], dated[0], dated[1], dated[2]]  # the file's order counts
+    assert learnt({"messages": mixed})[0][0].content == "Key?"
+    weighed = [{**turn, "weight": at and 1} for at, turn in enumerate(dated)]
+    assert read({"messages": weighed}) == "weight_zero"

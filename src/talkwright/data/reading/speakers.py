@@ -16,6 +16,7 @@ _NAMES: dict[Role, str] = {
     "member buyer asker question",
     "assistant": "assistant gpt chatgpt gpt4 bing bard claude bot chatbot model ai agent functioncall "
     "toolcall operator support supportagent customerservice representative rep employee staff helpdesk "
+    "admin teammate humanagent automatedagent virtualagent supportbot virtualassistant aiassistant "
     "service advisor consultant seller company owner answer therapist tutor",
     "tool": "tool function observation functionresponse toolresponse toolresult ipython tooloutput "
     "toolmessage toolreturn functionresult functionoutput functionreturn",
@@ -24,6 +25,7 @@ ROLES: dict[str, Role] = {name: role for role, names in _NAMES.items() for name 
 ROLE_KEYS = ("role", "from", "speaker", "author", "sender", "by")
 # Written beside the talk, for colleagues or by the product: the customer never saw it.
 NOTES = frozenset(["note", "internalnote", "privatenote", "moderator", "event", "comment", "info"])
+_NO_MESSAGES = ("service", "system_message")  # Telegram's and LiveChat's: somebody joined, was moved
 # These speak to nobody: what a customer and an agent say is whole without them.
 _BYSTANDERS = frozenset(
     """
@@ -62,7 +64,7 @@ def is_side_note(turn: Any) -> bool:
     if not isinstance(turn, dict):
         return False
     hidden = turn.get("public") is False or turn.get("private") is True or turn.get("internal") is True
-    return hidden or speaker(turn) in NOTES
+    return hidden or turn.get("type") in _NO_MESSAGES or speaker(turn) in NOTES
 
 
 def without_third(turns: Sequence[Any], repairs: list[str]) -> Sequence[Any]:

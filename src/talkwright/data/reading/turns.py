@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 from talkwright.config import Columns
@@ -80,6 +81,13 @@ GROUP_NAMES = """
     group groupid userid customerid threadid conversationid sessionid chatid dialogueid dialogid
     messagetreeid
 """.split()  # noqa: SIM905
+WHEN = frozenset(
+    """
+    timestamp timestampms ts time date datetime createdat created createtime createddatetime sentat sent
+    turn turnid turnnumber turnindex order index messageindex messagenumber position sequence seq step
+    """.split()  # noqa: SIM905
+)
+_ISO = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d[\d:.]*(?:Z|[+-]\d\d:?\d\d)?")
 # They turn the order of what is shown around, and so can hide what a text says.
 _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _ESCAPE_IN_TEXT = re.compile(r"\\(?:n|r|t|\"|u[0-9a-fA-F]{4})|(?<![\w:\\])\\\\(?=[^\W\d_])")
@@ -161,6 +169,21 @@ def read_turns(turns: list[Any], repairs: list[str]) -> list[Message]:
     else:
         spoken = list(without_third(spoken, repairs))
     return [message(turn, repairs, guessed) for turn in spoken]
+
+
+def oldest_first(turns: list[Any], repairs: list[str]) -> list[Any]:
+    """Turns that a time or number in each of them says stand the newest first, turned round."""
+    first = turns[0] if turns and isinstance(turns[0], dict) else {}
+    for key in first if len(turns) > 1 else ():
+        if plain(key) not in WHEN:
+            continue
+        times: list[Any] = [turn.get(key) for turn in turns if isinstance(turn, dict)]
+        kinds = {type(time) for time in times}
+        one_kind = kinds <= {int, float} or (kinds == {str} and all(map(_ISO.fullmatch, times)))
+        if len(times) == len(turns) and one_kind and all(a > b for a, b in pairwise(times)):
+            repairs.append("sorted_turns")
+            return turns[::-1]
+    return turns
 
 
 def weight_marks(turns: list[Any]) -> list[str]:
