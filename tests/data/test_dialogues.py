@@ -81,7 +81,7 @@ def test_an_unknown_side_may_begin() -> None:
     [
         ("wizard",),
         ("Ann", "Bob", "Cid"),
-        ("user", "assistant", "Cid"),
+        ("user", "Cid", "user", "assistant"),
         ("Ann", "Ann", "Bob"),  # they do not take turns
         ("user", "narrator"),
         ("unknown", "assistant"),
@@ -303,3 +303,54 @@ def test_half_a_win_is_a_tie(verdict: Any, ends: str) -> None:
     pair = read({"prompt": "Key?", "chosen": "Mat.", "rejected": "No.", "label": verdict})
     assert isinstance(pair, Draft)
     assert (pair.marks, pair.rejected) == (("tie",), ())
+
+
+@pytest.mark.parametrize(
+    ("names", "left", "repairs"),
+    [
+        ("narrator user assistant observer", "user assistant", {"dropped_side_note"}),
+        ("user narrator assistant", "user assistant", {"dropped_side_note"}),
+        ("user assistant narrator assistant", "user assistant assistant", {"dropped_side_note"}),
+        ("wizard user wizard assistant wizard user", "user assistant user", {"dropped_unknown_role"}),
+        ("user narrator Bob assistant", "user assistant", {"dropped_side_note", "dropped_unknown_role"}),
+        ("user assistant tool_output assistant", "user assistant tool assistant", set()),
+        ("user wizard user assistant", None, set()),  # perhaps it answered
+        ("user assistant wizard assistant", None, set()),  # perhaps it asked
+        ("wizard assistant user", None, set()),
+        ("user assistant image user assistant", None, set()),  # what was shown is missed
+        ("user unknown assistant", None, set()),
+        ("user narrator", None, set()),
+    ],
+)
+def test_a_third_is_left_out_where_the_two_talk_without_it(
+    names: str, left: str | None, repairs: set[str]
+) -> None:
+    turns = said(*((name, f"text {n}") for n, name in enumerate(names.split())))
+    draft = read_any({"messages": turns}, "auto", Columns())
+    if left is None:
+        assert draft == "bad_role"
+        return
+    assert not isinstance(draft, str)
+    assert [turn.role for turn in draft.messages] == left.split()
+    assert {*draft.repairs} == repairs
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        [4, 3, 2, 1], [1.75e9, 1.5e9, 9.0, 2.5],
+        [f"2024-01-01T10:0{n}:00Z" for n in (4, 3, 2, 1)], [f"2024-01-0{n} 10:00" for n in (4, 3, 2, 1)],
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("key", ["timestamp", "timestamp_ms", "created_at", "index"])
+def test_turns_that_stand_the_newest_first_are_turned_round(key: str, times: list[Any]) -> None:
+    turns = said(("assistant", "Bye."), ("user", "Thanks."), ("assistant", "Mat."), ("user", "Key?"))
+    dated = [{**turn, key: time} for turn, time in zip(turns, times, strict=True)]
+    messages, repairs = learnt({"messages": dated})
+    assert [turn.content for turn in messages] == ["Key?", "Mat.", "Thanks.", "Bye."]
+    assert repairs == ("sorted_turns",)
+    assert learnt({"messages": dated[::-1]}) == (messages, ())
+    mixed = [dated[3], dated[0], dated[1], dated[2]]  # the file's order counts
+    assert learnt({"messages": mixed})[0][0].content == "Key?"
+    weighed = [{**turn, "weight": at and 1} for at, turn in enumerate(dated)]
+    assert read({"messages": weighed}) == "weight_zero"

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from talkwright.config import Columns
 from talkwright.data import read_conversations
 from talkwright.data.reading.containers import read_rows
-from talkwright.data.reading.files import passed_over
+from talkwright.data.reading.finding import is_packed_data, passed_over
 from talkwright.data.reading.packed import unpack
 from talkwright.errors import DataError
 from talkwright.types import Message
@@ -68,13 +68,15 @@ def test_zip_gives_every_data_file_in_order(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (gzip.compress(LINE)[:-12], "cut off"),
+        (gzip.compress(LINE)[:12], "cut off"),
+        (gzip.compress(LINE * 9)[:-8] + b"\0" * 8, "damaged"),
         (b"\x1f\x8b" + b"\0" * 40, "damaged"),
         (gzip.compress(gzip.compress(LINE)), "gzip once more"),
         (gzip.compress(b""), "the file is empty"),
         (gzip.compress(zipped(**{"a.jsonl": LINE})), "an archive inside an archive"),
         (zipped(**{"a.json": zipped(**{"a.jsonl": LINE})}), "an archive inside an archive"),
-        (zipped(**{"a.txt": b"x"}), "no data file"),
+        (zipped(**{"a.txt": b"x", "b": b"y"}), "no data file"),
+        (zipped(**{"a.txt": b"x"}), "a.txt: .*no names of columns"),
         (zipped(**{"a.jsonl": LINE}).replace(b"a.jsonl", b"\0.jsonl"), "no data file"),
         (zipped(**{"../a.jsonl": LINE}), "outside itself"),
         (zipped(**{"/a.jsonl": LINE}), "outside itself"),
@@ -91,6 +93,44 @@ def test_what_is_damaged_or_suspicious_is_refused(tmp_path: Path, content: bytes
     path.write_bytes(content)
     with pytest.raises(DataError, match=message):
         read_conversations(path)
+
+
+ASKS = [
+    {"prompt": f"Where is key {n * n}?", "completion": f"Under mat {n}, he said."} for n in range(400)
+]
+WHOLE = {
+    "a.jsonl": "".join(json.dumps(row) + "\n" for row in ASKS), "a.json": json.dumps(ASKS),
+    "a.csv": "prompt,completion\n" + "".join(f'{r["prompt"]},"{r["completion"]}"\n' for r in ASKS),
+    "b.csv": "prompt,completion\n" + "".join(f"{r['prompt']},{r['completion'][:11]}\n" for r in ASKS),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_of_a_gzip_file_that_is_cut_off_the_rows_before_it_are_read(tmp_path: Path, name: str) -> None:
+    path = tmp_path / f"{name}.gz"
+    path.write_bytes(gzip.compress(WHOLE[name].encode()))
+    every = [row.value for row in read_rows(path, "a", Columns())]
+    assert len(every) == 400
+    packed = path.read_bytes()
+    for cut in [*range(100, len(packed), 97), len(packed) - 3]:
+        path.write_bytes(packed[:cut])
+        *rows, last = read_rows(path, "a", Columns())
+        assert (last.where, last.problem) == ("a:end", "lost_end")
+        good = [row.value for row in rows if row.problem is None]
+        assert good == every[: len(good)]
+        assert len(rows) - len(good) <= 1
+        assert {row.problem for row in rows} <= {None, "lost_bytes", "broken_quotes"}
+    assert len(good) == 400  # nothing but the check sum was lost
+
+
+def test_what_follows_a_gzip_file_is_said_to_be_lost(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl.gz"
+    path.write_bytes(gzip.compress(LINE) + gzip.compress(LINE) + b"\0" * 99)
+    assert [row.problem for row in read_rows(path, "a", Columns())] == [None, None]
+    path.write_bytes(gzip.compress(LINE) + gzip.compress(LINE * 50)[:-9])
+    assert [row.problem for row in read_rows(path, "a", Columns())][-1] == "lost_end"
+    path.write_bytes(gzip.compress(LINE) + LINE)
+    assert [row.problem for row in read_rows(path, "a", Columns())] == [None, "lost_end"]
 
 
 def test_links_and_encrypted_files_in_a_zip_are_refused(tmp_path: Path) -> None:
@@ -112,7 +152,7 @@ def test_a_sound_zip_that_unpacks_to_too_much_is_called_that(tmp_path: Path) -> 
     path = tmp_path / "bomb.zip"
     path.write_bytes(zipped(**{"a.jsonl": b" " * 2**27}))
     with pytest.raises(DataError, match="unpacks to more than"):
-        [sum(map(len, pieces)) for _, pieces in unpack(path, (".jsonl",))]
+        [sum(map(len, pieces)) for _, pieces in unpack(path, is_packed_data)]
 
 
 @pytest.mark.parametrize("kind", ["gzip", "zip", "zip that lies"])
@@ -226,3 +266,45 @@ def test_what_an_archive_has_beside_its_data_is_named(tmp_path: Path) -> None:
     assert passed_over(tmp_path) == ["book.xlsx", *inside]
     assert passed_over(f"{tmp_path}/p*") == inside
     assert passed_over(tmp_path / "plain.jsonl") == []
+
+
+TABLE = b"question;answer\nq;a\n"
+UNNAMED = {
+    "chats.txt": LINE, "chats.log": b"# kept\n" + LINE, "chats": LINE, "chats.data": TABLE,
+    "all.txt": json.dumps([PAIR] * 2, indent=1).encode(),
+    "more.dat": json.dumps({"rows": [PAIR]}).encode(),
+    "wide.txt": LINE.decode().encode("utf-16"),
+    "said.log": b'{"conversation_id": 1, "role": "user", "content": "q"}\n'
+                b'{"conversation_id": 1, "role": "assistant", "content": "a"}\n',
+}  # fmt: skip
+NO_DATA = {
+    "readme.txt": b"Export of 2024, with 5 rows.\nSee chats.\n", "server.log": b'{"level": "info"}\n',
+    "notes": b"{to do}\n", "code.txt": b"[section]\nkey = 1\n", "empty.txt": b"", "a.xlsx": b"PK",
+    "old.jsonl.bak": LINE, "picture.data": b"\x89PNG\0\0\0",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("where", ["alone", "zip", "folder", "folder of gz"])
+def test_one_rule_says_what_is_data_in_a_folder_and_in_an_archive(tmp_path: Path, where: str) -> None:
+    files = {**UNNAMED, **NO_DATA}
+    if where == "alone":
+        for name, content in UNNAMED.items():
+            (tmp_path / name).write_bytes(content)
+            assert read_conversations(tmp_path / name), name
+        return
+    if where == "zip":
+        path = tmp_path / "export.zip"
+        path.write_bytes(zipped(**files))
+    else:
+        path = tmp_path
+        for name, content in files.items():
+            ending, pack = (".gz", gzip.compress) if where == "folder of gz" else ("", bytes)
+            (path / f"{name}{ending}").write_bytes(pack(content))
+    assert {Path(place.split(":")[0]).name.removesuffix(".gz") for place in places(path)} == {*UNNAMED}
+    assert {name.removesuffix(".gz") for name in passed_over(path)} == {*NO_DATA}
+
+
+def test_the_only_file_of_an_archive_is_read_as_if_it_were_named(tmp_path: Path) -> None:
+    (tmp_path / "a.zip").write_bytes(zipped(**{"chats.export2": TABLE}))
+    assert places(tmp_path / "a.zip") == ["a.zip/chats.export2:row 1 (line 2)"]
+    assert passed_over(tmp_path / "a.zip") == []

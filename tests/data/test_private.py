@@ -199,6 +199,15 @@ def test_presidio_that_is_not_installed_is_said_with_what_to_do() -> None:
         ("write to ann at posteo dot de or bob (at) x [dot] org", "write to [email] or [email-2]"),
         ("look at the dot com boom, I work at acme dot com, stay at hotel dot dot dot", ...),
         ("I am at example.com right now", ...),
+        ("a n n @ example . com, j o e . d o e @ g m a i l . c o m!", "[email], [email-2]!"),
+        ("my e-mail is ann @ example . com ok? Or ann2 @ example . com", "my e-mail is [email] ok? Or [email-2]"),
+        ("ann @ example . com", "[email]"),
+        ("bob@example . com and bob[@]example[.]com and bob@example dot com", "[email] and [email-2] and [email-3]"),
+        ("ann (at) example (dot) com, ann -at- example -dot- com, ann_at_example_dot_org", "[email], [email-2], [email-3]"),
+        ("ann.smith at gmail.com; email: ann at gmail.com; my e-mail is bo at example.org", "[email]; email: [email-2]; my e-mail is [email-3]"),
+        ("I bought it at gmail.com, sale @ amazon . com today, we met at example dot com", ...),
+        ("1 @ 5 . com, A @ B . shape, np.dot(a @ b . c), q @ k . transpose, 3 a b c @ 5 . 0 0, x @ y . To go", ...),
+        ("look_at_this_dot_product, a -at- b, meet @ noon . Come early, echo ${x[@]} in.com", ...),
         ("Mozilla/5.0 Chrome/120.0.6099.71, zip 07220-0803", ...),
         ("4600 - 1286 + 4983 + 1010 - 3622", ...),
         ("pi is 3.14159265358979, see 550e8400-e29b-41d4-a716-446655440000", ...),
@@ -299,7 +308,8 @@ def test_no_fact_of_the_demo_is_masked(tmp_path: Path) -> None:
 
 HOSTILE = ["a." * 40_000 + "@", "1 " * 50_000, "a@b.example " * 8_000, "-----BEGIN PRIVATE KEY-----" * 3_000,
            "x [at] " * 12_000, "key=" * 25_000, "://a:" * 20_000, "1.1.1." * 16_000, ":" * 90_000,
-           "eyJaaaaaaaa." * 8_000, "DE89 " * 18_000, "A" * 90_000, "+1" * 45_000, "((((" * 20_000]  # fmt: skip
+           "eyJaaaaaaaa." * 8_000, "a @ " * 20_000, "a " * 40_000 + "@", "a_at_" * 16_000 + "dot", "a@b . " * 15_000,
+           "mail a.b at " * 8_000, "a@b[.]" * 12_000, "DE89 " * 18_000, "A" * 90_000, "+1" * 45_000, "((((" * 20_000]  # fmt: skip
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=[text[:12] for text in HOSTILE])

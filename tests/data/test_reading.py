@@ -14,7 +14,7 @@ from talkwright.config import Columns
 from talkwright.data import read_conversations
 from talkwright.data.reading import streams
 from talkwright.data.reading.containers import read_rows
-from talkwright.data.reading.files import find_files
+from talkwright.data.reading.finding import find_files
 from talkwright.data.reading.formats import read_row
 from talkwright.errors import DataError
 from talkwright.types import Conversation, Message, ToolCall

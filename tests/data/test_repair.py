@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 
 from talkwright.config import Columns
-from talkwright.data.reading import containers
 from talkwright.data.reading.containers import read_rows
 from talkwright.data.reading.formats import read_row
 from talkwright.data.reasons import REASONS
@@ -76,6 +75,21 @@ def swap(opening: str, closing: str) -> Damage:
     return lambda row, rng: outside(dumped(row), str, lambda s: opening + s[1:-1] + closing)
 
 
+def some_typographic(row: dict[str, Any], rng: random.Random) -> str:
+    """As an editor makes them that corrects as one types: those inside the texts, too."""
+    curled = (lambda s: "“" + s[1:-1].replace('\\"', "\\”") + "”", str)
+    return outside(dumped(row), str, lambda s: rng.choice(curled)(s))
+
+
+def keys_typographic(row: dict[str, Any], rng: random.Random) -> str:
+    return re.sub(r'(?<=[{,] )"(\w+)": |(?<={)"(\w+)": ', lambda m: f"“{m[1] or m[2]}”: ", dumped(row))
+
+
+def one_sided(row: dict[str, Any], rng: random.Random) -> str:
+    sides = (lambda s: "“" + s[1:], lambda s: s[:-1] + "”", str)
+    return outside(dumped(row), str, lambda s: rng.choice(sides)(s))
+
+
 def unquote(row: dict[str, Any], rng: random.Random) -> str:
     return outside(dumped(row), str, lambda s: '"' + s[1:-1].replace('\\"', '"') + '"')
 
@@ -133,6 +147,9 @@ CERTAIN: dict[str, Damage] = {
     "typographic double quotes": swap("“", "”"),
     "typographic quotes, one way": swap("”", "”"),
     "low typographic quotes": swap("„", "“"),
+    "typographic quotes around some texts": some_typographic,
+    "typographic quotes around keys": keys_typographic,
+    "one quote of a pair typographic": one_sided,
     "typographic single quotes": swap("‘", "’"),
     "single quotes": swap("'", "'"),
     "raw tabs": lambda r, g: dumped(r).replace("\\t", "\t"),
@@ -167,7 +184,7 @@ DOUBTFUL: dict[str, Damage] = {
     "naively swapped quotes": lambda r, g: dumped(r).replace('"', "'"),
     "escaped single quotes": lambda r, g: outside(
         dumped(r), str, lambda s: "'" + s[1:-1].replace("'", "\\'") + "'"),
-    "words behind": lambda r, g: dumped(r) + " # checked",
+    "words behind": lambda r, g: dumped(r) + " checked",
     "colons lost": lambda r, g: outside(dumped(r), lambda s: s.replace(":", "")),
 }  # fmt: skip
 
@@ -276,6 +293,36 @@ def test_escaped_apostrophes(tmp_path: Path, line: str, said: str | None) -> Non
     assert (row.value["prompt"] if row.problem is None else None) == said
 
 
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('{"prompt": “It\'s "late" – isn’t it?”, "completion": "ok"}', 'It\'s "late" – isn’t it?'),
+        ('{"prompt": "He said “yes”, “no”: “so”", "completion": “ok”}', "He said “yes”, “no”: “so”"),
+        ('{"prompt": “hello", "completion": "ok”}', "hello"),
+        ('{“prompt”: "hello “you”", “completion”: "ok", "n": None,}', "hello “you”"),
+        ('{"prompt": “say “a”, “b” please”, "completion": "ok"}', None),
+        ('{"prompt": "5” or 6”, "completion": “ok”}', None),
+        ('{"prompt": “hello”, "completion": "he said “so”}', None),
+    ],
+)
+def test_typographic_quotes_around_some_texts(tmp_path: Path, line: str, said: str | None) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(line + "\n", "utf-8")
+    (row,) = read_rows(path, "a", Columns())
+    assert (row.value["prompt"] if row.problem is None else None) == said
+    assert row.repairs == (() if said is None else ("fixed_quotes",))
+
+
+def test_many_typographic_quotes_take_no_time(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    text = '"a”, “b”: ' * 20_000
+    path.write_text(f'{{"prompt": “hello”, "completion": {text}}}\n', "utf-8")
+    began = time.monotonic()
+    (row,) = read_rows(path, "a", Columns())
+    assert row.problem == "not_json"
+    assert time.monotonic() - began < 10
+
+
 def test_real_rows_survive_the_same_damage(shared: Path, tmp_path: Path) -> None:
     real = json.loads((shared / "data" / "formats" / "alpaca_en_demo.json").read_text())[:300]
     real += json.loads((shared / "data" / "formats" / "kto_en_demo.json").read_text())[:100:2]
@@ -292,146 +339,3 @@ def test_real_rows_survive_the_same_damage(shared: Path, tmp_path: Path) -> None
 def test_enough_ways_to_damage() -> None:
     assert len(CERTAIN) >= 25
     assert len(CERTAIN) + len(DOUBTFUL) >= 40
-
-
-ROWS = [
-    {"prompt": f'What\'s {n}, "really"? “So”', "completion": f"It's {n}: x // y /* z */ http://a.b, }}"}
-    for n in range(4)
-]
-
-
-@pytest.mark.parametrize(
-    ("damage", "repair"),
-    [
-        (lambda row: re.sub(r'"(prompt|completion)":', "“\\1”:", row), "fixed_quotes"),
-        (lambda row: f"data: {row}", "removed_prefix"),
-        (lambda row: f"{row} // a comment", "removed_comment"),
-        (lambda row: row.replace(', "c', ', /* the, "answer" */ "c')[:-1] + ",}", "removed_comment"),
-        (lambda row: '"' + row.replace('"', '""') + '"', "unwrapped_string"),
-        (lambda row: f'"{row}"', "unwrapped_string"),
-        (lambda row: f"'{row}'", "unwrapped_string"),
-        (lambda row: f'"{row}', "unwrapped_string"),
-    ],
-)
-def test_what_stands_around_rows_is_taken_away(tmp_path: Path, damage: Any, repair: str) -> None:
-    path = tmp_path / "a.jsonl"
-    path.write_text("".join(damage(json.dumps(row, ensure_ascii=False)) + "\n" for row in ROWS))
-    found = list(read_rows(path, "a", Columns()))
-    assert [row.value for row in found] == ROWS
-    assert {row.repairs for row in found} == {(repair,)}
-
-
-def test_lines_in_one_pair_of_quotes(tmp_path: Path) -> None:
-    path = tmp_path / "a.jsonl"
-    lines = "\n".join(map(json.dumps, ROWS))
-    for text in (f'"{lines}"\n', json.dumps(lines)):
-        path.write_text(text)
-        assert [row.value for row in read_rows(path, "a", Columns())] == ROWS
-
-
-def test_a_json_file_with_comments(tmp_path: Path) -> None:
-    path = tmp_path / "a.json"
-    rows = "".join(f'  /* c, {{ */ {json.dumps(row)}, // x, {{"a"\n' for row in ROWS)
-    path.write_text(f"// made by hand\n[\n{rows}]\n")
-    found = list(read_rows(path, "a", Columns()))
-    assert [row.value for row in found] == ROWS
-    assert {row.repairs for row in found} == {("removed_comment",)}
-    assert found[1].where == "a:row 2 (line 4)"
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        'data: {"prompt": "a", "completion": "b" x}',
-        '{"prompt": "say "// no", "completion": "b // c"}',
-        '"{"prompt": ""a"", "completion": "b"}',
-    ],
-)
-def test_what_is_no_json_without_it_either_stays_dropped(tmp_path: Path, line: str) -> None:
-    path = tmp_path / "a.jsonl"
-    path.write_text(json.dumps(ROWS[0]) + "\n" + line + "\n" + json.dumps(ROWS[1]) + "\n")
-    found = list(read_rows(path, "a", Columns()))
-    assert [row.value for row in found if row.problem is None] == ROWS[:2]
-
-
-TEXTS = [
-    "Use this:\n{\n  a: 1\n}\n[1]\n{}\nbye",
-    '[x]\n\n{"prompt": "x"}\n\n\n[',
-    "- a\n\t- b\n{{Name}}",
-    "{\n",
-]
-
-
-def torn(row: Any, end: str = "\n") -> str:
-    return dumped(row).replace("\\n", end)
-
-
-@pytest.mark.parametrize("end", ["\n", "\r\n"])
-@pytest.mark.parametrize("block", [40, 200, 2**17])
-def test_rows_torn_by_line_ends_in_their_texts_are_joined(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str, block: int
-) -> None:
-    """Whatever their lines begin with, and wherever a file is cut into blocks."""
-    monkeypatch.setattr(containers, "_SMALL_BLOCK", block)
-    turns = [{"role": "user", "content": TEXTS[0]}, {"role": "assistant", "content": TEXTS[1]}]
-    rows: list[Any] = [
-        {"prompt": f"{n} {TEXTS[n % 4]}", "completion": f"{TEXTS[n // 4 % 4]} {n}"} for n in range(48)
-    ]
-    rows[::7] = [{"messages": turns}] * 7
-    path = tmp_path / "a.jsonl"
-    path.write_bytes("".join(torn(row, end) + end for row in rows).encode())
-    found = list(read_rows(path, "a", Columns()))
-    assert [row.value for row in found] == rows
-    assert {row.repairs for row in found} == {("joined_lines",)}
-
-
-TORN = '{"prompt": "a\n{b\n", "completion": "c\n[1]\n'
-
-
-@pytest.mark.parametrize(
-    "broken",
-    [
-        TORN, TORN + '"', TORN + '", "x": [', TORN + "\\", '{"prompt": "a', '{"prompt": [\n',
-        '{"prompt": "a", "note: 1}', '{"a": 1, "b": {"c": [\n\n', '{"prompt": "a\n"\n: 1, 2}',
-        '{\n{\n{"\n', "[\n[\n", '{"a":\n"b\n"',
-    ],
-)  # fmt: skip
-def test_a_broken_row_never_swallows_the_rows_behind_it(tmp_path: Path, broken: str) -> None:
-    path = tmp_path / "a.jsonl"
-    more = [torn({"prompt": TEXTS[0], "completion": "x"}), *map(dumped, ROWS), torn(ROWS[0])]
-    for end in ("\n", "\r\n"):
-        path.write_bytes((end.join([dumped(ROWS[1]), broken, *more]) + end).encode())
-        found = [row.value for row in read_rows(path, "a", Columns()) if row.problem is None]
-        assert [row for row in found if row in ROWS] == [ROWS[1], *ROWS, ROWS[0]]
-        assert {"prompt": TEXTS[0], "completion": "x"} in found
-
-
-def test_what_lies_between_or_behind_the_parts_of_a_row_is_not_swallowed(tmp_path: Path) -> None:
-    path = tmp_path / "a.jsonl"
-    rows = list(map(dumped, ROWS))
-    last = torn(ROWS[2])[:-1] + ', "y": "a\nb"} ' + rows[3]
-    path.write_text("\n".join([rows[0], '{"x": [', rows[1], "]}", last]) + "\n")
-    found = [row.value for row in read_rows(path, "a", Columns()) if row.problem is None]
-    assert found[:2] == ROWS[:2]
-    assert ROWS[2] not in [{key: row[key] for key in ROWS[2] if key in row} for row in found]
-    many = '{"prompt": "a", "completion": "' + "b\n" * 1100 + '"}'  # on too many lines for one row
-    path.write_text("\n".join([rows[0], many, rows[1]]) + "\n")
-    assert [row.value for row in read_rows(path, "a", Columns()) if row.problem is None] == ROWS[:2]
-
-
-def test_rows_that_lack_a_quote_at_either_end_are_not_one(tmp_path: Path) -> None:
-    path = tmp_path / "a.jsonl"
-    path.write_text(
-        '{"prompt": "a", "completion": "b", "note: null}\n{prompt": "c", "completion": "d"}\n'
-    )
-    assert [row.problem for row in read_rows(path, "a", Columns())] == ["not_json", "not_json"]
-
-
-def test_an_open_quote_is_not_looked_behind_for_ever(tmp_path: Path) -> None:
-    path = tmp_path / "a.jsonl"
-    path.write_text('{"prompt": "a\n' * 50_000 + dumped(ROWS[0]) + "\n")
-    began = time.process_time()
-    found = list(read_rows(path, "a", Columns()))
-    assert found[-1].value == ROWS[0]
-    assert len(found) == 50_001
-    assert time.process_time() - began < 10

@@ -12,7 +12,7 @@ import pytest
 from talkwright.config import Columns, DataSection
 from talkwright.data import prepare, read_conversations, read_dataset
 from talkwright.data.reading.containers import read_rows
-from talkwright.data.reading.files import find_files, passed_over
+from talkwright.data.reading.finding import find_files, passed_over
 from talkwright.data.reading.formats import read_row
 from talkwright.data.reading.frames import frame_rows
 from talkwright.data.reading.turns import Draft

@@ -55,6 +55,20 @@ def test_an_older_data_set_without_the_newer_sums_still_gets_its_page(dataset: P
     assert set(re.findall(r'href="#([^"]+)"', page)) <= set(re.findall(r' id="([^"]+)"', page))
 
 
+def test_files_that_were_passed_over_are_named_with_why(dataset: Path) -> None:
+    assert "not read" not in text_of(write_report(dataset))
+    counts = json.loads((dataset / "counts.json").read_text())
+    name, about = next(iter(counts["sources"].items()))
+    about["passed_over"] = ["book.xlsx", "pack.zip/more.zip", "<b>.md", *[f"{n}.md" for n in range(110)]]
+    (dataset / "counts.json").write_text(json.dumps(counts))
+    text = text_of(write_report(dataset))
+    assert f"not read beside {name} 113 files" in text
+    assert "book.xlsx : an Office document" in text
+    assert "pack.zip/more.zip : an archive" in text
+    assert "&lt;b&gt;.md : no data by its name" in text
+    assert "13 more are in counts.json" in text
+
+
 @pytest.mark.parametrize("broken", ['{"read": {"a": 1}}', "[]", '{"read": 1, "turns": {"x": 1}}'])
 def test_a_damaged_data_set_is_an_error(dataset: Path, broken: str) -> None:
     (dataset / "counts.json").write_text(broken)

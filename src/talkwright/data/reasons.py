@@ -12,11 +12,15 @@ REASONS = {
     "columns_not_rows": "a whole table in one row; write one row a line (pandas: to_json(FILE, "
     "orient='records', lines=True))",
     "missing_column": "the named column is not in the row",
+    "unsure_turns": "a list that looks like turns, but who asks and who answers, or which list or text "
+    "counts, cannot be told; call the list `messages`, its fields `role` (user, assistant), `content`",
     "not_a_message": "a turn has no role or no text",
     "bad_role": "a turn's role is unknown",
     "not_text": "images, sound or other content that is not text",
     "line_too_long": "a line of more than 16 MiB, which is no conversation",
-    "lost_bytes": "a block of NUL bytes, as a crash leaves it, in the place of what was to be written",
+    "lost_bytes": "a block of NUL bytes, as a crash leaves it, in place of what was to be written; or "
+    "the packed file is cut off here",
+    "lost_end": "the packed file is cut off: how many rows came behind is unknown; copy it again",
     "truncated": "the row is cut off in the middle of a text",
     "broken_cell": "the cell that should hold a conversation cannot be read",
     "raw_text": "running text without turns: there is no question and no answer to learn",

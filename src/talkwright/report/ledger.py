@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from talkwright.report.shape import (
@@ -54,7 +54,8 @@ class Reason:
 class Source:
     """What became of one source's rows. `repaired` and `marked` count rows that are kept, not changes.
 
-    `origin` says in words where it came from, and `licence` what its card says.
+    `origin` says in words where it came from, and `licence` what its card says. `passed_over` are files
+    beside those that were read, with why they were not.
     """
 
     name: str
@@ -69,6 +70,23 @@ class Source:
     marked: int = 0
     reasons: list[Reason] = field(default_factory=list)
     more_reasons: int = 0
+    passed_over: list[tuple[str, str]] = field(default_factory=list)
+    more_passed_over: int = 0
+
+
+_MOST_PASSED_OVER = 100  # files named of each source
+_NO_DATA = "no data by its name or its beginning; name the file itself if it is meant"
+_WHY = (
+    (
+        ".zip .gz .tar .tgz .7z .rar .bz2 .xz .zst",
+        "an archive of a kind or in a place that is not opened",
+    ),
+    (".xlsx .xls .ods .doc .docx .odt .pdf", "an Office document or a PDF; save it as CSV or JSONL"),
+    (".db .sqlite .sqlite3", "a database; export its table as CSV"),
+    (".arrow .feather", "Arrow; write it as Parquet or JSONL"),
+    (".py .ipynb .sh .js", "a program"),
+    (".jsonl .ndjson .json .csv .tsv .parquet", "a folder, or a link that leads out of this one"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +113,12 @@ class Data:
     clusters: Clusters | None
 
 
+def why_passed_over(name: str) -> str:
+    """Why a file that lies beside the data was not read, in words, by its name."""
+    ending = PurePosixPath(name).suffix.lower()
+    return next((why for endings, why in _WHY if ending in endings.split()), _NO_DATA)
+
+
 def read_data(folder: Path, examples: int) -> Data:
     """Read a finished data artefact. `examples` limits the rows shown for each reason.
 
@@ -109,6 +133,9 @@ def read_data(folder: Path, examples: int) -> Data:
         if isinstance(about, dict):
             source.path, source.format = str(about.get("path") or ""), str(about.get("format") or "")
             source.origin, source.licence = _origin(about), str(about.get("licence") or "")
+            names = [str(name) for name in about.get("passed_over") or []]
+            source.passed_over = [(name, why_passed_over(name)) for name in names[:_MOST_PASSED_OVER]]
+            source.more_passed_over = len(names) - len(source.passed_over)
     read, kept = int(counts.get("read") or 0), int(counts.get("kept") or 0)
     return Data(
         read=read,

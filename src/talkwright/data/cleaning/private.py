@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterator
 
 from talkwright.data.cleaning.keys import find_logins, find_secrets
 from talkwright.data.cleaning.looks import Text, look_at
+from talkwright.data.cleaning.mails import find_emails, has_spelt_at
 from talkwright.data.cleaning.national import find_national
 from talkwright.data.cleaning.phones import Span, find_phones
 from talkwright.data.cleaning.registers import luhn
@@ -31,7 +32,7 @@ def _is_harmless(look: Text) -> bool:
     text = look.text
     if look.digits or look.long or "@" in text or "dot" in look.low or text.count(":") > 1:
         return False
-    return "-----BEGIN" not in text and not _has_at_in_brackets(text)
+    return "-----BEGIN" not in text and not has_spelt_at(look)
 
 
 def _near(shape: re.Pattern[str], look: Text, least: int) -> Iterator[re.Match[str]]:
@@ -39,90 +40,6 @@ def _near(shape: re.Pattern[str], look: Text, least: int) -> Iterator[re.Match[s
     for start, end, count in look.runs:
         if count >= least:
             yield from shape.finditer(look.text, start, end)
-
-
-# --- e-mail --------------------------------------------------------------------------------------
-
-_EMAIL_ASCII = re.compile(
-    r"(?<![0-9A-Za-z_.+%\u00c0-\u024f-])(?!git@)[0-9A-Za-z_][0-9A-Za-z_.+%'-]{0,63}"
-    r"@(?:[0-9A-Za-z](?:[0-9A-Za-z-]{0,61}[0-9A-Za-z])?\.){1,8}[A-Za-z]{2,24}(?![0-9A-Za-z@_\u00c0-\u024f-])"
-)
-_EMAIL = re.compile(
-    r"(?<![\w.+%-])(?!git@)[\w][\w.+%'-]{0,63}@(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){1,8}[^\W\d_]{2,24}(?![\w@-])"
-)
-_AT_SIGN = r"(?: ?[\[({<] ?at ?[\])}>] ?| at )"
-_DOT_SIGN = r"(?: ?[\[({<] ?dot ?[\])}>] ?| dot |\.)"
-_EMAIL_SPELT = re.compile(
-    rf"(?<![\w.+-])(?P<name>\w[\w.+-]{{0,63}})(?P<at>{_AT_SIGN})(?P<host>[\w-]{{1,63}})"
-    rf"(?P<rest>(?:{_DOT_SIGN}[A-Za-z][\w-]{{1,62}}){{1,4}}(?!\w))",
-    re.IGNORECASE,
-)
-# "look at the dot com boom", "I work at acme dot com": plain words need to look like an address.
-_NO_HOST = frozenset("the a an this that my our your his her their it its one each every".split())  # noqa: SIM905
-_NO_NAME = frozenset(
-    """
-    i am is are was were be look looks looking looked work works working worked stay meet buy bought shop
-    order ordered click available online visit found find only not or and us me you him them it aim good
-    """.split()  # noqa: SIM905
-)
-_ENDINGS = re.compile(
-    r"(?: dot (?:co|com|org|net|edu|gov|info|io|me|eu|uk|us|ca|au|in|de|at|ch|fr|es|it|nl|be|pt|pl|se|no"
-    r"|dk|fi|ie|br|mx|ru|jp|cn|za|nz)){1,2}\Z",
-    re.IGNORECASE,
-)
-# "ann@ gmail.com", "ann @ gmail.com", "ann@gmail .com"
-_EMAIL_LOOSE = re.compile(
-    r"(?<![\w.+%-])(?P<name>\w[\w.+%-]{0,63})(?: (?P<wide>@)|@) ?"
-    r"(?P<host>[\w-]{1,63}(?:\.[\w-]{1,63}){0,3}?) ?"
-    r"\.(?:com|org|net|edu|de|fr|co\.uk|io|eu|es|it|nl|ca|info)\b(?!\.\w)",
-    re.IGNORECASE,
-)
-_PROVIDERS = re.compile(
-    r"(?:g?mail|yahoo|outlook|hotmail|live|icloud|me|proton(?:mail)?|posteo|gmx|web|aol|fastmail|zoho)\Z",
-    re.I,
-)
-_AT = re.compile(r"[\[({<] ?at ?[\])}>]", re.IGNORECASE)
-_FILE_NAMES = re.compile(r"\.(?:png|jpe?g|gif|svg|webp|css|js|ts|py|html?)$", re.IGNORECASE)
-
-
-def _emails(look: Text) -> Iterator[Span]:
-    text = look.text
-    if "@" in text:
-        for shape in (_EMAIL_ASCII, _EMAIL):
-            for found in shape.finditer(text):
-                if not _FILE_NAMES.search(found[0]):  # logo@2x.png
-                    yield found.span()
-        if "@ " in text or " @" in text or " ." in text:
-            for found in _EMAIL_LOOSE.finditer(text):
-                if _is_loose(found):
-                    yield found.span()
-    if "dot" in look.low or _has_at_in_brackets(text):
-        for found in _EMAIL_SPELT.finditer(text):
-            if _is_spelt(found):
-                yield found.span()
-
-
-def _has_at_in_brackets(text: str) -> bool:
-    return any(sign in text for sign in "([{<") and _AT.search(text) is not None
-
-
-def _is_loose(found: re.Match[str]) -> bool:
-    name = found["name"].lower()
-    if name in _NO_NAME or name == "git":
-        return False
-    # "Sale @ amazon.com" is where something is.
-    return not found["wide"] or bool(_PROVIDERS.match(found["host"]) or re.search(r"[\d._-]", name))
-
-
-def _is_spelt(found: re.Match[str]) -> bool:
-    if found["at"].strip().lower() != "at":  # in brackets
-        return True
-    if "." in found["rest"] and "dot" not in found["rest"].lower():
-        return False  # "me at example.com": where somebody is, and no address
-    if re.search(r"[\[({<]", found["rest"]):
-        return True
-    plain = found["name"].lower() not in _NO_NAME and found["host"].lower() not in _NO_HOST
-    return plain and bool(_ENDINGS.search(found["rest"]))
 
 
 # --- bank accounts, cards ------------------------------------------------------------------------
@@ -246,7 +163,7 @@ def _is_ipv6(address: str) -> bool:
 _FINDERS: dict[str, Callable[[Text], Iterator[Span]]] = {
     "login": lambda look: find_logins(look.text),
     "secret": lambda look: find_secrets(look.text, look.low, look.digits, look.long),
-    "email": _emails,
+    "email": find_emails,
     "iban": _ibans,
     "card": _cards,
     "national_id": lambda look: (

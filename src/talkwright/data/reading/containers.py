@@ -12,17 +12,18 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
+from typing import Any
 
 from talkwright.config import Columns
 from talkwright.data.reading.escapes import has_literal_escapes, undouble
 from talkwright.data.reading.files import (
-    PLAIN_SUFFIXES,
     WIDE_MARKS,
     Text,
     decode,
     decode_block,
     inner_suffix,
 )
+from talkwright.data.reading.finding import is_packed_data
 from talkwright.data.reading.formats import reads_as_row
 from talkwright.data.reading.frames import frame_rows
 from talkwright.data.reading.holes import without_holes
@@ -77,9 +78,12 @@ def read_rows(path: Path, name: str, columns: Columns, encoding: str | None = No
 
 def read_chunks(path: Path, name: str, columns: Columns, encoding: str | None = None) -> Iterator[Chunk]:
     """Yield the rows of one file, or of the files packed in it, as chunks. Raises as `read_rows`."""
-    for inner, stream in open_streams(path, PLAIN_SUFFIXES, encoding):
+    for inner, stream in open_streams(path, is_packed_data, encoding):
         place = path / inner if inner else path
-        yield from _chunks(place, f"{name}/{inner}" if inner else name, stream, columns)
+        called = f"{name}/{inner}" if inner else name
+        yield from _chunks(place, called, stream, columns)
+        if stream.is_cut_off:
+            yield from chunks_of([Row(f"{called}:end", None, "", "lost_end")], called)
 
 
 def rows_of(chunk: Chunk) -> Iterator[Row]:
@@ -125,8 +129,8 @@ def _chunks(path: Path, name: str, stream: Stream, columns: Columns) -> Iterator
     head = stream.peek(_SMALL + 1)
     if head.startswith(MAGIC):
         batches = enumerate(parquet_batches(path, stream))
-        names, chunks = _batch_chunks(batches, name)
-        require_columns(names, columns, path)
+        names, first, chunks = _batch_chunks(batches, name)
+        require_columns(names, columns, path, first)
         if may_be_messages(names):
             messages = (row for chunk in chunks for row in rows_of(chunk))
             yield from chunks_of(_whole(messages, columns, path, alone=False), name)
@@ -192,12 +196,17 @@ def _small(path: Path, name: str, data: bytes, columns: Columns) -> Iterator[Chu
 
 def _batch_chunks(
     batches: Iterator[tuple[int, tuple[list[str], bytes]]], name: str
-) -> tuple[list[str], Iterator[Chunk]]:
-    """A Parquet file's columns, and its batches as chunks."""
+) -> tuple[list[str], Any, Iterator[Chunk]]:
+    """A Parquet file's columns, its first row, and its batches as chunks."""
     first = list(islice(batches, 1))
     names = first[0][1][0] if first else []
+    rows = rows_of_batch(first[0][1][1], name, 0) if first else iter(())
     found = chain(first, batches)
-    return names, (Chunk("batch", name, number * _ROWS, body) for number, (_, body) in found)
+    return (
+        names,
+        getattr(next(rows, None), "value", None),
+        (Chunk("batch", name, number * _ROWS, body) for number, (_, body) in found),
+    )
 
 
 def _without_comments(text: Text, suffix: str) -> Text | None:

@@ -1,10 +1,7 @@
-"""From a path in the recipe to the text of files: finding, refusing, decoding."""
+"""From the bytes of a file to its text: refusing, decoding."""
 
 from __future__ import annotations
 
-import difflib
-import glob
-import json
 import re
 from bisect import bisect_left
 from dataclasses import dataclass
@@ -12,7 +9,6 @@ from pathlib import Path
 
 from talkwright.data.reading.encodings import decode_lines
 from talkwright.data.reading.holes import HOLE
-from talkwright.data.reading.packed import left_packed
 from talkwright.errors import DataError
 
 PLAIN_SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
@@ -77,121 +73,6 @@ def inner_suffix(name: str) -> str:
 def is_data_name(name: str) -> bool:
     """Say whether a file in a folder is taken for data, by its name."""
     return inner_suffix(name) in SUFFIXES
-
-
-def find_files(path: str | Path) -> list[tuple[Path, str]]:
-    """List the files of a file, folder or glob as (path, name for the ledger), sorted by name.
-
-    A folder gives the data files directly in it; a link in it that leads elsewhere is not followed.
-    Raises DataError when there is none.
-    """
-    path = Path(path)
-    try:
-        if path.is_file():
-            return [(path, path.name)]
-        if path.is_dir():
-            return _own_files(path) or _data_files(path)
-        if path.exists():
-            raise DataError(f"{path}: this is neither a file nor a folder.")
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}.") from None
-    return _find_glob(path)
-
-
-def _data_files(folder: Path) -> list[tuple[Path, str]]:
-    found = [
-        file
-        for file in folder.iterdir()
-        if is_data_name(file.name)
-        and not file.name.startswith(".")
-        and file.is_file()
-        and _is_inside(file, folder)
-    ]
-    if found:
-        return sorted(((file, file.name) for file in found), key=lambda pair: pair[1])
-    raise DataError(f"{folder}: this folder has no data file ({', '.join(SUFFIXES)}) in it.")
-
-
-def _own_files(folder: Path) -> list[tuple[Path, str]] | None:
-    """The conversations of a data set that talkwright made; None for other people's folders.
-
-    What is said about them beside them is no data. Raises DataError for what else talkwright makes.
-    """
-    try:
-        about = json.loads((folder / "manifest.json").read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return None
-    if not isinstance(about, dict) or not {"kind", "key", "files", "talkwright"} <= about.keys():
-        return None
-    splits = [folder / f"{name}.jsonl" for name in ("train", "validation", "test")]
-    found = [(file, file.name) for file in splits if file.is_file() and file.stat().st_size]
-    if about["kind"] not in ("dataset", "augment") or not found:
-        raise DataError(
-            f"{folder}: talkwright made this folder ({about['kind']}), and there are no conversations "
-            "in it to read. Name a prepared data set, or the files that are meant."
-        )
-    return found
-
-
-def passed_over(path: str | Path) -> list[str]:
-    """What lies beside the data that is read and is not, by name; hidden files aside.
-
-    Of a folder whatever else is in it, and of a zip archive, too, such as further archives. [] for a
-    data set that talkwright made, whose other files are no data.
-    """
-    path = Path(path)
-    try:
-        if path.is_dir():
-            if _own_files(path) is not None:
-                return []
-            files, beside = _data_files(path), sorted(entry.name for entry in path.iterdir())
-        else:
-            files, beside = find_files(path), []
-    except (DataError, OSError):
-        return []
-    read = {name for _, name in files}
-    left = [name for name in beside if not name.startswith(".") and name not in read]
-    packed = [(name, inner) for file, name in files for inner in left_packed(file, PLAIN_SUFFIXES)]
-    return left + [inner if path.is_file() else f"{name}/{inner}" for name, inner in packed]
-
-
-def _find_glob(path: Path) -> list[tuple[Path, str]]:
-    if not glob.has_magic(str(path)):
-        raise DataError(_missing(path))
-    found = [Path(name) for name in glob.glob(str(path), recursive=True)]
-    files = [file for file in found if file.is_file() and (file.is_symlink() <= _is_inside(file))]
-    if not files:
-        raise DataError(f"{path}: no file fits this pattern.")
-    fixed = path
-    while glob.has_magic(str(fixed)):
-        fixed = fixed.parent
-    return sorted(((file, _below(file, fixed)) for file in files), key=lambda pair: pair[1])
-
-
-def _is_inside(file: Path, folder: Path | None = None) -> bool:
-    """Say whether what a name in a folder stands for lies in that folder, too."""
-    return file.resolve().is_relative_to((folder or file.parent).resolve())
-
-
-def _below(file: Path, folder: Path) -> str:
-    return file.relative_to(folder).as_posix() if file.is_relative_to(folder) else file.as_posix()
-
-
-def _missing(path: Path) -> str:
-    folder = path.parent
-    if not folder.is_dir():
-        return f"{path}: no such file, and there is no folder {folder} either."
-    try:
-        names = sorted(entry.name for entry in folder.iterdir())
-    except OSError:
-        return f"{path}: no such file, and the folder {folder} cannot be listed (no permission)."
-    close = difflib.get_close_matches(path.name, names, n=3, cutoff=0.6)
-    if close:
-        return f"{path}: no such file. Did you mean {' or '.join(repr(name) for name in close)}?"
-    data = [name for name in names if is_data_name(name)][:5]
-    return f"{path}: no such file. " + (
-        f"Data files in that folder: {', '.join(data)}." if data else "That folder has no data files."
-    )
 
 
 def failed_to_read(path: Path, error: OSError) -> DataError:

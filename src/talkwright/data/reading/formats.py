@@ -7,6 +7,7 @@ of its drop reason instead of messages.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from talkwright.config import ArenaSection, Columns
@@ -32,6 +33,7 @@ from talkwright.data.reading.turns import (
     is_message_list,
     is_spoken,
     is_turn,
+    oldest_first,
     plain,
     plain_draft,
     put_system,
@@ -39,9 +41,12 @@ from talkwright.data.reading.turns import (
     turn_list,
     weight_marks,
 )
+from talkwright.data.reading.unnamed import has_unnamed_turns, unnamed_turns
 from talkwright.types import Conversation, Message
 
 _NO_OPTIONS = ArenaSection()
+# Reasons for which a row's turns are looked for under other names.
+_OTHER_NAMES = ("unknown_format", "not_a_message", "bad_role", "not_text")
 
 
 def read_row(
@@ -52,6 +57,8 @@ def read_row(
         return _read(value, format, columns, arena)
     except Unfit as unfit:
         reason = str(unfit)
+        if reason in _OTHER_NAMES and format == "auto" and isinstance(value, dict):
+            return _read_unnamed(value, columns, reason)
         return "other_format" if reason == "unknown_format" and format != "auto" else reason
 
 
@@ -124,10 +131,12 @@ def reads_as_row(value: Any) -> bool:
         if is_spoken(name, held) or (held and (is_message(held[0]) or is_turn(held[0]))):
             return True
         if name in LISTS[:CERTAIN]:
-            return not held
+            return not held or has_unnamed_turns(value)
     if is_log(value, {plain(key): key for key in reversed(value)}):
         return True
-    return is_export(value) or recognises_columns(list(value), Columns()) or "chosen" in value
+    if is_export(value) or recognises_columns(list(value), Columns()) or "chosen" in value:
+        return True
+    return has_unnamed_turns(value)
 
 
 def recognises_columns(names: Iterable[str], columns: Columns) -> bool:
@@ -172,6 +181,20 @@ def _read_list(value: Row, keys: Row, columns: Columns, format: str) -> Draft:
     raise Unfit("unknown_format")
 
 
+def _read_unnamed(value: Row, columns: Columns, reason: str) -> Draft | str:
+    try:
+        found = unnamed_turns(value)
+        if found is None:
+            return reason
+        around, turns = found
+        value = {**around, **value}
+        keys = {plain(key): key for key in reversed(value)}
+        read = _turns(value, keys, turns, columns, "messages")
+        return replace(read, repairs=tuple(dict.fromkeys((*read.repairs, "recognised_turns"))))
+    except Unfit as unfit:
+        return str(unfit) if reason == "unknown_format" else reason
+
+
 def _shape(turns: list[Any], name: str, format: str) -> str:
     first = next((turn for turn in turns if isinstance(turn, dict)), {})
     shape = "sharegpt" if "from" in first else "messages"
@@ -182,6 +205,7 @@ def _shape(turns: list[Any], name: str, format: str) -> str:
 
 def _turns(value: Row, keys: Row, turns: list[Any], columns: Columns, shape: str) -> Draft:
     repairs: list[str] = []
+    turns = oldest_first(turns, repairs)
     messages = read_turns(turns, repairs)
     marks = weight_marks(turns)
     put_system(messages, value, keys, columns)

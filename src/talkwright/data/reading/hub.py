@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 from talkwright.config import DataSection, SourceSection
-from talkwright.data.reading.files import find_files, passed_over
+from talkwright.data.reading.finding import find_files, passed_over
 from talkwright.data.reading.layout import Chosen, choose, data_names, licence_of, matching, read_card
 from talkwright.errors import ArtefactError, DataError
 from talkwright.progress import say

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from talkwright.config import Columns
@@ -14,20 +15,50 @@ from talkwright.data.reading.holes import HOLE, read_around
 from talkwright.data.reading.literals import is_too_dense
 from talkwright.data.reading.repair import Reading, load, read_line
 from talkwright.data.reading.rows import RAW, Row, decoding
+from talkwright.data.reading.wrapped import is_comment
 
+_COMMENT = ""  # the place of what is no row
 _MOST_JOINED = 1000  # lines that one torn row may lie on
 _ROW_IN_KEY = re.compile(r"\n\s*[{\[]")
 _TORN = json.JSONDecoder(strict=False)
 
 
 def jsonl_rows(text: Text, name: str, before: int = 0) -> Iterator[Row]:
-    """Yield the rows of lines, of which `before` came earlier in the file."""
+    """Yield the rows of lines, of which `before` came earlier in the file.
+
+    Lines that are a comment are no rows: the row behind them has the repair `removed_comment`, and where
+    none is, the row before them.
+    """
+    held: Row | None = None
+    commented = False
+    for row in _rows(text, name, before):
+        if row.where == _COMMENT:
+            commented = True
+            continue
+        if held is not None:
+            yield held
+        held = _commented(row) if commented else row
+        commented = False
+    if held is not None:
+        yield _commented(held) if commented else held
+
+
+def _commented(row: Row) -> Row:
+    return replace(row, repairs=tuple(dict.fromkeys((*row.repairs, "removed_comment"))))
+
+
+def _rows(text: Text, name: str, before: int) -> Iterator[Row]:
     # Only \n ends a row: U+2028 and its kind are allowed inside JSON strings.
     lines = text.content.split("\n")
-    skip, torn = 0, HOLE in text.content
+    skip, torn, sound = 0, HOLE in text.content, True
     for number, line in enumerate(lines, 1):
         line = line.strip().strip("\ufeff").strip()
         if number <= skip or not line:
+            continue
+        # Behind a broken row, it may be a line of that row's text.
+        if sound and (last := _comment_end(lines, number)):
+            skip = last
+            yield Row(_COMMENT, None, line[:RAW])
             continue
         where = f"{name}:{before + number}"
         readings = read_around(line) if torn and HOLE in line else read_line(line)
@@ -37,6 +68,7 @@ def jsonl_rows(text: Text, name: str, before: int = 0) -> Iterator[Row]:
                 value, skip = joined
                 repairs = (*decoding(text, number, skip), "joined_lines")
                 yield Row(where, value, line[:RAW], None, repairs)
+                sound = True
                 continue
         for part, reading in enumerate(readings, 1):
             place = where if len(readings) == 1 else f"{where} (part {part})"
@@ -44,7 +76,22 @@ def jsonl_rows(text: Text, name: str, before: int = 0) -> Iterator[Row]:
             problem = reading.problem
             if problem is None and "repaired_truncated" in repairs:
                 problem = None if _is_usable(reading.value) else "truncated"
+            sound = problem is None
             yield Row(place, reading.value, reading.raw[:RAW], problem, repairs)
+
+
+def _comment_end(lines: list[str], number: int) -> int:
+    """The last line of a comment that begins on line `number`; 0 where it is none, or in doubt."""
+    line = lines[number - 1].strip()
+    if line.startswith("/*"):
+        ends = (at for at in range(number - 1, len(lines[: number + _MOST_JOINED])) if "*/" in lines[at])
+        number = next(ends, -1) + 1
+        if not lines[number - 1].rstrip().endswith("*/"):
+            return 0
+    elif not is_comment(line):
+        return 0
+    following = next((line for line in lines[number:] if line.strip()), "{").strip()
+    return number if following[0] in "{[" or is_comment(following) or following[:2] == "/*" else 0
 
 
 def _may_go_on(reading: Reading) -> bool:

@@ -9,7 +9,8 @@ import os
 import stat
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -24,11 +25,21 @@ _ALWAYS_ALLOWED = 2**24  # bytes; small files may pack better than that
 _PIECE = 2**18
 
 
-def unpack(path: Path, suffixes: tuple[str, ...]) -> Iterator[tuple[str, Iterator[bytes]]]:
+# Whether a file is data, by its name and, where that does not tell, its first bytes.
+IsData = Callable[[str, Callable[[int], bytes]], bool]
+
+
+class CutOffPackedError(DataError):
+    """A packed file ends too early, or goes on with something else. What came before it is sound."""
+
+
+def unpack(path: Path, is_data: IsData) -> Iterator[tuple[str, Iterator[bytes]]]:
     """Yield (name, pieces of bytes) of each data file packed in `path`; "" for gzip's only one.
 
+    The only file of a zip archive is taken for data whatever it is, as a file that is named is.
+
     Each must be read to its end before the next. Raises DataError for damaged, encrypted or suspicious
-    archives and for such as hold no data.
+    archives and for such as hold no data, and CutOffPackedError behind the last bytes of one cut off.
     """
     try:
         with open(path, "rb") as file:
@@ -36,21 +47,36 @@ def unpack(path: Path, suffixes: tuple[str, ...]) -> Iterator[tuple[str, Iterato
                 file.seek(0)
                 yield "", _gunzip(path, file)
             else:
-                yield from _unzip(path, file, suffixes)
+                yield from _unzip(path, file, is_data)
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}.") from None
 
 
-def left_packed(path: Path, suffixes: tuple[str, ...]) -> list[str]:
+def left_packed(path: Path, is_data: IsData) -> list[str]:
     """The names of what is in a zip archive and is no data file, hidden ones aside; [] for others."""
     try:
         with open(path, "rb") as file:
             if file.read(len(ZIP)) != ZIP:
                 return []
-            members = zipfile.ZipFile(file).infolist()
+            archive = zipfile.ZipFile(file)
+            wanted = _wanted(archive, is_data)
+            return sorted(m.filename for m in archive.infolist() if _is_seen(m) and m not in wanted)
     except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError):
         return []
-    return sorted(m.filename for m in members if _is_seen(m) and not _is_data(m, suffixes))
+
+
+def _wanted(archive: zipfile.ZipFile, is_data: IsData) -> list[zipfile.ZipInfo]:
+    seen = list(filter(_is_seen, archive.infolist()))
+    found = [member for member in seen if is_data(member.filename, partial(_head, archive, member))]
+    return found or (seen if len(seen) == 1 else [])
+
+
+def _head(archive: zipfile.ZipFile, member: zipfile.ZipInfo, size: int) -> bytes:
+    try:
+        with archive.open(member) as file:
+            return file.read(size)
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError, ValueError):
+        return b""  # what is wrong with it is said where it is read, if it is
 
 
 def _limit(packed: int) -> int:
@@ -79,17 +105,17 @@ def _gunzip(path: Path, file: IO[bytes]) -> Iterator[bytes]:
                     raise _bomb(path, limit)
                 yield piece
                 if not data and not piece and not unpacker.eof:
-                    raise DataError(f"{path}: compressed with gzip, but cut off. Copy it again.")
+                    raise CutOffPackedError(f"{path}: compressed with gzip, but cut off. Copy it again.")
             data = unpacker.unused_data
             if len(data) < len(GZIP):
                 data += file.read(_PIECE)
+        if data.strip(b"\0"):  # blocks of a tape or a disk are filled up with NULs
+            raise CutOffPackedError(f"{path}: what follows the compressed part is something else.")
     except zlib.error:
         raise DataError(f"{path}: compressed with gzip, but damaged. Copy it again.") from None
 
 
-def _unzip(
-    path: Path, file: IO[bytes], suffixes: tuple[str, ...]
-) -> Iterator[tuple[str, Iterator[bytes]]]:
+def _unzip(path: Path, file: IO[bytes], is_data: IsData) -> Iterator[tuple[str, Iterator[bytes]]]:
     try:
         archive = zipfile.ZipFile(file)
         members = archive.infolist()
@@ -101,9 +127,12 @@ def _unzip(
         raise DataError(f"{path}: {len(members)} files in one archive; at most {_MOST_FILES} are read.")
     for member in members:
         _refuse_suspicious(path, member)
-    wanted = [member for member in members if _is_data(member, suffixes)]
+    wanted = _wanted(archive, is_data)
     if not wanted:
-        raise DataError(f"{path}: no data file ({', '.join(suffixes)}) in this archive.")
+        raise DataError(
+            f"{path}: no data file in this archive: none is JSONL, JSON, CSV, TSV or Parquet by its "
+            "name or its beginning."
+        )
     left = [_limit(os.fstat(file.fileno()).st_size)]
     for member in sorted(wanted, key=lambda member: member.filename):
         yield member.filename, _extract(path, archive, member, left)
@@ -117,13 +146,9 @@ def _refuse_suspicious(path: Path, member: zipfile.ZipInfo) -> None:
         raise DataError(f"{path}: {member.filename!r} in the archive is a link, not a file.")
 
 
-def _is_data(member: zipfile.ZipInfo, suffixes: tuple[str, ...]) -> bool:
-    return _is_seen(member) and PurePosixPath(member.filename).suffix.lower() in suffixes
-
-
 def _is_seen(member: zipfile.ZipInfo) -> bool:
     hidden = any(part.startswith((".", "__MACOSX")) for part in PurePosixPath(member.filename).parts)
-    folder = member.filename.endswith("/")  # is_dir() fails on an empty name
+    folder = not member.filename or member.filename.endswith("/")  # is_dir() fails on an empty name
     return not folder and not hidden
 
 

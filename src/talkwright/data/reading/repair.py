@@ -7,7 +7,7 @@ A repair is made only where one reading is left, and each has a name for the led
     added_comma             no comma between two objects, or before a key
     python_literal          printed by Python: single quotes, None, True, (tuples)
     quoted_key              keys without quotes
-    fixed_quotes            quotes inside text not escaped, or typographic quotes around text
+    fixed_quotes            quotes inside text not escaped, or typographic quotes around texts
     halved_backslashes      every backslash of the row was doubled (see also escapes)
     fixed_escape            an apostrophe was escaped, which JSON does not do
     escaped_backslash       every backslash of the row stands for itself (C:\\Users)
@@ -15,7 +15,7 @@ A repair is made only where one reading is left, and each has a name for the led
     repeated_key            a key was there twice in an object; the last value counts
     unwrapped_string        the row was JSON inside a JSON string
     removed_prefix          `data: ` of an event stream before the row
-    removed_comment         // and /* */ between values
+    removed_comment         //, # and /* */ between values, behind the row or on lines of their own
     split_line              several rows on one line
     repaired_truncated      cut off between two complete messages or columns; brackets were closed
 """
@@ -24,18 +24,17 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from talkwright.data.reading.literals import CutOffError, has_doubtful_quotes, is_too_dense, parse_loose
-from talkwright.data.reading.wrapped import unwrapped
+from talkwright.data.reading.requoting import DoubtfulError, mixed, rewritten
+from talkwright.data.reading.wrapped import is_comment, unwrapped
 
 _LONGEST_MENDED = 2**22  # characters
 _BETWEEN = re.compile(r"[\s,;]*")
 _RUNS = re.compile(r"\\+")
-_QUOTES = {'"': '"', "'": "'", "“": "“”„‟", "”": "“”„‟", "„": "“”„‟", "‘": "‘’‚‛", "’": "‘’‚‛"}
 _FIRST_QUOTE = re.compile(r"[\[\s]*\{\s*([\"'“”„‘’])")
-_ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "/": "/", "\\": "\\"}
 
 
 @dataclass(slots=True)
@@ -139,7 +138,12 @@ def _several(line: str) -> list[Reading] | None:
             if len(readings) == 1:
                 return [Reading(value, line, None, (ends,))]
             break
-        if line[at] not in "{[":
+        if is_comment(line[at:]):
+            if len(readings) == 1:
+                return [Reading(value, line, None, ("removed_comment",))]
+            readings[-1] = replace(readings[-1], repairs=("split_line", "removed_comment"))
+            at = rest
+        elif line[at] not in "{[":
             return None
     if not readings:
         return None
@@ -195,87 +199,36 @@ def _loose(line: str, python: bool, close: bool = False) -> tuple[Any, tuple[str
     except ValueError:
         return None, None, False
     rest = line[end:].strip()
-    if rest.strip(",;"):
+    behind = rest.lstrip(",; \t")
+    if behind and not is_comment(behind):
         return None, None, False
-    return value, (*repairs, "removed_trailing_comma") if rest else repairs, False
+    if len(behind) < len(rest):
+        repairs = (*repairs, "removed_trailing_comma")
+    return value, (*repairs, "removed_comment") if behind else repairs, False
 
 
 # --- quotes --------------------------------------------------------------------------------------
 
 
-class _Doubtful(ValueError):
-    """Where a text ends cannot be told."""
-
-
 def _requoted(line: str) -> tuple[Any, tuple[str, ...] | None]:
-    """Read a row whose texts hold unescaped quotes, or stand in typographic ones.
-
-    A quote ends a text where a key with its colon follows, or nothing but closing brackets. Where
-    another quote looks like structure as well, nothing is certain and nothing is repaired.
-    """
+    """Read a row whose texts hold unescaped quotes, or stand in typographic ones, or some of them do."""
     first = _FIRST_QUOTE.match(line)
     if first is None:
         return None, None
+    found: list[Any] = []
+
+    def is_sound(plain: str) -> bool:
+        value, problem = load(plain)
+        if problem is not None:
+            # Naively swapped quotes leave Python's names behind.
+            value, repairs, _ = _loose(plain, python=True)
+            if repairs is None:
+                return False
+        found.append(value)
+        return True
+
     try:
-        plain = _rewrite(line, _QUOTES[first[1]])
-    except _Doubtful:
+        plain = mixed(line, is_sound) or rewritten(line, first[1])
+    except DoubtfulError:
         return None, None
-    value, problem = load(plain)
-    if problem is None:
-        return value, ("fixed_quotes",)
-    # Naively swapped quotes leave Python's names behind.
-    value, repairs, _ = _loose(plain, python=True)
-    return (None, None) if repairs is None else (value, ("fixed_quotes",))
-
-
-def _rewrite(line: str, quotes: str) -> str:
-    one, space = f"[{quotes}]", r"\s{0,20}"  # bounded: a run of spaces must not take quadratic time
-    stop = re.compile(rf"\\u[0-9a-fA-F]{{4}}|\\.|{one}", re.DOTALL)
-    key_end = re.compile(rf"{space}:")
-    key = rf"(?:[\[{{]{space}){{0,3}}{one}[\w .$-]{{1,40}}{one}{space}:"
-    value_end = re.compile(rf"(?:{space}[}}\]]){{0,8}}{space}(?:[,;]?{space}\Z|,{space}{key})")
-    doubtful = re.compile(rf"{space}(?:[:}}\]]|,{space}(?:{one}|[{{\[]))")
-    # Where all quotes became apostrophes, an escaped one was a quotation mark and a bare one was not.
-    swapped = quotes == "'" and "\\'" in line and '"' not in line
-    pieces: list[str] = []
-    text: list[str] = []
-    at, unescaped, inside, is_key, bare = 0, 0, False, False, False
-    for found in stop.finditer(line):
-        before, at = line[at : found.start()], found.end()
-        if not inside:
-            if found[0][0] == "\\":
-                raise _Doubtful
-            pieces.append(before)
-            inside, text, unescaped = True, [], 0
-            is_key = before.rstrip()[-1:] in ("{", ",")
-            continue
-        text.append(before)
-        if found[0][0] == "\\":
-            text.append('"' if swapped and found[0] == "\\'" else _unescaped(found[0], quotes))
-        elif (key_end if is_key else value_end).match(line, at):
-            if quotes == '"' and unescaped % 2:  # people's quotation marks come in pairs
-                raise _Doubtful
-            pieces.append(json.dumps("".join(text)))
-            inside = False
-        elif doubtful.match(line, at):
-            raise _Doubtful
-        else:
-            text.append(found[0])
-            unescaped += 1
-            bare = True
-    if inside or (swapped and not (bare and has_doubtful_quotes(line))):
-        raise _Doubtful
-    return "".join([*pieces, line[at:]])
-
-
-def _unescaped(escape: str, quotes: str) -> str:
-    if len(escape) > 2:
-        return chr(int(escape[2:], 16))
-    mark = escape[1]
-    if mark in _ESCAPED:
-        return _ESCAPED[mark]
-    if mark in "“”„‟":  # it was escaped, so it was a plain quote before they were all replaced
-        return '"'
-    if mark in quotes or mark in "\"'":
-        return mark
-    raise _Doubtful
+    return (found[-1], ("fixed_quotes",)) if is_sound(plain) else (None, None)

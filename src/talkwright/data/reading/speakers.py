@@ -16,13 +16,23 @@ _NAMES: dict[Role, str] = {
     "member buyer asker question",
     "assistant": "assistant gpt chatgpt gpt4 bing bard claude bot chatbot model ai agent functioncall "
     "toolcall operator support supportagent customerservice representative rep employee staff helpdesk "
+    "admin teammate humanagent automatedagent virtualagent supportbot virtualassistant aiassistant "
     "service advisor consultant seller company owner answer therapist tutor",
-    "tool": "tool function observation functionresponse toolresponse toolresult ipython",
+    "tool": "tool function observation functionresponse toolresponse toolresult ipython tooloutput "
+    "toolmessage toolreturn functionresult functionoutput functionreturn",
 }
 ROLES: dict[str, Role] = {name: role for role, names in _NAMES.items() for name in names.split()}
 ROLE_KEYS = ("role", "from", "speaker", "author", "sender", "by")
 # Written beside the talk, for colleagues or by the product: the customer never saw it.
-_NOTES = frozenset(["note", "internalnote", "privatenote", "moderator", "event", "comment", "info"])
+NOTES = frozenset(["note", "internalnote", "privatenote", "moderator", "event", "comment", "info"])
+_NO_MESSAGES = ("service", "system_message")  # Telegram's and LiveChat's: somebody joined, was moved
+# These speak to nobody: what a customer and an agent say is whole without them.
+_BYSTANDERS = frozenset(
+    """
+    narrator narration observer scene stage action status log event error warning thought announcement
+    metadata timestamp summary annotator annotation reviewer
+    """.split()  # noqa: SIM905
+)
 # Certainly nobody who asks or answers, so never one of two speakers.
 _NOBODY = frozenset({
     "narrator", "action", "stage", "thought", "thinking", "image", "picture", "audio", "video", "file",
@@ -54,7 +64,37 @@ def is_side_note(turn: Any) -> bool:
     if not isinstance(turn, dict):
         return False
     hidden = turn.get("public") is False or turn.get("private") is True or turn.get("internal") is True
-    return hidden or speaker(turn) in _NOTES
+    return hidden or turn.get("type") in _NO_MESSAGES or speaker(turn) in NOTES
+
+
+def without_third(turns: Sequence[Any], repairs: list[str]) -> Sequence[Any]:
+    """Turns without those of a third beside a known user and a known assistant, where it is safe.
+
+    Who speaks to nobody, such as a narrator, is left out as notes are (`dropped_side_note`). Whoever
+    else is not known is where the two take turns without it (`dropped_unknown_role`): between two turns
+    of one of them, it may have been the other side.
+    """
+    roles = [ROLES.get(speaker(turn) or "") for turn in turns]
+    if None not in roles or not {"user", "assistant"} <= {*roles}:
+        return turns
+    names = {name for turn in turns if (name := speaker(turn)) not in ROLES}
+    if None in names or "" in names or names & (_NOBODY - _BYSTANDERS):
+        return turns
+    left, strangers = [], False
+    for at, turn in enumerate(turns):
+        if roles[at] is not None:
+            left.append(turn)
+        elif speaker(turn) not in _BYSTANDERS:
+            before = next((r for r in reversed(roles[:at]) if r in ("user", "assistant")), "assistant")
+            after = next((r for r in roles[at:] if r in ("user", "assistant")), None)
+            if before == after:
+                return turns
+            strangers = True
+    if names & _BYSTANDERS:
+        repairs.append("dropped_side_note")
+    if strangers:
+        repairs.append("dropped_unknown_role")
+    return left
 
 
 def guess_roles(turns: Sequence[Any]) -> dict[str, Role]:

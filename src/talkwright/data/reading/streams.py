@@ -12,7 +12,8 @@ from pathlib import Path
 
 from talkwright.data.reading.encodings import as_utf8
 from talkwright.data.reading.files import UTF8_MARK, failed_to_read, is_no_text
-from talkwright.data.reading.packed import GZIP, ZIP, unpack
+from talkwright.data.reading.holes import HOLE
+from talkwright.data.reading.packed import GZIP, ZIP, CutOffPackedError, IsData, unpack
 from talkwright.errors import DataError
 
 PIECE = 2**20  # bytes read at a time
@@ -20,7 +21,11 @@ LONGEST_LINE = 2**24  # bytes; a longer one is no conversation
 
 
 class Stream:
-    """A file, or one packed in it, which has no `path`. Raises DataError where it cannot be read."""
+    """A file, or one packed in it, which has no `path`. Raises DataError where it cannot be read.
+
+    Of a packed one that is cut off comes what is there, and behind a line that has no end a block of
+    NULs, as for other bytes that are lost; then it `is_cut_off`.
+    """
 
     def __init__(
         self,
@@ -29,10 +34,28 @@ class Stream:
         again: Callable[[], Iterator[bytes]] | None = None,
     ):
         self.path = path
-        self._pieces = pieces
+        self.is_cut_off = False
+        self._pieces = self._until_cut(pieces)
         self._again = again  # begins anew, to look at what is far ahead
         self._held = b""
         self._ended = False
+
+    def _until_cut(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        last = b""
+        try:
+            for piece in pieces:
+                if last == b"" and is_no_text(piece):  # its end says what is in it
+                    yield piece
+                    yield from pieces
+                    return
+                last = piece or last
+                yield piece
+        except CutOffPackedError:
+            if not last.strip():
+                raise
+            self.is_cut_off = True
+            if not last.endswith(b"\n"):
+                yield HOLE.encode()
 
     def peek(self, size: int) -> bytes:
         """The first `size` bytes, or all where there are fewer; they are still to come."""
@@ -45,7 +68,7 @@ class Stream:
         if self._again is None:
             return b""
         found: bytes | None = None
-        for piece in self._again():
+        for piece in Stream(self._again()).rest():
             if found is not None:
                 found += piece
             elif (at := piece.find(b"\n")) >= 0:
@@ -135,7 +158,7 @@ class Stream:
 
 
 def open_streams(
-    path: Path, suffixes: tuple[str, ...], encoding: str | None = None
+    path: Path, is_data: IsData, encoding: str | None = None
 ) -> Iterator[tuple[str, Stream]]:
     """Yield (name, stream) of a file, name "", or of each data file in an archive.
 
@@ -144,8 +167,8 @@ def open_streams(
     """
     head = _head(path)
     if head.startswith((GZIP, ZIP)):
-        for name, pieces in unpack(path, suffixes):
-            again = partial(_unpacked, path, suffixes, name)
+        for name, pieces in unpack(path, is_data):
+            again = partial(_unpacked, path, is_data, name)
             place = path / name if name else path
             yield name, _stream(place, pieces, None, again, encoding)
     else:
@@ -178,9 +201,9 @@ def _as_utf8(place: Path, pieces: Iterator[bytes], encoding: str) -> Iterator[by
     yield from as_utf8(chain([first], pieces), encoding)
 
 
-def _unpacked(path: Path, suffixes: tuple[str, ...], wanted: str) -> Iterator[bytes]:
+def _unpacked(path: Path, is_data: IsData, wanted: str) -> Iterator[bytes]:
     """One of the packed files, from its beginning."""
-    for name, pieces in unpack(path, suffixes):
+    for name, pieces in unpack(path, is_data):
         if name == wanted:
             yield from pieces
             return

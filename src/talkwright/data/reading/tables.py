@@ -10,6 +10,7 @@ import re
 from collections import deque
 from collections.abc import Iterable, Iterator
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,11 @@ from talkwright.config import Columns
 from talkwright.data.reading.backslashes import is_backslashed, usual_blocks
 from talkwright.data.reading.cells import is_ours, restored
 from talkwright.data.reading.files import Text
-from talkwright.data.reading.formats import is_battle_without_conversations, recognises_columns
+from talkwright.data.reading.formats import (
+    is_battle_without_conversations,
+    reads_as_row,
+    recognises_columns,
+)
 from talkwright.data.reading.holes import HOLE
 from talkwright.data.reading.messages import is_message_table
 from talkwright.data.reading.rows import RAW, Row, decoding
@@ -128,7 +133,7 @@ def csv_rows(blocks: Iterator[Text], name: str, path: Path, columns: Columns) ->
         before = content.count("\n", 0, skipped)
     begin = content[skipped:] if before else content
     header, delimiter = _header(begin, columns, told and told[1])
-    require_columns(header, columns, path)
+    require_columns(header, columns, path, _first_row(begin, header, delimiter))
     odd, foreign = (_moved((), numbers, -before) for numbers in (first.odd_lines, first.foreign_lines))
     texts: Iterator[Text] = _chain(Text(begin, odd, foreign_lines=foreign), blocks)
     repaired: tuple[str, ...] = ()
@@ -234,6 +239,14 @@ def _reader(lines: Iterable[str], delimiter: str) -> Any:
     return csv.reader(lines, delimiter=delimiter, strict=True, skipinitialspace=True)
 
 
+def _first_row(content: str, header: list[str], delimiter: str) -> dict[str, Any]:
+    try:
+        rows = _reader(io.StringIO(content, newline=""), delimiter)
+        return dict(zip(header, next(islice(rows, 1, None), []), strict=False))
+    except csv.Error:
+        return {}
+
+
 def _cells(content: str, delimiter: str) -> list[str]:
     try:
         return next(_reader(io.StringIO(content, newline=""), delimiter), [])
@@ -241,8 +254,13 @@ def _cells(content: str, delimiter: str) -> list[str]:
         return []
 
 
-def require_columns(header: list[str], columns: Columns, path: Path) -> None:
-    """Raise DataError, with the columns found, unless conversations can be read from them."""
+def require_columns(
+    header: list[str], columns: Columns, path: Path, first: dict[str, Any] | None = None
+) -> None:
+    """Raise DataError, with the columns found, unless conversations can be read from them.
+
+    `first` is the first row: a cell of it may hold turns under a name that says nothing of them.
+    """
     names = [cell for cell in header if cell.strip()]
     shown = ", ".join(name[:60] for name in names[:30]) or "none"
     for key, wanted in columns.model_dump().items():
@@ -258,7 +276,7 @@ def require_columns(header: list[str], columns: Columns, path: Path) -> None:
             f"{path}: Chatbot Arena votes without the conversations. Columns found: {shown}. Use the "
             "file that has conversation_a and conversation_b."
         )
-    if _is_known(header, columns):
+    if _is_known(header, columns) or (first is not None and reads_as_row(first)):
         return
     if len(names) < 2 or any(_LIKE_TEXT.search(name) for name in names):
         raise DataError(

@@ -16,7 +16,7 @@ from talkwright.data.reading.speakers import ROLES
 from talkwright.data.reading.turns import plain
 
 # The most specific first: a conversation is of a ticket, and a ticket of a customer.
-_ONE_TALK = """
+ONE_TALK = """
     conversation convo conv dialogue dialog thread session chat ticket case call interaction incident
     enquiry inquiry engagement transcript
 """.split()  # noqa: SIM905
@@ -79,7 +79,7 @@ def sort_out(rows: Sequence[Said], other: frozenset[str], group: str | None) -> 
         if len(runs) == 1:
             constant = constant or name
             continue
-        specific = rank < len(_ONE_TALK)
+        specific = rank < len(ONE_TALK)
         if group is not None:
             if specific and _are_talks(rows, name) and _lies_within(rows, name, group):
                 return Sorting(name)
@@ -98,13 +98,13 @@ def sort_out(rows: Sequence[Said], other: frozenset[str], group: str | None) -> 
 def _parts(rows: Sequence[Said], name: str, rank: int) -> bool:
     """Say whether a column with a telling name has several values, and not one of each message."""
     values = {_text(row.value, name) for row in rows} - {""}
-    return len(values) > 1 and (len(values) < len(rows) or rank <= _ONE_TALK.index("case"))
+    return len(values) > 1 and (len(values) < len(rows) or rank <= ONE_TALK.index("case"))
 
 
 def _rank(name: str) -> int | None:
     """How specific a column is by its name, 0 is most; None for a name that says nothing of it."""
     bare = _ODD.sub("", plain(name).replace("#", "no"))
-    for at, stem in enumerate((*_ONE_TALK, *_SEVERAL)):
+    for at, stem in enumerate((*ONE_TALK, *_SEVERAL)):
         if bare == stem or re.fullmatch(rf".*{stem}{_MARK}|(?:id|nr|no){stem}", bare):
             return at
     return None

@@ -8,11 +8,19 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 from talkwright.config import Columns
 from talkwright.data.reading.literals import is_too_dense, parse_literal
-from talkwright.data.reading.speakers import ROLE_KEYS, ROLES, guess_roles, is_side_note, speaker
+from talkwright.data.reading.speakers import (
+    ROLE_KEYS,
+    ROLES,
+    guess_roles,
+    is_side_note,
+    speaker,
+    without_third,
+)
 from talkwright.data.reading.tools import (
     as_json,
     clean_id,
@@ -65,7 +73,7 @@ LISTS = (
 # The names behind these often hold something else: only with turns is such a list a conversation.
 CERTAIN = LISTS.index("utterances")
 _SPOKEN = ("dialogue", "dialog", "turns", "utterances")  # these may be plain texts, in turn
-_TEXT_KEYS = ("content", "value", "text", "message", "utterance", "body", "says", "parts")
+TEXT_KEYS = ("content", "value", "text", "message", "utterance", "body", "says", "parts")
 _PART_KEYS = ("text", "value", "content", "reasoning", "thinking")
 _THINKING_KEYS = ("reasoning_content", "reasoning", "thinking")
 # The widest first: whoever keeps a user together keeps the user's threads together.
@@ -73,6 +81,13 @@ GROUP_NAMES = """
     group groupid userid customerid threadid conversationid sessionid chatid dialogueid dialogid
     messagetreeid
 """.split()  # noqa: SIM905
+WHEN = frozenset(
+    """
+    timestamp timestampms ts time date datetime createdat created createtime createddatetime sentat sent
+    turn turnid turnnumber turnindex order index messageindex messagenumber position sequence seq step
+    """.split()  # noqa: SIM905
+)
+_ISO = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d[\d:.]*(?:Z|[+-]\d\d:?\d\d)?")
 # They turn the order of what is shown around, and so can hide what a text says.
 _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _ESCAPE_IN_TEXT = re.compile(r"\\(?:n|r|t|\"|u[0-9a-fA-F]{4})|(?<![\w:\\])\\\\(?=[^\W\d_])")
@@ -100,7 +115,7 @@ def is_turn(item: Any) -> bool:
     """Say whether `item` has a speaker and a text under any of the names that are read."""
     return isinstance(item, dict) and (
         ("role" in item and "content" in item)  # most have these
-        or (any(key in item for key in ROLE_KEYS) and any(key in item for key in _TEXT_KEYS))
+        or (any(key in item for key in ROLE_KEYS) and any(key in item for key in TEXT_KEYS))
     )
 
 
@@ -151,7 +166,24 @@ def read_turns(turns: list[Any], repairs: list[str]) -> list[Message]:
     guessed = guess_roles(spoken)
     if guessed:
         repairs.append("guessed_role")
+    else:
+        spoken = list(without_third(spoken, repairs))
     return [message(turn, repairs, guessed) for turn in spoken]
+
+
+def oldest_first(turns: list[Any], repairs: list[str]) -> list[Any]:
+    """Turns that a time or number in each of them says stand the newest first, turned round."""
+    first = turns[0] if turns and isinstance(turns[0], dict) else {}
+    for key in first if len(turns) > 1 else ():
+        if plain(key) not in WHEN:
+            continue
+        times: list[Any] = [turn.get(key) for turn in turns if isinstance(turn, dict)]
+        kinds = {type(time) for time in times}
+        one_kind = kinds <= {int, float} or (kinds == {str} and all(map(_ISO.fullmatch, times)))
+        if len(times) == len(turns) and one_kind and all(a > b for a, b in pairwise(times)):
+            repairs.append("sorted_turns")
+            return turns[::-1]
+    return turns
 
 
 def weight_marks(turns: list[Any]) -> list[str]:
@@ -218,7 +250,7 @@ def message(turn: Any, repairs: list[str], guessed: Mapping[str, Role] = _NO_GUE
     if not isinstance(turn, dict):
         raise Unfit("not_a_message")
     role_key = next((key for key in ROLE_KEYS if key in turn), None)
-    held = [key for key in _TEXT_KEYS if key in turn]
+    held = [key for key in TEXT_KEYS if key in turn]
     text_key = next((key for key in held if turn[key] is not None), held[0] if held else None)
     calls = read_calls(turn)
     if calls is None:

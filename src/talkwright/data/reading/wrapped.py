@@ -49,6 +49,14 @@ def unescaped(text: str) -> list[str]:
     return [inner] if isinstance(inner, str) else []
 
 
+def is_comment(text: str) -> bool:
+    """Say whether what stands on a line, or behind a row on it, is a comment to its end."""
+    start = text.lstrip()
+    if start.startswith("/*"):
+        return start.rstrip().find("*/") == len(start.rstrip()) - 2 > 1
+    return start.startswith(("#", "//"))
+
+
 def uncommented(text: str) -> str:
     """JSON without `//` and `/* */` and the commas behind last values; lines stay where they are."""
     bare = _COMMENTED.sub(lambda found: found[1] or "\n" * found[0].count("\n"), text)

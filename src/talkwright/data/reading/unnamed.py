@@ -1,0 +1,252 @@
+"""Lists of turns under names that nobody knows, told by what they hold.
+
+`{"ticket": {"thread": [{"who": "customer", "body": "..."}, {"who": "agent", "body": "..."}]}}`: one
+field of each item says who speaks, in words that are known for roles, and one is the text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from talkwright.data.reading.callings import calling_turns
+from talkwright.data.reading.speakers import NOTES, ROLE_KEYS, ROLES, guess_roles, is_side_note
+from talkwright.data.reading.talks import ONE_TALK
+from talkwright.data.reading.turns import LISTS, TEXT_KEYS, WHEN, Row, Unfit, as_list, plain
+
+_DEEPEST = 2  # objects around the list
+_WHO = (*ROLE_KEYS, "sendername", "authorname", "username", "user", "nick", "nickname", "participant")
+_PAIRS = (
+    ("input", "output"), ("user", "assistant"), ("human", "assistant"), ("prompt", "response"),
+    ("question", "answer"), ("query", "response"), ("user", "bot"), ("instruction", "output"),
+)  # fmt: skip
+_LONGEST_NAME = 40  # characters of a role
+_MOST_LISTS = 50  # of one row that are looked at
+_TEXT_NAMES = (*TEXT_KEYS, "msg", "messagetext", "plainbody", "messagebody", "comment")
+_KEPT = (
+    "weight", "private", "public", "internal", "name", "tool_calls", "function_call", "tool_call_id",
+)  # fmt: skip
+_HEARS = ("to", "recipient", "receiver", "target", "assignee", "assignedto")
+_CALLED = ("name", "fullname", "displayname", "username", "title", "subject", "email", "label", "avatar")
+_ANSWERS = re.compile(r"(?:is|from|by)(?:agent|bot|ai|assistant|staff|support|operator|admin|model)")
+_ASKS = re.compile(r"(?:is|from|by)(?:user|customer|client|human|visitor|enduser|requester)")
+_DIRECTIONS = {"inbound": "user", "incoming": "user", "outbound": "assistant", "outgoing": "assistant"}
+_WORDS = re.compile(r"[^\W\d_]\s+[^\W\d_]|[^\W\d_]{2}[.!?]")
+
+
+def unnamed_turns(value: Row) -> tuple[Row, list[Any]] | None:
+    """The turns of a row under names that every reader knows, with the object that they are in.
+
+    None where no list looks like turns. Raises Unfit ("unsure_turns") where one does and it cannot be
+    told who asks or what is said, or where several do.
+    """
+    if (told := calling_turns(value)) is not None:
+        return value, told
+    listed = as_list(value.get("data"))
+    if _is_ultrachat(value, listed):
+        return value, listed or []
+    found, unsure = [], False
+    for count, (name, items, around) in enumerate(_lists(value, 0)):
+        if count == _MOST_LISTS:
+            break
+        try:
+            turns = _turns(name, items, {**around, **value})
+        except Unfit:
+            unsure = True
+            continue
+        if turns is not None:
+            found.append((around, turns))
+    if len(found) > 1 or (unsure and not found):
+        raise Unfit("unsure_turns")
+    return found[0] if found else None
+
+
+def _is_ultrachat(value: Row, listed: list[Any] | None) -> bool:
+    """Say whether a row has nothing but an id beside a list of texts, which two say in turn."""
+    texts = listed is not None and len(listed) > 1 and all(isinstance(text, str) for text in listed)
+    return (
+        texts
+        and {plain(key) for key in value} <= {"id", "data", "promptid", "source"}
+        and len(value) > 1
+    )
+
+
+def has_unnamed_turns(value: Row) -> bool:
+    """Say whether a row has exactly one such list."""
+    try:
+        return unnamed_turns(value) is not None
+    except Unfit:
+        return False
+
+
+def _lists(value: Row, depth: int) -> Iterator[tuple[str, list[Row], Row]]:
+    parts, source = value.get("conversation_parts"), value.get("source")
+    if isinstance(parts, dict) and isinstance(source, dict) and {"author", "body"} <= source.keys():
+        items = (
+            as_list(parts.get("conversation_parts")) or []
+        )  # Intercom's, without what was asked first
+        if all(isinstance(item, dict) for item in items):
+            yield "conversation", [source, *items], value
+            return
+    for key, held in value.items():
+        if isinstance(held, dict) and depth < _DEEPEST:
+            yield from _lists(held, depth + 1)
+            continue
+        found = as_list(held)
+        if found and all(isinstance(item, dict) for item in found):
+            yield plain(key), found, value
+
+
+def _turns(name: str, items: list[Row], around: Row) -> list[Row] | None:
+    if name in ONE_TALK or name in LISTS:
+        for asks, answers in _PAIRS:
+            if all(isinstance(item.get(key), str) for item in items for key in (asks, answers)):
+                pairs = (((asks, "user"), (answers, "assistant")),) * len(items)
+                return [
+                    {"role": role, "content": item[key]}
+                    for item, pair in zip(items, pairs, strict=True) for key, role in pair
+                ]  # fmt: skip
+    if len(items) < 2:
+        return None
+    if all(isinstance(item.get("message"), dict) and "author" in item["message"] for item in items):
+        items = [item["message"] for item in items]  # ChatGPT's shared links
+    spoken = [item for item in items if not _is_silent(item)]
+    shared = [key for key in spoken[0] if all(key in item for item in spoken)] if spoken else []
+    says = _text_key(spoken, shared)
+    roles = _speakers(spoken, shared, around)
+    called = "speaker" if roles is None else "role"
+    who = _named(name, spoken, shared, says) if roles is None else roles
+    if who is None:
+        return None
+    if says is None:
+        raise Unfit("unsure_turns")
+    left, turns = iter(who), []
+    for item in items:
+        more = {key: item[key] for key in item if key in _KEPT or plain(key) in WHEN}
+        name = "note" if _is_silent(item) else next(left)
+        turns.append({**more, called: name, "content": _said(item, says)})
+    return turns
+
+
+def _is_silent(item: Row) -> bool:
+    """Say whether an item is a note, or says nothing under any name: an event between the turns."""
+    if is_side_note(item) or item.get("part_type") in ("note", "assignment", "close", "open"):
+        return True
+    known = [item[key] for key in item if plain(key) in _TEXT_NAMES]
+    calls = item.get("tool_calls") or item.get("function_call")
+    return (
+        not calls
+        and not any(known)
+        and not any(isinstance(v, str) and _WORDS.search(v) for v in item.values())
+    )
+
+
+def _said(item: Row, key: str) -> Any:
+    """What an item says. Telegram's texts may be in parts, of which links and the like are marked."""
+    said = item.get(key)
+    if not isinstance(said, list) or "text_entities" not in item:
+        return said
+    texts = [part.get("text") if isinstance(part, dict) else part for part in said]
+    return "".join(map(str, texts)) if all(isinstance(text, str) for text in texts) else said
+
+
+def _speakers(items: list[Row], shared: list[str], around: Row) -> list[str] | None:
+    """Who speaks in each item, where one field says it in words that are known; Unfit: two disagree."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    for key in (key for key in shared if plain(key) not in _HEARS):
+        names = [_name(key, item[key]) for item in items]
+        roles = tuple(ROLES.get(name or "", "" if name not in NOTES else "note") for name in names)
+        if {"user", "assistant"} <= {*roles} and "" not in roles:
+            found.setdefault(roles, [name or "" for name in names])
+    if not found:
+        return _by_ids(items, shared, around)
+    if len(found) > 1:
+        raise Unfit("unsure_turns")
+    return next(iter(found.values()))
+
+
+def _name(key: str, value: Any) -> str | None:
+    """The plain name of a role that a field of an item holds, or means."""
+    name = plain(key)
+    if isinstance(value, bool):
+        if _ANSWERS.fullmatch(name):
+            return "assistant" if value else "user"
+        return ("user" if value else "assistant") if _ASKS.fullmatch(name) else None
+    if isinstance(value, dict):
+        flag = next((held for part, held in value.items() if plain(part) == "isbot"), None)
+        if isinstance(flag, bool):
+            return "assistant" if flag else "user"
+        value = next((value[part] for part in ("role", "type") if part in value), None)
+    if not isinstance(value, str) or len(value) > _LONGEST_NAME:
+        return None
+    called = plain(value.strip())
+    return _DIRECTIONS.get(called, called) if name.endswith("direction") else called
+
+
+def _by_ids(items: list[Row], shared: list[str], around: Row) -> list[str] | None:
+    """Who speaks by ids: whoever requested a ticket asks, or as a list of users beside it says."""
+    roles = {str(held): "user" for key, held in around.items() if plain(key) == "requesterid"}
+    others = "assistant" if len(roles) == 1 else ""
+    for held in around.values():
+        for user in held if isinstance(held, list) and not others else ():
+            said = (
+                user.get("role", user.get("type")) if isinstance(user, dict) and "id" in user else None
+            )
+            if isinstance(said, str) and plain(said) in ROLES:
+                roles[str(user["id"])] = plain(said)
+    for key in shared:
+        if plain(key) in ("authorid", "senderid", "fromid", "userid"):
+            found = [roles.get(str(item[key]), others) for item in items]
+            asked = {ROLES.get(role, "") for role in found}
+            return found if {"user", "assistant"} <= asked and "" not in asked else None
+    return None
+
+
+def _named(name: str, items: list[Row], shared: list[str], says: str | None) -> list[Any] | None:
+    """The names of who speaks, where it can be told who asks; None where this is no conversation."""
+    key = next((key for key in shared if plain(key) in _WHO), None)
+    if key is None or says is None:
+        return None
+    names = [_person(item[key]) for item in items]
+    known = {plain(called) for called in names if isinstance(called, str)} & ROLES.keys()
+    telling = known or name in ONE_TALK or name in LISTS
+    if telling and guess_roles([{"speaker": called} for called in names]):
+        return names
+    raise Unfit("unsure_turns")
+
+
+def _person(value: Any) -> Any:
+    """A name, or the one in an object such as {"user": {"displayName": ...}}."""
+    for _ in range(2):
+        if isinstance(value, dict):
+            found = [
+                held for key, held in value.items() if plain(key) in ("user", "name", "displayname")
+            ]
+            value = found[0] if len(found) == 1 else None
+    return value
+
+
+def _text_key(items: list[Row], shared: list[str]) -> str | None:
+    """The field with what is said: by its name, else the only one with words."""
+    if any(plain(key) in TEXT_KEYS and not _is_text(item, key) for item in items for key in item):
+        return None  # it has what is no text, such as a picture
+    texts = [key for key in shared if all(_is_text(item, key) for item in items)]
+    for name in _TEXT_NAMES:
+        for key in texts:
+            if plain(key) == name and any(item[key] for item in items):
+                return key
+    texts = [key for key in texts if plain(key) not in _CALLED]
+    worded = [
+        key
+        for key in texts
+        if any(isinstance(t := item[key], str) and _WORDS.search(t) for item in items)
+    ]
+    return worded[0] if len(worded) == 1 else None
+
+
+def _is_text(item: Row, key: str) -> bool:
+    said = _said(item, key)
+    if isinstance(said, dict):  # Teams' {"contentType": "html", "content": "..."}
+        return isinstance(said.get("content"), str) or isinstance(said.get("parts"), list)
+    return said is None or isinstance(said, str)
