@@ -102,6 +102,24 @@ def test_best_weights_of_another_training_are_not_taken(
     assert ("belongs to another recipe or data set" in capsys.readouterr().err) == (taken > 1)
 
 
+def test_a_damaged_checkpoint_does_not_stand_in_for_the_best(
+    tiny_base: Any, section: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chosen = section()
+    model, _ = prepare_model(tiny_base, chosen, 7)
+    masters = Masters(model)
+    optimizer = make_optimizer(model, masters, chosen)
+    save_checkpoint(tmp_path, ORIGIN, State(step=3), masters, optimizer, keep=2)
+    last = [master.detach().clone() for master in masters.masters]
+    file = checkpoint.place_of(tmp_path, 3) / "state.safetensors"
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    assert not load_best(tmp_path, ORIGIN, masters, 3)
+    assert all(map(bool, ((a == b).all() for a, b in zip(masters.masters, last, strict=True))))
+    assert "of step 3, are not whole, so the last ones are kept" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_best_weights_are_the_models_as_well_as_the_masters(
     precision: str, tiny_base: Any, section: Any, tmp_path: Path

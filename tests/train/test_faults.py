@@ -172,6 +172,27 @@ def test_the_size_that_worked_is_remembered_also_over_a_stop(
     assert [row["step"] for row in metrics_of(out)] == [1, 1, 2, 3, 4, 5]
 
 
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_gradients_of_passes_before_the_memory_ran_out_count_once(
+    precision, train_tiny, weights_of, monkeypatch
+) -> None:
+    """In bf16 they are summed up beside the model, and there they must be let go of, too."""
+    wanted = weights_of(train_tiny("wanted", precision=precision, accumulation=4))
+    made: list[int] = []
+    plain = loop.make_batch
+
+    def short(examples: Any, **how: Any) -> Any:
+        made.append(len(examples))
+        if len(made) == 2:
+            raise MemoryError
+        return plain(examples, **how)
+
+    monkeypatch.setattr(loop, "make_batch", short)
+    got = weights_of(train_tiny("short", precision=precision, accumulation=2))
+    assert made[:6] == [2, 2, 1, 1, 1, 1]
+    assert all(torch.equal(got[name], weight) for name, weight in wanted.items())
+
+
 def test_one_row_that_does_not_fit_is_named(train_tiny, rows, monkeypatch) -> None:
     def never(*_given: Any, **_how: Any) -> Any:
         raise torch.OutOfMemoryError("CUDA out of memory")

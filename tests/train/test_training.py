@@ -107,9 +107,11 @@ def test_weight_decay_acts_on_matrices_only(tiny_base, section, train_tiny, weig
     assert [group["weight_decay"] for group in optimizer.groups()] == [0.1, 0.0]
 
 
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
 @pytest.mark.parametrize(("clip", "expected"), [(0.5, 0.5), (None, None), (1e9, None)])
-def test_gradients_are_clipped(clip, expected, tiny_base, section, rows, tmp_path) -> None:
-    session = loop._open_session(tiny_base, rows, [], section(clip=clip), 7, tmp_path, "k")
+def test_gradients_are_clipped(clip, expected, precision, tiny_base, section, rows, tmp_path) -> None:
+    chosen = section(clip=clip, precision=precision)
+    session = loop._open_session(tiny_base, rows, [], chosen, 7, tmp_path, "k")
     loop._accumulate(session, State(), rows[:4])
     before = norm({str(n): m.grad for n, m in enumerate(session.masters.masters)})
     assert before > 1
