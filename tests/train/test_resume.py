@@ -368,6 +368,14 @@ def test_a_weight_that_was_never_used_does_not_stop_a_resume(tmp_path) -> None:
     assert checkpoint.restore_newest(tmp_path, {}, restored, again).step == 3
     assert same(model.state_dict(), fresh.state_dict())
     assert [bool(again.state(master)) for master in restored.masters] == [True, True, False, False]
+    # Rolled back, what has been used since is as it was, and learns on.
+    fresh["idle"](torch.ones(2)).sum().backward()
+    again.step(0.1)
+    assert checkpoint.restore_newest(tmp_path, {}, restored, again).step == 3
+    assert [bool(again.state(master)) for master in restored.masters] == [True, True, False, False]
+    fresh["idle"](torch.ones(2)).sum().backward()
+    again.step(0.1)
+    assert float(again.state(restored.masters[3])["step"]) == 1
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")

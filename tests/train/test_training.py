@@ -158,6 +158,23 @@ def test_masters_sum_up_what_bf16_would_round_away() -> None:
     assert masters.masters[0].item() == pytest.approx(1.008, abs=1e-5)
 
 
+def test_gradients_of_several_bf16_passes_are_summed_in_fp32(train_tiny, metrics_of) -> None:
+    model = torch.nn.Linear(1, 1, bias=False).bfloat16()
+    masters = Masters(model)
+    for gradient in (1.0, 0.001, 0.001):  # bf16 has nothing between 1 and 1.0078
+        model.weight.grad = torch.full((1, 1), gradient, dtype=torch.bfloat16)
+        masters.collect_gradients()
+    assert masters.masters[0].grad.item() == pytest.approx(1.002, abs=1e-5)
+    parts, whole = (
+        [
+            row["gradient_norm"]
+            for row in metrics_of(train_tiny(str(n), precision="bf16", accumulation=n))
+        ]
+        for n in (4, 1)
+    )
+    assert parts == pytest.approx(whole, rel=0.05)
+
+
 def test_bf16_of_the_recipe_and_fp32_differ_by_rounding_only(train_tiny, metrics_of) -> None:
     exact = losses(metrics_of(train_tiny("exact", precision="fp32")))
     rounded = losses(metrics_of(train_tiny("rounded", precision="bf16")))
