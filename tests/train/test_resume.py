@@ -45,7 +45,14 @@ RUN = {"max_steps": 9, "save_every": 2, "eval_every": 3, "learning_rate": 5e-3, 
 
 
 @pytest.mark.parametrize(
-    "method", [{"lora": {"dropout": 0.0}}, {"lora": {"dropout": 0.3}}, {"method": "full"}], ids=str
+    "method",
+    [
+        {"lora": {"dropout": 0.0}},
+        {"lora": {"dropout": 0.3}},
+        {"method": "full"},
+        {"method": "full", "precision": "bf16"},
+    ],
+    ids=str,
 )
 def test_resumed_is_bit_for_bit_uninterrupted(
     method, train_tiny, rows, stop_after, weights_of, metrics_of, tmp_path
@@ -257,6 +264,7 @@ CHANGES = {
         "schedule": "linear",
         "spike": 9.0,
     },
+    r"train.eval_rows \(64 then, 2 now\)": {"eval_rows": 2},
     r"seed \(7 then, 8 now\)": {"seed": 8},
     r"the validation rows \(0 then, 1 now, and not the same ones\)": {"validation": 1},
     r"the training rows \(10 then, 9 now, and not the same ones\)": {"rows": slice(9)},
@@ -291,6 +299,20 @@ def test_another_base_or_template_is_refused(
     changed = Template.load(tiny_base.path, system="Be brief.", chat_template=CHANGED)
     with pytest.raises(TrainError, match=r"the chat template or tokenizer \(another now\)"):
         train(tiny_base, changed, rows, [], section(**RUN), **how)
+
+
+def test_other_weights_to_begin_from_are_refused(train_tiny, stop_after, tmp_path) -> None:
+    """In the same folder, as when the run gone on from has been trained again."""
+    first, again = (train_tiny(name, max_steps=n) for n, name in enumerate(("first", "again"), 1))
+    how = {**RUN, "start_from": str(first.parent)}
+    stop_after(7)
+    with pytest.raises(Stopped):
+        train_tiny("cut", **how)
+    stop_after(0)
+    shutil.rmtree(first / "adapter")
+    shutil.copytree(again / "adapter", first / "adapter")
+    with pytest.raises(TrainError, match=r"train.start_from \(its weights\) \(another now\)"):
+        train_tiny("cut", **how)
 
 
 def test_a_checkpoint_without_its_origin_is_refused(cut_run, train_tiny) -> None:
