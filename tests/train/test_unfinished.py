@@ -86,6 +86,25 @@ def test_a_training_that_still_runs_is_left_alone(start, tmp_path, capsys) -> No
     assert (other / "checkpoints" / "step-000002").is_dir()
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"eval_rows": 9}, "train.eval_rows (64 then, 9 now)"),
+        ({"max_tokens": 999}, "train.max_tokens (None then, 999 now)"),
+        (
+            {"optimizer": "adafactor", "learning_rate": 1e-3},
+            "train.optimizer (adamw then, adafactor now)",
+        ),
+    ],
+    ids=str,
+)
+def test_numbers_words_and_nothing_are_said_as_they_are(changes, said, start, capsys) -> None:
+    cut_first(start)
+    capsys.readouterr()
+    start(**changes)
+    assert said in capsys.readouterr().err
+
+
 def test_there_and_back_again_loses_nothing(start, capsys) -> None:
     cut_first(start)
     with pytest.raises(KeyboardInterrupt):
