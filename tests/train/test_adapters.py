@@ -285,6 +285,9 @@ def test_an_adapter_of_another_shape_is_not_gone_on_from(train_tiny, tmp_path) -
     first = train_tiny("first", max_steps=1, lora={"rank": 4, "alpha": 8.0})
     with pytest.raises(TrainError, match=r"r is 4 there and 16 here; lora_alpha is 8.* and 32"):
         train_tiny("again", start_from=str(first.parent))
+    other = {"lora": {"rank": 4, "alpha": 8.0, "dora": True, "rank_stabilised": True}}
+    with pytest.raises(TrainError, match=r"use_rslora is False there and True here; use_dora is False"):
+        train_tiny("again", start_from=str(first.parent), **other)
     with pytest.raises(TrainError, match="14 of its weights are of other modules or shapes"):
         train_tiny("again", start_from=str(first.parent), lora={"rank": 4, "alpha": 8.0, "layers": [0]})
     with pytest.raises(TrainError, match="peft_type is 'LORA' there and 'IA3' here"):
