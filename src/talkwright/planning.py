@@ -46,7 +46,6 @@ def settle(recipe: Recipe, here: Path, base: BaseModel) -> Recipe:
                 **settings,
                 **{name: planned.best.settings[name] for name in recipe.train.auto},
                 "auto": [],
-                "accumulation": planned.best.section.accumulation,
             }
         )
         with artefact(here / "plan", kind="plan", key=key) as folder:
