@@ -452,6 +452,16 @@ def test_targets_that_fit_nothing_are_refused_with_the_names_there_are(train_tin
         train_tiny(lora={"targets": targets})
 
 
+def test_a_fresh_adapter_follows_from_its_seed_alone(tiny_base, section) -> None:
+    made = []
+    for before, seed in ((1, 7), (2, 7), (2, 8)):
+        torch.manual_seed(before)
+        model, _ = prepare_model(tiny_base, section(), seed)
+        made.append(torch.cat([w.flatten() for w in Masters(model).masters]))
+    assert torch.equal(made[0], made[1])
+    assert not torch.equal(made[0], made[2])
+
+
 def test_seeds_give_other_adapters(train_tiny, weights_of) -> None:
     a, b, c = (weights_of(train_tiny(n, seed=s, max_steps=1)) for n, s in (("a", 7), ("b", 7), ("c", 8)))
     assert all(torch.equal(a[n], b[n]) for n in a)
