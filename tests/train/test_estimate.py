@@ -429,6 +429,14 @@ def test_four_bits_are_taken_only_where_nothing_else_fits(tiny_base: BaseModel, 
         assert best.section.quantise == wanted
 
 
+def test_four_bits_are_not_for_training_all_weights(tiny_base: BaseModel, rows: Rows) -> None:
+    full = TrainSection.model_validate({"method": "full"})
+    gpu = box(0.1, gpu=True, bf16=1e14, bandwidth=1e12)
+    found = plan_for(big(tiny_base), rows, full, gpu, native="fp32", seed=7)
+    assert found.best is None
+    assert found.smallest.section.quantise == "none"
+
+
 def test_machines_are_ranked_by_cost_and_those_without_a_price_come_last(
     tiny_base: BaseModel, rows: Rows
 ) -> None:

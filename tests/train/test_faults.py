@@ -352,6 +352,7 @@ def test_what_a_fault_is(section) -> None:
     assert find_fault(1.0, 20.0, norms, section(spike=10)) is None
     assert "10 times the usual" in str(find_fault(1.0, 20.1, norms, section(spike=10)))
     assert find_fault(1.0, 20.1, norms[:7], section(spike=10)) is None  # too few to know
+    assert find_fault(1.0, 20.1, norms[:8], section(spike=10)) is not None
 
 
 def test_a_fault_is_skipped_without_a_trace_in_the_weights(

@@ -62,7 +62,7 @@ def test_the_plan_counts_the_tokens_that_the_loop_computes(
     examples: list[Example], settings: Any, section: Any
 ) -> None:
     """Against the batches that the loop makes of the same steps."""
-    from talkwright.models import make_batch
+    from talkwright.models import make_batch, until_last_supervised
     from talkwright.train.faults import split
     from talkwright.train.model import VIRTUAL
     from talkwright.train.plan import make_plan, may_share_beginnings, rows_of_steps
@@ -80,9 +80,9 @@ def test_the_plan_counts_the_tokens_that_the_loop_computes(
     assert load.largest == max(max(step) for step in made)
     assert load.padded * load.steps == sum(map(sum, made))
     assert load.passes * load.steps == sum(map(len, made))
-    assert load.supervised * 4 == sum(
-        examples[n].n_supervised for step in rows_of_steps(plan, chosen.batch_size, 7) for n in step
-    )
+    seen = [examples[n] for step in rows_of_steps(plan, chosen.batch_size, 7) for n in step]
+    assert load.supervised * 4 == sum(example.n_supervised for example in seen)
+    assert load.longest == virtual + max(len(until_last_supervised(example)[0]) for example in seen)
 
 
 @pytest.mark.parametrize("settings", [

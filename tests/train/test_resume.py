@@ -335,6 +335,12 @@ def test_rows_on_disk_are_told_apart_like_those_in_memory(tmp_path, rows) -> Non
             writer.append(pack([Row(torch.tensor(ids).numpy(), ((1, 3),), "0a")] * 2))
         digests.add(_digest_of(read_examples(tmp_path, name)))
     assert len(digests) == 2
+    with writing(tmp_path, "other words to learn") as writer:
+        writer.append(pack([Row(torch.tensor([1, 2, 3]).numpy(), ((2, 3),), "0a")] * 2))
+    digests.add(_digest_of(read_examples(tmp_path, "other words to learn")))
+    assert len(digests) == 3
+    in_memory = [replace(rows[0], labels=(-100, *rows[0].labels[1:-1], last)) for last in (-100, 5)]
+    assert len({_digest_of([row]) for row in in_memory}) == 2
     assert all(digest.startswith("2:") for digest in digests)
 
 

@@ -61,7 +61,6 @@ class Load:
 
     steps: int
     validations: int
-    checkpoints: int
     passes: float
     most_passes: int
     tokens: float
@@ -126,7 +125,6 @@ def _measure(rows: Rows, section: TrainSection, *, padded: bool, seed: int, drop
     return Load(
         steps=plan.steps,
         validations=1 + -(-plan.steps // plan.eval_every) if scored else 0,
-        checkpoints=-(-plan.steps // plan.save_every),
         most_passes=most,
         largest=largest,
         largest_supervised=largest_supervised,
