@@ -120,6 +120,20 @@ def test_numbers_words_and_nothing_are_said_as_they_are(changes, said, start, ca
     assert said in capsys.readouterr().err
 
 
+def test_what_an_earlier_try_left_without_a_checkpoint_is_not_in_the_way(
+    start, tmp_path, capsys
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        start(cut=1, accumulation=2)
+    (left,) = (tmp_path / "runs").glob("*/checkpoints")
+    shutil.rmtree(left / "step-000001")
+    assert (left / "metrics.jsonl").is_file()
+    cut_first(start)
+    capsys.readouterr()
+    assert start(accumulation=2) == left.parent
+    assert "Going on from step 2 of 4." in capsys.readouterr().err
+
+
 def test_there_and_back_again_loses_nothing(start, capsys) -> None:
     cut_first(start)
     with pytest.raises(KeyboardInterrupt):
