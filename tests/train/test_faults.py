@@ -409,6 +409,25 @@ def test_a_roll_back_takes_the_checkpoints_weights_and_goes_on_with_the_rows_aft
     assert seen == {1: False, 2: False, 3: False, 4: True}
 
 
+def test_a_roll_back_takes_the_checkpoints_moments_too(train_tiny, monkeypatch, tmp_path) -> None:
+    from safetensors.torch import load_file
+
+    def dying(*_given: Any, **_named: Any) -> None:
+        raise KeyboardInterrupt
+
+    poison(monkeypatch, 4)
+    monkeypatch.setattr(loop, "_finish", dying)
+    with pytest.raises(KeyboardInterrupt):
+        train_tiny("back", max_steps=4, save_every=2, on_fault="roll_back")
+    then, now = (
+        load_file(tmp_path / "back" / "checkpoints" / f"step-00000{step}" / "state.safetensors")
+        for step in (2, 4)
+    )
+    assert {name.partition("/")[0] for name in then} == {"weight", "exp_avg", "exp_avg_sq", "step"}
+    assert then.keys() == now.keys()
+    assert all(torch.equal(tensor, now[name]) for name, tensor in then.items())
+
+
 @pytest.mark.parametrize("rule", ["skip", "roll_back"])
 def test_a_run_with_a_fault_resumes_bit_for_bit(
     rule, train_tiny, weights_of, metrics_of, monkeypatch: pytest.MonkeyPatch
