@@ -143,8 +143,9 @@ def counted_load(run: Path, recipe: Any) -> tuple[Any, Any]:
     shape = shape_of_folder(base.path)
     train, validation = (read_examples(run / "check", split) for split in ("train", "validation"))
     rows = Rows(
-        train.lengths.tolist(), train.supervised.tolist(), validation.lengths.tolist(), "here", train
-    )
+        train.lengths.tolist(), train.supervised.tolist(), validation.lengths.tolist(), "here",
+        train, validation,
+    )  # fmt: skip
     how: dict[str, Any] = {"padded": shape.padded, "dropout": shape.dropout, "seed": recipe.seed}
     return make_load(rows, recipe.train, **how), shape
 

@@ -45,7 +45,6 @@ def settle(recipe: Recipe, here: Path, base: BaseModel) -> Recipe:
                 **settings,
                 **{name: planned.best.settings[name] for name in recipe.train.auto},
                 "auto": [],
-                "accumulation": planned.best.section.accumulation,
             }
         )
         with artefact(here / "plan", kind="plan", key=key) as folder:
@@ -200,10 +199,11 @@ def _rows_of(recipe: Recipe, here: Path) -> Rows:
         train, validation = (read_examples(here / "check", split) for split in ("train", "validation"))
         known = f"{len(train)} rows, their lengths as encoded"
         return Rows(
-            train.lengths.tolist(), train.supervised.tolist(), validation.lengths.tolist(), known, train
-        )
+            train.lengths.tolist(), train.supervised.tolist(), validation.lengths.tolist(), known,
+            train, validation,
+        )  # fmt: skip
     splits, most = data.read_dataset(here / "data"), recipe.template.max_length
-    guessed = _Guessed(splits["train"], most)
+    guessed, scored = (_Guessed(splits[name], most) for name in ("train", "validation"))
     counts = [(len(example.input_ids), example.n_supervised) for example in guessed]
     if not counts:
         raise TrainError("there are no training rows; look at `talkwright data prepare` and its ledger")
@@ -214,9 +214,10 @@ def _rows_of(recipe: Recipe, here: Path) -> Rows:
     return Rows(
         [length for length, _ in counts],
         [supervised for _, supervised in counts],
-        [len(example.input_ids) for example in _Guessed(splits["validation"], most)],
+        [len(example.input_ids) for example in scored],
         known,
         guessed,
+        scored,
     )
 
 

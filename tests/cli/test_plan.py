@@ -69,6 +69,23 @@ def test_a_model_that_is_not_here_needs_only_its_configuration(
     assert not list(Path("runs").glob("*/check"))
 
 
+@pytest.mark.parametrize("until", ["prepare", "check"])
+def test_the_rows_of_a_plan_know_what_validation_rows_begin_with(
+    until: Any, recipe: Path, tmp_path: Path
+) -> None:
+    from talkwright import pipeline, planning
+    from talkwright.config import load_recipe
+
+    chosen = load_recipe(recipe, ["data.validation=0.5"])
+    rows = planning._rows_of(chosen, pipeline.run(chosen, tmp_path / "runs", until=until))
+    assert len(rows.validation) > 1
+    for examples, lengths in (
+        (rows.examples, rows.lengths),
+        (rows.validation_examples, rows.validation),
+    ):
+        assert [len(example.input_ids) for example in examples] == list(lengths)
+
+
 # --- train: auto ---------------------------------------------------------------------------------
 
 

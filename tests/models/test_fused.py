@@ -112,6 +112,12 @@ def test_what_computes_something_else_is_left_alone() -> None:
     assert fuse(learnt)["norm"] == 0
     assert fuse(model_of(lora_dropout=0.1))["lora"] == 0
     assert fuse(model_of(use_dora=True))["lora"] == 0
+    thawed = model_of()  # a base that learns too wants gradients, which the fused one has not
+    layer = thawed.base_model.model.model.layers[1].mlp.up_proj.base_layer
+    layer.weight.requires_grad_(True)
+    assert fuse(thawed)["lora"] == 13
+    loss_and_gradients(thawed)
+    assert layer.weight.grad.norm() > 0
     relu = model_of()
     for module in relu.modules():
         if hasattr(module, "act_fn"):

@@ -11,7 +11,14 @@ from peft import LoraConfig, get_peft_model
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from talkwright.errors import TrainError
-from talkwright.models import choose_attention, keeps_rows_apart, make_batch, row_losses, summed_loss
+from talkwright.models import (
+    choose_attention,
+    flat,
+    keeps_rows_apart,
+    make_batch,
+    row_losses,
+    summed_loss,
+)
 from talkwright.types import Example
 
 SIZES = {
@@ -170,6 +177,22 @@ def test_a_family_that_ignores_the_row_borders_is_found_out() -> None:
     assert not keeps_rows_apart(twin(plain, attention))
     llama = build().eval()
     assert keeps_rows_apart(twin(llama, choose_attention(llama.config)[0]))
+
+
+def test_a_family_that_ignores_what_stands_before_a_row_is_found_out() -> None:
+    from transformers import AttentionInterface
+
+    def forgetful(*given: Any, row_before: Any = None, **how: Any) -> Any:
+        return flat._attend_within_rows(*given, **how)
+
+    AttentionInterface.register("forgets_what_is_shared", forgetful)
+    model = twin(build().eval(), "forgets_what_is_shared").eval()
+    alone, together = (
+        torch.cat([row_losses(model, make_batch(rows)) for rows in split])
+        for split in ([[row] for row in ROWS], [ROWS])
+    )
+    assert torch.allclose(alone, together, atol=1e-5), "apart they are, as long as nothing is shared"
+    assert not keeps_rows_apart(model)
 
 
 @pytest.mark.parametrize("padded", [False, True], ids=["flat", "padded"])

@@ -220,6 +220,23 @@ def test_merged_weights_answer_as_the_adapter_does(
     assert adapter != engine_of(out, how).nll(rows, variant="base")
 
 
+@pytest.mark.parametrize("precision", [torch.bfloat16, torch.float32], ids=str)
+def test_merged_weights_are_as_precise_as_the_base_is(
+    precision, train_tiny, tiny_base, tmp_path
+) -> None:
+    from safetensors.torch import load_file
+    from transformers import AutoModelForCausalLM
+
+    adapter = train_tiny(max_steps=1) / "adapter"
+    model: Any = AutoModelForCausalLM.from_pretrained(tiny_base.path, dtype=precision)
+    model.save_pretrained(str(tmp_path / "base"))
+    base = replace(tiny_base, path=str(tmp_path / "base"))
+    for asked, wanted in ((None, precision), ("bf16", torch.bfloat16), ("fp32", torch.float32)):
+        merge_adapter(base, adapter, tmp_path / str(asked), precision=asked)
+        tensors = load_file(tmp_path / str(asked) / "model.safetensors")
+        assert {tensor.dtype for tensor in tensors.values()} == {wanted}
+
+
 @pytest.mark.parametrize("method", ["prefix", "prompt"])
 def test_learnt_tokens_cannot_be_merged(method, train_tiny, tiny_base, tmp_path) -> None:
     out = train_tiny(method=method, max_steps=1)
@@ -285,6 +302,9 @@ def test_an_adapter_of_another_shape_is_not_gone_on_from(train_tiny, tmp_path) -
     first = train_tiny("first", max_steps=1, lora={"rank": 4, "alpha": 8.0})
     with pytest.raises(TrainError, match=r"r is 4 there and 16 here; lora_alpha is 8.* and 32"):
         train_tiny("again", start_from=str(first.parent))
+    other = {"lora": {"rank": 4, "alpha": 8.0, "dora": True, "rank_stabilised": True}}
+    with pytest.raises(TrainError, match=r"use_rslora is False there and True here; use_dora is False"):
+        train_tiny("again", start_from=str(first.parent), **other)
     with pytest.raises(TrainError, match="14 of its weights are of other modules or shapes"):
         train_tiny("again", start_from=str(first.parent), lora={"rank": 4, "alpha": 8.0, "layers": [0]})
     with pytest.raises(TrainError, match="peft_type is 'LORA' there and 'IA3' here"):

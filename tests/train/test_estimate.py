@@ -22,7 +22,7 @@ from talkwright.train.estimate.count import count_terms
 from talkwright.train.estimate.fit import Run, errors_of, runs_of
 from talkwright.train.estimate.load import make_load
 from talkwright.train.estimate.machines import GIB, Rates
-from talkwright.train.estimate.memory import update_bytes
+from talkwright.train.estimate.memory import head_bytes, update_bytes
 from talkwright.train.estimate.shape import deep_share, shape_of_config, trainable
 from talkwright.train.estimate.work import floating_point
 from talkwright.types import BaseModel
@@ -246,6 +246,62 @@ def test_an_update_can_be_the_highest_peak(tiny_base: BaseModel) -> None:
     assert told["adamw"].when != "in the optimizer's update"
 
 
+def test_every_peak_can_be_the_highest(tiny_base: BaseModel) -> None:
+    """Runs in which one of them stands out, and what it holds that the others do not."""
+    shape = dataclasses.replace(big(tiny_base), vocabulary=256)  # so that logits are small
+    from_file = dataclasses.replace(shape, file_bytes=4 * shape.parameters)
+    short = Rows([8] * 8, [4] * 8, [], "made up")
+    scored = Rows([8] * 8, [4] * 8, [64] * 64, "made up")
+    fitted = coefficients()["memory"]
+    lora, full = ({"batch_size": 1, "method": method} for method in ("lora", "full"))
+    count = trainable(shape, TrainSection.model_validate(full))
+    scoring = 4 * 64 * 64 * (2 * 576 + 3 * 1536 + 2 * 576)
+    for rows, wanted, given, when, part, size in (
+        (short, from_file, lora, "while the weights are loaded", "transient", 4 * shape.parameters),
+        (short, shape, full, "while a checkpoint is written", "transient",
+         fitted["saving"] * 12 * count),
+        (scored, shape, lora, "in validation", "activations", scoring),
+    ):  # fmt: skip
+        section = TrainSection.model_validate(given)
+        told = estimate(wanted, rows, section, box(64), RATES, precision="fp32", seed=7).memory
+        assert told.when == when
+        assert getattr(told, part) == pytest.approx(size)
+
+
+def test_four_bits_are_unpacked_and_a_trained_head_has_a_gradient(tiny_base: BaseModel) -> None:
+    shape, long = big(tiny_base), Rows([2000] * 8, [9] * 8, [], "made up")
+
+    def told(**settings: Any) -> Any:
+        section = TrainSection.model_validate({"batch_size": 4, **settings})
+        found = estimate(shape, long, section, box(64, gpu=True), RATES, precision="bf16", seed=7).memory
+        assert found.when == "in the largest forward and backward pass"
+        return found
+
+    plain, packed = told(), told(quantise="nf4")
+    assert packed.transient - plain.transient == 2 * 2 * 576 * 1536  # the largest matrix, twice
+    logits = [
+        head_bytes(shape, TrainSection.model_validate({"method": method}), "bf16", make_load(
+            long, TrainSection(), padded=False, seed=7))
+        for method in ("lora", "full")
+    ]  # fmt: skip
+    assert logits[1] - logits[0] == 2 * 4 * 49152 * 576
+
+
+def test_limits_of_time_and_tokens_shorten_the_run_that_is_planned(tiny_base: BaseModel) -> None:
+    shape, known = shape_of_base(tiny_base), Rows([50] * 80, [9] * 80, [], "made up")
+
+    def seconds(**limits: Any) -> tuple[float, float]:
+        section = TrainSection.model_validate({"batch_size": 8, "max_steps": 100_000, **limits})
+        found = estimate(shape, known, section, box(8), RATES, precision="fp32", seed=7)
+        return found.seconds - coefficients()["time"]["start_up"], found.step_seconds
+
+    whole, step = seconds()
+    assert whole == pytest.approx(100_000 * step)
+    assert seconds(max_tokens=4001)[0] == pytest.approx(11 * step)  # ten steps have 4,000
+    assert seconds(max_minutes=1)[0] == pytest.approx(60, abs=step)
+    assert seconds(max_minutes=1e9, max_tokens=10**9)[0] == pytest.approx(whole)
+
+
 def test_the_plan_prices_muon_and_dora(tiny_base: BaseModel, rows: Rows) -> None:
     shape = shape_of_base(tiny_base)
 
@@ -371,6 +427,14 @@ def test_four_bits_are_taken_only_where_nothing_else_fits(tiny_base: BaseModel, 
         best = plan_for(shape, rows, TrainSection(), box(size, **gpu), **how).best
         assert best is not None
         assert best.section.quantise == wanted
+
+
+def test_four_bits_are_not_for_training_all_weights(tiny_base: BaseModel, rows: Rows) -> None:
+    full = TrainSection.model_validate({"method": "full"})
+    gpu = box(0.1, gpu=True, bf16=1e14, bandwidth=1e12)
+    found = plan_for(big(tiny_base), rows, full, gpu, native="fp32", seed=7)
+    assert found.best is None
+    assert found.smallest.section.quantise == "none"
 
 
 def test_machines_are_ranked_by_cost_and_those_without_a_price_come_last(

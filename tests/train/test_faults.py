@@ -172,6 +172,27 @@ def test_the_size_that_worked_is_remembered_also_over_a_stop(
     assert [row["step"] for row in metrics_of(out)] == [1, 1, 2, 3, 4, 5]
 
 
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_gradients_of_passes_before_the_memory_ran_out_count_once(
+    precision, train_tiny, weights_of, monkeypatch
+) -> None:
+    """In bf16 they are summed up beside the model, and there they must be let go of, too."""
+    wanted = weights_of(train_tiny("wanted", precision=precision, accumulation=4))
+    made: list[int] = []
+    plain = loop.make_batch
+
+    def short(examples: Any, **how: Any) -> Any:
+        made.append(len(examples))
+        if len(made) == 2:
+            raise MemoryError
+        return plain(examples, **how)
+
+    monkeypatch.setattr(loop, "make_batch", short)
+    got = weights_of(train_tiny("short", precision=precision, accumulation=2))
+    assert made[:6] == [2, 2, 1, 1, 1, 1]
+    assert all(torch.equal(got[name], weight) for name, weight in wanted.items())
+
+
 def test_one_row_that_does_not_fit_is_named(train_tiny, rows, monkeypatch) -> None:
     def never(*_given: Any, **_how: Any) -> Any:
         raise torch.OutOfMemoryError("CUDA out of memory")
@@ -331,6 +352,7 @@ def test_what_a_fault_is(section) -> None:
     assert find_fault(1.0, 20.0, norms, section(spike=10)) is None
     assert "10 times the usual" in str(find_fault(1.0, 20.1, norms, section(spike=10)))
     assert find_fault(1.0, 20.1, norms[:7], section(spike=10)) is None  # too few to know
+    assert find_fault(1.0, 20.1, norms[:8], section(spike=10)) is not None
 
 
 def test_a_fault_is_skipped_without_a_trace_in_the_weights(
@@ -385,6 +407,25 @@ def test_a_roll_back_takes_the_checkpoints_weights_and_goes_on_with_the_rows_aft
     assert all(torch.equal(two[n], got[n]) for n in two)
     assert [row["step"] for row in metrics_of(out)] == [1, 2, 3, 4]  # never back in time
     assert seen == {1: False, 2: False, 3: False, 4: True}
+
+
+def test_a_roll_back_takes_the_checkpoints_moments_too(train_tiny, monkeypatch, tmp_path) -> None:
+    from safetensors.torch import load_file
+
+    def dying(*_given: Any, **_named: Any) -> None:
+        raise KeyboardInterrupt
+
+    poison(monkeypatch, 4)
+    monkeypatch.setattr(loop, "_finish", dying)
+    with pytest.raises(KeyboardInterrupt):
+        train_tiny("back", max_steps=4, save_every=2, on_fault="roll_back")
+    then, now = (
+        load_file(tmp_path / "back" / "checkpoints" / f"step-00000{step}" / "state.safetensors")
+        for step in (2, 4)
+    )
+    assert {name.partition("/")[0] for name in then} == {"weight", "exp_avg", "exp_avg_sq", "step"}
+    assert then.keys() == now.keys()
+    assert all(torch.equal(tensor, now[name]) for name, tensor in then.items())
 
 
 @pytest.mark.parametrize("rule", ["skip", "roll_back"])

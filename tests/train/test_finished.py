@@ -10,7 +10,7 @@ import pytest
 
 from talkwright import pipeline
 from talkwright.config import build_recipe
-from talkwright.runs import file_digest, holding, verify_run
+from talkwright.runs import file_digest, holding, read_json, recipe_of, verify_run
 
 STAGES = ("data", "check", "train")
 
@@ -23,9 +23,12 @@ def go(tiny_base, tmp_path):
     rows = [[{"role": "user", "content": q}, {"role": "assistant", "content": a}] for q, a in said]
     chats.write_text("".join(json.dumps({"messages": row}) + "\n" for row in rows), encoding="utf-8")
 
-    def run(name: str = "long", evaluate: dict[str, int] | None = None, **train: object) -> Path:
+    def run(
+        name: str = "long", evaluate: dict[str, int] | None = None, seed: int = 7, **train: object
+    ) -> Path:
         values = {
             "name": name,
+            "seed": seed,
             "model": tiny_base.path,
             "data": {"sources": [str(chats)], "validation": 0.2, "test": 0},
             "train": {"max_steps": 2, "batch_size": 4, "precision": "fp32", "sample_every": 0, **train},
@@ -114,3 +117,14 @@ def test_the_settings_of_a_plan_are_taken_over_with_it(go, no_training, monkeypa
     no_training()
     second = go(evaluate={"prompts": 5}, auto=["recompute"])
     assert (second / "plan" / "train.json").read_bytes() == (first / "plan" / "train.json").read_bytes()
+
+
+@pytest.mark.parametrize("other", [{"max_steps": 3}, {"seed": 8}], ids=str)
+def test_a_plan_for_other_settings_or_another_order_of_rows_is_not_taken_over(go, other) -> None:
+    first = go(auto=["recompute"])
+    second = go(auto=["recompute"], **other)
+    assert second != first
+    plans = [read_json(run / "plan" / "manifest.json")["key"] for run in (first, second)]
+    assert plans[0] != plans[1]
+    steps = read_json(second / "train" / "summary.json")["steps"]
+    assert steps == recipe_of(second).train.max_steps == other.get("max_steps", 2)

@@ -10,10 +10,12 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+from talkwright.train import loop
 from talkwright.types import to_json
 
 # A whole process that trains: slow enough that a signal meets it in the middle of a run.
@@ -21,6 +23,7 @@ PROGRAM = """
 import json, sys, time
 import torch
 from pathlib import Path
+from typing import Any
 from talkwright.config import LoraSection, TrainSection
 from talkwright.template import Template
 from talkwright.train import loop, train
@@ -143,6 +146,28 @@ def test_a_polite_signal_saves_says_so_and_loses_no_step(
     wanted, got = weights_of(uninterrupted), weights_of(resumed)
     assert all(torch.equal(wanted[name], got[name]) for name in wanted)
     assert metrics_of(resumed) == metrics_of(uninterrupted)
+
+
+@pytest.mark.parametrize(
+    ("number", "error", "code"),
+    [(signal.SIGTERM, SystemExit, (143,)), (signal.SIGINT, KeyboardInterrupt, ())],
+)
+def test_a_signal_ends_the_run_after_its_step_with_the_code_that_shells_know(
+    number, error, code, train_tiny, monkeypatch: pytest.MonkeyPatch, tmp_path, capsys
+) -> None:
+    write = loop._write
+
+    def signalled(metrics: Any, row: dict[str, Any]) -> None:
+        write(metrics, row)
+        if row["step"] == 3 and "loss" in row:
+            os.kill(os.getpid(), number)
+
+    monkeypatch.setattr(loop, "_write", signalled)
+    with pytest.raises(error) as ended:
+        train_tiny("cut", max_steps=9, save_every=9)
+    assert ended.value.args == code
+    assert "Saved at step 3 of 9." in capsys.readouterr().err
+    assert (tmp_path / "cut" / "checkpoints" / "step-000003" / "manifest.json").is_file()
 
 
 @pytest.mark.slow

@@ -62,7 +62,7 @@ def test_the_plan_counts_the_tokens_that_the_loop_computes(
     examples: list[Example], settings: Any, section: Any
 ) -> None:
     """Against the batches that the loop makes of the same steps."""
-    from talkwright.models import make_batch
+    from talkwright.models import make_batch, until_last_supervised
     from talkwright.train.faults import split
     from talkwright.train.model import VIRTUAL
     from talkwright.train.plan import make_plan, may_share_beginnings, rows_of_steps
@@ -80,9 +80,79 @@ def test_the_plan_counts_the_tokens_that_the_loop_computes(
     assert load.largest == max(max(step) for step in made)
     assert load.padded * load.steps == sum(map(sum, made))
     assert load.passes * load.steps == sum(map(len, made))
-    assert load.supervised * 4 == sum(
-        examples[n].n_supervised for step in rows_of_steps(plan, chosen.batch_size, 7) for n in step
-    )
+    seen = [examples[n] for step in rows_of_steps(plan, chosen.batch_size, 7) for n in step]
+    assert load.supervised * 4 == sum(example.n_supervised for example in seen)
+    assert load.longest == virtual + max(len(until_last_supervised(example)[0]) for example in seen)
+
+
+@pytest.mark.parametrize("settings", [
+    {}, {"eval_rows": 5}, {"neftune": 5.0}, {"method": "prompt", "virtual_tokens": 3},
+], ids=json.dumps)  # fmt: skip
+@pytest.mark.parametrize("budget", [130, 4096])
+@pytest.mark.parametrize(
+    "examples",
+    [begun_alike(60), every_turn(3, 4), several_answers(4)],
+    ids=["system prompt", "every turn", "several answers"],
+)
+def test_the_plan_counts_the_tokens_that_a_validation_computes(
+    examples: list[Example], budget: int, settings: Any, section: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Against the batches that the loop scores."""
+    import torch
+
+    from talkwright.train import loop, plan
+    from talkwright.train.estimate import load as estimate
+    from talkwright.train.model import VIRTUAL
+
+    chosen = section(**settings)
+    padded = chosen.method in VIRTUAL
+    share = plan.may_share_beginnings(chosen, padded=padded, dropout=False)
+    made: list[int] = []
+
+    def score(_: Any, batch: Any) -> Any:
+        virtual = chosen.virtual_tokens if padded else 0
+        made.append(batch.ids.numel() + virtual * len(batch.ids))
+        return torch.ones(len(batch.targets))
+
+    monkeypatch.setattr(loop, "row_losses", score)
+    kept = plan.evenly(examples, chosen.eval_rows)
+    loop.mean_loss(torch.nn.Identity(), kept, tokens=budget, padded=padded, share=share)
+    monkeypatch.setattr(estimate, "SCORING_TOKENS", budget)
+    lengths = [len(e.input_ids) for e in examples]
+    rows = Rows([50] * 8, [9] * 8, lengths, "made up", (), examples)
+    load = make_load(rows, chosen, padded=False, seed=7)
+    assert (load.validation_tokens, load.scoring) == (sum(made), max(made))
+
+
+def test_a_validation_of_rows_that_begin_alike_takes_less_time(tiny_base: Any, section: Any) -> None:
+    from talkwright.train import shape_of_base
+    from talkwright.train.estimate.choose import coefficients
+    from talkwright.train.estimate.machines import Rates
+    from talkwright.train.estimate.work import run_seconds, step_seconds
+
+    examples, shape = every_turn(2, 4), shape_of_base(tiny_base)
+    lengths, counts = [len(e.input_ids) for e in examples], [e.n_supervised for e in examples]
+    rates = Rates(1e11, 3e10, 1e10, 3e-6, measured=True)
+    found = []
+    for known in (Rows(lengths, counts, lengths, "", examples, examples), rows_of(examples)):
+        chosen = section(batch_size=8, max_steps=1)
+        load = make_load(known, chosen, padded=False, seed=7)
+        how: Any = (shape, chosen, "fp32", load, rates, coefficients())
+        found.append((run_seconds(*how), step_seconds(*how), load))
+    (with_it, step, load), (without, _, _) = found
+    # Two validations of the rows that the one step computes, each a third of its work.
+    assert load.validation_tokens == load.padded == 2 * 59
+    assert with_it - without == pytest.approx(2 * step / 3)
+
+
+def test_validation_rows_cut_for_advice_are_counted_as_cut(section: Any) -> None:
+    examples = every_turn(2, 4)
+    lengths, counts = [len(e.input_ids) for e in examples], [e.n_supervised for e in examples]
+    whole = Rows(lengths, counts, lengths, "", examples, examples)
+    how: dict[str, Any] = {"padded": False, "seed": 7}
+    found = make_load(whole.cut(20), section(), **how)
+    assert (found.validation_tokens, found.scoring) == (2 * 20, 2 * 20)
+    assert make_load(whole, section(), **how).validation_tokens == 2 * 59
 
 
 def test_a_model_with_dropout_of_its_own_shares_nothing(section: Any) -> None:

@@ -33,7 +33,8 @@ def test_max_steps_overrides_epochs(section) -> None:
 
 
 @pytest.mark.parametrize(
-    ("steps", "ratio", "warmup"), [(20, 0.05, 1), (100, 0.05, 5), (10, 0.0, 0), (7, 0.3, 2)]
+    ("steps", "ratio", "warmup"),
+    [(20, 0.05, 1), (100, 0.05, 5), (10, 0.0, 0), (7, 0.3, 2), (35, 0.05, 2)],
 )
 def test_warm_up_as_a_share(section, steps: int, ratio: float, warmup: int) -> None:
     assert (

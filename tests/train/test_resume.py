@@ -45,7 +45,14 @@ RUN = {"max_steps": 9, "save_every": 2, "eval_every": 3, "learning_rate": 5e-3, 
 
 
 @pytest.mark.parametrize(
-    "method", [{"lora": {"dropout": 0.0}}, {"lora": {"dropout": 0.3}}, {"method": "full"}], ids=str
+    "method",
+    [
+        {"lora": {"dropout": 0.0}},
+        {"lora": {"dropout": 0.3}},
+        {"method": "full"},
+        {"method": "full", "precision": "bf16"},
+    ],
+    ids=str,
 )
 def test_resumed_is_bit_for_bit_uninterrupted(
     method, train_tiny, rows, stop_after, weights_of, metrics_of, tmp_path
@@ -257,6 +264,7 @@ CHANGES = {
         "schedule": "linear",
         "spike": 9.0,
     },
+    r"train.eval_rows \(64 then, 2 now\)": {"eval_rows": 2},
     r"seed \(7 then, 8 now\)": {"seed": 8},
     r"the validation rows \(0 then, 1 now, and not the same ones\)": {"validation": 1},
     r"the training rows \(10 then, 9 now, and not the same ones\)": {"rows": slice(9)},
@@ -293,6 +301,20 @@ def test_another_base_or_template_is_refused(
         train(tiny_base, changed, rows, [], section(**RUN), **how)
 
 
+def test_other_weights_to_begin_from_are_refused(train_tiny, stop_after, tmp_path) -> None:
+    """In the same folder, as when the run gone on from has been trained again."""
+    first, again = (train_tiny(name, max_steps=n) for n, name in enumerate(("first", "again"), 1))
+    how = {**RUN, "start_from": str(first.parent)}
+    stop_after(7)
+    with pytest.raises(Stopped):
+        train_tiny("cut", **how)
+    stop_after(0)
+    shutil.rmtree(first / "adapter")
+    shutil.copytree(again / "adapter", first / "adapter")
+    with pytest.raises(TrainError, match=r"train.start_from \(its weights\) \(another now\)"):
+        train_tiny("cut", **how)
+
+
 def test_a_checkpoint_without_its_origin_is_refused(cut_run, train_tiny) -> None:
     from talkwright.runs import artefact
 
@@ -313,6 +335,12 @@ def test_rows_on_disk_are_told_apart_like_those_in_memory(tmp_path, rows) -> Non
             writer.append(pack([Row(torch.tensor(ids).numpy(), ((1, 3),), "0a")] * 2))
         digests.add(_digest_of(read_examples(tmp_path, name)))
     assert len(digests) == 2
+    with writing(tmp_path, "other words to learn") as writer:
+        writer.append(pack([Row(torch.tensor([1, 2, 3]).numpy(), ((2, 3),), "0a")] * 2))
+    digests.add(_digest_of(read_examples(tmp_path, "other words to learn")))
+    assert len(digests) == 3
+    in_memory = [replace(rows[0], labels=(-100, *rows[0].labels[1:-1], last)) for last in (-100, 5)]
+    assert len({_digest_of([row]) for row in in_memory}) == 2
     assert all(digest.startswith("2:") for digest in digests)
 
 
@@ -368,6 +396,14 @@ def test_a_weight_that_was_never_used_does_not_stop_a_resume(tmp_path) -> None:
     assert checkpoint.restore_newest(tmp_path, {}, restored, again).step == 3
     assert same(model.state_dict(), fresh.state_dict())
     assert [bool(again.state(master)) for master in restored.masters] == [True, True, False, False]
+    # Rolled back, what has been used since is as it was, and learns on.
+    fresh["idle"](torch.ones(2)).sum().backward()
+    again.step(0.1)
+    assert checkpoint.restore_newest(tmp_path, {}, restored, again).step == 3
+    assert [bool(again.state(master)) for master in restored.masters] == [True, True, False, False]
+    fresh["idle"](torch.ones(2)).sum().backward()
+    again.step(0.1)
+    assert float(again.state(restored.masters[3])["step"]) == 1
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")

@@ -107,9 +107,11 @@ def test_weight_decay_acts_on_matrices_only(tiny_base, section, train_tiny, weig
     assert [group["weight_decay"] for group in optimizer.groups()] == [0.1, 0.0]
 
 
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
 @pytest.mark.parametrize(("clip", "expected"), [(0.5, 0.5), (None, None), (1e9, None)])
-def test_gradients_are_clipped(clip, expected, tiny_base, section, rows, tmp_path) -> None:
-    session = loop._open_session(tiny_base, rows, [], section(clip=clip), 7, tmp_path, "k")
+def test_gradients_are_clipped(clip, expected, precision, tiny_base, section, rows, tmp_path) -> None:
+    chosen = section(clip=clip, precision=precision)
+    session = loop._open_session(tiny_base, rows, [], chosen, 7, tmp_path, "k")
     loop._accumulate(session, State(), rows[:4])
     before = norm({str(n): m.grad for n, m in enumerate(session.masters.masters)})
     assert before > 1
@@ -154,6 +156,23 @@ def test_masters_sum_up_what_bf16_would_round_away() -> None:
         masters.write_back()
     assert model.weight.item() == 1.0078125
     assert masters.masters[0].item() == pytest.approx(1.008, abs=1e-5)
+
+
+def test_gradients_of_several_bf16_passes_are_summed_in_fp32(train_tiny, metrics_of) -> None:
+    model = torch.nn.Linear(1, 1, bias=False).bfloat16()
+    masters = Masters(model)
+    for gradient in (1.0, 0.001, 0.001):  # bf16 has nothing between 1 and 1.0078
+        model.weight.grad = torch.full((1, 1), gradient, dtype=torch.bfloat16)
+        masters.collect_gradients()
+    assert masters.masters[0].grad.item() == pytest.approx(1.002, abs=1e-5)
+    parts, whole = (
+        [
+            row["gradient_norm"]
+            for row in metrics_of(train_tiny(str(n), precision="bf16", accumulation=n))
+        ]
+        for n in (4, 1)
+    )
+    assert parts == pytest.approx(whole, rel=0.05)
 
 
 def test_bf16_of_the_recipe_and_fp32_differ_by_rounding_only(train_tiny, metrics_of) -> None:
@@ -431,6 +450,16 @@ def test_lora_settings_are_heeded(train_tiny, weights_of) -> None:
 def test_targets_that_fit_nothing_are_refused_with_the_names_there_are(train_tiny, targets) -> None:
     with pytest.raises(TrainError, match=r"lora\.targets.*down_proj.*q_proj.*all-linear"):
         train_tiny(lora={"targets": targets})
+
+
+def test_a_fresh_adapter_follows_from_its_seed_alone(tiny_base, section) -> None:
+    made = []
+    for before, seed in ((1, 7), (2, 7), (2, 8)):
+        torch.manual_seed(before)
+        model, _ = prepare_model(tiny_base, section(), seed)
+        made.append(torch.cat([w.flatten() for w in Masters(model).masters]))
+    assert torch.equal(made[0], made[1])
+    assert not torch.equal(made[0], made[2])
 
 
 def test_seeds_give_other_adapters(train_tiny, weights_of) -> None:

@@ -22,9 +22,15 @@ def start(tiny_base, tmp_path, monkeypatch: pytest.MonkeyPatch):
     rows = [[{"role": "user", "content": q}, {"role": "assistant", "content": a}] for q, a in said]
     chats.write_text("".join(json.dumps({"messages": row}) + "\n" for row in rows), encoding="utf-8")
 
-    def run(*, cut: int = 0, evaluate: dict[str, int] | None = None, **train: object) -> Path:
+    def run(
+        *,
+        cut: int = 0,
+        name: str = "long",
+        evaluate: dict[str, int] | None = None,
+        **train: object,
+    ) -> Path:
         values = {
-            "name": "long",
+            "name": name,
             "model": tiny_base.path,
             "data": {"sources": [str(chats)], "validation": 0, "test": 0},
             "train": {"max_steps": 4, "save_every": 1, "batch_size": 4, "precision": "fp32", **train},
@@ -84,6 +90,48 @@ def test_a_training_that_still_runs_is_left_alone(start, tmp_path, capsys) -> No
         start(accumulation=2)
     assert "Going on" not in capsys.readouterr().err
     assert (other / "checkpoints" / "step-000002").is_dir()
+
+
+def test_a_run_of_another_name_is_neither_taken_nor_spoken_of(start, capsys) -> None:
+    cut_first(start)
+    capsys.readouterr()
+    start(name="longer")
+    said = capsys.readouterr().err
+    assert "Going on" not in said
+    assert "unfinished training" not in said
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"eval_rows": 9}, "train.eval_rows (64 then, 9 now)"),
+        ({"max_tokens": 999}, "train.max_tokens (None then, 999 now)"),
+        (
+            {"optimizer": "adafactor", "learning_rate": 1e-3},
+            "train.optimizer (adamw then, adafactor now)",
+        ),
+    ],
+    ids=str,
+)
+def test_numbers_words_and_nothing_are_said_as_they_are(changes, said, start, capsys) -> None:
+    cut_first(start)
+    capsys.readouterr()
+    start(**changes)
+    assert said in capsys.readouterr().err
+
+
+def test_what_an_earlier_try_left_without_a_checkpoint_is_not_in_the_way(
+    start, tmp_path, capsys
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        start(cut=1, accumulation=2)
+    (left,) = (tmp_path / "runs").glob("*/checkpoints")
+    shutil.rmtree(left / "step-000001")
+    assert (left / "metrics.jsonl").is_file()
+    cut_first(start)
+    capsys.readouterr()
+    assert start(accumulation=2) == left.parent
+    assert "Going on from step 2 of 4." in capsys.readouterr().err
 
 
 def test_there_and_back_again_loses_nothing(start, capsys) -> None:

@@ -53,8 +53,7 @@ def _is_plain_lora(module: Any) -> bool:
     return (
         type(module.base_layer) is nn.Linear
         and not module.base_layer.weight.requires_grad
-        and not any(module.use_dora.values())
-        and not getattr(module, "lora_variant", None)
+        and not module.lora_variant  # DoRA and its like
         and type(module.lora_dropout[name]) is nn.Identity
         and module.lora_A[name].bias is None
         and module.lora_B[name].bias is None

@@ -127,8 +127,9 @@ def restore_newest(folder: Path, origin: Origin, masters: Masters, optimizer: Op
             if moment != "weight":
                 moments.setdefault(name, {})[moment] = tensor
         for name, master in zip(masters.names, masters.masters, strict=True):
-            if name in moments:  # none of a weight that no row has used yet, like a mixture's expert
-                optimizer.restore(master, moments[name])
+            # None of a weight that no row had used by then, like a mixture's expert; and if it has been
+            # used since, it loses them, for this may be a roll back.
+            optimizer.restore(master, moments.get(name, {}))
         return state
     return State()
 

@@ -22,7 +22,8 @@ ATTENTION = "talkwright_beside_compiled"
 def compile_layers(model: Any, *, padded: bool) -> int:
     """Translate the layers of `model` when they first train; how many there are.
 
-    Scoring and sampling take the plain layers. Raises TrainError where nothing can be translated.
+    Scoring and sampling, which need no gradients, take the plain layers. Raises TrainError where nothing
+    can be translated.
     """
     import torch
     from transformers.modeling_layers import GradientCheckpointingLayer
@@ -51,7 +52,7 @@ def compile_layers(model: Any, *, padded: bool) -> int:
 def _forward(layer: Any, compiled: Any, rows: dict[str, Any], remakes: bool, *x: Any, **how: Any) -> Any:
     import torch
 
-    if not layer.training or not torch.is_grad_enabled():
+    if not torch.is_grad_enabled():
         return type(layer).forward(layer, *x, **how)
     lengths = {name: how.pop(name) for name in ROWS if name in how}
 

@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +45,16 @@ from talkwright.train.model import (
 from talkwright.train.noise import RowNoise
 from talkwright.train.optimizers import Optimizer, make_optimizer
 from talkwright.train.origin import Origin, describe_origin
-from talkwright.train.plan import Plan, has_dropout, make_plan, may_share_beginnings, rows_of_steps
+from talkwright.train.plan import (
+    SCORING_TOKENS,
+    Plan,
+    evenly,
+    has_dropout,
+    make_plan,
+    may_share_beginnings,
+    rows_of_steps,
+    scoring_cuts,
+)
 from talkwright.train.records import (
     Metrics,
     metrics_file,
@@ -59,8 +69,6 @@ from talkwright.types import BaseModel, Conversation, Example, to_json
 
 if TYPE_CHECKING:
     from talkwright.template import Template
-
-SCORING_TOKENS = 4096  # tokens of validation rows per forward pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +189,7 @@ def _open_session(
         section=section,
         plan=make_plan(section, len(rows)),
         rows=rows,
-        validation=_spread(validation, section.eval_rows),
+        validation=evenly(validation, section.eval_rows),
         layout={
             "padded": padded,
             "device": accelerator.device,
@@ -381,29 +389,17 @@ def mean_loss(
     out: SCORING_TOKENS) go through the model at a time, laid out as `make_batch` is told to."""
     import torch
 
-    total, count, budget = 0.0, 0, tokens or SCORING_TOKENS
+    total, count = 0.0, 0
+    borders = scoring_cuts([len(example.input_ids) for example in examples], tokens or SCORING_TOKENS)
     model.eval()
     try:
         with torch.inference_mode():
-            group: list[Example] = []
-            for example in [*examples, None]:
-                size = sum(len(e.input_ids) for e in group)
-                if group and (example is None or size + len(example.input_ids) > budget):
-                    losses = row_losses(model, make_batch(group, **layout))
-                    total, count = total + float(losses.double().sum()), count + len(losses)
-                    group = []
-                if example is not None:
-                    group.append(example)
+            for start, end in pairwise(borders):
+                losses = row_losses(model, make_batch(examples[start:end], **layout))
+                total, count = total + float(losses.double().sum()), count + len(losses)
     finally:
         model.train()
     return total / count
-
-
-def _spread(examples: Sequence[Example], limit: int) -> list[Example]:
-    """At most `limit` examples, evenly spaced."""
-    if len(examples) <= limit:
-        return list(examples)
-    return [examples[n * len(examples) // limit] for n in range(limit)]
 
 
 def _refuse_useless(rows: Sequence[Example]) -> None:

@@ -27,6 +27,8 @@ FREE = {
     "trackers_online",
 }
 
+ROWS = ("the training rows", "the validation rows")
+
 
 def describe_origin(
     base: BaseModel,
@@ -43,8 +45,8 @@ def describe_origin(
         "seed": seed,
         "the base model": base.digest,
         "the chat template or tokenizer": template.fingerprint,
-        "the training rows": _digest_of(rows),
-        "the validation rows": _digest_of(validation),
+        ROWS[0]: _digest_of(rows),
+        ROWS[1]: _digest_of(validation),
     }
 
 
@@ -60,7 +62,7 @@ def differences(then: Origin, now: Origin) -> list[str]:
         before, after = then.get(name), now.get(name)
         if before == after:
             continue
-        if "rows" in name:
+        if name in ROWS:
             said = f"{_count(before)} then, {_count(after)} now, and not the same ones"
         elif _is_hash(before) or _is_hash(after):  # which says nothing to a person
             said = "another now"

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 from talkwright.config import TrainSection
+
+SCORING_TOKENS = 4096  # tokens of validation rows per forward pass
+_Row = TypeVar("_Row")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,25 @@ def rows_of_steps(plan: Plan, batch_size: int, seed: int, first: int = 0) -> Ite
             step += take
             inside += len(take)
         yield step
+
+
+def evenly(rows: Sequence[_Row], limit: int) -> list[_Row]:
+    """At most `limit` of the rows, evenly spaced: those that validation looks at."""
+    if len(rows) <= limit:
+        return list(rows)
+    return [rows[n * len(rows) // limit] for n in range(limit)]
+
+
+def scoring_cuts(lengths: Sequence[int], budget: int) -> list[int]:
+    """Where each forward pass of a validation begins, and the end: rows of these lengths as they come,
+    `budget` tokens at a time, or one row that is longer."""
+    borders, total = [0], 0
+    for number, length in enumerate(lengths):
+        if number > borders[-1] and total + length > budget:
+            borders.append(number)
+            total = 0
+        total += length
+    return [*borders, len(lengths)]
 
 
 def _shuffled(rows: int, seed: int, epoch: int) -> list[int]:

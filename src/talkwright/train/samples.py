@@ -103,11 +103,10 @@ class Sampler:
             engine = TorchEngine({"tuned": self._model}, self._template, name="sample")
             rows = []
             for about, ids in self._prompts:
-                room = engine.context_length - len(ids)
-                if room < 1:
+                if len(ids) >= engine.context_length:
                     continue
                 # Alone, for the attention that training uses knows no padding.
-                [made] = engine.generate([ids], Sampling(max_new_tokens=min(MOST_TOKENS, room)))
+                [made] = engine.generate([ids], Sampling(max_new_tokens=MOST_TOKENS))
                 text = self._template.decode(made.ids)
                 rows.append({**about, "answer": text, "finish": made.finish})
             return rows

@@ -11,10 +11,17 @@ from talkwright.config import TrainSection
 from talkwright.models import computed_before, until_last_supervised
 from talkwright.train.faults import cuts, in_order
 from talkwright.train.model import VIRTUAL
-from talkwright.train.plan import Plan, make_plan, may_share_beginnings, rows_of_steps
+from talkwright.train.plan import (
+    SCORING_TOKENS,
+    Plan,
+    evenly,
+    make_plan,
+    may_share_beginnings,
+    rows_of_steps,
+    scoring_cuts,
+)
 from talkwright.types import Example
 
-SCORING_TOKENS = 4096  # as in train/loop.py
 LOOKED_AT = 2000  # steps whose rows are laid out; a longer run's other steps are like them
 ROWS_LOOKED_AT = 20_000  # ... and no more rows than these, for large steps
 
@@ -24,8 +31,9 @@ class Rows:
     """Lengths of the training rows and how many of their tokens are supervised, and the lengths of the
     validation rows; `known` says in words where they come from.
 
-    `examples` are the training rows themselves, which only tell what several of them begin with; without
-    them nothing is taken to be common. `most`: all rows are cut to so many tokens.
+    `examples` are the training rows themselves and `validation_examples` those of validation, which only
+    tell what several of them begin with, and where the last word to learn is; without them nothing is
+    taken to be common. `most`: all rows are cut to so many tokens.
     """
 
     lengths: Sequence[int]
@@ -33,6 +41,7 @@ class Rows:
     validation: Sequence[int]
     known: str
     examples: Sequence[Example] = ()
+    validation_examples: Sequence[Example] = ()
     most: int | None = None
     steps: dict[Any, list[list[_Row]]] = field(default_factory=dict, repr=False, compare=False)
     """Steps laid out already, and loads measured: the same for many settings that a plan tries."""
@@ -52,7 +61,6 @@ class Load:
 
     steps: int
     validations: int
-    checkpoints: int
     passes: float
     most_passes: int
     tokens: float
@@ -101,37 +109,41 @@ def _measure(rows: Rows, section: TrainSection, *, padded: bool, seed: int, drop
         sums["passes"] += len(borders) - 1
         for start, end in pairwise(borders):
             group = step[start:end]
-            lengths = [row.laid + virtual for row in group]
-            # The first of a pass finds nothing computed.
-            common = [0, *(row.common if share else 0 for row in group[1:])]
-            laid = max(lengths) * len(lengths) if padded else sum(lengths) - sum(common)
+            laid, squares, longest_here = _laid(group, padded=padded, share=share, virtual=virtual)
             supervised = sum(row.supervised for row in group)
             sums["tokens"] += sum(row.length + virtual for row in group)
             sums["padded"] += laid
             sums["supervised"] += supervised
-            sums["squares"] += (
-                len(lengths) * max(lengths) ** 2
-                if padded
-                else sum(n * n for n in lengths) - sum(n * n for n in common)
-            )
+            sums["squares"] += squares
             largest_supervised = max(largest_supervised, supervised)
-            largest, longest = max(largest, laid), max(longest, *lengths)
+            largest, longest = max(largest, laid), max(longest, longest_here)
     means = {name: value / len(steps) for name, value in sums.items()}
-    spread = max(1, len(rows.validation) // section.eval_rows)
-    limit = rows.most or max([0, *rows.validation])
-    scored = [min(int(n), limit) for n in rows.validation[::spread]][: section.eval_rows]
+    scored = [
+        _laid(group, padded=padded, share=share, virtual=virtual)[0]
+        for group in _scored(rows, section.eval_rows, padded=padded)
+    ]
     return Load(
         steps=plan.steps,
         validations=1 + -(-plan.steps // plan.eval_every) if scored else 0,
-        checkpoints=-(-plan.steps // plan.save_every),
         most_passes=most,
         largest=largest,
         largest_supervised=largest_supervised,
         longest=longest,
-        scoring=min(sum(scored), max([SCORING_TOKENS, *scored])) if scored else 0,
+        scoring=max(scored, default=0),
         validation_tokens=sum(scored),
         **means,
     )
+
+
+def _laid(group: Sequence[_Row], *, padded: bool, share: bool, virtual: int) -> tuple[int, float, int]:
+    """Tokens that a pass over these rows computes, the sum of their squared lengths, and the longest."""
+    lengths = [row.laid + virtual for row in group]
+    longest = max(lengths)
+    if padded:
+        return longest * len(lengths), len(lengths) * longest**2, longest
+    # The first of a pass finds nothing computed.
+    common = [0, *(row.common if share else 0 for row in group[1:])]
+    return sum(lengths) - sum(common), sum(n * n for n in lengths) - sum(n * n for n in common), longest
 
 
 def _steps(rows: Rows, plan: Plan, batch_size: int, seed: int, *, padded: bool) -> list[list[_Row]]:
@@ -143,18 +155,47 @@ def _steps(rows: Rows, plan: Plan, batch_size: int, seed: int, *, padded: bool) 
             _in_order(rows, numbers, padded=padded)
             for numbers in islice(rows_of_steps(plan, batch_size, seed), looked_at)
         ]
-    if rows.most is None:
-        return rows.steps[key]
-    most = rows.most
-    return [[_Row(*(min(n, most) for n in row)) for row in step] for step in rows.steps[key]]
+    return [_cut(step, rows.most) for step in rows.steps[key]]
+
+
+def _scored(rows: Rows, eval_rows: int, *, padded: bool) -> list[list[_Row]]:
+    """The rows of each batch of a validation, in the order in which they are laid out."""
+    key = ("validation", eval_rows, rows.most, padded)
+    if key not in rows.steps:
+        numbers = evenly(range(len(rows.validation)), eval_rows)
+        most = rows.most or max([0, *rows.validation])
+        lengths = [min(int(rows.validation[n]), most) for n in numbers]
+        borders = scoring_cuts(lengths, SCORING_TOKENS)
+        rows.steps[key] = [
+            _cut(_scored_together(rows, numbers[start:end], padded=padded), rows.most)
+            for start, end in pairwise(borders)
+            if end > start
+        ]
+    return rows.steps[key]
+
+
+def _cut(group: list[_Row], most: int | None) -> list[_Row]:
+    """These rows with `most` tokens each at the most."""
+    return group if most is None else [_Row(*(min(n, most) for n in row)) for row in group]
 
 
 def _in_order(rows: Rows, numbers: Sequence[int], *, padded: bool) -> list[_Row]:
     """One step: rows by their tokens, where those are known, else by length alone."""
-    if not rows.examples:
-        found = [(int(rows.lengths[n]), int(rows.supervised[n])) for n in numbers]
-        return [_Row(length, length, supervised, 0) for length, supervised in sorted(found)]
-    examples = in_order([rows.examples[n] for n in numbers], padded=padded)
+    if rows.examples:
+        return _by_tokens([rows.examples[n] for n in numbers], padded=padded)
+    found = [(int(rows.lengths[n]), int(rows.supervised[n])) for n in numbers]
+    return [_Row(length, length, supervised, 0) for length, supervised in sorted(found)]
+
+
+def _scored_together(rows: Rows, numbers: Sequence[int], *, padded: bool) -> list[_Row]:
+    """One batch of a validation, in the same way. How many tokens are supervised says nothing there."""
+    if rows.validation_examples:
+        return _by_tokens([rows.validation_examples[n] for n in numbers], padded=padded)
+    return [_Row(length, length, 0, 0) for length in sorted(int(rows.validation[n]) for n in numbers)]
+
+
+def _by_tokens(group: Sequence[Example], *, padded: bool) -> list[_Row]:
+    examples = in_order(group, padded=padded)
     ids = [until_last_supervised(example)[0] for example in examples]
     common = [0] * len(ids) if padded else computed_before(ids)
     return [

@@ -118,7 +118,7 @@ def memory(
         held = gradients
     training = Memory(library, weights, masters, moments, held, act, max(logits - flight, 0.0),
                       flight, "in the largest forward and backward pass")  # fmt: skip
-    # Validation lays up to SCORING_TOKENS side by side and keeps one layer at a time.
+    # Validation lays up to SCORING_TOKENS (train/plan.py) side by side and keeps one layer at a time.
     scored = load.scoring * (2 * shape.width + 3 * shape.inner + 2 * shape.queries) * size
     scoring = Memory(library, weights, masters, moments, 0.0, scored, logits, 0.0, "in validation")
     updating = Memory(library, weights, masters, moments, 4.0 * count, 0.0, 0.0,

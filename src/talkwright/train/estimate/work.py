@@ -137,10 +137,10 @@ def run_seconds(
     rates: Rates,
     coefficients: dict[str, Any],
 ) -> float:
-    """Seconds of a whole run: its steps, its validations (a forward pass, a third of a step's work a
-    token), and loading and starting."""
+    """Seconds of a whole run: its steps, its validations (a forward pass, a third of a step's work
+    for each token that is computed), and loading and starting."""
     step = step_seconds(shape, section, precision, load, rates, coefficients)
-    scoring = load.validations * load.validation_tokens * step / max(load.tokens, 1) / 3
+    scoring = load.validations * load.validation_tokens * step / max(load.padded, 1) / 3
     steps = load.steps
     if section.max_minutes is not None:
         steps = min(steps, max(1, round(60 * section.max_minutes / step)))
