@@ -42,6 +42,7 @@ class Watch:
         self.keep_every, self.folder = keep_every, folder
         self.ready, self.began = 0.0, 0.0
         self.seconds: list[float] = []
+        self.losses: list[float] = []  # of each step, where the system says it
 
     def begin(self, model: Any) -> None:
         """A step begins."""
@@ -85,6 +86,10 @@ def callback(watch: Watch) -> Any:
         def on_step_end(self, *_: Any, model: Any, **__: Any) -> None:
             watch.end(model)
 
+        def on_log(self, *_: Any, logs: dict[str, Any], **__: Any) -> None:
+            if "loss" in logs:
+                watch.losses.append(logs["loss"])
+
     return Clock()
 
 
@@ -122,6 +127,7 @@ def measure_ours(frozen: dict[str, Any], folder: Path, steps: int, watch: Watch,
         watch.begin(session.model)
         loss = take_step(session, *given)
         watch.end(session.model)
+        watch.losses.append(loss)
         return loss
 
     loop._take_step = watched
@@ -145,13 +151,16 @@ def measure_trl(frozen: dict[str, Any], folder: Path, steps: int, watch: Watch, 
     from talkwright.pipeline import find_model
 
     tuned = peer == "trl-tuned"
-    precision = best_precision() if tuned else "fp32"
+    precision = "bf16" if peer in PASSES else best_precision() if tuned else "fp32"
     base = find_model(build_recipe({"data": "none", "model": frozen["model"]}))[0]
     model = load_weights(base, precision=precision)
     model = PeftModel.from_pretrained(model, str(folder / "start"), is_trainable=True)
     more: dict[str, Any] = {"bf16": False} if peer == "trl-default-fp32" else {}
-    if tuned:
+    if tuned or peer in PASSES:
         more = {"gradient_checkpointing": False, "bf16": precision == "bf16"}
+    passes = PASSES.get(peer, 1)
+    if peer in PASSES:
+        more |= {"gradient_accumulation_steps": passes, "logging_steps": 1}
     with tempfile.TemporaryDirectory() as out:
         SFTTrainer(
             model=model,
@@ -159,7 +168,8 @@ def measure_trl(frozen: dict[str, Any], folder: Path, steps: int, watch: Watch, 
             processing_class=AutoTokenizer.from_pretrained(frozen["model"]),
             callbacks=[callback(watch)],
             args=SFTConfig(
-                output_dir=out, max_steps=steps, per_device_train_batch_size=ROWS_PER_STEP,
+                output_dir=out, max_steps=steps,
+                per_device_train_batch_size=ROWS_PER_STEP // passes,
                 learning_rate=frozen["rate"], lr_scheduler_type="constant",
                 use_cpu=not torch.cuda.is_available(), shuffle_dataset=False,
                 train_sampling_strategy="sequential", max_length=None,
@@ -200,7 +210,10 @@ OURS: dict[str, dict[str, Any]] = {
     "ours": {},
     "with compile": {"compile": True},
     "ours-small": {"accumulation": ROWS_PER_STEP, "recompute": True},
+    "ours-bf16": {"precision": "bf16"},
 }
+# TRL in bf16, and how many passes a step takes.
+PASSES = {"trl-bf16": 1, "trl-bf16-2x4": 4, "trl-bf16-4x2": 2}
 
 
 def measure(system: str, folder: Path, steps: int, keep_every: int) -> dict[str, Any]:
@@ -217,7 +230,7 @@ def measure(system: str, folder: Path, steps: int, keep_every: int) -> dict[str,
     else:
         measure_trl(frozen, folder, steps, watch, system)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"seconds": watch.seconds, "peak": peak, "ready": watch.ready}
+    return {"seconds": watch.seconds, "peak": peak, "ready": watch.ready, "losses": watch.losses}
 
 
 def main() -> None:

@@ -4,6 +4,7 @@
     python bench/train.py --quick         # short chats, or the workloads named; one block, few steps
     python bench/train.py --levers        # short chats, each of our ways left out in turn
     python bench/train.py --to-loss       # time to a fixed held-out loss, see to_loss.py
+    python bench/train.py --curve         # 200 steps in bf16 beside TRL's, see curve.py
 
 Each measurement is a fresh process. Peers alternate in blocks (ABBA), the first steps of each are
 dropped, and what is published is the median of the blocks' ratios with a bootstrap interval: absolute
@@ -36,6 +37,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from calibrate import make_model
+from curve import measure_curve
 from data import factory_python as find_factory
 from systems import LEVERS, ROWS_PER_STEP, SEED
 from to_loss import measure_to_loss
@@ -53,6 +56,7 @@ WORKLOADS: dict[str, Callable[[random.Random], list[tuple[int, int, int, int]]]]
     "multi-turn": lambda draw: [(5, 40, 40, 160)] * draw.randint(4, 7),
     "long prompt": lambda draw: [(350, 700, 5, 25)],
     "no gain": lambda draw: [(1, 1, 600, 600)],
+    "very short": lambda draw: [(2, 5, 3, 12)],  # for --curve, which is about losses, not seconds
 }
 WORDS = """
     the of and to a in is it you that was for on are with as his they at be this from have or by
@@ -150,6 +154,7 @@ def run_child(peer: str, folder: Path, steps: int, keep_every: int = 0) -> dict[
         "steps": found["seconds"][WARM_UP:],
         "step": statistics.median(found["seconds"][WARM_UP:]),
         "peak": found["peak"],
+        "losses": found["losses"],
         "start_up": found["ready"] - began,
     }
 
@@ -251,10 +256,15 @@ def main() -> None:
     parser.add_argument("--blocks", type=int)
     parser.add_argument("--workloads", help=", ".join(WORKLOADS))
     parser.add_argument("--peers", help=", ".join(PEERS))
-    parser.add_argument("--model", default="smollm2-135m")
+    parser.add_argument("--model", help="smollm2-135m unless told; see --curve")
     parser.add_argument("--out", type=Path, default=Path("bench/results"))
     parser.add_argument("--levers", action="store_true", help="each of our ways left out in turn")
     parser.add_argument("--to-loss", action="store_true", help="time to a fixed held-out loss")
+    parser.add_argument(
+        "--curve",
+        action="store_true",
+        help="200 steps in bf16 beside TRL's; of a\ntiny random model where the processor emulates bf16",
+    )
     parser.add_argument("--quick", action="store_true", help="does it work? one block, few steps")
     asked = parser.parse_args()
     asked.out.mkdir(parents=True, exist_ok=True)
@@ -265,21 +275,28 @@ def main() -> None:
         if asked.levers
         else []
     )
+    model = asked.model or "smollm2-135m"
     if asked.to_loss:
         # Mixed precision that the processor emulates would take ten minutes to say what one step says.
         systems = peers or ["ours", "trl-default" if native_bf16() else "trl-default-fp32",
                             "trl-tuned", "factory"]  # fmt: skip
-        how: Any = {"out": asked.out, "model": asked.model, "freeze": freeze, "run_child": run_child}
+        how: Any = {"out": asked.out, "model": model, "freeze": freeze, "run_child": run_child}
         measure_to_loss(those_here(systems), steps=asked.steps, quick=asked.quick, **how)
         return
-    workloads = ["short"] if asked.levers or asked.quick else list(WORKLOADS)
+    if asked.curve:
+        with tempfile.TemporaryDirectory() as folder:
+            tiny = "" if asked.model or native_bf16() else make_model("tiny", Path(folder))
+            measure_curve(steps=asked.steps, quick=asked.quick, make_rows=make_rows, freeze=freeze,
+                          run_child=run_child, out=asked.out, model=tiny or model)  # fmt: skip
+        return
+    workloads = ["short"] if asked.levers or asked.quick else list(WORKLOADS)[:-1]
     workloads = asked.workloads.split(",") if asked.workloads else workloads
     blocks, steps = asked.blocks or (1 if asked.quick else 5), asked.steps or (4 if asked.quick else 8)
     name, peers = "levers" if asked.levers else "train", those_here(peers or list(PEERS))
     results: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
         for workload in workloads:
-            results[workload] = compare(workload, peers, blocks, steps, Path(folder), asked.model)
+            results[workload] = compare(workload, peers, blocks, steps, Path(folder), model)
             (asked.out / f"{name}.json").write_text(json.dumps(results, indent=1))
             (asked.out / f"{name}.svg").write_text(picture(results))
     print(table(results))

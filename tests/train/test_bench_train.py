@@ -23,6 +23,34 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
         sys.modules.pop(name, None)
 
 
+@pytest.fixture
+def curve(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(BENCH))
+    yield importlib.import_module("curve")
+    sys.modules.pop("curve", None)
+
+
+@pytest.mark.parametrize(("drift", "inside"), [(0.01, True), (-0.02, False), (0.05, False)])
+def test_a_curve_is_inside_where_it_is_no_farther_from_trl_than_trl_from_itself(
+    curve, drift: float, inside: bool
+) -> None:
+    def falling(by: float) -> list[float]:
+        return [3 - step / 100 + by * step / 30 for step in range(30)]
+
+    curves = {
+        "ours-bf16": falling(drift),
+        **dict(zip(curve.TRL, map(falling, (0, 0.03, 0.02)), strict=True)),
+    }
+    found = curve.summary(curves)
+    assert set(found["inside"].values()) == {inside}
+    assert found["band"]["most"] == pytest.approx(0.03 * 29 / 30)
+    assert f"TRL from itself: {found['inside']}" in curve.table(curves, found)
+    lines = ElementTree.fromstring(curve.picture(curves, found)).iter(
+        "{http://www.w3.org/2000/svg}polyline"
+    )
+    assert len(list(lines)) == 2 * len(curves)
+
+
 CURVE = [(0.0, 4.0), (10.0, 2.0), (20.0, 2.5), (30.0, 1.0)]
 
 
