@@ -52,7 +52,9 @@ def enter(row: Row, source: SourceSection, name: str, section: DataSection | Non
             rejected=rejected,
         )
     else:
-        safe = Protected(messages, draft.facts, draft.group, row.raw, tools=draft.tools, rejected=rejected)
+        safe = Protected(
+            messages, draft.facts, draft.group, row.raw, tools=draft.tools, rejected=rejected
+        )
     if safe.drop:
         return _dropped(row, name, safe.before, "pii", repairs + more, draft.format)
     conversation = Conversation(
