@@ -17,14 +17,13 @@ from talkwright.config import Recipe, TrainSection, dump_recipe
 from talkwright.errors import ModelError, TrainError
 from talkwright.progress import say
 from talkwright.runs import artefact, is_current, manifest, read_json, take_finished, write_json
-from talkwright.types import BaseModel, Conversation, Example, content_id
+from talkwright.types import IGNORED, BaseModel, Conversation, Example, content_id
 
 if TYPE_CHECKING:
     from talkwright.train import Estimate, Machine, Planned, Rows, Shape
 
 CHARACTERS = 4  # a token, where no tokenizer is at hand: the usual rule of thumb for English
 GIB = 2**30
-_IGNORED = -100  # as in models/batch.py
 
 
 def settle(recipe: Recipe, here: Path, base: BaseModel) -> Recipe:
@@ -248,9 +247,9 @@ class _Guessed(Sequence[Example]):
             ]
             own = [crc32(piece.encode("utf-8", "surrogatepass")) for piece in pieces]
             ids += own
-            labels += own if message.role == "assistant" else [_IGNORED] * len(own)
+            labels += own if message.role == "assistant" else [IGNORED] * len(own)
         labels = labels[: self._most]
-        if not any(label != _IGNORED for label in labels[1:]):
+        if not any(label != IGNORED for label in labels[1:]):
             labels[-1] = ids[len(labels) - 1]  # the check will say what is wrong with it
         return Example(tuple(ids[: self._most]), tuple(labels))
 

@@ -247,10 +247,14 @@ class Provenance:
 
 # --- tokens --------------------------------------------------------------------------------------
 
+IGNORED = (
+    -100
+)  # the label of a token that nobody learns, as PyTorch's losses and others' data sets have it
+
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One training row: `input_ids` and `labels` of equal length; labels are -100 or the id itself.
+    """One training row: `input_ids` and `labels` of equal length; labels are IGNORED or the id itself.
 
     `conversation` is the id of the conversation it was rendered from.
     """
@@ -263,7 +267,7 @@ class Example:
     def n_supervised(self) -> int:
         """How many tokens the loss is computed on."""
         # Nothing comes before the first token, so nothing predicts it.
-        return sum(label != -100 for label in self.labels[1:])
+        return sum(label != IGNORED for label in self.labels[1:])
 
 
 @dataclass(frozen=True, slots=True)

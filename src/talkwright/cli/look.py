@@ -167,6 +167,7 @@ def show(
     """
     from talkwright import pipeline
     from talkwright.cli.text import tokens_text
+    from talkwright.types import IGNORED
 
     only(overrides, "template", "model")
     examples = pipeline.show(source, model=model, n=number, runs=folder, overrides=overrides)
@@ -175,7 +176,7 @@ def show(
         return
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     for position, example in enumerate(examples, 1):
-        learnt = sum(label != -100 for label in example["labels"])
+        learnt = sum(label != IGNORED for label in example["labels"])
         print(f"--- example {position}: {len(example['labels'])} tokens, {learnt} learnt from")
         print(tokens_text(example, ids=ids, colour=colour))
 

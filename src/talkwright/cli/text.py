@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from talkwright.types import Comparison, Counts
+from talkwright.types import IGNORED, Comparison, Counts
 
 
 def comparison_table(comparisons: Sequence[Comparison], a: str = "base", b: str = "tuned") -> str:
@@ -55,7 +55,7 @@ def tokens_text(example: Mapping[str, Any], *, ids: bool, colour: bool) -> str:
     """Tokens of one example as text: supervised ones coloured, or in [[double brackets]]."""
     rows = zip(example["tokens"], example["input_ids"], example["labels"], strict=True)
     parts = []
-    for learnt, group in groupby(rows, key=lambda row: row[2] != -100):
+    for learnt, group in groupby(rows, key=lambda row: row[2] != IGNORED):
         text = "".join(f"{token}⟨{token_id}⟩" if ids else token for token, token_id, _ in group)
         if colour:
             parts.append(

@@ -122,7 +122,9 @@ def _contradictions(
     if len(rows) > MOST_COMPARED:
         rows = np.flatnonzero(shared)
     by_row = dict(zip(rows.tolist(), letters[rows].tolist(), strict=True))
-    pairs, compared = find_contradictions(by_row, lambda at: spoken(shards.conversation(at)))
+    pairs, compared = find_contradictions(
+        by_row, lambda places: map(spoken, shards.conversations(np.array(places, np.int64)))
+    )
     for at in sorted({at for pair in pairs for at in pair}):
         if section.contradictions == "drop":
             dropped[at] = ("contradiction", "")

@@ -14,12 +14,11 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from talkwright.errors import TrainError
-from talkwright.types import Example
+from talkwright.types import IGNORED, Example
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-IGNORED = -100
 WORTH_SHARING = 8  # tokens at the beginning; for fewer, a row's own copy costs less than the detour
 
 Runs = tuple[tuple[int, int], ...]

@@ -12,9 +12,9 @@ import functools
 import re
 from typing import TYPE_CHECKING, Any
 
-from talkwright.models.batch import IGNORED, Batch, Runs, make_batch
+from talkwright.models.batch import Batch, Runs, make_batch
 from talkwright.models.virtual import with_virtual_tokens
-from talkwright.types import Example
+from talkwright.types import IGNORED, Example
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

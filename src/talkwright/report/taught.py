@@ -13,8 +13,8 @@ from markupsafe import Markup
 
 from talkwright.report.text import clean, token_markup
 from talkwright.runs import read_json
+from talkwright.types import IGNORED
 
-IGNORED = -100
 MAX_TOKENS = 1500
 MAX_TOKEN_CHARS = 200
 # Content never becomes control, so a single token that is spelt like one can only be one.

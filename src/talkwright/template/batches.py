@@ -18,11 +18,11 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Literal
 
 from talkwright.errors import TemplateError
-from talkwright.template.mask import IGNORED, Layout
+from talkwright.template.mask import Layout
 from talkwright.template.render import Piece, Shape
 from talkwright.template.template import Template
 from talkwright.template.words import LONGEST, WordMemory
-from talkwright.types import Conversation, Example
+from talkwright.types import IGNORED, Conversation, Example
 
 if TYPE_CHECKING:
     import numpy

@@ -19,11 +19,10 @@ from talkwright.pool import Order, Pool, beside
 from talkwright.progress import bar
 from talkwright.runs import artefact, write_json
 from talkwright.template.batches import BatchEncoder, Row, row_of
-from talkwright.template.mask import IGNORED
 from talkwright.template.show import show_examples
 from talkwright.template.stored import pack, read_examples, writing
 from talkwright.template.template import Template
-from talkwright.types import Conversation, Example, Finding, to_json
+from talkwright.types import IGNORED, Conversation, Example, Finding, to_json
 
 BATCH = 512  # conversations encoded at a time: their words are looked up together
 SHOWN = 3  # rows kept for looking at

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 
 from talkwright.template.render import Piece, Rendering
 from talkwright.template.tokens import Encoded
-from talkwright.types import Example
-
-IGNORED = -100
+from talkwright.types import IGNORED, Example
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from talkwright.data.reading.repair import load
-from talkwright.data.reading.rows import Row
+from talkwright.data.reading.rows import Row, with_texts
 from talkwright.data.reading.turns import is_message, is_turn
 from talkwright.data.reading.wrapped import unescaped
 
@@ -152,7 +152,7 @@ def _lettered(rows: list[Row], texts: list[list[str] | None]) -> dict[int, Any]:
     words = sum(any(_WITHIN.search(text) for text in said) for said in plain.values())
     if 10 * len(plain) < 9 * len(found) or 2 * words < len(plain):
         return {}
-    return {n: _with_letters(rows[n].value) for n in plain}
+    return {n: with_texts(rows[n].value, _with_letters) for n in plain}
 
 
 def _is_about_letters(texts: list[str]) -> bool:
@@ -165,15 +165,8 @@ def _marked(text: str) -> list[str]:
     return [*_FENCED.findall(text), *(part for mark in ('"', "`") for part in _between(text, mark))]
 
 
-def _with_letters(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _with_letters(held) for key, held in value.items()}
-    if isinstance(value, list):
-        return list(map(_with_letters, value))
-    if not isinstance(value, str) or "\\u" not in value:
-        return value
-    plain = _LETTERS.sub(_letters_of, value)
-    return _SURROGATES.sub(_joined, plain)
+def _with_letters(text: str) -> str:
+    return _SURROGATES.sub(_joined, _LETTERS.sub(_letters_of, text)) if "\\u" in text else text
 
 
 def _letters_of(run: re.Match[str]) -> str:
@@ -301,24 +294,20 @@ def _between(text: str, mark: str) -> list[str]:
 def _undone(value: Any) -> Any:
     """A value with the escapes in its texts undone; None where one of them is none of JSON's."""
     try:
-        return _without(value)
+        return with_texts(value, _without)
     except (ValueError, RecursionError):
         return None
 
 
-def _without(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without(held) for key, held in value.items()}
-    if isinstance(value, list):
-        return list(map(_without, value))
-    if not isinstance(value, str) or "\\" not in value:
-        return value
-    if _JSON.match(value):
-        inner = _inner(value)
-        return value if inner is None else _without(inner)
-    if value[-1] == "\\" and (len(value) - len(value.rstrip("\\"))) % 2:
+def _without(text: str) -> Any:
+    if "\\" not in text:
+        return text
+    if _JSON.match(text):
+        inner = _inner(text)
+        return text if inner is None else with_texts(inner, _without)
+    if text[-1] == "\\" and (len(text) - len(text.rstrip("\\"))) % 2:
         raise ValueError("a backslash without a letter")
-    return _SURROGATES.sub(_joined, _TOKEN.sub(_meant, value))
+    return _SURROGATES.sub(_joined, _TOKEN.sub(_meant, text))
 
 
 def _meant(token: re.Match[str]) -> str:

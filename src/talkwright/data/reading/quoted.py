@@ -14,7 +14,7 @@ from typing import Any
 from talkwright.config import Columns
 from talkwright.data.reading.formats import read_row
 from talkwright.data.reading.repair import load
-from talkwright.data.reading.rows import Row
+from talkwright.data.reading.rows import Row, with_texts
 
 _FEWEST = 8  # rows of which all are quoted
 _QUOTED = re.compile(rb'[:,\[{]\s?"\\"')
@@ -32,11 +32,14 @@ def unquote(rows: list[Row]) -> list[Row]:
     known = [texts for row, texts in zip(rows, found, strict=True) if row.problem is None]
     every = len(known) >= _FEWEST and all(known)
     return [
-        replace(row, value=_without(row.value, texts), repairs=(*row.repairs, "unwrapped_string"))
-        if texts and (every or any(map(_ESCAPE.search, texts)))
-        else row
+        _unquoted(row, texts) if texts and (every or any(map(_ESCAPE.search, texts))) else row
         for row, texts in zip(rows, found, strict=True)
     ]
+
+
+def _unquoted(row: Row, texts: dict[str, str]) -> Row:
+    value = with_texts(row.value, lambda text: texts.get(text, text))
+    return replace(row, value=value, repairs=(*row.repairs, "unwrapped_string"))
 
 
 def _quoted(row: Row) -> dict[str, str]:
@@ -66,11 +69,3 @@ def _strings(value: Any) -> Iterable[str]:
             held += item.values()
         elif isinstance(item, list):
             held += item
-
-
-def _without(value: Any, texts: dict[str, str]) -> Any:
-    if isinstance(value, str):
-        return texts.get(value, value)
-    if isinstance(value, dict):
-        return {key: _without(held, texts) for key, held in value.items()}
-    return [_without(held, texts) for held in value] if isinstance(value, list) else value

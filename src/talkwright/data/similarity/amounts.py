@@ -77,6 +77,7 @@ for _dimension, _line in _SIZES.items():
     for _name, _size in _line.items():
         _UNITS.setdefault(_name, []).append((_dimension, _size))
 MONTHS = "january february march april may june july august september october november december".split()  # noqa: SIM905
+WEEK = "monday tuesday wednesday thursday friday saturday sunday".split()  # noqa: SIM905
 _MONTH = "|".join(f"{name}|{name[:3]}" for name in MONTHS) + "|sept"
 _DAY = r"(?P<{}>[0-3]?\d)(?:st|nd|rd|th)?"
 _YEAR = r"(?:,? (?P<{}>[12]\d{{3}})\b)?"

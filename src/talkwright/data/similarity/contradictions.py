@@ -17,6 +17,7 @@ from functools import lru_cache
 from talkwright.data.similarity.amounts import (
     MONTHS,
     TIMES,
+    WEEK,
     Amount,
     amounts,
     amounts_conflict,
@@ -90,9 +91,7 @@ _GERMAN = re.compile(
     re.IGNORECASE,
 )
 _SHORT_FORMS = frozenset("it's that's they're we're you're there's he's she's i'm".split())  # noqa: SIM905
-_CALENDAR = frozenset(MONTHS) | frozenset(
-    "monday tuesday wednesday thursday friday saturday sunday".split()  # noqa: SIM905
-)
+_CALENDAR = frozenset(MONTHS + WEEK)
 _SYNONYM_OF: dict[str, set[int]] = defaultdict(set)
 for _number, _line in enumerate(SAME.split("|")):
     for _word in _line.split():
@@ -122,23 +121,23 @@ def question_keys(
 
 
 def find_contradictions(
-    rows: Mapping[int, int], read: Callable[[int], Conversation]
+    rows: Mapping[int, int], read: Callable[[Sequence[int]], Iterable[Conversation]]
 ) -> tuple[list[tuple[int, int]], int]:
     """Pairs of rows (earlier, later) that answer one question clearly differently; how many were read.
 
-    `rows` gives each row's `letters` of `question_keys`, as a number, 0 for none; `read` gives the
-    conversation. A million rows are more than can be compared: where there are more than MOST_COMPARED,
-    as many of those that share their question's first letters with another are.
+    `rows` gives each row's `letters` of `question_keys`, as a number, 0 for none, in order; `read`
+    gives the conversations of some. A million rows are more than can be compared: where there are more
+    than MOST_COMPARED, as many of those that share their question's first letters with another are.
     """
     asking = [at for at, letters in rows.items() if letters]
     if len(asking) <= MOST_COMPARED:
         shared = Counter(rows[at] for at in asking)
         alone = frozenset(at for at in asking if shared[rows[at]] == 1)
-        return _contradictory(((at, read(at)) for at in asking), alone), len(asking)
+        return _contradictory(zip(asking, read(asking), strict=True), alone), len(asking)
     groups: dict[int, list[int]] = defaultdict(list)
     for at in asking:
         groups[rows[at]].append(at)
-    pairs: list[tuple[int, int]] = []
+    chosen: list[list[int]] = []
     compared = 0
     for group in groups.values():
         if len(group) < 2:
@@ -146,7 +145,10 @@ def find_contradictions(
         if compared + len(group) > MOST_COMPARED:
             break
         compared += len(group)
-        pairs += contradictory_pairs({at: read(at) for at in group})
+        chosen.append(group)
+    wanted = sorted(at for group in chosen for at in group)
+    held = dict(zip(wanted, read(wanted), strict=True))
+    pairs = [pair for group in chosen for pair in contradictory_pairs({at: held[at] for at in group})]
     return sorted(pairs), compared
 
 

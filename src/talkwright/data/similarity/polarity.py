@@ -50,6 +50,10 @@ _SAYS = frozenset(
 )
 _ONLY_SOME = re.compile(r"\bonly (?:you|me|we|the \w+|admins?|administrators?|members|owners?)\b", re.I)
 _EVERYONE = re.compile(r"\b(?:every|any)(?:one|body)\b", re.I)
+# What follows is what it depends on, which may be denied.
+PROVIDED = re.compile(
+    r",? (?:as long as|so long as|provided(?: that)?|providing|on condition that|assuming)\b"
+)
 _FORBIDDEN = re.compile(
     r"\A(?:is|are)\b.*\b(?:forbidden|prohibited|banned|illegal|disallowed|against the (?:law|rules))\b"
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from talkwright.data.similarity.amounts import MONTHS, written_out
+from talkwright.data.similarity.amounts import MONTHS, WEEK, written_out
 from talkwright.data.similarity.asking import FORMS
 from talkwright.data.similarity.lexicon import CLASSES, PLACES, ROLES
 from talkwright.data.similarity.rewording import Asked, asked_for, concept
@@ -17,7 +17,7 @@ from talkwright.data.similarity.similar import normal
 _LONGEST = 40  # words of an answer that fills one place
 _TOKEN = re.compile(r"[\w'-]+")
 _DENIES = re.compile(r"\b(?:not|no|never|cannot|neither|nor|except|unless|without)\b|n't\b")
-_WEEK = frozenset("monday tuesday wednesday thursday friday saturday sunday".split())  # noqa: SIM905
+_WEEK = frozenset(WEEK)
 _YEAR = frozenset(MONTHS)
 _NO_MONTH = re.compile(
     r"(?<!of )(?<!in )(?<!by )(?<!until )(?<!early )(?<!late )(?<!\d )(?<!th )(?<!st )\b(?:may"

@@ -13,6 +13,7 @@ from functools import lru_cache
 
 from talkwright.data.similarity.amounts import TIMES, written_out
 from talkwright.data.similarity.asking import FORMS
+from talkwright.data.similarity.polarity import PROVIDED
 from talkwright.data.similarity.similar import normal, normal_question, words
 
 _LONGEST = 40  # words of an answer that takes one side
@@ -52,9 +53,6 @@ _SOME = re.compile(
     r"|longer than"
     r"|wenn|falls|außer|ohne|nur|erst|bis|sondern|si|sauf|sans|seulement|mais|excepto|sin|solo|sólo|pero"
     r"|need to|have to worry|not only|not just|no longer than|hesitate|worry|forget)\b"
-)
-_PROVIDED = re.compile(
-    r",? (?:as long as|so long as|provided(?: that)?|providing|on condition that|assuming)\b"
 )
 _ONLY = re.compile(r"\b(?:only|exclusively|solely|nur|ausschließlich|seulement|uniquement|solo|sólo)\b")
 _WHETHER = re.compile(
@@ -320,7 +318,7 @@ def _side(question: str, answer: str) -> _Side:
     """Which side of a question an answer takes; both in normal form."""
     first = re.split(r"[.!;](?:\s|\Z)", answer.strip(), maxsplit=1)[0]
     some = not set(_SOME.findall(first)) <= set(words(question))
-    first = _PROVIDED.split(first, maxsplit=1)[0] or first  # what it depends on may be denied
+    first = PROVIDED.split(first, maxsplit=1)[0] or first  # what it depends on may be denied
     if _WHETHER.match(question) and not _MINDS.match(question):
         if _NO.match(answer):
             return _Side(False, True, some)

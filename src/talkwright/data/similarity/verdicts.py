@@ -14,6 +14,7 @@ from functools import lru_cache
 
 from talkwright.data.similarity.asking import FORMS
 from talkwright.data.similarity.lexicon import AXES, LIGHT, OPPOSITES
+from talkwright.data.similarity.polarity import PROVIDED
 from talkwright.data.similarity.rewording import Asked, asked_for, concept, in_one_word
 from talkwright.data.similarity.similar import normal
 
@@ -57,10 +58,6 @@ _SOME = re.compile(
     r"\b(?:if|unless|except|only|until|till|when|while|before|once|as long as|provided that|during"
     r"|most|some|sometimes"
     r"|usually|depends|depending|apart from|other than|yet|after (?:\w+ing|you|it|the|they))\b"
-)
-# What follows is what it depends on, which may be denied.
-_PROVIDED = re.compile(
-    r",? (?:as long as|so long as|provided(?: that)?|providing|on condition that|assuming)\b"
 )
 _MONEY = re.compile(
     r"\b(?:free|complimentary|gratis|include[sd]?|including|inclusive|part of|comes? with"
@@ -260,7 +257,7 @@ def _some(clause: str, frame: Frame) -> bool:
 
 def _clause(frame: Frame, clause: str, first: bool) -> Verdict:
     asked, axis = frame.asked, frame.axis
-    said = _TOKEN.findall(_PROVIDED.split(clause, maxsplit=1)[0])
+    said = _TOKEN.findall(PROVIDED.split(clause, maxsplit=1)[0])
     about = {concept(word) for word in said} - {""}
     shared = about & asked.about
     some = _some(clause, frame)
