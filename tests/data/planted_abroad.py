@@ -4,7 +4,7 @@
 were not mended for any.
 """
 
-# ruff: noqa: E501, RUF001 - tables
+# ruff: noqa: E501 - tables
 
 from __future__ import annotations
 

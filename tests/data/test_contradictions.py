@@ -21,7 +21,8 @@ import yaml
 from compared import contradicting, duplicates_of
 from planted_town import Pair
 
-from talkwright.data.similarity.contradictions import contradicts, find_contradictions, quantities
+from talkwright.data.similarity.claims import contradicts, quantities
+from talkwright.data.similarity.contradictions import find_contradictions
 from talkwright.data.similarity.features import features_of
 from talkwright.types import Conversation, Message
 
