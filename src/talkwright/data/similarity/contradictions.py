@@ -11,8 +11,9 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 
-from talkwright.data.similarity.asking import ask_apart, forms_of, is_open, letters_of
+from talkwright.data.similarity.asking import ask_apart, forms_of, is_open, letters_of, said_plainly
 from talkwright.data.similarity.claims import COURTESY, NEGATED, contradicts, is_typo
+from talkwright.data.similarity.gist import besides, gist
 from talkwright.data.similarity.mentions import ruled_out
 from talkwright.data.similarity.polarity import of_leave
 from talkwright.data.similarity.rewording import asked_for, concepts_of, reworded, same_matter
@@ -129,9 +130,17 @@ def _against(a: tuple[str, str], b: tuple[str, str]) -> bool:
     """Say whether two (question, answer), whose questions are the same, contradict each other."""
     if a[0] != b[0] and (ask_apart(a[0], b[0]) or _meant_so(a, b)):
         return False
-    a, b = ((question, of_leave(question, answer)) for question, answer in (a, b))
+    a, b = ((question, gist(of_leave(question, answer))) for question, answer in (a, b))
     if _KNOWS_NOT.search(a[1]) or _KNOWS_NOT.search(b[1]) or (_SORRY.match(a[1]) and _SORRY.match(b[1])):
         return False  # two refusals agree
+    if _rival(a, b):
+        return True
+    rest = besides(a[1], b[1])
+    return rest is not None and _rival((a[0], rest[0]), (b[0], rest[1]))
+
+
+def _rival(a: tuple[str, str], b: tuple[str, str]) -> bool:
+    """The same of answers without courtesy."""
     return (
         contradicts(a[1], b[1], ways=_HOW.match(a[0]) is not None, asked=a[0])
         or opposed(a, b)
@@ -188,8 +197,9 @@ def _asked(
         or ("unable" in question or "imposs" in question or "no longer" in question)
         or ("jamais" in question or "nunca" in question)
     ) and bool(NEGATED.search(question))
-    typographic = "\u2019" in question
-    found = matter(question) if known is None or typographic else _matter(known)
+    plain = said_plainly(question)
+    other = known is None or "\u2019" in question or plain is not question
+    found = matter(plain) if other else _matter(known or ())
     return (key[0], numbers(question), negated), found or (question,)
 
 
