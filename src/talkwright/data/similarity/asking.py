@@ -41,6 +41,13 @@ _EMPTY = frozenset(
     """.split()  # noqa: SIM905 - a list of words reads best as one
 ) - frozenset("as do was sera per sobre dies tag".split())  # noqa: SIM905 - of English, or of another sense
 _EMPTY |= {word[:-1] for word in _EMPTY if word[-1] == "s" and len(word) > 3}  # the plural's end is cut off
+# Of these, what is no English word.
+FOREIGN = _EMPTY - frozenset(
+    """
+    is on an die man per pour son as par comes me mi ma con so no na a i o am in was for to by at do de
+    ten she my we you it hoi voor sub fossil mam per des sin tu se ca la le les el al vous u y t l l'
+    """.split()  # noqa: SIM905
+)
 # One question word is asked for by another, and a modal verb by another.
 _PHRASES = re.compile(
     r"(?P<wann>um wie ?viel uhr|hoe laat|à quelle heure|a qué hora|a que horas?|a che ora"

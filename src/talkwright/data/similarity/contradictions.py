@@ -26,6 +26,7 @@ from talkwright.data.similarity.similar import (
 )
 from talkwright.data.similarity.slots import filled_differently
 from talkwright.data.similarity.stances import opposed
+from talkwright.data.similarity.tongues import is_foreign, sides_abroad
 from talkwright.data.similarity.verdicts import verdicts_differ
 from talkwright.types import Conversation, Message
 
@@ -141,9 +142,12 @@ def _against(a: tuple[str, str], b: tuple[str, str]) -> bool:
 
 def _rival(a: tuple[str, str], b: tuple[str, str]) -> bool:
     """The same of answers without courtesy."""
+    if contradicts(a[1], b[1], ways=_HOW.match(a[0]) is not None, asked=a[0]):
+        return True
+    if is_foreign(a[0]) and is_foreign(b[0]):
+        return sides_abroad(a[0], a[1], b[1]) or filled_differently(a[0], a[1], b[1])
     return (
-        contradicts(a[1], b[1], ways=_HOW.match(a[0]) is not None, asked=a[0])
-        or opposed(a, b)
+        opposed(a, b)
         or verdicts_differ(a, b)
         or filled_differently(a[0], a[1], b[1])
         or ruled_out((a[0], b[0]), a[1], b[1])
