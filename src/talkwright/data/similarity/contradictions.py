@@ -144,7 +144,7 @@ def _rival(a: tuple[str, str], b: tuple[str, str]) -> bool:
     """The same of answers without courtesy."""
     if contradicts(a[1], b[1], ways=_HOW.match(a[0]) is not None, asked=a[0]):
         return True
-    if is_foreign(a[0]) and is_foreign(b[0]):
+    if is_foreign(a[0]) or is_foreign(b[0]):
         return sides_abroad(a[0], a[1], b[1]) or filled_differently(a[0], a[1], b[1])
     return (
         opposed(a, b)

@@ -10,6 +10,7 @@ from functools import lru_cache
 
 from talkwright.data.similarity.amounts import MONTHS, WEEK, written_out
 from talkwright.data.similarity.asking import FORMS
+from talkwright.data.similarity.fillers import addresses, apart, days_of_month, floors, intervals
 from talkwright.data.similarity.lexicon import CLASSES, PLACES, ROLES
 from talkwright.data.similarity.rewording import Asked, asked_for, concept
 from talkwright.data.similarity.similar import normal
@@ -23,11 +24,26 @@ _NO_MONTH = re.compile(
     r"(?<!of )(?<!in )(?<!by )(?<!until )(?<!early )(?<!late )(?<!\d )(?<!th )(?<!st )\b(?:may"
     r"|march)\b(?! \d)"
 )
+_CAPITAL = r"[A-Z\u00c0-\u00deŁŚŻŹĆ]"
 _NAME = re.compile(
-    r"(?<![.!?:\"'\u201c] )(?<!\A)\b[A-Z][\w'-]*(?: [A-Z][\w'-]*)*"
-    r"|(?:(?<=[.!?:] )|\A)[A-Z][\w'-]+(?: [A-Z][\w'-]*)+"
+    rf"(?<![.!?:\"'\u201c] )(?<!\A)\b{_CAPITAL}[\w'-]*(?: {_CAPITAL}[\w'-]*)*"
+    rf"|(?:(?<=[.!?:] )|\A){_CAPITAL}[\w'-]+(?: {_CAPITAL}[\w'-]*)+"
 )
-_NO_NAMES = frozenset("i i'm i've i'll the a an it its it's in on at we our you your".split())  # noqa: SIM905
+_SAID = re.compile(rf"\A\W*(?:(?:the|el|la|le|il|o|a|de|der|die|das) )?({_CAPITAL}[\w'-]*(?: [\w'-]+){{0,2}})\W*\Z", re.I)
+_SUBJECT = re.compile(rf"\A({_CAPITAL}[\w-]+) (?:is|was|are) (?:the|our|your|a)\b")
+_GERMAN = re.compile(r"\b(?:der|das|ist|und|wir|nicht|im|sie|ein|eine|wurde|hinter|neben)\b", re.I)
+_GIVEN = re.compile(
+    r"\b(?:address|url|link|host|hostname|server|site|website|page|portal|e-?mail|mailbox|domain|endpoint"
+    r"|adresse|dirección|endereço|indirizzo|adres)\b|\b(?:who|where|whom)\b.*\b(?:send|write|mail|submit"
+    r"|report|contact|reach|log|sign|upload|register|apply|find)\b"
+)
+_NO_NAMES = frozenset(
+    """
+    i i'm i've i'll the a an it its it's in on at we our you your this that these those there here they
+    he she every each any all no yes not nobody both only just most some der die das el la le il o um uno
+    un by from to under with for behind next near
+    """.split()  # noqa: SIM905 - a list of words reads best as one
+)
 _CLAUSES = re.compile(r"(?<=[.;!?])\s+|,? but |,? however |; |,? not ")
 _KINDS = [frozenset(line.split()) for line in CLASSES.split("|")]
 _AUXILIARY = frozenset("is are was were do does did can has have".split())  # noqa: SIM905
@@ -43,33 +59,11 @@ _FIRST = re.compile(r"\b(?:first|before|beforehand|begin with|start with|in whic
 _ONE = re.compile(
     r"\b(?:name|called|which (?:\w+ )?(?:plan|colour|color|port|key|version|city|currency|language"
     r"|brand|team|company"
-    r"|model|tool|format|size|day)|capital|password|title|what (?:\w+ )?(?:plan|port|key|version"
+    r"|model|tool|format|size|day|river|planet|mountain|country|continent|ocean|sea|lake|island|state"
+    r"|province|street|airline|bank|band|club|month|year|season|metal|element|organ)"
+    r"|capitale?|hauptstadt|hoofdstad|stolic[aą]|currency|author|mascot|password|title|what (?:\w+ )?(?:plan|port|key|version"
     r"|brand|model))\b"
 )
-_FLOOR = re.compile(r"\b(?:ground|first|second|third|fourth|fifth|top|1st|2nd|3rd|\d+th) floor\b")
-_DAY_OF_MONTH = re.compile(
-    r"\b(\d+(?=st|nd|rd|th)|first|second|last|middle|end)(?:(?:st|nd|rd|th)\b(?! floor)"
-    r"|(?: day)? of (?:the|each|every) month)"
-)
-_PERIODS = [
-    (60.0, r"hourly|(?:every|each|once an|per) hour"),
-    (1440.0, r"daily|nightly|(?:every|each|per|once a) (?:single )?(?:day|night|morning|evening"
-             r"|weekday)|day by day"),
-    (10080.0, r"weekly|(?:every|each|per|once a) (?:week|monday|tuesday|wednesday|thursday|friday"
-              r"|saturday|sunday)"
-              r"|on (?:mondays|tuesdays|wednesdays|thursdays|fridays|saturdays|sundays)"),
-    (20160.0, r"fortnightly|biweekly|(?:every|each) (?:other|second|2|two) (?:week|weeks)"
-              r"|every fortnight|twice a month"),
-    (43200.0, r"monthly|(?:every|each|per|once a) month|first of (?:the|each|every) month"
-              r"|end of (?:the|each|every) month"),
-    (86400.0, r"every (?:other|second|2|two) months?|bimonthly"),
-    (129600.0, r"quarterly|(?:every|each|per|once a) quarter|every (?:3|three) months"
-               r"|four times a year"),
-    (259200.0, r"twice a year|half-yearly|biannually|semi-?annually|every (?:6|six) months"),
-    (518400.0, r"yearly|annually|(?:every|each|per|once a) (?:year|spring|summer|autumn|winter"
-               r"|january|december)"),
-]  # fmt: skip
-_PERIOD = [(minutes, re.compile(rf"\b(?:{shape})\b")) for minutes, shape in _PERIODS]
 _HOW_MANY = re.compile(
     r"\bhow many ((?:[\w'-]+ ){1,3}?)(?:can|could|may|do|does|did|are|is|were|will|should|must|have"
     r"|has|am)\b"
@@ -102,9 +96,9 @@ def _times_apart(sort: str, question: str, one: str, other: str) -> bool:
         return _apart(_counts(one), _counts(other)) or _apart(
             _counted(question, one), _counted(question, other)
         )
-    if sort in ("often", "when") and _apart(_periods(one), _periods(other)):
+    if sort in ("often", "when") and apart(intervals(one), intervals(other)):
         return True
-    if sort == "when" and _apart(_days_of_month(one), _days_of_month(other)):
+    if sort == "when" and _apart(days_of_month(one), days_of_month(other)):
         return True
     if sort in ("when", "whether") and (_never(one, other) or _never(other, one)):
         return True
@@ -124,6 +118,8 @@ def _things_apart(asked: Asked, question: str, a: str, b: str) -> bool:
         return True
     if " stand for" in question and _meant_apart(_stands_for(one), _stands_for(other)):
         return True
+    if _GIVEN.search(question) and _apart(addresses(one), addresses(other)):
+        return True
     mine, yours = _names(a, question), _names(b, question)
     if asked.sort == "where":  # what both name, and is not where it is, is no answer
         for name in mine & yours:
@@ -137,7 +133,12 @@ def _things_apart(asked: Asked, question: str, a: str, b: str) -> bool:
     if asked.sort == "where" and not _MANY.search(question):
         if _OFFERS.match(one) and _OFFERS.match(other) and re.search(r"\bwhere can\b", question):
             return False  # of places where one can do it there may be two
-        return names or _apart(_places(one, question), _places(other, question))
+        if _apart(floors(one), floors(other)):
+            return True
+        german = _GERMAN.search(f"{question} {one} {other}")  # every noun has a capital
+        return (names and not german) or _apart(_places(one, question), _places(other, question))
+    if asked.sort == "which" and _apart(floors(one), floors(other)):
+        return "floor" in question
     return names and asked.sort == "which" and _ONE.search(question) is not None
 
 
@@ -200,10 +201,6 @@ def _never(closed: str, other: str) -> bool:
     )
 
 
-def _days_of_month(text: str) -> frozenset[object]:
-    return frozenset(_DAY_OF_MONTH.findall(text))
-
-
 def _meant_apart(a: frozenset[object], b: frozenset[object]) -> bool:
     return min(len(a), len(b)) > 1 and 2 * len(a & b) < min(len(a), len(b))
 
@@ -227,12 +224,6 @@ def _first(text: str, asked: Asked) -> frozenset[object]:
 
 def _apart(a: frozenset[object], b: frozenset[object]) -> bool:
     return bool(a) and bool(b) and not a & b
-
-
-@lru_cache(maxsize=2048)
-def _periods(text: str) -> frozenset[object]:
-    text = text.replace("1 ", "every ") if text.startswith("1 ") else text
-    return frozenset(minutes for minutes, shape in _PERIOD if shape.search(text))
 
 
 def _days_apart(one: str, other: str) -> bool:
@@ -277,7 +268,8 @@ def _things(text: str, table: frozenset[str], question: str) -> frozenset[object
 
 
 def _places(text: str, question: str) -> frozenset[object]:
-    return _things(text, PLACES, question) | frozenset(_FLOOR.findall(text))
+    """The places of a text; on a floor there are many."""
+    return frozenset() if floors(text) else _things(text, PLACES, question)
 
 
 @lru_cache(maxsize=2048)
@@ -285,6 +277,10 @@ def _names(text: str, question: str) -> frozenset[str]:
     """The names of a text, by word, without those of the question; a sentence begins with any word."""
     asked = {*_TOKEN.findall(question)}
     found = {word for name in _NAME.findall(text) for word in normal(name).split()} | _doer(text, asked)
+    for shape in (_SAID, _SUBJECT):  # "Canberra.", "Canberra is the capital"
+        alone = shape.match(text)
+        if alone and alone[1][:1].isupper():
+            found |= {word.lower() for word in alone[1].split() if word[:1].isupper()}
     return frozenset(
         word.removesuffix("'s") for word in found if word not in asked and word not in _NO_NAMES
     )

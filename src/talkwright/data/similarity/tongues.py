@@ -54,7 +54,7 @@ _DENIERS = frozenset(
     """
     nicht kein keine keinen keinem keiner keinerlei nie niemals niemand nichts weder
     niet geen nooit niemand niets
-    pas plus jamais aucun aucune personne rien nul ni guère
+    pas jamais aucun aucune personne rien nul ni guère
     no nunca ningún ninguno ninguna nadie nada tampoco
     não nunca nenhum nenhuma ninguém nem
     non nessun nessuno nessuna mai niente
@@ -69,21 +69,21 @@ _ONLY = frozenset(
     """.split()  # noqa: SIM905
 )
 _SOME = re.compile(
-    r"\b(?:wenn|falls|sofern|außer|sonst|solange|als|tenzij|mits|si|s'ils?|sauf|tant que|sinon|excepto"
-    r"|salvo|siempre que|se|exceto|desde que|tranne|purché|jeśli|jeżeli|chyba|oprócz)\b"
+    r"\b(?:wenn|falls|sofern|außer|sonst|solange|als (?:u|je|het|de|ze)|tenzij|mits|s'ils?|sauf"
+    r"|si (?!può|pag|dev|entr|fa|acce|chiu|pos)|tant que|sinon|excepto|salvo|siempre que|exceto|desde que|tranne|purché|jeśli|jeżeli|chyba|oprócz)\b"
 )
 # A claim's two sides, by the beginnings of their words; the words with a space are looked for as they are.
 _AXES = {
     "must": (
         """
-        pflicht verpflicht obligat notwendig nötig erforderlich benötig zwingend unerlässlich müssen muss
-        musst müsst verplicht nodig vereist moet noodzakelijk obligatoire nécessaire indispensable exig
-        impérati doit devez doivent faut obligatori necesari imprescindible preceptiv debe deben necesit
-        obrigatóri necessári precisa imprescindível deve devem obbligatori necessari indispensabil serve
-        servono devono bisogna occorre obowiązk wymagan konieczn trzeba musi muszą niezbędn dues due
+        pflicht verpflicht oblig tenu notwendig nötig erforderlich benötig zwingend unerlässlich müssen muss
+        musst müsst verplicht nodig vereist moet noodzakelijk nécessaire indispensable exig
+        impérati doit devez doivent faut necesari imprescindible preceptiv debe deben necesit
+        obrigat necessári precisa imprescindível deve devem obblig necessari indispensabil serve
+        servono devono bisogna occorre obowiązk wymagan konieczn trzeba musi muszą niezbędn 
         """,
         """
-        freiwillig optional unnötig überflüssig volstaat vrijwillig suffit suffisent facultati conseill
+        freiwillig optional unnötig überflüssig volstaat vrijwillig suffit suffisent facultati conseil
         basta bastan bastano opcional voluntari facoltativ opzionale consigliat dobrowoln wystarcz
         reicht genügt überflüssig zbędn
         """,
@@ -125,7 +125,7 @@ _PHRASES = {
         "ohne weiteres|sans problème|sin problema|sem problema|senza problem|bez problemu|zonder probleem"
         "|geen probleem|kein problem|pas de problème",
         "zu hause|thuis|à la maison|chez vous|en casa|em casa|a casa|w domu|draußen|buiten|dehors|fuera"
-        "|fora|fuori|na zewnątrz|nicht mehr|ne .{1,25} plus|ya no|já não|non più|gehör(?:t|en) (?:auf|in"
+        "|fora|fuori|na zewnątrz|gehör(?:t|en) (?:auf|in"
         "|zum)",
     ),
     "must": (
@@ -141,6 +141,7 @@ _PHRASES = {
     "open": ("", ""),
 }  # fmt: skip
 _WITHOUT = frozenset("ohne zonder sans sin sem senza bez".split())  # noqa: SIM905
+_NO_MORE = re.compile(r"\bn(?:e |['\u2019]).{1,25} plus\b")
 _LETTERS = 5  # that two forms of one word share
 
 
@@ -152,15 +153,19 @@ def _compiled(axis: str, side: int) -> re.Pattern[str]:
 
 
 _SIDES = {axis: (_compiled(axis, 0), _compiled(axis, 1)) for axis in _AXES}
-_PAID = re.compile(r"\b(?:payante?s?|pag[oa]s?|płatn\w+|kostenpflichtig|zahlen|betalen|payer|pagar|pagare"
-                   r"|płacić|kostet|cuesta|coûte|costa|custa|kosztuje)\b")  # fmt: skip
+_PAID = re.compile(
+    r"\b(?:payante?s?|pag[oa]s?|płatn\w+|kostenpflichtig|kostet|cuesta|coûte|costa|custa|kosztuje"
+    r"|(?:muss|müssen|moet|dois|faut|devo|debo|hay que|tengo que|bisogna|trzeba|muszę)\b.*\b(?:zahlen"
+    r"|bezahlen|betalen|payer|pagar|pagare|płacić))\b"
+)
 
 
 @lru_cache(maxsize=4096)
 def is_foreign(question: str) -> bool:
     """Say whether a question, in normal form, is in one of the languages that this file knows."""
     said = _TOKEN.findall(question)
-    foreign = sum(word in FOREIGN or word in _ASKS_OTHER for word in said)
+    foreign = sum(word in FOREIGN or word in _ASKS_OTHER or FORMS[word] in ("must", "brauch")
+                  for word in said if word != "must")  # fmt: skip
     return foreign > sum(word in _ENGLISH for word in said) or (
         foreign > 0 and not question.isascii() and _ENGLISH.isdisjoint(said)
     )
@@ -169,7 +174,7 @@ def is_foreign(question: str) -> bool:
 def sides_abroad(question: str, a: str, b: str) -> bool:
     """Say whether of two answers to a foreign question, as written, one says so and the other not so."""
     question = normal(question)
-    if not is_foreign(question) or not _ASKS_OTHER.isdisjoint(_TOKEN.findall(question)):
+    if not _ASKS_OTHER.isdisjoint(_TOKEN.findall(question)):
         return False
     if "?" in a + b or max(a.count(" "), b.count(" ")) > _LONGEST:
         return False
@@ -222,15 +227,16 @@ def _clause(axis: str, clause: str, asked: frozenset[str]) -> int:
     """The side that one clause takes."""
     said = _TOKEN.findall(clause)
     yes, no = _SIDES[axis]
-    denied = not _DENIERS.isdisjoint(said) or "kein" in clause
+    denied = not _DENIERS.isdisjoint(said) or bool(_NO_MORE.search(clause))
     if axis == "must":
         at = next((n for n, word in enumerate(said) if word in _WITHOUT), None)
         if at is not None and asked & _stems(said[at + 1 : at + 4]):
             return 1 if denied else -1
     if not _ONLY.isdisjoint(said):
-        if asked & _stems(said):
-            return 1 if axis == "must" else 0
-        return -1 if axis in ("may", "free") else 0
+        named = _stems(said)
+        if axis == "must":
+            return 1 if asked & named else 0
+        return -1 if axis != "open" and asked - named and named - asked else 0
     plus, minus = yes.search(clause), no.search(clause)
     if minus and axis != "must":
         return 1 if denied and axis != "open" and minus[0] not in ("nicht mehr",) else -1
