@@ -52,7 +52,7 @@ TIMES = {"minute": 1, "min": 1, "hour": 60, "hr": 60, "h": 60, "day": 1440, "nig
          "week": 10080, "fortnight": 20160, "month": 43200, "year": 518400}  # fmt: skip
 
 _SPANS = """
-    1 minuten minuto minuti minuut minuty | 60 stunde stunden heure hora ora ore uren godzina godziny
+    1 minuten minuto minuti minuut minuty | 60 stunde stunden heure hora ora ore uur uren godzina godziny
     godzin godzinę | 1440 tag tage tagen jour dia día giorno giorni dag dagen dzień dni | 10080 woche
     wochen semaine semana settimana settimane week weken tydzień tygodnie tygodni tygodnia | 43200 monat
     monate monaten moi mois mese mesi mes meses mês maand maanden miesiąc miesiące miesięcy | 518400
@@ -151,6 +151,10 @@ _HALF = re.compile(
     r"|meio|pół)[ '\u2019-](?=stunde|jahr|monat|tag|uur|jaar|dag|heure|an|journée|hora|año|ora|anno|dia"
     r"|ano|godzin|roku|dnia)"
 )
+_AND_A_HALF = re.compile(
+    r"\b(\d+) (heures?|horas?|or[ae]|jours?|ans?|años?|anos?|ann[io]|mes[ie]s?|mois|d[ií]as?)"
+    r" (?:et demie?|y medi[oa]|e mezz[oa]|e mei[oa])\b"
+)
 _ONE_AND_HALF = re.compile(r"\b(?:anderthalb|eineinhalb|anderhal[fv]e?|półtora|półtorej)\b")
 _PARTS = ("half", "third", "quarter", "fifth", "tenth")
 _AND_HALF = re.compile(r"\b(\d+|one) and a (half|quarter)\b")
@@ -178,7 +182,7 @@ def amounts(text: str) -> tuple[tuple[Amount, ...], str]:
     """The amounts of a text without its list numbers, and its normal form with a 0 for each."""
     plain = normal(_LIST_NUMBER.sub("", text).replace("\u2019", "'").replace("*", ""))
     plain = _NEXT_DAY.sub(r"1 \1day", _DAY_BEFORE.sub("1 day ", _WHOLE.sub("1 ", plain)))
-    plain = written_out(_ONE_AND_HALF.sub("1.5", _HALF.sub("0.5 ", plain)))
+    plain = _AND_A_HALF.sub(r"\1.5 \2", written_out(_ONE_AND_HALF.sub("1.5", _HALF.sub("0.5 ", plain))))
     if _AT_OCLOCK.search(plain):
         plain = _AT_OCLOCK.sub(_oclock, plain)
     if any(part in plain for part in _PARTS):

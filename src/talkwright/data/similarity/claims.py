@@ -34,6 +34,9 @@ _SAME_SENTENCE = 0.6  # the same of two sentences of longer answers
 _NEARLY_ALL = 0.8  # the same where a single word decides
 _ALL = 0.9  # the same where a long answer differs in one word
 _ONE_CLAIM = 24  # words of an answer in which one word in place of another changes the answer
+_MUCH = 5  # words with matter that a sentence and its denial share
+_MOST = 0.7  # of the words of the shorter of them
+_NAME_ALONE = 4  # words of an answer that is a name
 _SENTENCES = 30  # of an answer that are compared
 
 _NAME = re.compile(r"(?<=[a-z,;] )[A-Z][\w-]+")
@@ -69,6 +72,7 @@ _GERMAN = re.compile(
     r"\b(?:der|das|ist|und|um|wir|mit|nicht|keine?|im|uhr|eine?|sind|wird|die|sie|tage|kann)\b",
     re.IGNORECASE,
 )
+_OF_CASES = frozenset("if unless only except without until when while after before but than yet".split())  # noqa: SIM905
 _SHORT_FORMS = frozenset("it's that's they're we're you're there's he's she's i'm".split())  # noqa: SIM905
 _CALENDAR = frozenset(MONTHS + WEEK)
 _SYNONYM_OF: dict[str, set[int]] = defaultdict(set)
@@ -143,7 +147,11 @@ def _sentences_contradict(a: str, b: str) -> bool:
     for one in map(_claims, _sentences(a)):
         for other in second:
             same = jaccard(frozenset(one.words), frozenset(other.words))
-            if same < _SAME_SENTENCE or len(one.words) < 3:
+            if len(one.words) < 3:
+                continue
+            if one.negated != other.negated and _denied(one, other):
+                return True
+            if same < _SAME_SENTENCE:
                 continue
             if amounts_conflict(one.amounts, other.amounts):
                 return True
@@ -152,6 +160,17 @@ def _sentences_contradict(a: str, b: str) -> bool:
             ):
                 return True
     return False
+
+
+def _denied(one: _Claims, other: _Claims) -> bool:
+    """Say whether of two sentences one denies most of what the other says, of no case in particular."""
+    mine, yours = _affirmed(one.words), _affirmed(other.words)
+    return (
+        len(mine & yours) >= _MUCH
+        and _overlap(mine, yours) >= _MOST
+        and _OF_CASES.isdisjoint(one.words)
+        and _OF_CASES.isdisjoint(other.words)
+    )
 
 
 def _sentences(text: str) -> list[str]:
@@ -167,8 +186,15 @@ def _differ(a: _Claims, b: _Claims, one_word_decides: bool, asked: frozenset[str
     """Of two texts of one shape: a name, a negation or a word stands against another."""
     # "It is not red" and "It is blue" agree.
     excluded = a.negated == b.negated and _excluded(a.words, b.words)
-    mine, yours = (frozenset(name for name in x.names if name.lower() not in asked) for x in (a, b))
-    if excluded or _each_has_own(mine, yours):
+    if excluded:
+        return True
+    mine, yours = (
+        frozenset(name for name in x.names if name.lower() not in asked and name.lower() not in y.words)
+        for x, y in ((a, b), (b, a))
+    )
+    shared = (frozenset(a.words) & frozenset(b.words)) - asked - COURTESY
+    bare = min(len(a.words), len(b.words)) <= _NAME_ALONE  # a name, which the other gives too
+    if mine and yours and not (bare and shared):
         return True
     if a.negated != b.negated and jaccard(_affirmed(a.words), _affirmed(b.words)) >= _SAME_SENTENCE:
         return True
@@ -266,7 +292,3 @@ def _value(number: str) -> float | str:
         return float(number.replace(",", "."))
     except ValueError:
         return number
-
-
-def _each_has_own(a: frozenset[str], b: frozenset[str]) -> bool:
-    return bool(a - b) and bool(b - a)

@@ -30,14 +30,24 @@ IDIOMS = {
         |ceased? to|beyond (?:me|us|our|my)|phased out|(?:was|were|been) (?:abolished|scrapped|withdrawn)
         |at this time|zero tolerance|stay at home|leave (?:it|them|all|your
         |any) [\\w ]{0,25}?(?:at home|outside|behind|at the (?:door|entrance|desk))
-        |keep out|ruled out|cannot be|can't be|can not be
-        |fails? to|refrain from|stay away|steer clear
+        |keep (?:[\\w'-]+ ){0,4}?(?:away from|out of|off|clear of)|keep (?:out|away|off|clear)
+        |ruled out|cannot be|can't be|can not be|(?:leave|leaving|left) (?:[\\w'-]+ ){1,4}?(?:at home
+        |outside|behind)|(?:must|has to|have to|should|needs? to) be (?:taken off|removed|put away|left
+        |kept|switched off|turned (?:off|down|away)|taken out|declined|refused|rejected)
+        |(?:isn't|is not|not|aren't) something (?:[\\w'-]+ )?(?:can|do|does|offers?|supports?|allows?
+        |provides?)|there (?:is|are|'s) no (?:way|possibility|option|means|chance)|taken out of
+        |(?:dropped|removed|withdrawn|excluded) from|isn't possible|not feasible|won't (?:work|do|be able)
+        |have no (?:means|way|access)|has no (?:means|way)|got no (?:means|way)|beyond what
+        |don't belong|does not belong|doesn't belong|do not belong
+        |stays? (?:out|away|off|clear|indoors|in port)|(?:for|to) (?:grown-ups|adults|members|staff) only
+        |fails? to|refrain from|stay (?:away|out|off|clear)|steer clear
     """,
     "MUST": """
         have to|has to|had to|having to|need to|needs to|need for|is needed|are needed|be needed
         |is a must|a must
         |you'll need|you will need|is due|obliged to|got to|expected to|supposed to|make sure|be sure to
-        |no entry without|not without|(?:impossible|not possible|not allowed|refused|nothing) without
+        |no entry without|not without|(?:nobody|no one|none) (?:[\\w'-]+ ){1,3}?without
+        |without (?:one|it|this|them),? (?:we|you|they|it|nobody|no one) (?:can't|cannot|can not|won't|isn't|may not)|(?:impossible|not possible|not allowed|refused|nothing) without
         |no exceptions?|not optional|at all times
     """,
     "NEEDNOT": """
@@ -55,6 +65,9 @@ IDIOMS = {
         |just fine )?without
         |even without|do without|also without|doesn't require|does not require|don't require
         |do not require
+        |(?:nobody|no one|nobody's|no one's) (?:is |has |will be )?(?:obliged|forced|required|compelled|made)
+        |free to (?:\\w+ )?(?:without|bare)|(?:is|are|will be) (?:quite |perfectly )?(?:enough|sufficient)
+        |will do|suffices|simply (?:turn|show) up|just (?:turn|show) up|of your own free will
         |can skip|may skip|can wait|as usual|as normal|no longer asks?|no longer requires?
     """,
     "FREE": """
@@ -68,10 +81,15 @@ IDIOMS = {
         |won't (?:be charged|cost|pay)|never charge|not charge|we cover|pays? nothing|in the price
         |part of the price
         |part of the package|comes? with (?:the|your|every|each|all)|same price|nothing extra
+        |for nothing|(?:won't|doesn't|does not|don't) cost (?:you )?(?:anything|a (?:cent|penny|thing))
+        |(?:nobody|no one|don't|doesn't|needn't|never) pays?|not a (?:cent|penny)|in free
         |in the fee|in the rate|not cost|already covered|as standard
     """,
     "PAID": """
-        \\d[\\d.,]* ?(?:euros?|cents?|dollars?|pounds?|eur|usd|gbp|pence)|at (?:an? )?(?:extra
+        (?:regular|usual|normal|standard|full|ordinary|same)(?: [\\w'-]+){0,2} (?:prices?|rates?|fares?|fees?
+        |charges?|tariffs?|tickets?)(?: of [^.;,]{1,30})? (?:still )?appl(?:y|ies)|[$€£] ?\\d[\\d.,]*
+        |(?:is|are) due|we ask for [^.;,]{0,12}\\d|triggers?
+        |\\d[\\d.,]* ?(?:euros?|cents?|dollars?|pounds?|eur|usd|gbp|pence)|at (?:an? )?(?:extra
         |additional) (?:cost|charge|fee)|for (?:an? )?(?:extra|additional|small) (?:cost|charge
         |fee)|not (?:\\w+ )?(?:free|included|covered)|sold separately|not part of|isn't (?:free
         |included|covered|part)

@@ -32,6 +32,7 @@ _SAYS_SO = frozenset(
     needed enough exist exists function
     """.split()  # noqa: SIM905
 )
+_LATER = ("after that", "then ", "afterwards", "otherwise", "later")  # of another time, or another case
 _FEATURES = frozenset("option form feature way button menu page".split())  # noqa: SIM905
 _SORRY = re.compile(
     r"(?:i'm |i am |we're |we are )?(?:very |so )?(?:sorry|unable|unfortunately|i can't)\b"
@@ -44,7 +45,7 @@ _ENDED = re.compile(
 )
 # Of the ways to reach somebody, what names one.
 _RINGS = frozenset("ring call calls calling hotline".split())  # noqa: SIM905
-_WEAK = LIGHT | frozenset("sure able yet anything do does did has have is are be was just".split())  # noqa: SIM905
+_WEAK = LIGHT | frozenset("anywhere sure able yet anything do does did has have is are be was just".split())  # noqa: SIM905
 
 
 def ruled_out(questions: tuple[str, str], a: str, b: str) -> bool:
@@ -91,7 +92,7 @@ def _rules_out(text: str, given: frozenset[str], about: frozenset[str]) -> bool:
                     if name not in about]  # fmt: skip
             if gone and all(name in given for name in gone):
                 return True
-        if at is None or _LIMITED.search(clause):
+        if at is None or _LIMITED.search(clause) or clause.startswith(_LATER):
             continue
         denied = _named(said[at + 1 : at + 1 + _NEAR])
         subject = _named(said[max(0, at - 4) : at]) if said[at] in _VERBS else []

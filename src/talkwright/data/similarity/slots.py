@@ -110,7 +110,7 @@ def _things_apart(asked: Asked, question: str, a: str, b: str) -> bool:
     one, other = _plain(a), _plain(b)
     if _PAYS.search(question) and _apart(_payers(one), _payers(other)):
         return True
-    if asked.sort not in ("how", "why") and _kinds_apart(one, other, question):
+    if asked.sort not in ("how", "why", "often", "count", "span") and _kinds_apart(one, other, question):
         return True
     if _FIRST.search(question) and _apart(_first(one, asked), _first(other, asked)):
         return True

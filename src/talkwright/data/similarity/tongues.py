@@ -78,7 +78,7 @@ _AXES = {
         """
         pflicht verpflicht oblig tenu notwendig nötig erforderlich benötig zwingend unerlässlich müssen muss
         musst müsst verplicht nodig vereist moet noodzakelijk nécessaire indispensable exig
-        impérati doit devez doivent faut necesari imprescindible preceptiv debe deben necesit
+        impérati doit devez doivent faut necesari imprescindible preceptiv debe deben
         obrigat necessári precisa imprescindível deve devem obblig necessari indispensabil serve
         servono devono bisogna occorre obowiązk wymagan konieczn trzeba musi muszą niezbędn 
         """,
@@ -129,7 +129,7 @@ _PHRASES = {
         "|zum)",
     ),
     "must": (
-        "hay que|tiene que|tienen que|tem que|il faut|nicht ohne|pas sans",
+        "hay que|se necesitan?|tiene que|tienen que|tem que|il faut|nicht ohne|pas sans",
         "einfach vorbei|kommen sie einfach|venta libre|venda livre|vente libre|tête nue|loop (?:gewoon|zo)"
         "|kom gewoon|il suffit|basta apparecer|basta aparecer|sans rendez-vous",
     ),

@@ -62,10 +62,10 @@ _SOME = re.compile(
 _MONEY = re.compile(
     r"\b(?:free|complimentary|gratis|include[sd]?|including|inclusive|part of|comes? with"
     r"|charge[sd]? for|costs?"
-    r"|pay (?:for|to|extra|anything)|have to pay|extra|fees?|surcharge|separately|charge)\b"
+    r"|pay (?:for|to|extra|anything)|have to pay|extra|fees?|surcharge|separately|charge|penalt(?:y|ies))\b"
 )
 _COSTS = re.compile(
-    r"\b(?:charge[sd]?|costs?|pay|extra|fees?|surcharge|separately)\b(?! (?:included|free)\b)"
+    r"\b(?:charge[sd]?|costs?|pay|extra|fees?|surcharge|separately|penalt(?:y|ies))\b(?! (?:included|free)\b)"
 )
 _FREE = re.compile(r"\b(?:free|complimentary|gratis|include[sd]?|inclusive|part of|comes? with)\b")
 _NEEDS = re.compile(
@@ -110,6 +110,7 @@ class Frame:
     turn: int
 
 
+_TIMES = frozenset("summer winter night day daytime nighttime morning evening afternoon".split())  # noqa: SIM905
 _NEITHER = Verdict(0)
 # Whatever it is that an answer to whether one may calls so, it is what was asked.
 _FORBIDDEN = frozenset(
@@ -217,11 +218,13 @@ def _taken(text: str) -> dict[int, set[int]]:
     found: dict[int, set[int]] = {}
     for clause in _CLAUSE.split(in_one_word(text))[:_CLAUSES]:
         said = _TOKEN.findall(clause)
-        if said[:1] in (["then"], ["afterwards"], ["otherwise"]):
+        if said[:1] in (["then"], ["afterwards"], ["otherwise"]) or said[:2] == ["after", "that"]:
             continue  # of a later time, or of another case
         for at, word in enumerate(said):
             for number, sign in _SIDES.get(FORMS[word], ()):
-                denied = any(w in _DENIERS for w in said[max(0, at - 4) : at])
+                if word in _TIMES and at and said[at - 1] in ("in", "at", "by", "during", "the"):
+                    continue  # it is what is said of that time that answers
+                denied = any(w in _DENIERS or w == "MAYNOT" for w in said[max(0, at - 4) : at])
                 found.setdefault(number, set()).add(-sign if denied else sign)
     return found
 
