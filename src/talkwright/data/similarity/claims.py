@@ -167,10 +167,17 @@ def _denied(one: _Claims, other: _Claims) -> bool:
     mine, yours = _affirmed(one.words), _affirmed(other.words)
     return (
         len(mine & yours) >= _MUCH
+        and (_denied_word(one.words) in yours or _denied_word(other.words) in mine)
         and _overlap(mine, yours) >= _MOST
         and _OF_CASES.isdisjoint(one.words)
         and _OF_CASES.isdisjoint(other.words)
     )
+
+
+def _denied_word(said: tuple[str, ...]) -> str:
+    """The word that a sentence denies, empty for none."""
+    at = next((n for n, word in enumerate(said) if NEGATED.match(word) or word.endswith("n't")), len(said))
+    return next((_stem(word) for word in said[at + 1 : at + 4] if word not in COURTESY), "")
 
 
 def _sentences(text: str) -> list[str]:
@@ -208,8 +215,8 @@ def _affirmed(found: tuple[str, ...]) -> frozenset[str]:
 def _excluded(a: tuple[str, ...], b: tuple[str, ...]) -> bool:
     """Say whether each text has a word that a word of the other excludes, as red excludes blue."""
     mine, yours = set(a) - set(b), set(b) - set(a)
-    groups = {_GROUP_OF.get(_stem(word)) for word in mine} - {None}
-    return any(_GROUP_OF.get(_stem(word)) in groups for word in yours)
+    groups = {_GROUP_OF.get(_stem(word)): _stem(word) for word in mine if _stem(word) in _GROUP_OF}
+    return any(groups.get(_GROUP_OF.get(_stem(word)), _stem(word)) != _stem(word) for word in yours)
 
 
 def _exchanged(a: tuple[str, ...], b: tuple[str, ...]) -> bool:

@@ -33,7 +33,8 @@ _FLOOR = re.compile(
     r"|rés-do-chão|piano terra|pianterreno|parterze?)\b"
     r"|\b(?P<cellar>basement|cellar|keller|untergeschoss|sous-sol|sótano|kelder|subsolo|seminterrato"
     r"|piwnic\w+)\b"
-    rf"|\b(?P<word>\w+|\d{{1,2}}(?:st|nd|rd|th|\.|er|e|ème|º|ª)?) {_STOREY}\b"
+    rf"|\b(?P<word>{'|'.join(_NUMBERS.replace('|', ' ').split())}|top|upper"
+    rf"|\d{{1,2}}(?:st|nd|rd|th|\.|er|e|ème|º|ª)?) {_STOREY}\b"
     rf"|\b{_STOREY} (?P<number>\d{{1,2}})\b"
 )
 _DIGITS = re.compile(r"\d+")

@@ -8,6 +8,7 @@ from functools import lru_cache
 from talkwright.data.similarity.similar import normal
 
 _ITEMS = 40  # sentences or list items of an answer that are looked at
+_REST = 3  # sentences or items that one of two answers has besides those that both have
 _TITLE = r"(?:mr|mrs|ms|dr|prof|herr|frau|sr|sra|m|mme)\.? "
 _SALUTATION = re.compile(
     r"\A\W*(?:hi|hello|hey|dear|good (?:morning|afternoon|evening|day)|greetings"
@@ -69,7 +70,7 @@ def besides(a: str, b: str) -> tuple[str, str] | None:
     both = one.keys() & other.keys()
     mine = [said for key, said in one.items() if key not in both]
     yours = [said for key, said in other.items() if key not in both]
-    if not both or not mine or not yours:
+    if not both or not 0 < len(mine) <= _REST or not 0 < len(yours) <= _REST:
         return None
     return " ".join(mine), " ".join(yours)
 

@@ -45,7 +45,7 @@ IDIOMS = {
     "MUST": """
         have to|has to|had to|having to|need to|needs to|need for|is needed|are needed|be needed
         |is a must|a must
-        |you'll need|you will need|is due|obliged to|got to|expected to|supposed to|make sure|be sure to
+        |you'll need|you will need|obliged to|got to|expected to|supposed to|make sure|be sure to
         |no entry without|not without|(?:nobody|no one|none) (?:[\\w'-]+ ){1,3}?without
         |without (?:one|it|this|them),? (?:we|you|they|it|nobody|no one) (?:can't|cannot|can not|won't|isn't|may not)|(?:impossible|not possible|not allowed|refused|nothing) without
         |no exceptions?|not optional|at all times
@@ -80,7 +80,7 @@ IDIOMS = {
         |does not cost
         |won't (?:be charged|cost|pay)|never charge|not charge|we cover|pays? nothing|in the price
         |part of the price
-        |part of the package|comes? with (?:the|your|every|each|all)|same price|nothing extra
+        |part of (?:the|your|our|every|each) \\w+|in the (?:box|set|kit|packaging)|comes? with (?:the|your|every|each|all)|same price|nothing extra
         |for nothing|(?:won't|doesn't|does not|don't) cost (?:you )?(?:anything|a (?:cent|penny|thing))
         |(?:nobody|no one|don't|doesn't|needn't|never) pays?|not a (?:cent|penny)|in free
         |in the fee|in the rate|not cost|already covered|as standard
@@ -102,7 +102,7 @@ IDIOMS = {
     "offline": "without (?:an? |any )?(?:internet|network|web|data)"
                "(?: connection| access)?|no internet (?:connection )?(?:is )?(?:needed"
                "|required|necessary)",
-    "online": "internet (?:connection |access )?(?:is )?(?:required|needed|necessary)"
+    "online": "(?:needs?|requires?) (?:an? |the )?connection|internet (?:connection |access )?(?:is )?(?:required|needed|necessary)"
               "|(?:needs?|requires?) (?:an? |the )?(?:internet"
               "|network|data)(?: connection| access)?",
     "checkin": "check(?:ing)? in|check-in",
@@ -324,6 +324,7 @@ CLASSES = """
     english german french spanish italian dutch portuguese polish turkish chinese japanese arabic
     russian danish
     swedish norwegian finnish greek hindi korean latin | dollar dollars euro euros sterling yen francs
+    forint zloty krona krone kroner peso pesos rouble ruble lira yuan won real rand shekel baht
     rupees
     usd eur gbp chf | red green blue yellow white black orange purple violet pink brown grey gray
     turquoise beige |

@@ -41,7 +41,7 @@ _JOINED = frozenset("and or nor".split())  # noqa: SIM905
 _ENDED = re.compile(
     r"\b(?:switched off|shut down|closed down|discontinued|abolished|phased out|scrapped|withdrawn"
     r"|retired"
-    r"|replaced)\b"
+    r"|replaced|forbidden|prohibited|banned|not (?:allowed|permitted|accepted|taken))\b"
 )
 # Of the ways to reach somebody, what names one.
 _RINGS = frozenset("ring call calls calling hotline".split())  # noqa: SIM905

@@ -55,7 +55,7 @@ _PAYS = re.compile(
 )
 _US = re.compile(r"\b(?:we|on us|our expense|company|employer|landlord|shop|seller)\b")
 _YOU = re.compile(r"\b(?:you|your (?:own )?(?:cost|expense)|customers?(?:'s)?|buyer|tenant|employee)\b")
-_FIRST = re.compile(r"\b(?:first|before|beforehand|begin with|start with|in which order|which order)\b")
+_FIRST = re.compile(r"\b(?:first|before|beforehand|begin with|start with|begin by|start by|to start|in which order|which order)\b")
 _ONE = re.compile(
     r"\b(?:name|called|which (?:\w+ )?(?:plan|colour|color|port|key|version|city|currency|language"
     r"|brand|team|company"
@@ -68,10 +68,11 @@ _HOW_MANY = re.compile(
     r"\bhow many ((?:[\w'-]+ ){1,3}?)(?:can|could|may|do|does|did|are|is|were|will|should|must|have"
     r"|has|am)\b"
 )
-_WHICH = re.compile(
-    r"\b(?:which|what) (gate|platform|room|line|bus|tram|track|bay|door|terminal|counter|zone|form|exit"
-    r"|building|floor|hall|desk|seat|block|section|lane|channel|level|window|locker|stop|grade|class)\b"
+_LABELLED = (
+    "gate|platform|room|track|bay|door|terminal|counter|zone|exit|building|hall|desk|block|section|lane"
+    "|window|locker|stop|wing|stand|booth|aisle"
 )
+_WHICH = re.compile(rf"\b(?:which|what) ({_LABELLED}|line|bus|tram|form|floor|seat|channel|level|grade|class)\b")
 _MEANING = re.compile(r"\b(?:stands for|short for|means|abbreviation (?:of|for))(?: the)? ([^.:;,(]+)")
 _OFFERS = re.compile(
     r"(?:there(?:'s| is| are)|you (?:can|could|may)|try|one (?:option|place)|for example)\b"
@@ -170,9 +171,8 @@ def _counted(question: str, text: str) -> frozenset[object]:
 def _labelled(question: str, text: str) -> frozenset[object]:
     """The label of the thing that a question asks for: gate C, platform 4, room B12."""
     asked = _WHICH.search(question)
-    if not asked:
-        return frozenset()
-    return frozenset(re.findall(rf"\b{re.escape(asked[1])} ([a-z]?\d{{1,4}}[a-z]?|[a-z])\b", text))
+    shape = re.escape(asked[1]) if asked else rf"(?:{_LABELLED})"
+    return frozenset(re.findall(rf"\b{shape} ([a-z]?\d{{1,4}}[a-z]?|[b-z]|a(?=[.,;!]|\Z))\b", text))
 
 
 def _stands_for(text: str) -> frozenset[object]:

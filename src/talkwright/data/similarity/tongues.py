@@ -129,8 +129,9 @@ _PHRASES = {
         "|zum)",
     ),
     "must": (
-        "hay que|se necesitan?|tiene que|tienen que|tem que|il faut|nicht ohne|pas sans",
-        "einfach vorbei|kommen sie einfach|venta libre|venda livre|vente libre|tête nue|loop (?:gewoon|zo)"
+        "hay que|se necesitan?|hace falta|hacen falta|tiene que|tienen que|tem que|il faut|nicht ohne|pas sans",
+        "hoef\\w* .{0,40}niet|brauch\\w* .{0,30}(?:nicht|kein\\w*)|nie trzeba|non serve|não precisa"
+        "|einfach vorbei|kommen sie einfach|venta libre|venda livre|vente libre|tête nue|loop (?:gewoon|zo)"
         "|kom gewoon|il suffit|basta apparecer|basta aparecer|sans rendez-vous",
     ),
     "free": (
@@ -153,8 +154,12 @@ def _compiled(axis: str, side: int) -> re.Pattern[str]:
 
 
 _SIDES = {axis: (_compiled(axis, 0), _compiled(axis, 1)) for axis in _AXES}
+_PARTICLES = re.compile(r"\b(?:auf|zu|open|abrir|ouvrir|apri\w*)\b(?! (?:op|am|an|im|in))")
+_NEEDS = re.compile(
+    r"\b(?:necesit\w+|braucht?|brauchen|benötig\w+|nodig|hace falta|besoin|preciso|serve|servono|muszę)\b"
+)
 _PAID = re.compile(
-    r"\b(?:payante?s?|pag[oa]s?|płatn\w+|kostenpflichtig|kostet|cuesta|coûte|costa|custa|kosztuje"
+    r"\b(?:payante?s?|pag[oa]s?|płatn\w+|extra|aufpreis|supplément|suplemento|supplemento|toeslag|dopłat\w+|kostenpflichtig|kostet|cuesta|coûte|costa|custa|kosztuje"
     r"|(?:muss|müssen|moet|dois|faut|devo|debo|hay que|tengo que|bisogna|trzeba|muszę)\b.*\b(?:zahlen"
     r"|bezahlen|betalen|payer|pagar|pagare|płacić))\b"
 )
@@ -184,15 +189,12 @@ def sides_abroad(question: str, a: str, b: str) -> bool:
 
 def _axis(question: str) -> tuple[str, int]:
     """What claim a question has, and whether a yes takes its first side."""
-    for axis in ("open", "free", "must"):
-        yes, no = _SIDES[axis]
-        found = yes.search(question) or (no.search(question) if axis != "must" else None)
-        if axis == "free" and found is None:
-            found = _PAID.search(question)
-        if found and not (axis == "open" and found[0] in ("auf", "zu", "open dag")):
-            turned = bool(_PAID.search(question)) if axis == "free" else not yes.search(question)
-            return axis, -1 if turned and axis != "must" else 1
-    return "may", 1
+    yes, no = _SIDES["open"]
+    if (yes.search(question) or no.search(question)) and not _PARTICLES.search(question):
+        return "open", 1 if yes.search(question) else -1
+    if _SIDES["free"][0].search(question) or _PAID.search(question):
+        return "free", -1 if _PAID.search(question) else 1
+    return ("must", 1) if _SIDES["must"][0].search(question) or _NEEDS.search(question) else ("may", 1)
 
 
 @lru_cache(maxsize=4096)
@@ -228,7 +230,10 @@ def _clause(axis: str, clause: str, asked: frozenset[str]) -> int:
     said = _TOKEN.findall(clause)
     yes, no = _SIDES[axis]
     denied = not _DENIERS.isdisjoint(said) or bool(_NO_MORE.search(clause))
+    plus, minus = yes.search(clause), no.search(clause)
     if axis == "must":
+        if minus and plus is None:
+            return -1  # a denial is part of it
         at = next((n for n, word in enumerate(said) if word in _WITHOUT), None)
         if at is not None and asked & _stems(said[at + 1 : at + 4]):
             return 1 if denied else -1
@@ -237,7 +242,8 @@ def _clause(axis: str, clause: str, asked: frozenset[str]) -> int:
         if axis == "must":
             return 1 if asked & named else 0
         return -1 if axis != "open" and asked - named and named - asked else 0
-    plus, minus = yes.search(clause), no.search(clause)
+    if minus and plus and denied and axis == "free":
+        return -1  # "two euros, which are not part of the price"
     if minus and axis != "must":
         return 1 if denied and axis != "open" and minus[0] not in ("nicht mehr",) else -1
     if plus:

@@ -72,6 +72,10 @@ _NEEDS = re.compile(
     r"\b(?:need|needed|have to|has to|must|required?|requires?|necessary|mandatory|compulsory"
     r"|obligatory|obliged)\b"
 )
+_TOLD_TO = re.compile(
+    r"(?:so |then )?(?:please )?(?:always )?(?:bring|show|print|wear|carry|book|reserve|register|submit"
+    r"|present|fill in|enter|put on|hold|take)\b"
+)
 _SUBJECT_PREFIX = re.compile(r"(?:non-?|un|in|im|ir|il|dis)(?=[a-z]{4})")
 
 
@@ -110,6 +114,7 @@ class Frame:
     turn: int
 
 
+_IN_TURN = re.compile(r"\bfirst\b.*\b(?:after|afterwards|then)\b")
 _TIMES = frozenset("summer winter night day daytime nighttime morning evening afternoon".split())  # noqa: SIM905
 _NEITHER = Verdict(0)
 # Whatever it is that an answer to whether one may calls so, it is what was asked.
@@ -203,12 +208,19 @@ def verdict(frame: Frame, answer: str, asked_so: bool = True) -> Verdict:
         return Verdict(frame.turn * (1 if yes else -1), True, _some(clauses[0], frame))
     about = frame.asked.about
     near = clauses
+    cases = frame.asked.cases
+    if cases:  # "in grey and blue, but green was taken out of the range"
+        near = sorted(clauses, key=lambda clause: cases.isdisjoint(map(concept, _TOKEN.findall(clause))))
     if frame.axis != "may":  # "delivery is included, but assembly costs extra"
         near = sorted(clauses, key=lambda clause: about.isdisjoint(map(concept, _TOKEN.findall(clause))))
+    shares = False
     for clause in near:
         found = _clause(frame, clause, clause == clauses[0])
         if found.sign:
             return found
+        shares = shares or not about.isdisjoint(map(concept, _TOKEN.findall(clause)))
+        if frame.axis == "may" and not shares and "MAYNOT" in clause:
+            return Verdict(-1, False, _some(clause, frame))  # nothing else is said of what was asked
     return _NEITHER
 
 
@@ -231,7 +243,7 @@ def _taken(text: str) -> dict[int, set[int]]:
 
 def sides_opposed(question: str, a: str, b: str) -> bool:
     """Say whether each of two answers takes another side of one pair of opposites, and only that."""
-    if _HOW.match(question):
+    if _HOW.match(question) or (" before or after " in question and (_IN_TURN.search(a) or _IN_TURN.search(b))):
         return False
     one, other = _taken(a), _taken(b)
     return any(
@@ -264,12 +276,16 @@ def _clause(frame: Frame, clause: str, first: bool) -> Verdict:
     about = {concept(word) for word in said} - {""}
     shared = about & asked.about
     some = _some(clause, frame)
-    if axis == "may" and _ONLY.search(clause):
+    if axis in ("may", "free") and _ONLY.search(clause):
         missing = (asked.cases or asked.about) - about
         if missing and about - asked.about and (shared or first or len(said) < 10):
             return Verdict(-1, False, False)
         return Verdict(1 if asked.about <= about else 0, False, True)
     sign = _opposite(frame.question, said) or _sign(axis, said)
+    if not sign and axis == "must" and _TOLD_TO.match(clause):
+        sign = 1
+    if axis == "may" and sign < 0 and said[:1] == ["other"]:
+        return Verdict(sign)
     if sign and axis == "may" and not (shared or first) and not (sign < 0 and _FORBIDDEN & {*said}):
         sign = 0
     if not sign and axis != "must":
