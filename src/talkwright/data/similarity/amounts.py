@@ -118,7 +118,7 @@ _AMOUNT = re.compile(
     r"(?P<unit>[%€$£¥₹]|° ?[cf]?\b|degrees? (?:celsius|fahrenheit|c|f)\b|per ?cent\b|[^\W\d_]+)?"
 )
 _FREE = re.compile(
-    r"\bfree of charge\b|\bfor free\b|\b(?:no|without) (?:extra |additional )?(?:cost|charge|fee)\b"
+    r"\bfree of charge\b|\bfor free\b|\b(?:no|without) (?:extra |additional |late |entry )?(?:cost|charge|fee|toll)s?\b"
     r"|\bcosts? nothing\b|\b(?:kosten(?:los|frei)\w*|gebührenfrei\w*|umsonst|gratuite?s?|gratis"
     r"|gratuit[oa]s?|grátis|bezpłatn\w+|darmow\w+|za darmo|complimentary|on the house)\b"
     r"|\b(?:is|are|it's) (?:completely |always |entirely |totally )?free\b(?! (?:of|from|to)\b)"
@@ -126,6 +126,12 @@ _FREE = re.compile(
     r"|\b(?:don't|do not|doesn't|needn't|nobody|no one) pays?\b|\bpays? nothing\b"
     r"|\bzahlen (?:\w+ )?(?:keine?\w*|nichts)\b|\bne paie\w* (?:pas|rien)\b|\bno pagan?\b"
     r"|\bnon paga(?:no)?\b|\bnão pagam?\b|\bnie płac\w+|\bbetalen niets\b"
+)
+_HOUR = "one two three four five six seven eight nine ten eleven twelve".split()  # noqa: SIM905
+_PAST = re.compile(
+    rf"\b(?P<to>(?:a )?quarter|20|25) (?:minutes )?to (?P<before>{'|'.join(_HOUR)}|1?\d)\b(?! ?%|[.,:]\d)"
+    r"(?! (?:minutes?|hours?|days?|weeks?|months?|years?|people|percent|per|euros?|dollars?|cm|kg|km|m)\b)"
+    rf"|\b(?P<past>(?:a )?quarter|5|10|20|25) (?:minutes )?past (?P<after>{'|'.join(_HOUR)}|1?\d)\b"
 )
 # Times of day in other languages: "à 18 heures", "um acht", "alle 9", "a las seis de la tarde".
 _AT_OCLOCK = re.compile(
@@ -183,6 +189,8 @@ def amounts(text: str) -> tuple[tuple[Amount, ...], str]:
     plain = normal(_LIST_NUMBER.sub("", text).replace("\u2019", "'").replace("*", ""))
     plain = _NEXT_DAY.sub(r"1 \1day", _DAY_BEFORE.sub("1 day ", _WHOLE.sub("1 ", plain)))
     plain = _AND_A_HALF.sub(r"\1.5 \2", written_out(_ONE_AND_HALF.sub("1.5", _HALF.sub("0.5 ", plain))))
+    if " past " in plain or " to " in plain:
+        plain = _PAST.sub(_in_words, plain)
     if _AT_OCLOCK.search(plain):
         plain = _AT_OCLOCK.sub(_oclock, plain)
     if any(part in plain for part in _PARTS):
@@ -207,6 +215,16 @@ def amounts(text: str) -> tuple[tuple[Amount, ...], str]:
     if _FREE.search(plain):
         found.append(Amount(tuple((money, 0.0) for money in sorted(_MONEY)), 0.0, "free"))
     return tuple(found), " ".join(rest.split())
+
+
+def _in_words(found: re.Match[str]) -> str:
+    """Twenty to ten is 9:40; where both were digits it may be a range, "20 to 25 of them"."""
+    minutes, hour = found["to"] or found["past"], found["before"] or found["after"]
+    late = 15 if "quarter" in minutes else int(minutes)
+    at = _HOUR.index(hour) + 1 if hour in _HOUR else int(hour)
+    if not 1 <= at <= 12 or (found["to"] and minutes in ("20", "25") and at > 12):
+        return found[0]
+    return f"{at}:{late:02d}" if found["past"] else f"{(at - 2) % 12 + 1}:{60 - late}"
 
 
 def _oclock(found: re.Match[str]) -> str:

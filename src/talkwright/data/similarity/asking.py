@@ -65,6 +65,11 @@ _APPOSED = re.compile(
     r"|romanzo|quadro|canzone)(?= \w)(?! (?:about|by|of|in|on|for|club|festival|from|with|de|del|di"
     r"|da|do|von|que|est|y|et|and)\b)"
 )
+_KIND = re.compile(
+    r"\bthe (?:planet|novel|painter|composer|singer|actor|actress|poet|philosopher|physicist|scientist"
+    r"|volcano|river|poem|symphony|explorer|footballer)(?= \w)(?! (?:of|in|on|by|with|from|that|who"
+    r"|which|is|was|has|have|do|does|can|cruise|bank|boat|called)\b)"
+)
 _MAKING = (
     "who ", "when was", "in which year", "what year", "wer ", "qui ", "quién ", "quem ", "chi ", "by whom",
 )  # fmt: skip
@@ -160,6 +165,8 @@ def said_plainly(question: str) -> str:
     """A question, in normal form, whose question word is its plain one, without the kind of a named work."""
     if question.startswith(_MAKING):
         question = _APPOSED.sub(" ", question)
+    if " the " in question:
+        question = _KIND.sub("", question)
     if question.startswith("to whom "):
         question = f"who {question[8:]} to"
     if question.split(" ", 1)[0] in _PHRASED:

@@ -24,7 +24,7 @@ IDIOMS = {
         |not (?:\\w+ )?(?:allowed|permitted|possible|available|supported|accepted|offered|eligible
         |entitled|able
         |welcome|covered|an option)|not (?:yet|currently)|no longer|far from it|sold out|turned away
-        |turn away
+        |turn (?:\\w+ )?away|(?:please|should|must|better|best) avoid|(?<!\\w )avoid
         |counts? as (?:cheating|fraud|misconduct|plagiarism|theft|an offence|a violation|a breach)
         |(?:is|are) (?:considered |regarded as )?(?:cheating|fraud|misconduct|plagiarism)
         |ceased? to|beyond (?:me|us|our|my)|phased out|(?:was|were|been) (?:abolished|scrapped|withdrawn)
@@ -73,7 +73,7 @@ IDIOMS = {
     "FREE": """
         free of (?:any )?charge|for free|at no (?:extra |additional |further )?(?:cost|charge|fee)
         |no (?:\\w+ )?(?:cost
-        |costs|charge|charges|fee|fees|surcharge)|without (?:\\w+ )?(?:cost|costs|charge|charges|fee
+        |tolls?|costs|charge|charges|fee|fees|surcharge)|without (?:\\w+ )?(?:cost|costs|charge|charges|fee
         |fees|surcharge
         |paying)|costs? nothing|nothing to pay|on the house|on us|not (?:be )?(?:charged|billed)
         |don't (?:charge|have to pay|pay|cost)|do not (?:charge|have to pay|pay|cost)|doesn't cost

@@ -68,6 +68,10 @@ _HOW_MANY = re.compile(
     r"\bhow many ((?:[\w'-]+ ){1,3}?)(?:can|could|may|do|does|did|are|is|were|will|should|must|have"
     r"|has|am)\b"
 )
+_CODE = re.compile(r"`([^`\n]+)`")
+_TYPED = re.compile(
+    r"\b(?:which|what|what's) .*\b(?:command|password|code|shortcut|key|flag|option|username|login|pin)\b"
+)
 _LABELLED = (
     "gate|platform|room|track|bay|door|terminal|counter|zone|exit|building|hall|desk|block|section|lane"
     "|window|locker|stop|wing|stand|booth|aisle"
@@ -121,6 +125,8 @@ def _things_apart(asked: Asked, question: str, a: str, b: str) -> bool:
         return True
     if _GIVEN.search(question) and _apart(addresses(one), addresses(other)):
         return True
+    if _TYPED.search(question) and _apart(_codes(a), _codes(b)):
+        return True
     mine, yours = _names(a, question), _names(b, question)
     if asked.sort == "where":  # what both name, and is not where it is, is no answer
         for name in mine & yours:
@@ -166,6 +172,11 @@ def _counted(question: str, text: str) -> frozenset[object]:
         for at, word in enumerate(said)
         if word.isdecimal() and not names.isdisjoint(map(concept, said[at + 1 : at + 4]))
     )
+
+
+def _codes(text: str) -> frozenset[object]:
+    """What a text sets off as to be typed."""
+    return frozenset(_CODE.findall(text))
 
 
 def _labelled(question: str, text: str) -> frozenset[object]:

@@ -19,7 +19,10 @@ from talkwright.data.similarity.similar import normal
 _LONGEST = 60  # words of an answer that takes one side
 _CLAUSES = 3  # of an answer that are looked at
 _TOKEN = re.compile(r"[\w'\u2019]+")
-_CLAUSE = re.compile(r"[.;!?:](?:\s|\Z)|,? (?:aber|jedoch|maar|mais|pero|sino|mas|porém|ma|però|ale) |, ")
+_CLAUSE = re.compile(
+    r"[.;!?:](?:\s|\Z)|,? (?:aber|jedoch|maar|mais|pero|sino|mas|porém|ma|però|ale) |, "
+    r"| (?:und|en|et|y|e|i|oraz) (?=(?:\w+ )?(?:nicht|kein\w*|niet|geen|ne|no|não|non|nie)\b)"
+)
 # What a question in one of these languages has that English has not, and the other way round.
 _ENGLISH = frozenset(
     """
@@ -48,7 +51,10 @@ _YES = re.compile(
 _NO = re.compile(
     r"\W*(?:nein|nö|nee|leider (?:nein|nicht)|natürlich nicht|nie|niemals|helaas niet|non|no|não|jamais"
     r"|nunca|mai|bien sûr que non|claro que (?:no|não)|certo che no|malheureusement (?:non|pas)"
-    r"|lamentablemente no|purtroppo no|infelizmente não|niestety nie)(?=[\s,.!;:]|\Z)"
+    r"|lamentablemente no|purtroppo no|infelizmente não|niestety nie"
+    r"|(?:leider|helaas|malheureusement|lamentablemente|desgraciadamente|purtroppo|infelizmente|niestety)"
+    r"\b[^.!?]*\b(?:nicht|kein\w*|niet|geen|pas|plus|aucune?|no|ningun\w*|ningún|non|nessun\w*|não"
+    r"|nenhum\w*|nie|brak))(?=[\s,.!;:]|\Z)"
 )
 _DENIERS = frozenset(
     """

@@ -136,6 +136,18 @@ _REQUEST = re.compile(
     r"(?:please |hi |hello )*\b(?:can|could|would|will) (?:you|i|u) (?:please )?(?:help|assist|tell"
     r"|show|explain|guide|get (?:some |any )?help)\b"
 )
+_CANNOT_BE = re.compile(
+    r"\b(?:(?:is|are)(?: not|n't) (?:something|possible|supported|available|offered|provided)"
+    r"|not (?:currently |yet )?(?:possible|supported|available|offered)|impossible|no way (?:to|of)"
+    r"|there (?:is|are) no (?:way|option|function|export|possibility|means)|(?:cannot|can't|can not) be"
+    r"|(?:doesn't|does not|don't|do not) (?:support|offer|allow|provide)|unable to|not something)\b"
+)
+_SCOPED = re.compile(r"\b(?:online|in the app|by phone|by e-?mail|website|through|via|yourself|directly)\b")
+_WAY = re.compile(
+    r"(?:please |first,? |just |simply |you can |to \w+[^,.]{0,40}, )*(?:open|go|click|tap|press|hold|choose"
+    r"|select|pick|right-click|swipe|drag|run|type|enter|use|turn|slide|push|pull|log|sign|visit|head|find"
+    r"|set|switch|scroll|hover|double-click|add|start|call|write|send|fill|in the|under|on the)\b"
+)
 _HOW = re.compile(r"\W*(?:how (?:do|can|could|should|to|would)|what(?:'s| is) (?:the|a) (?:\w+ )?way)\b")
 
 
@@ -144,6 +156,8 @@ def verdicts_differ(a: tuple[str, str], b: tuple[str, str]) -> bool:
     questions, answers = [_plain(x[0]) for x in (a, b)], [_plain(x[1]) for x in (a, b)]
     if any("?" in said or len(_TOKEN.findall(said)) > _LONGEST for said in answers):
         return False
+    if any(map(_HOW.match, questions)):
+        return _unable(*answers) or _unable(*reversed(answers))
     frames = [_frame(question) for question in questions]
     claimed = [frame for frame in frames if frame]
     if any(frame and frame.asked.negated and _NEGATED.search(frame.question) for frame in frames):
@@ -169,6 +183,15 @@ def verdicts_differ(a: tuple[str, str], b: tuple[str, str]) -> bool:
     if found[0].sign and found[1].sign:
         return False
     return _silent_differs(claimed[0], found, answers) or sides_opposed(questions[0], *answers)
+
+
+def _unable(refusing: str, telling: str) -> bool:
+    """Say whether one answer to how it is done says that it cannot be, the other in which way."""
+    said = _SENTENCE.split(refusing, maxsplit=1)[0]
+    refused = _CANNOT_BE.search(said)
+    if not refused or _SOME.search(said) or _SCOPED.search(said):
+        return False
+    return bool(_WAY.match(telling)) and _DENIERS.isdisjoint(_TOKEN.findall(telling))
 
 
 def _silent_differs(frame: Frame, found: Sequence[Verdict], answers: Sequence[str]) -> bool:
@@ -243,7 +266,7 @@ def _taken(text: str) -> dict[int, set[int]]:
 
 def sides_opposed(question: str, a: str, b: str) -> bool:
     """Say whether each of two answers takes another side of one pair of opposites, and only that."""
-    if _HOW.match(question) or (" before or after " in question and (_IN_TURN.search(a) or _IN_TURN.search(b))):
+    if " before or after " in question and (_IN_TURN.search(a) or _IN_TURN.search(b)):
         return False
     one, other = _taken(a), _taken(b)
     return any(
@@ -282,8 +305,11 @@ def _clause(frame: Frame, clause: str, first: bool) -> Verdict:
             return Verdict(-1, False, False)
         return Verdict(1 if asked.about <= about else 0, False, True)
     sign = _opposite(frame.question, said) or _sign(axis, said)
-    if not sign and axis == "must" and _TOLD_TO.match(clause):
-        sign = 1
+    if not sign and axis == "must":
+        if _lacking(said, asked):
+            sign = 1 if _denied(said) else -1
+        elif _TOLD_TO.match(clause):
+            sign = 1
     if axis == "may" and sign < 0 and said[:1] == ["other"]:
         return Verdict(sign)
     if sign and axis == "may" and not (shared or first) and not (sign < 0 and _FORBIDDEN & {*said}):
