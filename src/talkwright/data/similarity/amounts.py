@@ -145,6 +145,10 @@ _AT_OCLOCK = re.compile(
     r"|\b(?P<noon>mezzogiorno|midi|mediodía|meio-dia|południe)"
     r"(?P<half> (?:e mezza|et demie?|y media|e meia))?\b"
 )
+_PHONE = re.compile(
+    r"\(\d{3}\) ?\d{3}-\d{4}\b|\b\d{3}-\d{3}-\d{4}\b|(?<![\d.,])0\d{2,4}[ /-]\d{3,}(?:[ -]\d{2,})*\b"
+    r"|\+\d{1,3}[ -]\d[\d -]{6,}\d\b"
+)
 _LIST_NUMBER = re.compile(r"^[^\S\n]*\d{1,2}[.)]\s", re.MULTILINE)
 _WORKING_WEEK = 7 / 5
 _DAYTIME = re.compile(r"\b(1?\d) in the (morning|afternoon|evening)\b")
@@ -200,7 +204,12 @@ def amounts(text: str) -> tuple[tuple[Amount, ...], str]:
         plain = _DAYTIME.sub(lambda m: f"{m[1]} {'am' if m[2] == 'morning' else 'pm'}", plain)
     if " times " in plain:
         plain = _RATE.sub(_as_span, plain)
-    found: list[Amount] = []
+    found = [
+        Amount((("phone", float(re.sub(r"\D", "", number))),), float(re.sub(r"\D", "", number)), "phone")
+        for number in _PHONE.findall(plain)
+    ]
+    if found:
+        plain = _PHONE.sub(" 0 ", plain)
 
     def placed(match: re.Match[str]) -> str:
         amount = _read(match)
@@ -270,6 +279,8 @@ def _close(a: float, b: float, dimension: str, same_unit: bool) -> bool:
 
 def _comparable(x: Amount, y: Amount) -> bool:
     """Say whether two unequal amounts may answer one question; a sum in other money may be exchanged."""
+    if "phone" in (x.unit, y.unit):
+        return x.unit == y.unit
     if x.unit == "" or y.unit == "":
         return True
     mine, yours = ({dimension for dimension, _ in amount.readings} for amount in (x, y))

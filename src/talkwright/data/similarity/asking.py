@@ -39,7 +39,11 @@ _EMPTY = frozenset(
     jest są ja mogę można jaki jaka jakie dzień dobry proszę godzinie u mam
     bitteschön porfavor onto
     """.split()  # noqa: SIM905 - a list of words reads best as one
-) - frozenset("as do was sera per sobre dies tag".split())  # noqa: SIM905 - of English, or of another sense
+) - frozenset(
+    """
+    as do was sera per sobre dies tag ten hat ai os no nas dal ci salve dos
+    """.split()  # noqa: SIM905 - of English, or of another sense
+)
 _EMPTY |= {word[:-1] for word in _EMPTY if word[-1] == "s" and len(word) > 3}  # the plural's end is cut off
 # Of these, what is no English word.
 FOREIGN = _EMPTY - frozenset(

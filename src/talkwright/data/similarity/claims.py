@@ -73,6 +73,7 @@ _GERMAN = re.compile(
     re.IGNORECASE,
 )
 _OF_CASES = frozenset("if unless only except without until when while after before but than yet".split())  # noqa: SIM905
+_VERBS = frozenset("is are was were be been do does did can could will would may must has have".split())  # noqa: SIM905
 _SHORT_FORMS = frozenset("it's that's they're we're you're there's he's she's i'm".split())  # noqa: SIM905
 _CALENDAR = frozenset(MONTHS + WEEK)
 _SYNONYM_OF: dict[str, set[int]] = defaultdict(set)
@@ -176,7 +177,11 @@ def _denied(one: _Claims, other: _Claims) -> bool:
 
 def _denied_word(said: tuple[str, ...]) -> str:
     """The word that a sentence denies, empty for none."""
-    at = next((n for n, word in enumerate(said) if NEGATED.match(word) or word.endswith("n't")), len(said))
+    at = next(
+        (n for n, word in enumerate(said)
+         if word.endswith("n't") or word in ("cannot", "never") or (word == "not" and said[n - 1] in _VERBS)),
+        len(said),
+    )  # fmt: skip
     return next((_stem(word) for word in said[at + 1 : at + 4] if word not in COURTESY), "")
 
 

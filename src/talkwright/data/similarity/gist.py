@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from talkwright.data.similarity.similar import normal
+from talkwright.data.similarity.similar import words
 
 _ITEMS = 40  # sentences or list items of an answer that are looked at
 _REST = 3  # sentences or items that one of two answers has besides those that both have
@@ -81,7 +81,7 @@ def _items(text: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for part in _SENTENCE.split(text)[:_ITEMS]:
         said = _MARK.sub("", part.strip())
-        key = normal(said).strip(" .,;:!*")
-        if key:
+        key = " ".join(words(said))
+        if key and said[-1] != ":":
             found[key] = said if said[-1] in ".!?;:" else said + "."
     return found

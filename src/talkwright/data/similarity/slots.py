@@ -248,7 +248,7 @@ def _days_apart(one: str, other: str) -> bool:
 def _doer(text: str, asked: set[str]) -> set[str]:
     """The name that a text begins with, where it did what was asked: "Mozart wrote it"."""
     found = re.match(r"([A-Z]\w+) (\w+)", text)
-    if not found or found[2] in _AUXILIARY or FORMS[found[2]] not in {FORMS[word] for word in asked}:
+    if not found or found[2] in _AUXILIARY or not FORMS[found[2]] or FORMS[found[2]] not in {FORMS[word] for word in asked}:
         return set()
     return {found[1].lower()}
 
