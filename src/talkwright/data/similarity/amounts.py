@@ -91,6 +91,9 @@ _MONEY = frozenset("dollar euro sterling yen rupee zloty krona franc real".split
 # How far two amounts in different units may lie apart and still be one rounded: a GB is 1000 or 1024 MB,
 # a month four weeks or thirty days.
 _ROUNDED = {"time": 0.075, "data": 0.05, "mass": 0.05, "length": 0.05, "volume": 0.05, "share": 0.015}
+_COUNTING = (_ONES.keys() | _TENS.keys()) - {"zero", "one"}
+_OF_TIME = {*_SIZES["time"], *_MULTIPLES} | {f"{name}s" for name in _SIZES["time"]}
+_HYPHEN = re.compile(r"[a-z]-[a-z]")
 _UNITS: dict[str, list[tuple[str, float]]] = {}
 for _dimension, _line in _SIZES.items():
     for _name, _size in _line.items():
@@ -133,6 +136,23 @@ _PAST = re.compile(
     r"(?! (?:minutes?|hours?|days?|weeks?|months?|years?|people|percent|per|euros?|dollars?|cm|kg|km|m)\b)"
     rf"|\b(?P<past>(?:a )?quarter|5|10|20|25) (?:minutes )?past (?P<after>{'|'.join(_HOUR)}|1?\d)\b"
 )
+# One of these is in whatever the pattern finds; looking for them is fast.
+_OF_FREE = (
+    "free", "cost", "charg", "fee", "toll", "kosten", "gebühr", "umsonst", "grat", "grát", "bezpł", "darm",
+    "compl", "house", "frei", "libre", "pay", "zahlen", "paie", "paga", "płac", "betalen",
+)  # fmt: skip
+_HALVES = frozenset(
+    """
+    half halbe halber halbes halben halbem demi demie media medio mezzo mezza meia meio pół anderthalb
+    eineinhalb anderhalf anderhalve półtora półtorej mezz
+    """.split()  # noqa: SIM905
+)
+_AT = frozenset(
+    """
+    à vers jusqu dès às à das las alle dalle um om o ore godz godzinie halb half mezzogiorno midi
+    mediodía meio południe
+    """.split()  # noqa: SIM905
+)
 # Times of day in other languages: "à 18 heures", "um acht", "alle 9", "a las seis de la tarde".
 _AT_OCLOCK = re.compile(
     r"\b(?:à|vers|jusqu'à|dès) (?P<fr>\d{1,2}) ?h(?:eures?)?\b(?: ?(?P<frm>[0-5]\d))?"
@@ -145,6 +165,9 @@ _AT_OCLOCK = re.compile(
     r"|\b(?P<noon>mezzogiorno|midi|mediodía|meio-dia|południe)"
     r"(?P<half> (?:e mezza|et demie?|y media|e meia))?\b"
 )
+_MARKS = str.maketrans(dict.fromkeys(".,;:!?()\"'\u2019-", " "))
+_DIGIT = re.compile(r"\d")
+_IN_GROUPS = re.compile(r"(?<![\w.,])(\d{1,3})((?: \d{3})+)(?![\w.,]\d|\w)")
 _PHONE = re.compile(
     r"\(\d{3}\) ?\d{3}-\d{4}\b|\b\d{3}-\d{3}-\d{4}\b|(?<![\d.,])0\d{2,4}[ /-]\d{3,}(?:[ -]\d{2,})*\b"
     r"|\+\d{1,3}[ -]\d[\d -]{6,}\d\b"
@@ -192,21 +215,28 @@ def amounts(text: str) -> tuple[tuple[Amount, ...], str]:
     """The amounts of a text without its list numbers, and its normal form with a 0 for each."""
     plain = normal(_LIST_NUMBER.sub("", text).replace("\u2019", "'").replace("*", ""))
     plain = _NEXT_DAY.sub(r"1 \1day", _DAY_BEFORE.sub("1 day ", _WHOLE.sub("1 ", plain)))
-    plain = _AND_A_HALF.sub(r"\1.5 \2", written_out(_ONE_AND_HALF.sub("1.5", _HALF.sub("0.5 ", plain))))
+    said = frozenset(plain.translate(_MARKS).split())
+    if not _HALVES.isdisjoint(said):
+        plain = _ONE_AND_HALF.sub("1.5", _HALF.sub("0.5 ", plain))
+    plain = written_out(plain)
+    if not _HALVES.isdisjoint(said):
+        plain = _AND_A_HALF.sub(r"\1.5 \2", plain)
     if " past " in plain or " to " in plain:
         plain = _PAST.sub(_in_words, plain)
-    if _AT_OCLOCK.search(plain):
+    if not _AT.isdisjoint(said):
         plain = _AT_OCLOCK.sub(_oclock, plain)
     if any(part in plain for part in _PARTS):
         plain = _in_parts(plain)
-    plain = re.sub(r"(?<![\w.,])(\d{1,3})((?: \d{3})+)(?![\w.,]\d|\w)", _without_spaces, plain)
+    counted = _DIGIT.search(plain) is not None
+    if counted:
+        plain = _IN_GROUPS.sub(_without_spaces, plain)
     if " in the " in plain:
         plain = _DAYTIME.sub(lambda m: f"{m[1]} {'am' if m[2] == 'morning' else 'pm'}", plain)
     if " times " in plain:
         plain = _RATE.sub(_as_span, plain)
     found = [
         Amount((("phone", float(re.sub(r"\D", "", number))),), float(re.sub(r"\D", "", number)), "phone")
-        for number in _PHONE.findall(plain)
+        for number in (_PHONE.findall(plain) if counted and ("-" in plain or " 0" in plain) else ())
     ]
     if found:
         plain = _PHONE.sub(" 0 ", plain)
@@ -220,8 +250,8 @@ def amounts(text: str) -> tuple[tuple[Amount, ...], str]:
         keeps = match["unit"] if amount.unit == "" and match["unit"] not in (None, "k") else ""
         return f" 0 {keeps}"
 
-    rest = _AMOUNT.sub(placed, plain) if re.search(r"\d|noon|mid", plain) else plain
-    if _FREE.search(plain):
+    rest = _AMOUNT.sub(placed, plain) if counted or "noon" in plain or "mid" in plain else plain
+    if any(part in plain for part in _OF_FREE) and _FREE.search(plain):
         found.append(Amount(tuple((money, 0.0) for money in sorted(_MONEY)), 0.0, "free"))
     return tuple(found), " ".join(rest.split())
 
@@ -397,7 +427,10 @@ def number_word(word: str) -> int | None:
 
 def written_out(text: str) -> str:
     """Replace number words by digits; "one" only before a unit of time, for it mostly is a pronoun."""
-    found = text.replace("-", " ").split() if re.search(r"[a-z]-[a-z]", text) else text.split()
+    found = text.replace("-", " ").split() if "-" in text and _HYPHEN.search(text) else text.split()
+    said = frozenset(text.translate(_MARKS).split())
+    if _COUNTING.isdisjoint(said) and (_LOOSE.keys().isdisjoint(said) or _OF_TIME.isdisjoint(said)):
+        return " ".join(found)
     result: list[str] = []
     at = 0
     while at < len(found):

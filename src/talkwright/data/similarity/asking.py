@@ -69,11 +69,17 @@ _APPOSED = re.compile(
     r"|romanzo|quadro|canzone)(?= \w)(?! (?:about|by|of|in|on|for|club|festival|from|with|de|del|di"
     r"|da|do|von|que|est|y|et|and)\b)"
 )
+_KINDS = frozenset(
+    """
+    planet novel painter composer singer actor actress poet philosopher physicist scientist volcano
+    river poem symphony explorer footballer
+    """.split()  # noqa: SIM905
+)
 _KIND = re.compile(
-    r"\bthe (?:planet|novel|painter|composer|singer|actor|actress|poet|philosopher|physicist|scientist"
-    r"|volcano|river|poem|symphony|explorer|footballer)(?= \w)(?! (?:of|in|on|by|with|from|that|who"
+    rf"\bthe (?:{'|'.join(sorted(_KINDS))})(?= \w)(?! (?:of|in|on|by|with|from|that|who"
     r"|which|is|was|has|have|do|does|can|cruise|bank|boat|called)\b)"
 )
+_STARTS = _PHRASED | frozenset("who when in what wer qui quién quem chi by to".split())  # noqa: SIM905
 _MAKING = (
     "who ", "when was", "in which year", "what year", "wer ", "qui ", "quién ", "quem ", "chi ", "by whom",
 )  # fmt: skip
@@ -165,12 +171,13 @@ def is_open(question: str) -> bool:
     return _OPEN.match(question) is not None
 
 
-def said_plainly(question: str) -> str:
-    """A question, in normal form, whose question word is its plain one, without the kind of a named work."""
+def said_plainly(question: str, said: Sequence[str]) -> str:
+    """A question in normal form, of these words, with the plain question word, without a name's kind."""
+    if _KINDS.isdisjoint(said) and not (said and said[0] in _STARTS):
+        return question
     if question.startswith(_MAKING):
         question = _APPOSED.sub(" ", question)
-    if " the " in question:
-        question = _KIND.sub("", question)
+    question = _KIND.sub("", question)
     if question.startswith("to whom "):
         question = f"who {question[8:]} to"
     if question.split(" ", 1)[0] in _PHRASED:

@@ -34,6 +34,7 @@ _SAME_SENTENCE = 0.6  # the same of two sentences of longer answers
 _NEARLY_ALL = 0.8  # the same where a single word decides
 _ALL = 0.9  # the same where a long answer differs in one word
 _ONE_CLAIM = 24  # words of an answer in which one word in place of another changes the answer
+_SOME_SHARED = 0.35  # word overlap from which a sentence may be another's denial
 _MUCH = 5  # words with matter that a sentence and its denial share
 _MOST = 0.7  # of the words of the shorter of them
 _NAME_ALONE = 4  # words of an answer that is a name
@@ -150,7 +151,7 @@ def _sentences_contradict(a: str, b: str) -> bool:
             same = jaccard(frozenset(one.words), frozenset(other.words))
             if len(one.words) < 3:
                 continue
-            if one.negated != other.negated and _denied(one, other):
+            if same > _SOME_SHARED and one.negated != other.negated and _denied(one, other):
                 return True
             if same < _SAME_SENTENCE:
                 continue

@@ -201,7 +201,7 @@ def _asked(
         or ("unable" in question or "imposs" in question or "no longer" in question)
         or ("jamais" in question or "nunca" in question)
     ) and bool(NEGATED.search(question))
-    plain = said_plainly(question)
+    plain = said_plainly(question, words(question) if known is None else known)
     other = known is None or "\u2019" in question or plain is not question
     found = matter(plain) if other else _matter(known or ())
     return (key[0], numbers(question), negated), found or (question,)

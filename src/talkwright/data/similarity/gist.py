@@ -8,6 +8,8 @@ from functools import lru_cache
 from talkwright.data.similarity.similar import words
 
 _ITEMS = 40  # sentences or list items of an answer that are looked at
+_END = 250  # characters in which good wishes and a signature are looked for
+_FAR = 400  # characters by which two answers of which a few sentences differ may differ in length
 _REST = 3  # sentences or items that one of two answers has besides those that both have
 _TITLE = r"(?:mr|mrs|ms|dr|prof|herr|frau|sr|sra|m|mme)\.? "
 _SALUTATION = re.compile(
@@ -52,18 +54,21 @@ def gist(answer: str) -> str:
     rest = answer.strip()
     for opening in (_SALUTATION, _SALUTATION, _THANKS):
         rest = opening.sub("", rest, count=1) or rest
-    rest = _SIGNED.sub("", rest) or rest
+    begin, end = rest[:-_END], rest[-_END:]
+    end = _SIGNED.sub("", end)
     for _ in range(3):
-        shorter = _WISH.sub("", rest)
-        if not shorter or shorter == rest:
+        shorter = _WISH.sub("", end)
+        if shorter == end:
             break
-        rest = shorter
-    return rest.strip() or answer
+        end = shorter
+    return (begin + end).strip() or rest
 
 
 def besides(a: str, b: str) -> tuple[str, str] | None:
     """What each of two texts says that the other does not say in the same words; None where that is all
     of one, or nothing."""
+    if abs(len(a) - len(b)) > _FAR:
+        return None
     one, other = _items(a), _items(b)
     if len(one) < 2 or len(other) < 2:
         return None
