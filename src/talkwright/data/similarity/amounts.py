@@ -239,7 +239,7 @@ def amounts(text: str) -> tuple[tuple[Amount, ...], str]:
         for number in (_PHONE.findall(plain) if counted and ("-" in plain or " 0" in plain) else ())
     ]
     if found:
-        plain = _PHONE.sub(" 0 ", plain)
+        plain = _PHONE.sub(" # ", plain)
 
     def placed(match: re.Match[str]) -> str:
         amount = _read(match)

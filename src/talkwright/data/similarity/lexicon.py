@@ -24,7 +24,7 @@ IDIOMS = {
         |not (?:\\w+ )?(?:allowed|permitted|possible|available|supported|accepted|offered|eligible
         |entitled|able
         |welcome|covered|an option)|not (?:yet|currently)|no longer|far from it|sold out|turned away
-        |turn (?:\\w+ )?away|(?:please|should|must|better|best) avoid|(?<!\\w )avoid
+        |turn (?:\\w+ )?away
         |counts? as (?:cheating|fraud|misconduct|plagiarism|theft|an offence|a violation|a breach)
         |(?:is|are) (?:considered |regarded as )?(?:cheating|fraud|misconduct|plagiarism)
         |ceased? to|beyond (?:me|us|our|my)|phased out|(?:was|were|been) (?:abolished|scrapped|withdrawn)

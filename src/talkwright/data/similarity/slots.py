@@ -76,6 +76,7 @@ _LABELLED = (
     "gate|platform|room|track|bay|door|terminal|counter|zone|exit|building|hall|desk|block|section|lane"
     "|window|locker|stop|wing|stand|booth|aisle"
 )
+_LABEL = rf"(?:{_LABELLED}) ([a-z]?\d{{1,4}}[a-z]?|[b-z]|a(?=[.,;!]|\Z))\b"
 _WHICH = re.compile(rf"\b(?:which|what) ({_LABELLED}|line|bus|tram|form|floor|seat|channel|level|grade|class)\b")
 _MEANING = re.compile(r"\b(?:stands for|short for|means|abbreviation (?:of|for))(?: the)? ([^.:;,(]+)")
 _OFFERS = re.compile(
@@ -182,8 +183,8 @@ def _codes(text: str) -> frozenset[object]:
 def _labelled(question: str, text: str) -> frozenset[object]:
     """The label of the thing that a question asks for: gate C, platform 4, room B12."""
     asked = _WHICH.search(question)
-    shape = re.escape(asked[1]) if asked else rf"(?:{_LABELLED})"
-    return frozenset(re.findall(rf"\b{shape} ([a-z]?\d{{1,4}}[a-z]?|[b-z]|a(?=[.,;!]|\Z))\b", text))
+    shape = rf"{re.escape(asked[1])} ([a-z]?\d{{1,4}}[a-z]?|[a-z])\b" if asked else _LABEL
+    return frozenset(re.findall(rf"\b{shape}", text))
 
 
 def _stands_for(text: str) -> frozenset[object]:
@@ -280,7 +281,7 @@ def _things(text: str, table: frozenset[str], question: str) -> frozenset[object
 
 def _places(text: str, question: str) -> frozenset[object]:
     """The places of a text; on a floor there are many."""
-    return frozenset() if floors(text) else _things(text, PLACES, question)
+    return _things(text, PLACES, question) - {concept("floor")}
 
 
 @lru_cache(maxsize=2048)

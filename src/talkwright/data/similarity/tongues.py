@@ -101,7 +101,7 @@ _AXES = {
         darmow wliczon libre livre
         """,
         """
-        kostet kosten berechne kostenpflichtig zahlen aufpreis zuschlag extra betaal kost toeslag coûte
+        kostet berechne kostenpflichtig zahlen aufpreis zuschlag extra betaal kost toeslag coûte
         payant supplément factur tarif comptez cuesta cuestan pagar paga pagan pago aparte suplemento
         cobra custa pag cobram cobrad costa costano pagamento supplemento kosztuje płatn dopłat opłat
         euro euros € zł r$ zahl
@@ -142,7 +142,7 @@ _PHRASES = {
     ),
     "free": (
         "im preis|dans le prix|en el precio|no preço|nel prezzo|w cenie|in de prijs|frei|na diária",
-        "à part|à la charge|por separado|à parte|a parte|osobno|r\\$|\\d ?(?:€|euro|eur|zł|kr)\\b|€ ?\\d"
+        "kosten|à part|à la charge|por separado|à parte|a parte|osobno|r\\$|\\d ?(?:€|euro|eur|zł|kr)\\b|€ ?\\d"
         "|en sus",
     ),
     "open": ("", ""),
@@ -162,7 +162,7 @@ def _compiled(axis: str, side: int) -> re.Pattern[str]:
 _SIDES = {axis: (_compiled(axis, 0), _compiled(axis, 1)) for axis in _AXES}
 _PARTICLES = re.compile(r"\b(?:auf|zu|open|abrir|ouvrir|apri\w*)\b(?! (?:op|am|an|im|in))")
 _NEEDS = re.compile(
-    r"\b(?:necesit\w+|braucht?|brauchen|benötig\w+|nodig|hace falta|besoin|preciso|serve|servono|muszę)\b"
+    r"\b(?:necesit\w+|tengo que|debo|tenho que|devo|ho bisogno|braucht?|brauchen|benötig\w+|nodig|hace falta|besoin|preciso|serve|servono|muszę)\b"
 )
 _PAID = re.compile(
     r"\b(?:payante?s?|pag[oa]s?|płatn\w+|extra|aufpreis|supplément|suplemento|supplemento|toeslag|dopłat\w+|kostenpflichtig|kostet|cuesta|coûte|costa|custa|kosztuje"

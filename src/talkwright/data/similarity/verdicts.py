@@ -136,6 +136,7 @@ _REQUEST = re.compile(
     r"(?:please |hi |hello )*\b(?:can|could|would|will) (?:you|i|u) (?:please )?(?:help|assist|tell"
     r"|show|explain|guide|get (?:some |any )?help)\b"
 )
+_SHUNS = re.compile(r"\b(?:avoid|refrain|stay away|keep away|stop)\b")
 _CANNOT_BE = re.compile(
     r"\b(?:(?:is|are)(?: not|n't) (?:something|possible|supported|available|offered|provided)"
     r"|not (?:currently |yet )?(?:possible|supported|available|offered)|impossible|no way (?:to|of)"
@@ -233,7 +234,10 @@ def verdict(frame: Frame, answer: str, asked_so: bool = True) -> Verdict:
     near = clauses
     cases = frame.asked.cases
     if cases:  # "in grey and blue, but green was taken out of the range"
-        near = sorted(clauses, key=lambda clause: cases.isdisjoint(map(concept, _TOKEN.findall(clause))))
+        named = [cases.isdisjoint(map(concept, _TOKEN.findall(clause))) for clause in clauses]
+        later = [clause for clause, other in zip(clauses, named, strict=True) if not other] if named[:1] == [True] else []
+        if later and "MAYNOT" in later[0]:
+            return Verdict(-1, False, _some(later[0], frame))
     if frame.axis != "may":  # "delivery is included, but assembly costs extra"
         near = sorted(clauses, key=lambda clause: about.isdisjoint(map(concept, _TOKEN.findall(clause))))
     shares = False
@@ -319,7 +323,7 @@ def _clause(frame: Frame, clause: str, first: bool) -> Verdict:
         close = len(shared) * 2 >= len(asked.about)
         if denied and (shared or (first and axis == "may")):
             sign = -1
-        elif close and not denied and axis == "may":
+        elif close and not denied and axis == "may" and not _SHUNS.search(clause):
             sign = 1
     return Verdict(sign, False, some and axis != "free")
 
