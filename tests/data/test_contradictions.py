@@ -11,11 +11,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import planted_abroad
+import planted_alike
 import planted_reworded
 import planted_roundabout
 import planted_stay
 import planted_sundry
 import planted_town
+import planted_twice
 import pytest
 import yaml
 from compared import contradicting, duplicates_of
@@ -180,6 +183,26 @@ def test_precision_and_recall_in_quite_other_words(
         print(f"\n{told.__name__}: recall {recall:.3f}, precision {precision:.3f}")  # noqa: T201
     assert recall >= floor, missed
     assert precision >= 0.95, invented
+
+
+@pytest.mark.parametrize(
+    ("told", "floor", "held"),
+    [(planted_alike, 0.92, 0.85), (planted_abroad, 0.9, 0.78), (planted_twice, 0.82, 0)],
+)
+def test_precision_and_recall_of_one_question_asked_twice(
+    told: Any, floor: float, held: float, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for bad, good, least in (
+        (told.CONTRADICTING, told.AGREEING, floor),
+        (getattr(told, "HELD", ()), getattr(told, "HELD_AGREEING", ()), held),
+    ):
+        missed = [pair for pair in bad if not found(pair)]
+        invented = [pair for pair in good if found(pair)]
+        hits = len(bad) - len(missed)
+        with capsys.disabled():
+            print(f"\n{told.__name__}: {hits} of {len(bad)} found, {len(invented)} invented")  # noqa: T201
+        assert hits >= least * len(bad), missed
+        assert len(invented) <= 1, invented
 
 
 @pytest.mark.parametrize(("told", "floor"), [(planted_reworded, 40), (planted_sundry, 45)])

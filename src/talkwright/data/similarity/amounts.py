@@ -121,7 +121,8 @@ _AMOUNT = re.compile(
     r"(?P<unit>[%€$£¥₹]|° ?[cf]?\b|degrees? (?:celsius|fahrenheit|c|f)\b|per ?cent\b|[^\W\d_]+)?"
 )
 _FREE = re.compile(
-    r"\bfree of charge\b|\bfor free\b|\b(?:no|without) (?:extra |additional |late |entry )?(?:cost|charge|fee|toll)s?\b"
+    r"\bfree of charge\b|\bfor free\b|\b(?:no|without) (?:extra |additional |late "
+    r"|entry )?(?:cost|charge|fee|toll)s?\b"
     r"|\bcosts? nothing\b|\b(?:kosten(?:los|frei)\w*|gebührenfrei\w*|umsonst|gratuite?s?|gratis"
     r"|gratuit[oa]s?|grátis|bezpłatn\w+|darmow\w+|za darmo|complimentary|on the house)\b"
     r"|\b(?:is|are|it's) (?:completely |always |entirely |totally )?free\b(?! (?:of|from|to)\b)"
@@ -132,14 +133,16 @@ _FREE = re.compile(
 )
 _HOUR = "one two three four five six seven eight nine ten eleven twelve".split()  # noqa: SIM905
 _PAST = re.compile(
-    rf"\b(?P<to>(?:a )?quarter|20|25) (?:minutes )?to (?P<before>{'|'.join(_HOUR)}|1?\d)\b(?! ?%|[.,:]\d)"
-    r"(?! (?:minutes?|hours?|days?|weeks?|months?|years?|people|percent|per|euros?|dollars?|cm|kg|km|m)\b)"
+    rf"\b(?P<to>(?:a )?quarter|20|25) (?:minutes )?to (?P<before>{'|'.join(_HOUR)}|1?\d)\b(?! ?%"
+    rf"|[.,:]\d)"
+    r"(?! (?:minutes?|hours?|days?|weeks?|months?|years?|people|percent|per|euros?|dollars?|cm"
+    r"|kg|km|m)\b)"
     rf"|\b(?P<past>(?:a )?quarter|5|10|20|25) (?:minutes )?past (?P<after>{'|'.join(_HOUR)}|1?\d)\b"
 )
 # One of these is in whatever the pattern finds; looking for them is fast.
 _OF_FREE = (
-    "free", "cost", "charg", "fee", "toll", "kosten", "gebühr", "umsonst", "grat", "grát", "bezpł", "darm",
-    "compl", "house", "frei", "libre", "pay", "zahlen", "paie", "paga", "płac", "betalen",
+    "free", "cost", "charg", "fee", "toll", "kosten", "gebühr", "umsonst", "grat", "grát", "bezpł",
+    "darm", "compl", "house", "frei", "libre", "pay", "zahlen", "paie", "paga", "płac", "betalen",
 )  # fmt: skip
 _HALVES = frozenset(
     """

@@ -44,7 +44,9 @@ _EMPTY = frozenset(
     as do was sera per sobre dies tag ten hat ai os no nas dal ci salve dos
     """.split()  # noqa: SIM905 - of English, or of another sense
 )
-_EMPTY |= {word[:-1] for word in _EMPTY if word[-1] == "s" and len(word) > 3}  # the plural's end is cut off
+_EMPTY |= {
+    word[:-1] for word in _EMPTY if word[-1] == "s" and len(word) > 3
+}  # the plural's end is cut off
 # Of these, what is no English word.
 FOREIGN = _EMPTY - frozenset(
     """
@@ -81,7 +83,8 @@ _KIND = re.compile(
 )
 _STARTS = _PHRASED | frozenset("who when in what wer qui quién quem chi by to".split())  # noqa: SIM905
 _MAKING = (
-    "who ", "when was", "in which year", "what year", "wer ", "qui ", "quién ", "quem ", "chi ", "by whom",
+    "who ", "when was", "in which year", "what year", "wer ", "qui ", "quién ", "quem ", "chi ",
+    "by whom",
 )  # fmt: skip
 # Words of one part say the same in a question; the first names them all.
 _SAME = """
@@ -109,7 +112,8 @@ _ORDERED = frozenset(
     """
     than from versus vs into convert translate exchange swap instead prefer beat above below over under
     behind
-    ahead von nach als desde hacia depuis plus moins más menos naar verso hasta switch transfer upgrade downgrade replace
+    ahead von nach als desde hacia depuis plus moins más menos naar verso hasta switch transfer
+    upgrade downgrade replace
     """.split()  # noqa: SIM905
 )
 _CONVERTS = re.compile(

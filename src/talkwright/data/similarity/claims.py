@@ -180,7 +180,8 @@ def _denied_word(said: tuple[str, ...]) -> str:
     """The word that a sentence denies, empty for none."""
     at = next(
         (n for n, word in enumerate(said)
-         if word.endswith("n't") or word in ("cannot", "never") or (word == "not" and said[n - 1] in _VERBS)),
+         if word.endswith("n't") or word in ("cannot", "never")
+         or (word == "not" and said[n - 1] in _VERBS)),
         len(said),
     )  # fmt: skip
     return next((_stem(word) for word in said[at + 1 : at + 4] if word not in COURTESY), "")

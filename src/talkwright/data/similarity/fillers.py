@@ -51,12 +51,17 @@ _DAY_OF_MONTH = re.compile(
     rf"(?:(?P<day>day|{'|'.join(WEEK)}) )?of (?:the|each|every|any)(?: \w+)? month"
     rf"|\b(?P<last>first|last) (?P<weekday>{'|'.join(WEEK)}|working day|business day)\b"
 )
-_UNITS = {
-    name: size
-    for line in ["\n        60 hour hours stunde stunden uur uren heure heures hora horas ora ore godzina godzinę godziny\n        ", " 1440 day days night nights morning evening weekday tag tage tagen täglich dag dagen jour jours\n        nuit día días dia dias giorno giorni notte dzień dni noche\n        ", " 10080 week weeks woche wochen weken semaine semaines semana semanas settimana settimane\n        tydzień tygodnie tygodni tygodniu monday tuesday wednesday thursday friday saturday sunday\n        ", " 43200 month months monat monate monaten maand maanden mois mes meses mês mese mesi miesiąc\n        miesiące miesięcy ", " 129600 quarter quarters quartal trimestre ", " 518400 year years jahr jahre\n        jahren jaar an ans année année año años ano anos anno anni rok lata spring summer autumn winter\n        ", " 1 minute minutes minuten minuut minuto minutos minuti minut minuty\n    "]
-    for size in [float(line.split()[0])]
-    for name in line.split()[1:]
-}
+_SPANS = """
+    60 hour hours stunde stunden uur uren heure heures hora horas ora ore godzina godzinę godziny | 1440
+    day days night nights morning evening weekday tag tage tagen täglich dag dagen jour jours nuit día
+    días dia dias giorno giorni notte dzień dni noche | 10080 week weeks woche wochen weken semaine
+    semaines semana semanas settimana settimane tydzień tygodnie tygodni tygodniu monday tuesday
+    wednesday thursday friday saturday sunday | 43200 month months monat monate monaten maand maanden
+    mois mes meses mês mese mesi miesiąc miesiące miesięcy | 129600 quarter quarters quartal trimestre |
+    518400 year years jahr jahre jahren jaar an ans année année año años ano anos anno anni rok lata
+    spring summer autumn winter | 1 minute minutes minuten minuut minuto minutos minuti minut minuty
+"""
+_UNITS = {name: float(line.split()[0]) for line in _SPANS.split("|") for name in line.split()[1:]}
 _UNIT = "|".join(sorted(_UNITS, key=len, reverse=True))
 _EVERY = re.compile(
     r"\b(?:every|each|alle|jede[rsnm]?|elke|iedere?|om de|tous les|toutes les|chaque|cada|a cada"
@@ -144,9 +149,12 @@ def intervals(text: str) -> tuple[tuple[float, float], ...]:
 
 def apart(a: tuple[tuple[float, float], ...], b: tuple[tuple[float, float], ...]) -> bool:
     """Say whether no two of the spans of two texts, each of which has some, meet or nearly so."""
-    return bool(a) and bool(b) and not any(
-        least <= 1.2 * most_other and least_other <= 1.2 * most
-        for least, most in a
-        for least_other, most_other in b
+    return (
+        bool(a)
+        and bool(b)
+        and not any(
+            least <= 1.2 * most_other and least_other <= 1.2 * most
+            for least, most in a
+            for least_other, most_other in b
+        )
     )
-

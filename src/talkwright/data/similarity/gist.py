@@ -21,7 +21,8 @@ _SALUTATION = re.compile(
     re.IGNORECASE,
 )
 _THANKS = re.compile(
-    r"\A\W*(?:\w+ and )?(?:(?:many |so |very )*thanks|thank you|(?:vielen|herzlichen|besten) dank|danke|merci"
+    r"\A\W*(?:\w+ and )?(?:(?:many |so |very )*thanks|thank you|(?:vielen|herzlichen"
+    r"|besten) dank|danke|merci"
     r"|(?:muchas )?gracias|(?:muito )?obrigad[oa]|(?:molte |mille )?grazie|(?:hartelijk )?dank u?"
     r"|bedankt|dziękuj\w+)\b[^,.!?\n]*[,.!\n]+\s*",
     re.IGNORECASE,

@@ -36,7 +36,8 @@ IDIOMS = {
         |kept|switched off|turned (?:off|down|away)|taken out|declined|refused|rejected)
         |(?:isn't|is not|not|aren't) something (?:[\\w'-]+ )?(?:can|do|does|offers?|supports?|allows?
         |provides?)|there (?:is|are|'s) no (?:way|possibility|option|means|chance)|taken out of
-        |(?:dropped|removed|withdrawn|excluded) from|isn't possible|not feasible|won't (?:work|do|be able)
+        |(?:dropped|removed|withdrawn|excluded) from|isn't possible|not feasible|won't (?:work|do
+        |be able)
         |have no (?:means|way|access)|has no (?:means|way)|got no (?:means|way)|beyond what
         |don't belong|does not belong|doesn't belong|do not belong
         |stays? (?:out|away|off|clear|indoors|in port)|(?:for|to) (?:grown-ups|adults|members|staff) only
@@ -47,7 +48,8 @@ IDIOMS = {
         |is a must|a must
         |you'll need|you will need|obliged to|got to|expected to|supposed to|make sure|be sure to
         |no entry without|not without|(?:nobody|no one|none) (?:[\\w'-]+ ){1,3}?without
-        |without (?:one|it|this|them),? (?:we|you|they|it|nobody|no one) (?:can't|cannot|can not|won't|isn't|may not)|(?:impossible|not possible|not allowed|refused|nothing) without
+        |without (?:one|it|this|them),? (?:we|you|they|it|nobody|no one) (?:can't|cannot|can not
+        |won't|isn't|may not)|(?:impossible|not possible|not allowed|refused|nothing) without
         |no exceptions?|not optional|at all times
     """,
     "NEEDNOT": """
@@ -65,28 +67,33 @@ IDIOMS = {
         |just fine )?without
         |even without|do without|also without|doesn't require|does not require|don't require
         |do not require
-        |(?:nobody|no one|nobody's|no one's) (?:is |has |will be )?(?:obliged|forced|required|compelled|made)
-        |free to (?:\\w+ )?(?:without|bare)|(?:is|are|will be) (?:quite |perfectly )?(?:enough|sufficient)
+        |(?:nobody|no one|nobody's|no one's) (?:is |has |will be )?(?:obliged|forced|required
+        |compelled|made)
+        |free to (?:\\w+ )?(?:without|bare)|(?:is|are|will be) (?:quite |perfectly )?(?:enough
+        |sufficient)
         |will do|suffices|simply (?:turn|show) up|just (?:turn|show) up|of your own free will
         |can skip|may skip|can wait|as usual|as normal|no longer asks?|no longer requires?
     """,
     "FREE": """
         free of (?:any )?charge|for free|at no (?:extra |additional |further )?(?:cost|charge|fee)
         |no (?:\\w+ )?(?:cost
-        |tolls?|costs|charge|charges|fee|fees|surcharge)|without (?:\\w+ )?(?:cost|costs|charge|charges|fee
+        |tolls?|costs|charge|charges|fee|fees|surcharge)|without (?:\\w+ )?(?:cost|costs|charge
+        |charges|fee
         |fees|surcharge
         |paying)|costs? nothing|nothing to pay|on the house|on us|not (?:be )?(?:charged|billed)
         |don't (?:charge|have to pay|pay|cost)|do not (?:charge|have to pay|pay|cost)|doesn't cost
         |does not cost
         |won't (?:be charged|cost|pay)|never charge|not charge|we cover|pays? nothing|in the price
         |part of the price
-        |part of (?:the|your|our|every|each) \\w+|in the (?:box|set|kit|packaging)|comes? with (?:the|your|every|each|all)|same price|nothing extra
+        |part of (?:the|your|our|every|each) \\w+|in the (?:box|set|kit|packaging)
+        |comes? with (?:the|your|every|each|all)|same price|nothing extra
         |for nothing|(?:won't|doesn't|does not|don't) cost (?:you )?(?:anything|a (?:cent|penny|thing))
         |(?:nobody|no one|don't|doesn't|needn't|never) pays?|not a (?:cent|penny)|in free
         |in the fee|in the rate|not cost|already covered|as standard
     """,
     "PAID": """
-        (?:regular|usual|normal|standard|full|ordinary|same)(?: [\\w'-]+){0,2} (?:prices?|rates?|fares?|fees?
+        (?:regular|usual|normal|standard|full|ordinary|same)(?: [\\w'-]+){0,2} (?:prices?|rates?
+        |fares?|fees?
         |charges?|tariffs?|tickets?)(?: of [^.;,]{1,30})? (?:still )?appl(?:y|ies)|[$€£] ?\\d[\\d.,]*
         |(?:is|are) due|we ask for [^.;,]{0,12}\\d|triggers?
         |\\d[\\d.,]* ?(?:euros?|cents?|dollars?|pounds?|eur|usd|gbp|pence)|at (?:an? )?(?:extra
@@ -102,7 +109,8 @@ IDIOMS = {
     "offline": "without (?:an? |any )?(?:internet|network|web|data)"
                "(?: connection| access)?|no internet (?:connection )?(?:is )?(?:needed"
                "|required|necessary)",
-    "online": "(?:needs?|requires?) (?:an? |the )?connection|internet (?:connection |access )?(?:is )?(?:required|needed|necessary)"
+    "online": "(?:needs?|requires?) (?:an? |the )?connection"
+              "|internet (?:connection |access )?(?:is )?(?:required|needed|necessary)"
               "|(?:needs?|requires?) (?:an? |the )?(?:internet"
               "|network|data)(?: connection| access)?",
     "checkin": "check(?:ing)? in|check-in",

@@ -76,7 +76,8 @@ _SORTS = [
              r"|quels sont les horaires"
              r"|jusqu'à quand\b|hasta cuándo\b|quando\b|cuándo\b|a qué hora|cuál es el horario"
              r"|wanneer\b|hoe laat\b|kiedy\b|o której\b|a que horas?\b|a che ora\b"),
-    ("where", r"(?:from |to )?where\b|waar\b|onde\b|gdzie\b|woh?(?:in|er)?\b|d?'?où\b|(?:a |de )?dónde\b|dove\b|what(?:'s"
+    ("where", r"(?:from |to )?where\b|waar\b|onde\b|gdzie\b"
+              r"|woh?(?:in|er)?\b|d?'?où\b|(?:a |de )?dónde\b|dove\b|what(?:'s"
               r"| is) the (?:meeting"
               r"|starting) (?:point|place)\b|(?:in|on|at|from|to) (?:which|what) (?:city|town"
               r"|country|place"
@@ -84,7 +85,8 @@ _SORTS = [
               r"|office|folder|street|page|menu|shelf|station|platform|side)\b|what(?:'s"
               r"| is) the (?:\w+ )?(?:address|location)\b"
               r"|(?:which|what) (?:floor|room|building|city|platform|address|location)\b"),
-    ("who", r"we[rnm]\b|quem\b|kto\b|wie (?:is|was|heeft|schreef|leidt)\b|qui\b|quién(?:es)?\b|chi\b|(?:to |by |from |with )?who(?:m|se|'s)?\b"
+    ("who", r"we[rnm]\b|quem\b|kto\b|wie (?:is|was|heeft|schreef|leidt)\b"
+            r"|qui\b|quién(?:es)?\b|chi\b|(?:to |by |from |with )?who(?:m|se|'s)?\b"
             r"|(?:which|what) (?:person|team|department"
             r"|colleague|role)\b"),
     ("why", r"why\b|how come\b|what.* reason\b"),
@@ -98,7 +100,8 @@ _SORTS = [
                 r"|werden|brauche|bieten"
                 r"|puedo|puede|pueden|hay|es|está|están|se puede|tengo|tiene|peut-on|puis-je|est-ce"
                 r"|faut-il|avez-vous|y a-t-il)\b"),
-    ("which", r"(?:welche[rsnm]?|was|quel(?:le)?s?|cuál(?:es)?|qué|quale?|welke?|wat|jak[ai]|któr[ay])\b|(?:in|on|at|by|with|for"
+    ("which", r"(?:welche[rsnm]?|was|quel(?:le)?s?|cuál(?:es)?|qué|quale?|welke?|wat|jak[ai]|któr[ay])\b"
+              r"|(?:in|on|at|by|with|for"
               r"|to|of|from|under)? ?(?:which|what|what's)\b"),
 ]  # fmt: skip
 _SORT = re.compile("|".join(f"(?P<{name}>{shape})" for name, shape in _SORTS))

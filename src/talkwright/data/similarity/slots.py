@@ -29,7 +29,10 @@ _NAME = re.compile(
     rf"(?<![.!?:\"'\u201c] )(?<!\A)\b{_CAPITAL}[\w'-]*(?: {_CAPITAL}[\w'-]*)*"
     rf"|(?:(?<=[.!?:] )|\A){_CAPITAL}[\w'-]+(?: {_CAPITAL}[\w'-]*)+"
 )
-_SAID = re.compile(rf"\A\W*(?:(?:the|el|la|le|il|o|a|de|der|die|das) )?({_CAPITAL}[\w'-]*(?: [\w'-]+){{0,2}})\W*\Z", re.I)
+_SAID = re.compile(
+    rf"\A\W*(?:(?:the|el|la|le|il|o|a|de|der|die|das) )?({_CAPITAL}[\w'-]*(?: [\w'-]+){{0,2}})\W*\Z",
+    re.I,
+)
 _SUBJECT = re.compile(rf"\A({_CAPITAL}[\w-]+) (?:is|was|are) (?:the|our|your|a)\b")
 _GERMAN = re.compile(r"\b(?:der|das|ist|und|wir|nicht|im|sie|ein|eine|wurde|hinter|neben)\b", re.I)
 _GIVEN = re.compile(
@@ -55,13 +58,17 @@ _PAYS = re.compile(
 )
 _US = re.compile(r"\b(?:we|on us|our expense|company|employer|landlord|shop|seller)\b")
 _YOU = re.compile(r"\b(?:you|your (?:own )?(?:cost|expense)|customers?(?:'s)?|buyer|tenant|employee)\b")
-_FIRST = re.compile(r"\b(?:first|before|beforehand|begin with|start with|begin by|start by|to start|in which order|which order)\b")
+_FIRST = re.compile(
+    r"\b(?:first|before|beforehand|begin with|start with|begin by|start by|to start"
+    r"|in which order|which order)\b"
+)
 _ONE = re.compile(
     r"\b(?:name|called|which (?:\w+ )?(?:plan|colour|color|port|key|version|city|currency|language"
     r"|brand|team|company"
     r"|model|tool|format|size|day|river|planet|mountain|country|continent|ocean|sea|lake|island|state"
     r"|province|street|airline|bank|band|club|month|year|season|metal|element|organ)"
-    r"|capitale?|hauptstadt|hoofdstad|stolic[aą]|currency|author|mascot|password|title|what (?:\w+ )?(?:plan|port|key|version"
+    r"|capitale?|hauptstadt|hoofdstad|stolic[aą]|currency|author|mascot|password|title"
+    r"|what (?:\w+ )?(?:plan|port|key|version"
     r"|brand|model))\b"
 )
 _HOW_MANY = re.compile(
@@ -70,14 +77,17 @@ _HOW_MANY = re.compile(
 )
 _CODE = re.compile(r"`([^`\n]+)`")
 _TYPED = re.compile(
-    r"\b(?:which|what|what's) .*\b(?:command|password|code|shortcut|key|flag|option|username|login|pin)\b"
+    r"\b(?:which|what|what's) .*\b(?:command|password|code|shortcut|key|flag|option|username"
+    r"|login|pin)\b"
 )
 _LABELLED = (
     "gate|platform|room|track|bay|door|terminal|counter|zone|exit|building|hall|desk|block|section|lane"
     "|window|locker|stop|wing|stand|booth|aisle"
 )
 _LABEL = rf"(?:{_LABELLED}) ([a-z]?\d{{1,4}}[a-z]?|[b-z]|a(?=[.,;!]|\Z))\b"
-_WHICH = re.compile(rf"\b(?:which|what) ({_LABELLED}|line|bus|tram|form|floor|seat|channel|level|grade|class)\b")
+_WHICH = re.compile(
+    rf"\b(?:which|what) ({_LABELLED}|line|bus|tram|form|floor|seat|channel|level|grade|class)\b"
+)
 _MEANING = re.compile(r"\b(?:stands for|short for|means|abbreviation (?:of|for))(?: the)? ([^.:;,(]+)")
 _OFFERS = re.compile(
     r"(?:there(?:'s| is| are)|you (?:can|could|may)|try|one (?:option|place)|for example)\b"
@@ -249,7 +259,12 @@ def _days_apart(one: str, other: str) -> bool:
 def _doer(text: str, asked: set[str]) -> set[str]:
     """The name that a text begins with, where it did what was asked: "Mozart wrote it"."""
     found = re.match(r"([A-Z]\w+) (\w+)", text)
-    if not found or found[2] in _AUXILIARY or not FORMS[found[2]] or FORMS[found[2]] not in {FORMS[word] for word in asked}:
+    if (
+        not found
+        or found[2] in _AUXILIARY
+        or not FORMS[found[2]]
+        or FORMS[found[2]] not in {FORMS[word] for word in asked}
+    ):
         return set()
     return {found[1].lower()}
 

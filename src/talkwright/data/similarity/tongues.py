@@ -76,13 +76,15 @@ _ONLY = frozenset(
 )
 _SOME = re.compile(
     r"\b(?:wenn|falls|sofern|außer|sonst|solange|als (?:u|je|het|de|ze)|tenzij|mits|s'ils?|sauf"
-    r"|si (?!può|pag|dev|entr|fa|acce|chiu|pos)|tant que|sinon|excepto|salvo|siempre que|exceto|desde que|tranne|purché|jeśli|jeżeli|chyba|oprócz)\b"
+    r"|si (?!può|pag|dev|entr|fa|acce|chiu|pos)|tant que|sinon|excepto|salvo|siempre que|exceto"
+    r"|desde que|tranne|purché|jeśli|jeżeli|chyba|oprócz)\b"
 )
-# A claim's two sides, by the beginnings of their words; the words with a space are looked for as they are.
+# A claim's two sides, by the beginnings of their words; of _PHRASES, as they are.
 _AXES = {
     "must": (
         """
-        pflicht verpflicht oblig tenu notwendig nötig erforderlich benötig zwingend unerlässlich müssen muss
+        pflicht verpflicht oblig tenu notwendig nötig erforderlich benötig zwingend unerlässlich
+        müssen muss
         musst müsst verplicht nodig vereist moet noodzakelijk nécessaire indispensable exig
         impérati doit devez doivent faut necesari imprescindible preceptiv debe deben
         obrigat necessári precisa imprescindível deve devem obblig necessari indispensabil serve
@@ -101,7 +103,7 @@ _AXES = {
         darmow wliczon libre livre
         """,
         """
-        kostet berechne kostenpflichtig zahlen aufpreis zuschlag extra betaal kost toeslag coûte
+        kostet berechne kostenpflichtig zahlen aufpreis zuschlag extra betaal toeslag coûte
         payant supplément factur tarif comptez cuesta cuestan pagar paga pagan pago aparte suplemento
         cobra custa pag cobram cobrad costa costano pagamento supplemento kosztuje płatn dopłat opłat
         euro euros € zł r$ zahl
@@ -109,7 +111,8 @@ _AXES = {
     ),
     "open": (
         "geöffnet offen auf geopend ouvert abiert abre abert apert apre otwart czynn open",
-        "geschlossen zu fermé fermée fermeture cerrad cierra fechad chius zamknięt nieczynn gesloten dicht",
+        "geschlossen zu fermé fermée fermeture cerrad cierra fechad chius zamknięt nieczynn gesloten"
+        " dicht",
     ),
     "may": (
         """
@@ -128,21 +131,25 @@ _AXES = {
 }  # fmt: skip
 _PHRASES = {
     "may": (
-        "ohne weiteres|sans problème|sin problema|sem problema|senza problem|bez problemu|zonder probleem"
+        "ohne weiteres|sans problème|sin problema|sem problema|senza problem|bez problemu"
+        "|zonder probleem"
         "|geen probleem|kein problem|pas de problème",
         "zu hause|thuis|à la maison|chez vous|en casa|em casa|a casa|w domu|draußen|buiten|dehors|fuera"
         "|fora|fuori|na zewnątrz|gehör(?:t|en) (?:auf|in"
         "|zum)",
     ),
     "must": (
-        "hay que|se necesitan?|hace falta|hacen falta|tiene que|tienen que|tem que|il faut|nicht ohne|pas sans",
+        "hay que|se necesitan?|hace falta|hacen falta|tiene que|tienen que|tem que|il faut"
+        "|nicht ohne|pas sans",
         "hoef\\w* .{0,40}niet|brauch\\w* .{0,30}(?:nicht|kein\\w*)|nie trzeba|non serve|não precisa"
-        "|einfach vorbei|kommen sie einfach|venta libre|venda livre|vente libre|tête nue|loop (?:gewoon|zo)"
+        "|einfach vorbei|kommen sie einfach|venta libre|venda livre|vente libre|tête nue"
+        "|loop (?:gewoon|zo)"
         "|kom gewoon|il suffit|basta apparecer|basta aparecer|sans rendez-vous",
     ),
     "free": (
         "im preis|dans le prix|en el precio|no preço|nel prezzo|w cenie|in de prijs|frei|na diária",
-        "kosten|à part|à la charge|por separado|à parte|a parte|osobno|r\\$|\\d ?(?:€|euro|eur|zł|kr)\\b|€ ?\\d"
+        "kost|kosten|à part|à la charge|por separado|à parte|a parte|osobno|r\\$|\\d ?(?:€|euro"
+        "|eur|zł|kr)\\b|€ ?\\d"
         "|en sus",
     ),
     "open": ("", ""),
@@ -162,7 +169,8 @@ def _compiled(axis: str, side: int) -> re.Pattern[str]:
 _SIDES = {axis: (_compiled(axis, 0), _compiled(axis, 1)) for axis in _AXES}
 _PARTICLES = re.compile(r"\b(?:auf|zu|open|abrir|ouvrir|apri\w*)\b(?! (?:op|am|an|im|in))")
 _NEEDS = re.compile(
-    r"\b(?:necesit\w+|tengo que|debo|tenho que|devo|ho bisogno|braucht?|brauchen|benötig\w+|nodig|hace falta|besoin|preciso|serve|servono|muszę)\b"
+    r"\b(?:necesit\w+|tengo que|debo|tenho que|devo|ho bisogno|braucht?|brauchen|benötig\w+"
+    r"|nodig|hace falta|besoin|preciso|serve|servono|muszę)\b"
 )
 _PAID = re.compile(
     r"\b(?:payante?s?|pag[oa]s?|płatn\w+|extra|aufpreis|supplément|suplemento|supplemento|toeslag|dopłat\w+|kostenpflichtig|kostet|cuesta|coûte|costa|custa|kosztuje"
@@ -205,7 +213,7 @@ def _axis(question: str) -> tuple[str, int]:
 
 @lru_cache(maxsize=4096)
 def _side(question: str, answer: str) -> tuple[int, bool]:
-    """1 where an answer takes a question's first side, -1 the second, 0 neither; whether of some cases."""
+    """1 where an answer takes a question's first side, -1 the second, 0 neither; if of some cases."""
     axis, turn = _axis(question)
     clauses = [part for part in _CLAUSE.split(answer) if part.strip()][:_CLAUSES]
     some = bool(_SOME.search(clauses[0])) if clauses else False

@@ -62,10 +62,12 @@ _SOME = re.compile(
 _MONEY = re.compile(
     r"\b(?:free|complimentary|gratis|include[sd]?|including|inclusive|part of|comes? with"
     r"|charge[sd]? for|costs?"
-    r"|pay (?:for|to|extra|anything)|have to pay|extra|fees?|surcharge|separately|charge|penalt(?:y|ies))\b"
+    r"|pay (?:for|to|extra|anything)|have to pay|extra|fees?|surcharge|separately|charge"
+    r"|penalt(?:y|ies))\b"
 )
 _COSTS = re.compile(
-    r"\b(?:charge[sd]?|costs?|pay|extra|fees?|surcharge|separately|penalt(?:y|ies))\b(?! (?:included|free)\b)"
+    r"\b(?:charge[sd]?|costs?|pay|extra|fees?|surcharge|separately|penalt(?:y"
+    r"|ies))\b(?! (?:included|free)\b)"
 )
 _FREE = re.compile(r"\b(?:free|complimentary|gratis|include[sd]?|inclusive|part of|comes? with)\b")
 _NEEDS = re.compile(
@@ -143,9 +145,12 @@ _CANNOT_BE = re.compile(
     r"|there (?:is|are) no (?:way|option|function|export|possibility|means)|(?:cannot|can't|can not) be"
     r"|(?:doesn't|does not|don't|do not) (?:support|offer|allow|provide)|unable to|not something)\b"
 )
-_SCOPED = re.compile(r"\b(?:online|in the app|by phone|by e-?mail|website|through|via|yourself|directly)\b")
+_SCOPED = re.compile(
+    r"\b(?:online|in the app|by phone|by e-?mail|website|through|via|yourself|directly)\b"
+)
 _WAY = re.compile(
-    r"(?:please |first,? |just |simply |you can |to \w+[^,.]{0,40}, )*(?:open|go|click|tap|press|hold|choose"
+    r"(?:please |first,? |just |simply |you can |to \w+[^,.]{0,40}, )*(?:open|go|click|tap|press"
+    r"|hold|choose"
     r"|select|pick|right-click|swipe|drag|run|type|enter|use|turn|slide|push|pull|log|sign|visit|head|find"
     r"|set|switch|scroll|hover|double-click|add|start|call|write|send|fill|in the|under|on the)\b"
 )
@@ -235,7 +240,11 @@ def verdict(frame: Frame, answer: str, asked_so: bool = True) -> Verdict:
     cases = frame.asked.cases
     if cases:  # "in grey and blue, but green was taken out of the range"
         named = [cases.isdisjoint(map(concept, _TOKEN.findall(clause))) for clause in clauses]
-        later = [clause for clause, other in zip(clauses, named, strict=True) if not other] if named[:1] == [True] else []
+        later = (
+            [clause for clause, other in zip(clauses, named, strict=True) if not other]
+            if named[:1] == [True]
+            else []
+        )
         if later and "MAYNOT" in later[0]:
             return Verdict(-1, False, _some(later[0], frame))
     if frame.axis != "may":  # "delivery is included, but assembly costs extra"
