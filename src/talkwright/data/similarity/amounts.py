@@ -168,6 +168,7 @@ _AT_OCLOCK = re.compile(
     r"|\b(?P<noon>mezzogiorno|midi|mediodía|meio-dia|południe)"
     r"(?P<half> (?:e mezza|et demie?|y media|e meia))?\b"
 )
+_AND_CENTS = re.compile(r"(?<![\d.,])(\d+) (euros?|dollars?|pounds?) ([1-9]\d)\b(?![.,:]?\d| ?%| ?[a-z])")
 _MARKS = str.maketrans(dict.fromkeys(".,;:!?()\"'\u2019-", " "))
 _DIGIT = re.compile(r"\d")
 _IN_GROUPS = re.compile(r"(?<![\w.,])(\d{1,3})((?: \d{3})+)(?![\w.,]\d|\w)")
@@ -224,6 +225,7 @@ def amounts(text: str) -> tuple[tuple[Amount, ...], str]:
     plain = written_out(plain)
     if not _HALVES.isdisjoint(said):
         plain = _AND_A_HALF.sub(r"\1.5 \2", plain)
+    plain = _AND_CENTS.sub(r"\1.\3 \2", plain)
     if " past " in plain or " to " in plain:
         plain = _PAST.sub(_in_words, plain)
     if not _AT.isdisjoint(said):

@@ -33,6 +33,9 @@ _SAYS_SO = frozenset(
     """.split()  # noqa: SIM905
 )
 _LATER = ("after that", "then ", "afterwards", "otherwise", "later")  # of another time, or another case
+_AT_NO_COST = re.compile(
+    r"\bcosts? nothing\b|\b(?:no|without)(?: \w+)? (?:costs?|charges?|fees?)\b|\bfree of charge\b"
+)
 _FEATURES = frozenset("option form feature way button menu page".split())  # noqa: SIM905
 _SORRY = re.compile(
     r"(?:i'm |i am |we're |we are )?(?:very |so )?(?:sorry|unable|unfortunately|i can't)\b"
@@ -72,7 +75,9 @@ def ruled_out(questions: tuple[str, str], a: str, b: str) -> bool:
     if "?" in a + b or max(a.count(" "), b.count(" ")) > _LONGEST or not all(asked):
         return False
     about = frozenset().union(*(x.about for x in asked if isinstance(x, Asked)))
-    one, other = (normal(text).replace("\u2019", "'").replace("*", "") for text in (a, b))
+    one, other = (
+        _AT_NO_COST.sub("free", normal(text).replace("\u2019", "'").replace("*", "")) for text in (a, b)
+    )
     if _SORRY.match(one) and _SORRY.match(other):
         return False  # both refuse
     return _rules_out(one, _given(other), about) or _rules_out(other, _given(one), about)

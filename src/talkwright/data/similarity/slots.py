@@ -126,7 +126,9 @@ def _things_apart(asked: Asked, question: str, a: str, b: str) -> bool:
     one, other = _plain(a), _plain(b)
     if _PAYS.search(question) and _apart(_payers(one), _payers(other)):
         return True
-    if asked.sort not in ("how", "why", "often", "count", "span") and _kinds_apart(one, other, question):
+    if asked.sort not in ("how", "why", "often", "count", "span") and _kinds_apart(
+        one, other, question, asked.sort == "whether"
+    ):
         return True
     if _FIRST.search(question) and _apart(_first(one, asked), _first(other, asked)):
         return True
@@ -269,11 +271,16 @@ def _doer(text: str, asked: set[str]) -> set[str]:
     return {found[1].lower()}
 
 
-def _kinds_apart(one: str, other: str, question: str) -> bool:
-    """Say whether each names one member of a class of things, and not the same."""
+def _kinds_apart(one: str, other: str, question: str, whether: bool) -> bool:
+    """Say whether each names one member of a class of things, and not the same.
+
+    To a question of whether that is an answer only where the question names one, too.
+    """
     mine, yours = frozenset(_TOKEN.findall(one)), frozenset(_TOKEN.findall(other))
     asked = frozenset(_TOKEN.findall(question))
     for kind in _KINDS:
+        if whether and not asked & kind:
+            continue
         named, theirs = mine & kind, yours & kind
         if (
             len(named) == len(theirs) == 1

@@ -233,6 +233,8 @@ def verdict(frame: Frame, answer: str, asked_so: bool = True) -> Verdict:
     clauses = [part for part in _CLAUSE.split(said) if part.strip()][:_CLAUSES]
     if "yes" in clauses[1:2] and asked_so:  # "from five years on, yes"
         return Verdict(frame.turn, True, True)
+    if asked_so and no and not yes and (sign := _opposite(frame.question, _TOKEN.findall(clauses[0]))):
+        return Verdict(sign, False, _some(clauses[0], frame))  # closed: "we don't open on Sundays"
     if asked_so and clauses and (yes or no):
         return Verdict(frame.turn * (1 if yes else -1), True, _some(clauses[0], frame))
     about = frame.asked.about
@@ -394,9 +396,10 @@ def _opposite(question: str, said: Sequence[str]) -> int:
             for at, other in enumerate(said):
                 for same, theirs in _SIDES.get(FORMS[other], ()):
                     if same == number:
-                        denied = not _DENIERS.isdisjoint(said[max(0, at - 4) : at])
+                        before = said[max(0, at - 4) : at]
+                        denied = "MAYNOT" in before or not _DENIERS.isdisjoint(before)
                         if theirs != sign:
                             return 1 if denied else -1
-                        if word != "with" and _DENIERS.isdisjoint(said):
+                        if word != "with" and not denied and _DENIERS.isdisjoint(said):
                             return 1
     return 0
