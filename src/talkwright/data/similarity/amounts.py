@@ -168,7 +168,9 @@ _AT_OCLOCK = re.compile(
     r"|\b(?P<noon>mezzogiorno|midi|mediodía|meio-dia|południe)"
     r"(?P<half> (?:e mezza|et demie?|y media|e meia))?\b"
 )
-_AND_CENTS = re.compile(r"(?<![\d.,])(\d+) (euros?|dollars?|pounds?) ([1-9]\d)\b(?![.,:]?\d| ?%| ?[a-z])")
+_AND_CENTS = re.compile(
+    r"(?<![\d.,])(\d+) (euros?|dollars?|pounds?) ([1-9]\d)\b(?![.,:]?\d| ?%| ?[a-z])"
+)
 _MARKS = str.maketrans(dict.fromkeys(".,;:!?()\"'\u2019-", " "))
 _DIGIT = re.compile(r"\d")
 _IN_GROUPS = re.compile(r"(?<![\w.,])(\d{1,3})((?: \d{3})+)(?![\w.,]\d|\w)")

@@ -84,6 +84,7 @@ for _number, _line in enumerate(SAME.split("|")):
 
 
 def is_typo(a: str, b: str) -> bool:
+    """Say whether one of two words is the other, misspelt."""
     # Another number is another thing ("model12"), never a slip.
     if not (a.isalpha() and b.isalpha()) and numbers(a) != numbers(b):
         return False
@@ -203,7 +204,11 @@ def _differ(a: _Claims, b: _Claims, one_word_decides: bool, asked: frozenset[str
     if excluded:
         return True
     mine, yours = (
-        frozenset(name for name in x.names if name.lower() not in asked and name.lower() not in y.words)
+        frozenset(
+            name
+            for name in x.names - y.names
+            if name.lower() not in asked and name.lower() not in y.words
+        )
         for x, y in ((a, b), (b, a))
     )
     shared = (frozenset(a.words) & frozenset(b.words)) - asked - COURTESY
