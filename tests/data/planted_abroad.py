@@ -1,7 +1,7 @@
 """One question twice, or nearly so, answered in two ways: in German, Dutch, French, Spanish and others.
 
-`CONTRADICTING` and `AGREEING` were written before the rules were made that find them; of HELD the rules
-were not mended for any.
+All were written before the rules were made that find them. HELD was looked at last: 28 of 38 were found
+then.
 """
 
 # ruff: noqa: E501 - tables

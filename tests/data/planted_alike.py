@@ -1,7 +1,6 @@
 """One question twice, or nearly so, answered in two ways: in English.
 
-`CONTRADICTING` and `AGREEING` were written before the rules were made that find them; of HELD the rules
-were not mended for any.
+All were written before the rules were made that find them. HELD was looked at last: 26 of 40 were found then.
 """
 
 # ruff: noqa: E501 - tables

@@ -1,4 +1,7 @@
-"""One question twice, or nearly so: a third set, written after the rules were made for the first two."""
+"""One question twice, or nearly so: a third set, written after the rules were made for the first two.
+
+31 of 40 were found then, and 4 of 30 invented. Some rules were mended for it since.
+"""
 
 # ruff: noqa: E501 - tables
 

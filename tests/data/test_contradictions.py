@@ -13,6 +13,7 @@ from typing import Any
 
 import planted_abroad
 import planted_alike
+import planted_letters
 import planted_reworded
 import planted_roundabout
 import planted_stay
@@ -187,7 +188,12 @@ def test_precision_and_recall_in_quite_other_words(
 
 @pytest.mark.parametrize(
     ("told", "floor", "held"),
-    [(planted_alike, 0.92, 0.85), (planted_abroad, 0.9, 0.78), (planted_twice, 0.82, 0)],
+    [
+        (planted_alike, 0.92, 0.85),
+        (planted_abroad, 0.9, 0.78),
+        (planted_twice, 0.82, 0),
+        (planted_letters, 0.9, 0),
+    ],
 )
 def test_precision_and_recall_of_one_question_asked_twice(
     told: Any, floor: float, held: float, capsys: pytest.CaptureFixture[str]

@@ -169,7 +169,8 @@ _AT_OCLOCK = re.compile(
     r"(?P<half> (?:e mezza|et demie?|y media|e meia))?\b"
 )
 _AND_CENTS = re.compile(
-    r"(?<![\d.,])(\d+) (euros?|dollars?|pounds?) ([1-9]\d)\b(?![.,:]?\d| ?%| ?[a-z])"
+    r"(?<![\d.,])(\d+) (euros?|dollars?|pounds?) ([1-9]\d)\b(?![.,:]?\d| ?(?:%|euro|dollar|pound|percent"
+    r"|minute|hour|day|week|month|year|people|k?g\b|k?m\b|ml\b))"
 )
 _MARKS = str.maketrans(dict.fromkeys(".,;:!?()\"'\u2019-", " "))
 _DIGIT = re.compile(r"\d")

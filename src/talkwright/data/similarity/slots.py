@@ -67,13 +67,16 @@ _ONE = re.compile(
     r"|brand|team|company"
     r"|model|tool|format|size|day|river|planet|mountain|country|continent|ocean|sea|lake|island|state"
     r"|province|street|airline|bank|band|club|month|year|season|metal|element|organ)"
-    r"|capitale?|hauptstadt|hoofdstad|stolic[aą]|currency|author|mascot|password|title"
+    r"|symbol|capitale?|hauptstadt|hoofdstad|stolic[aą]|currency|author|mascot|password|title"
     r"|what (?:\w+ )?(?:plan|port|key|version"
     r"|brand|model))\b"
 )
 _HOW_MANY = re.compile(
     r"\bhow many ((?:[\w'-]+ ){1,3}?)(?:can|could|may|do|does|did|are|is|were|will|should|must|have"
     r"|has|am)\b"
+)
+_SINGLE = re.compile(
+    r"\b(?:one|a single|una|uno|eine?[nmr]?|une|uma|een|één|jed(?:en|ną|na))\b(?! of\b)"
 )
 _CODE = re.compile(r"`([^`\n]+)`")
 _TYPED = re.compile(
@@ -84,6 +87,7 @@ _LABELLED = (
     "gate|platform|room|track|bay|door|terminal|counter|zone|exit|building|hall|desk|block|section|lane"
     "|window|locker|stop|wing|stand|booth|aisle"
 )
+_OF_ANY = re.compile(r"\b(?:which|what) (\w{4,})\b(?<!time)")
 _LABEL = rf"(?:{_LABELLED}) ([a-z]?\d{{1,4}}[a-z]?|[b-z]|a(?=[.,;!]|\Z))\b"
 _WHICH = re.compile(
     rf"\b(?:which|what) ({_LABELLED}|line|bus|tram|form|floor|seat|channel|level|grade|class)\b"
@@ -168,7 +172,7 @@ def _plain(text: str) -> str:
 
 def _counts(text: str) -> frozenset[object]:
     """How many, where a text says one number; "one guest" counts here, for it is asked for."""
-    said = written_out(re.sub(r"\b(?:one|a single)\b(?! of\b)", "1", text))
+    said = written_out(_SINGLE.sub("1", text))
     found = frozenset(re.findall(r"(?<![\d.,:])\d+(?![\d.,:]*\d)", said))
     return found if len(found) == 1 else frozenset()
 
@@ -179,7 +183,7 @@ def _counted(question: str, text: str) -> frozenset[object]:
     if not things:
         return frozenset()
     names = {concept(word) for word in things[1].split()[-2:]} - {""}
-    said = _TOKEN.findall(written_out(re.sub(r"\b(?:one|a single)\b(?! of\b)", "1", text)))
+    said = _TOKEN.findall(written_out(_SINGLE.sub("1", text)))
     return frozenset(
         word
         for at, word in enumerate(said)
@@ -195,6 +199,11 @@ def _codes(text: str) -> frozenset[object]:
 def _labelled(question: str, text: str) -> frozenset[object]:
     """The label of the thing that a question asks for: gate C, platform 4, room B12."""
     asked = _WHICH.search(question)
+    other = None if asked else _OF_ANY.search(question)
+    if other:
+        return frozenset(
+            re.findall(rf"\b{re.escape(other[1])} ([a-z]?\d{{1,4}}|[b-hj-z]|a(?=[.,;!]|\Z))\b", text)
+        )
     shape = rf"{re.escape(asked[1])} ([a-z]?\d{{1,4}}[a-z]?|[a-z])\b" if asked else _LABEL
     return frozenset(re.findall(rf"\b{shape}", text))
 
@@ -296,7 +305,7 @@ def _things(text: str, table: frozenset[str], question: str) -> frozenset[object
     return frozenset(
         concept(form)
         for word in _TOKEN.findall(text)
-        for form in (word, word.removesuffix("s"))
+        for form in (word, word.removesuffix("s").removesuffix("'"))
         if form in table and word not in asked
     )
 

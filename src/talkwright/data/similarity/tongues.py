@@ -110,9 +110,8 @@ _AXES = {
         """,
     ),
     "open": (
-        "geöffnet offen auf geopend ouvert abiert abre abert apert apre otwart czynn open",
-        "geschlossen zu fermé fermée fermeture cerrad cierra fechad chius zamknięt nieczynn gesloten"
-        " dicht",
+        "geöffnet offen geopend ouvert abiert abre abert apert apre otwart czynn open",
+        "geschlossen fermé fermée fermeture cerrad cierra fechad chius zamknięt nieczynn gesloten",
     ),
     "may": (
         """
@@ -152,7 +151,7 @@ _PHRASES = {
         "|eur|zł|kr)\\b|€ ?\\d"
         "|en sus",
     ),
-    "open": ("", ""),
+    "open": ("auf", "zu|dicht"),
 }  # fmt: skip
 _WITHOUT = frozenset("ohne zonder sans sin sem senza bez".split())  # noqa: SIM905
 _NO_MORE = re.compile(r"\bn(?:e |['\u2019]).{1,25} plus\b")
