@@ -225,10 +225,11 @@ def amounts(text: str) -> tuple[tuple[Amount, ...], str]:
     said = frozenset(plain.translate(_MARKS).split())
     if not _HALVES.isdisjoint(said):
         plain = _ONE_AND_HALF.sub("1.5", _HALF.sub("0.5 ", plain))
-    plain = written_out(plain)
+    plain = written_out(plain, said)
     if not _HALVES.isdisjoint(said):
         plain = _AND_A_HALF.sub(r"\1.5 \2", plain)
-    plain = _AND_CENTS.sub(r"\1.\3 \2", plain)
+    if "euro" in plain or "dollar" in plain or "pound" in plain:
+        plain = _AND_CENTS.sub(r"\1.\3 \2", plain)
     if " past " in plain or " to " in plain:
         plain = _PAST.sub(_in_words, plain)
     if not _AT.isdisjoint(said):
@@ -433,10 +434,13 @@ def number_word(word: str) -> int | None:
     return _TENS.get(word) or (_ONES.get(word) if word not in ("zero", "one") else None)
 
 
-def written_out(text: str) -> str:
-    """Replace number words by digits; "one" only before a unit of time, for it mostly is a pronoun."""
+def written_out(text: str, said: frozenset[str] = frozenset()) -> str:
+    """Replace number words by digits; "one" only before a unit of time, for it mostly is a pronoun.
+
+    `said` are the words of the text, where they are known.
+    """
     found = text.replace("-", " ").split() if "-" in text and _HYPHEN.search(text) else text.split()
-    said = frozenset(text.translate(_MARKS).split())
+    said = said or frozenset(text.translate(_MARKS).split())
     if _COUNTING.isdisjoint(said) and (_LOOSE.keys().isdisjoint(said) or _OF_TIME.isdisjoint(said)):
         return " ".join(found)
     result: list[str] = []

@@ -223,9 +223,10 @@ def _form(word: str) -> str:
     named = _NAMES.get(word) or _NAMES.get(word + "s")  # the plural's end may be cut off already
     if named is not None:
         return named
-    word = _ELIDED.sub("", word)
-    if word in _EMPTY:
-        return ""
+    if "'" in word or "\u2019" in word:
+        word = _ELIDED.sub("", word)
+        if word in _EMPTY:
+            return ""
     word = _PARTICIPLE.sub(r"\1", word)
     plain = word.replace("\u2019", "'").removesuffix("'s").removesuffix("'")
     for ending in _ENDINGS:

@@ -68,7 +68,7 @@ def gist(answer: str) -> str:
 def besides(a: str, b: str) -> tuple[str, str] | None:
     """What each of two texts says that the other does not say in the same words; None where that is all
     of one, or nothing."""
-    if abs(len(a) - len(b)) > _FAR:
+    if abs(len(a) - len(b)) > _FAR or not (_SENTENCE.search(a) and _SENTENCE.search(b)):
         return None
     one, other = _items(a), _items(b)
     if len(one) < 2 or len(other) < 2:
