@@ -233,6 +233,8 @@ def test_pairs_of_many_matters_are_not_mixed_up(told: Any, floor: int) -> None:
         ("Is the wi-fi free for two guests?", "Is the wifi free for 2 guests?"),
         ("Kann ich per Rechnung zahlen?", "Kann ich mit Rechnung bezahlen?"),
         ("Wie wird die Ware zurückgegeben?", "Wie kann ich die Ware zurückgeben?"),
+        ("Has Mars a ring?", "Has the planet Mars a ring?"),
+        ("Peut-on payer par chèque ?", "Puis-je payer par chèque ?"),
     ],
 )
 def test_a_question_is_the_same_in_another_form(question: str, same: str) -> None:
@@ -292,6 +294,12 @@ def test_case_and_a_hyphen_make_near_duplicates_and_no_contradiction() -> None:
         ("Which gate is it?", "It is gate C.", "You leave from gate A.", True),
         ("How many bags may I take?", "You may take two bags of 23 kg.", "You may take one bag of 23 kg.", True),
         ("What does APR stand for?", "It is short for annual percentage rate, the cost of a loan in a year.", "It stands for average principal repayment: what reduces your debt each time.", True),
+        ("Can I bake it?", "Hello Ann,\n\nmany thanks for your letter, we hope that you like our pans and use them well. It is made for the stove alone, so keep it out of the oven, please, however good it looks.\n\nKind regards\nJo of the Pan Works", "Yes.", True),
+        ("May I climb it?", "Rules:\n- no fires here, at any time of the year\n- climbing is fine\n- dogs stay on the leash\n- close the gate behind you\n- take your litter with you when you go\n- parking costs five euros a day", "Rules:\n- no fires here, at any time of the year\n- climbing is forbidden\n- dogs stay on the leash\n- close the gate behind you\n- take your litter with you when you go\n- parking costs five euros a day", True),
+        ("How do I mute it?", "Open the menu and choose Mute.", "Muting isn't possible.", True),
+        ("Does it include the tower?", "The tower is included.", "Yes. The boat is not included.", False),
+        ("Which key is it?", "Take key 7.", "It is key 12.", True),
+        ("Wo ist das Büro?", "Im ersten Stock.", "Im Erdgeschoss.", True),
         ("Which plug fits?", "A round plug fits. The flat plug is not suitable.", "The flat plug fits.", True),
     ],
 )  # fmt: skip
@@ -427,3 +435,16 @@ def test_whether_it_is_forbidden_is_denied_by_leave() -> None:
     asked = "Is it forbidden to fly a drone here?"
     assert not found((asked, "Yes, drones are banned here.", asked, "You're not allowed to fly them."))
     assert found((asked, "Yes, drones are banned here.", asked, "No, drones are allowed here."))
+
+
+@pytest.mark.parametrize(
+    ("question", "other"),
+    [
+        ("Was kostet der Eintritt?", "Was kostet die Fahrt?"),
+        ("Gdzie jest recepcja?", "Gdzie mogę oddać książki?"),
+        ("Hoe lang is de garantie op de lamp?", "Hoe lang duurt de rit?"),
+    ],
+)
+def test_foreign_questions_that_share_how_they_ask_are_two(question: str, other: str) -> None:
+    assert not found((question, "3 Euro.", other, "10 Euro."))
+    assert found((question, "3 Euro.", question, "10 Euro."))

@@ -178,6 +178,10 @@ def _against_reworded(asked: Mapping[tuple[str, str], list[tuple[int, str]]]) ->
         mine, yours = asked_for(keys[one][1]), asked_for(keys[other][1])
         assert mine is not None
         assert yours is not None
+        shared = len(mine.about & yours.about)
+        thin = shared < 2 or 2 * shared <= max(len(mine.about), len(yours.about))
+        if thin and (is_foreign(keys[one][1]) or is_foreign(keys[other][1])):
+            continue  # the lexicon, which knows what words say the same, is English
         for at, answer in asked[keys[one]][-_RIVALS:]:
             for rival_at, rival in asked[keys[other]][-_RIVALS:]:
                 if answer == rival or max(len(answer), len(rival)) > _LONGEST_REWORDED:

@@ -126,6 +126,10 @@ _EMPTY = frozenset(
     you're which
     during about as please just also yes through via until wann bis wie lange noch quand jusqu'à
     combien temps ai où wo where's when's who's how's
+    wer wem wen wieviel viel oft lang lange uhr welche welcher welches kostet dauert waar wanneer hoe
+    hoeveel laat vaak kost duurt dag dagen jours coûte dure heure dónde cuándo cómo cuánto cuánta cuántos
+    cuántas cuesta dura hora cada quién onde quem quanto quanta quantos quantas custa demora horas dove
+    chi quanti quante costa ora ogni gdzie kiedy kto ile kosztuje trwa często długo której jak
     """.split()  # noqa: SIM905
 )
 
