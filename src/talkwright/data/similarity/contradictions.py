@@ -179,7 +179,7 @@ def _against_reworded(asked: Mapping[tuple[str, str], list[tuple[int, str]]]) ->
         assert mine is not None
         assert yours is not None
         shared = len(mine.about & yours.about)
-        thin = shared < 2 or 2 * shared <= max(len(mine.about), len(yours.about))
+        thin = shared < min(2, len(mine.about), len(yours.about))
         if thin and (is_foreign(keys[one][1]) or is_foreign(keys[other][1])):
             continue  # the lexicon, which knows what words say the same, is English
         for at, answer in asked[keys[one]][-_RIVALS:]:
