@@ -141,7 +141,10 @@ def contradicts(a: str, b: str, *, ways: bool = False, asked: str = "") -> bool:
     if ways and overlap < _NEARLY_ALL:
         return False
     return overlap >= _SAME_SHAPE and _differ(
-        one, other, longest <= _ONE_CLAIM and "?" not in a + b, frozenset(words(asked))
+        one,
+        other,
+        longest <= _ONE_CLAIM and not any(mark in a + b for mark in ("?", "\n- ", "\n* ")),
+        frozenset(words(asked)),
     )
 
 
