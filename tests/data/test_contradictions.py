@@ -11,17 +11,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import planted_abroad
+import planted_alike
+import planted_letters
 import planted_reworded
 import planted_roundabout
 import planted_stay
 import planted_sundry
 import planted_town
+import planted_twice
 import pytest
 import yaml
 from compared import contradicting, duplicates_of
 from planted_town import Pair
 
-from talkwright.data.similarity.contradictions import contradicts, find_contradictions, quantities
+from talkwright.data.similarity.claims import contradicts, quantities
+from talkwright.data.similarity.contradictions import find_contradictions
 from talkwright.data.similarity.features import features_of
 from talkwright.types import Conversation, Message
 
@@ -181,6 +186,31 @@ def test_precision_and_recall_in_quite_other_words(
     assert precision >= 0.95, invented
 
 
+@pytest.mark.parametrize(
+    ("told", "floor", "held"),
+    [
+        (planted_alike, 0.92, 0.85),
+        (planted_abroad, 0.9, 0.78),
+        (planted_twice, 0.82, 0),
+        (planted_letters, 0.9, 0),
+    ],
+)
+def test_precision_and_recall_of_one_question_asked_twice(
+    told: Any, floor: float, held: float, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for bad, good, least in (
+        (told.CONTRADICTING, told.AGREEING, floor),
+        (getattr(told, "HELD", ()), getattr(told, "HELD_AGREEING", ()), held),
+    ):
+        missed = [pair for pair in bad if not found(pair)]
+        invented = [pair for pair in good if found(pair)]
+        hits = len(bad) - len(missed)
+        with capsys.disabled():
+            print(f"\n{told.__name__}: {hits} of {len(bad)} found, {len(invented)} invented")  # noqa: T201
+        assert hits >= least * len(bad), missed
+        assert len(invented) <= 1, invented
+
+
 @pytest.mark.parametrize(("told", "floor"), [(planted_reworded, 40), (planted_sundry, 45)])
 def test_pairs_of_many_matters_are_not_mixed_up(told: Any, floor: int) -> None:
     pairs = told.CONTRADICTING + told.AGREEING
@@ -203,6 +233,8 @@ def test_pairs_of_many_matters_are_not_mixed_up(told: Any, floor: int) -> None:
         ("Is the wi-fi free for two guests?", "Is the wifi free for 2 guests?"),
         ("Kann ich per Rechnung zahlen?", "Kann ich mit Rechnung bezahlen?"),
         ("Wie wird die Ware zurückgegeben?", "Wie kann ich die Ware zurückgeben?"),
+        ("Has Mars a ring?", "Has the planet Mars a ring?"),
+        ("Peut-on payer par chèque ?", "Puis-je payer par chèque ?"),
     ],
 )
 def test_a_question_is_the_same_in_another_form(question: str, same: str) -> None:
@@ -262,6 +294,15 @@ def test_case_and_a_hyphen_make_near_duplicates_and_no_contradiction() -> None:
         ("Which gate is it?", "It is gate C.", "You leave from gate A.", True),
         ("How many bags may I take?", "You may take two bags of 23 kg.", "You may take one bag of 23 kg.", True),
         ("What does APR stand for?", "It is short for annual percentage rate, the cost of a loan in a year.", "It stands for average principal repayment: what reduces your debt each time.", True),
+        ("Can I bake it?", "Hello Ann,\n\nmany thanks for your letter, we hope that you like our pans and use them well. It is made for the stove alone, so keep it out of the oven, please, however good it looks.\n\nKind regards\nJo of the Pan Works", "Yes.", True),
+        ("May I climb it?", "Rules:\n- no fires here, at any time of the year\n- climbing is fine\n- dogs stay on the leash\n- close the gate behind you\n- take your litter with you when you go\n- parking costs five euros a day", "Rules:\n- no fires here, at any time of the year\n- climbing is forbidden\n- dogs stay on the leash\n- close the gate behind you\n- take your litter with you when you go\n- parking costs five euros a day", True),
+        ("How do I mute it?", "Open the menu and choose Mute.", "Muting isn't possible.", True),
+        ("Does it include the tower?", "The tower is included.", "Yes. The boat is not included.", False),
+        ("How do I rename it?", "Go to Profile, click the pencil and save.", "That's not something Tallyo supports. The name stays.", True),
+        ("What do I bring to the exam?", "Please bring:\n- a photo ID\n- a blue pen\n- your calculator", "Please bring:\n- a photo ID\n- a blue pen\n\nCalculators are forbidden.", True),
+        ("What do I bring to the exam?", "Please bring:\n- a photo ID\n- a blue pen\n- your calculator", "Please bring:\n- a photo ID\n- a blue pen\n\nPhones are forbidden.", False),
+        ("Which key is it?", "Take key 7.", "It is key 12.", True),
+        ("Wo ist das Büro?", "Im ersten Stock.", "Im Erdgeschoss.", True),
         ("Which plug fits?", "A round plug fits. The flat plug is not suitable.", "The flat plug fits.", True),
     ],
 )  # fmt: skip
@@ -397,3 +438,16 @@ def test_whether_it_is_forbidden_is_denied_by_leave() -> None:
     asked = "Is it forbidden to fly a drone here?"
     assert not found((asked, "Yes, drones are banned here.", asked, "You're not allowed to fly them."))
     assert found((asked, "Yes, drones are banned here.", asked, "No, drones are allowed here."))
+
+
+@pytest.mark.parametrize(
+    ("question", "other"),
+    [
+        ("Was kostet der Eintritt?", "Was kostet die Fahrt?"),
+        ("Gdzie jest recepcja?", "Gdzie mogę oddać książki?"),
+        ("Hoe lang is de garantie op de lamp?", "Hoe lang duurt de rit?"),
+    ],
+)
+def test_foreign_questions_that_share_how_they_ask_are_two(question: str, other: str) -> None:
+    assert not found((question, "3 Euro.", other, "10 Euro."))
+    assert found((question, "3 Euro.", question, "10 Euro."))

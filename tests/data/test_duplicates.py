@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from compared import contradicting, duplicates_of
 
-from talkwright.data.similarity.contradictions import contradicts
+from talkwright.data.similarity.claims import contradicts
 from talkwright.data.similarity.duplicates import find_duplicates
 from talkwright.data.similarity.features import banding, features_of
 from talkwright.data.similarity.pairs import proposed

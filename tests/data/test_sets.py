@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 from planted_only import agreeing, planted_only
 
-from talkwright.data.similarity.contradictions import contradicts
+from talkwright.data.similarity.claims import contradicts
 
 
 @pytest.mark.parametrize("seed", [7, 100])

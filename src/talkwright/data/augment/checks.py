@@ -14,7 +14,7 @@ from talkwright.data.cleaning.answers import is_refusal
 from talkwright.data.cleaning.clean import clean
 from talkwright.data.cleaning.language import language_of
 from talkwright.data.cleaning.masks import protect, protect_raw
-from talkwright.data.similarity.contradictions import contradicts
+from talkwright.data.similarity.claims import contradicts
 from talkwright.data.similarity.similar import jaccard, normal, normal_question, numbers, shingles, words
 from talkwright.types import Conversation, Message
 

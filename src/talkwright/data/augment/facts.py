@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 
 from talkwright.data.cleaning.language import language_of
-from talkwright.data.similarity.contradictions import quantities
+from talkwright.data.similarity.claims import quantities
 from talkwright.data.similarity.similar import hard_parts, normal
 
 Fact = tuple[str, str]

@@ -21,9 +21,15 @@ _TENS = {
     name: 10 * value
     for value, name in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)  # noqa: SIM905
 }
-# The same in German, French and Spanish, but for what is a word of another sense in one of them ("once",
-# "neuf", "sept", "elf", "cent").
+# The same in other languages, but for what is a word of another sense in one of them ("once", "neuf",
+# "sept", "elf", "cent"): those of _LOOSE count before a unit of time only.
 _FOREIGN = """
+    2 twee dois duas dwa dwie dwóch dwoje | 3 drie três trzy trzech | 4 quattro cztery czterech |
+    5 vijf cinque pięć pięciu | 6 zes seis sześć sześciu | 7 zeven sete siedem siedmiu | 8 oito osiem |
+    9 negen nove dziewięć | 10 tien dez dieci dziesięć dziesięciu | 12 twaalf doze dodici dwanaście |
+    14 veertien catorze quattordici czternaście czternastu | 15 vijftien quindici piętnaście |
+    20 twintig vinte venti dwadzieścia | 24 vierentwintig ventiquattro | 30 dertig trinta trenta
+    trzydzieści trzydziestu | 60 zestig sessenta sessanta sześćdziesiąt |
     2 zwei deux dos | 3 drei trois tres | 4 vier quatre cuatro | 5 fünf cinq cinco | 6 sechs seis | 7
     sieben
     siete | 8 acht huit ocho | 9 neun nueve | 10 zehn dix diez | 11 onze | 12 zwölf douze doce | 13
@@ -36,18 +42,27 @@ _FOREIGN = """
     cuarenta | 50 fünfzig cinquante cincuenta | 60 sechzig soixante sesenta | 100 hundert cien
 """
 _ONES |= {word: int(line.split()[0]) for line in _FOREIGN.split("|") for word in line.split()[1:]}
+_LOOSE = dict.fromkeys(
+    "one a an ein eine einen einem einer eines un une una uno um uma een één jeden jedną".split(),  # noqa: SIM905
+    1,
+) | {"due": 2, "tre": 3, "sei": 6, "sept": 7, "sette": 7, "otto": 8, "neuf": 9, "elf": 11, "once": 11,
+     "acht": 8}  # fmt: skip
 _MULTIPLES = {"dozen": 12, "hundred": 100, "thousand": 1000, "million": 10**6}
 TIMES = {"minute": 1, "min": 1, "hour": 60, "hr": 60, "h": 60, "day": 1440, "night": 1440,
          "week": 10080, "fortnight": 20160, "month": 43200, "year": 518400}  # fmt: skip
 
+_SPANS = """
+    1 minuten minuto minuti minuut minuty | 60 stunde stunden heure hora ora ore uur uren godzina godziny
+    godzin godzinę | 1440 tag tage tagen jour dia día giorno giorni dag dagen dzień dni | 10080 woche
+    wochen semaine semana settimana settimane week weken tydzień tygodnie tygodni tygodnia | 43200 monat
+    monate monaten moi mois mese mesi mes meses mês maand maanden miesiąc miesiące miesięcy | 518400
+    jahr jahre jahren jahres an ans année année año ano anno anni jaar jaren rok lata lat roku
+"""
+
 # Each unit's dimension and its size in the first unit of the line.
 _SIZES: dict[str, dict[str, float]] = {
-    "time": {**TIMES, **dict.fromkeys(("minuten", "minuto"), 1),
-             **dict.fromkeys(("stunde", "stunden", "heure", "hora"), 60),
-             **dict.fromkeys(("tag", "tage", "tagen", "jour", "dia"), 1440),
-             **dict.fromkeys(("woche", "wochen", "semaine", "semana"), 10080),
-             **dict.fromkeys(("monat", "monate", "monaten", "moi", "mese"), 43200),
-             **dict.fromkeys(("jahr", "jahre", "jahren"), 518400),
+    "time": {**TIMES, **{name: size for line in _SPANS.split("|") for size in [float(line.split()[0])]
+                         for name in line.split()[1:]},
              "second": 1 / 60, "sec": 1 / 60, "yr": 518400},
     "length": {"m": 1, "metre": 1, "meter": 1, "mm": 0.001, "millimetre": 0.001, "millimeter": 0.001,
                "cm": 0.01, "centimetre": 0.01, "centimeter": 0.01, "km": 1000, "kilometre": 1000,
@@ -67,11 +82,18 @@ _SIZES: dict[str, dict[str, float]] = {
     "sterling": {"£": 1, "pound": 1, "gbp": 1, "quid": 1, "pence": 0.01},
     "yen": {"¥": 1, "yen": 1, "jpy": 1},
     "rupee": {"₹": 1, "rupee": 1, "inr": 1},
+    "zloty": {"zł": 1, "zloty": 1, "złotych": 1, "złote": 1, "pln": 1},
+    "krona": {"kr": 1, "krona": 1, "kronor": 1, "sek": 1, "nok": 1, "dkk": 1},
+    "franc": {"franken": 1, "franc": 1, "chf": 1},
+    "real": {"reai": 1, "brl": 1},
 }  # fmt: skip
-_MONEY = frozenset("dollar euro sterling yen rupee".split())  # noqa: SIM905 - reads best as one
+_MONEY = frozenset("dollar euro sterling yen rupee zloty krona franc real".split())  # noqa: SIM905 - reads best as one
 # How far two amounts in different units may lie apart and still be one rounded: a GB is 1000 or 1024 MB,
 # a month four weeks or thirty days.
 _ROUNDED = {"time": 0.075, "data": 0.05, "mass": 0.05, "length": 0.05, "volume": 0.05, "share": 0.015}
+_COUNTING = (_ONES.keys() | _TENS.keys()) - {"zero", "one"}
+_OF_TIME = {*_SIZES["time"], *_MULTIPLES} | {f"{name}s" for name in _SIZES["time"]}
+_HYPHEN = re.compile(r"[a-z]-[a-z]")
 _UNITS: dict[str, list[tuple[str, float]]] = {}
 for _dimension, _line in _SIZES.items():
     for _name, _size in _line.items():
@@ -94,14 +116,68 @@ _AMOUNT = re.compile(
     r"|\b(?P<named>noon|midday|midnight)\b"
     rf"|(?P<sign>[$€£¥₹]) ?(?P<n1>{_NUMBER})(?P<k>k\b)?"
     rf"|(?<![\w.,:/-])(?P<n0>{_NUMBER})(?= ?(?:-|\u2013|to|or|and) ?"
-    rf"{_NUMBER}[ -]?(?P<u0>[a-z]+|[%€$£]|°[cf]?))"
+    rf"{_NUMBER}[ -]?(?P<u0>[^\W\d_]+|[%€$£]|°[cf]?))"
     rf"|(?P<n2>{_NUMBER})[ -]?(?P<working>(?:business|working|work) )?"
-    r"(?P<unit>[%€$£¥₹]|° ?[cf]?\b|degrees? (?:celsius|fahrenheit|c|f)\b|per ?cent\b|[a-z]+)?"
+    r"(?P<unit>[%€$£¥₹]|° ?[cf]?\b|degrees? (?:celsius|fahrenheit|c|f)\b|per ?cent\b|[^\W\d_]+)?"
 )
 _FREE = re.compile(
-    r"\bfree of charge\b|\bfor free\b|\b(?:no|without) (?:extra |additional )?(?:cost|charge|fee)\b"
-    r"|\bcosts? nothing\b|\b(?:kostenlos|kostenfrei|gratuite?s?|gratis|complimentary|on the house)\b"
+    r"\bfree of charge\b|\bfor free\b|\b(?:no|without) (?:extra |additional |late "
+    r"|entry )?(?:cost|charge|fee|toll)s?\b"
+    r"|\bcosts? nothing\b|\b(?:kosten(?:los|frei)\w*|gebührenfrei\w*|umsonst|gratuite?s?|gratis"
+    r"|gratuit[oa]s?|grátis|bezpłatn\w+|darmow\w+|za darmo|complimentary|on the house)\b"
     r"|\b(?:is|are|it's) (?:completely |always |entirely |totally )?free\b(?! (?:of|from|to)\b)"
+    r"|\b(?:ist|sind) frei\b|\b(?:entrée|entrada|accès|acceso) (?:est )?libre\b"
+    r"|\b(?:don't|do not|doesn't|needn't|nobody|no one) pays?\b|\bpays? nothing\b"
+    r"|\bzahlen (?:\w+ )?(?:keine?\w*|nichts)\b|\bne paie\w* (?:pas|rien)\b|\bno pagan?\b"
+    r"|\bnon paga(?:no)?\b|\bnão pagam?\b|\bnie płac\w+|\bbetalen niets\b"
+)
+_HOUR = "one two three four five six seven eight nine ten eleven twelve".split()  # noqa: SIM905
+_PAST = re.compile(
+    rf"\b(?P<to>(?:a )?quarter|20|25) (?:minutes )?to (?P<before>{'|'.join(_HOUR)}|1?\d)\b(?! ?%"
+    rf"|[.,:]\d)"
+    r"(?! (?:minutes?|hours?|days?|weeks?|months?|years?|people|percent|per|euros?|dollars?|cm"
+    r"|kg|km|m)\b)"
+    rf"|\b(?P<past>(?:a )?quarter|5|10|20|25) (?:minutes )?past (?P<after>{'|'.join(_HOUR)}|1?\d)\b"
+)
+# One of these is in whatever the pattern finds; looking for them is fast.
+_OF_FREE = (
+    "free", "cost", "charg", "fee", "toll", "kosten", "gebühr", "umsonst", "grat", "grát", "bezpł",
+    "darm", "compl", "house", "frei", "libre", "pay", "zahlen", "paie", "paga", "płac", "betalen",
+)  # fmt: skip
+_HALVES = frozenset(
+    """
+    half halbe halber halbes halben halbem demi demie media medio mezzo mezza meia meio pół anderthalb
+    eineinhalb anderhalf anderhalve półtora półtorej mezz
+    """.split()  # noqa: SIM905
+)
+_AT = frozenset(
+    """
+    à vers jusqu dès às à das las alle dalle um om o ore godz godzinie halb half mezzogiorno midi
+    mediodía meio południe
+    """.split()  # noqa: SIM905
+)
+# Times of day in other languages: "à 18 heures", "um acht", "alle 9", "a las seis de la tarde".
+_AT_OCLOCK = re.compile(
+    r"\b(?:à|vers|jusqu'à|dès) (?P<fr>\d{1,2}) ?h(?:eures?)?\b(?: ?(?P<frm>[0-5]\d))?"
+    r"|\b(?:às?|das|até às) (?P<pt>\d{1,2}) ?h(?:oras?)?\b(?: ?(?P<ptm>[0-5]\d))?"
+    r"|\b(?P<es>a las|alle|dalle|um|om|o godz\w*\.?|ore|alle ore) (?P<bare>\d{1,2})\b(?![:.,]?\d)"
+    r"(?! ?(?:%|€|euro|[ap]\.?m|minut|stund|tag|jahr|prozent))(?: uhr| uur| horas?)?"
+    r"(?P<late> (?:de|da) (?:la )?(?:tarde|noche|noite)| (?:di|della) sera| abends| 's avonds"
+    r"| wieczorem)?"
+    r"|\b(?:um |om )?hal[bf] (?P<halved>1?\d)\b(?! (?:an|a|of|the)\b)(?= ?(?:uhr|uur|[.,;!]|\Z))"
+    r"|\b(?P<noon>mezzogiorno|midi|mediodía|meio-dia|południe)"
+    r"(?P<half> (?:e mezza|et demie?|y media|e meia))?\b"
+)
+_AND_CENTS = re.compile(
+    r"(?<![\d.,])(\d+) (euros?|dollars?|pounds?) ([1-9]\d)\b(?![.,:]?\d| ?(?:%|euro|dollar|pound|percent"
+    r"|minute|hour|day|week|month|year|people|k?g\b|k?m\b|ml\b))"
+)
+_MARKS = str.maketrans(dict.fromkeys(".,;:!?()\"'\u2019-", " "))
+_DIGIT = re.compile(r"\d")
+_IN_GROUPS = re.compile(r"(?<![\w.,])(\d{1,3})((?: \d{3})+)(?![\w.,]\d|\w)")
+_PHONE = re.compile(
+    r"\(\d{3}\) ?\d{3}-\d{4}\b|\b\d{3}-\d{3}-\d{4}\b|(?<![\d.,])0\d{2,4}[ /-]\d{3,}(?:[ -]\d{2,})*\b"
+    r"|\+\d{1,3}[ -]\d[\d -]{6,}\d\b"
 )
 _LIST_NUMBER = re.compile(r"^[^\S\n]*\d{1,2}[.)]\s", re.MULTILINE)
 _WORKING_WEEK = 7 / 5
@@ -111,7 +187,15 @@ _DAY_BEFORE = re.compile(r"\b(?:the|a) day (?=before|prior|in advance)")
 _NEXT_DAY = re.compile(r"\b(?:the )?next ((?:business|working) )day\b")
 _HALF = re.compile(
     r"\bhalf an? (?=minute|hour|day|week|month|year|kilo|metre|meter|mile|litre|liter|dozen|percent)"
+    r"|\b(?:ein(?:e[mnrs]?)? halbe[nmrs]?|een half|(?:une )?demie?|(?:una )?media|medio|mezz[ao]|meia"
+    r"|meio|pół)[ '\u2019-](?=stunde|jahr|monat|tag|uur|jaar|dag|heure|an|journée|hora|año|ora|anno|dia"
+    r"|ano|godzin|roku|dnia)"
 )
+_AND_A_HALF = re.compile(
+    r"\b(\d+) (heures?|horas?|or[ae]|jours?|ans?|años?|anos?|ann[io]|mes[ie]s?|mois|d[ií]as?)"
+    r" (?:et demie?|y medi[oa]|e mezz[oa]|e mei[oa])\b"
+)
+_ONE_AND_HALF = re.compile(r"\b(?:anderthalb|eineinhalb|anderhal[fv]e?|półtora|półtorej)\b")
 _PARTS = ("half", "third", "quarter", "fifth", "tenth")
 _AND_HALF = re.compile(r"\b(\d+|one) and a (half|quarter)\b")
 _UNIT_AND_HALF = re.compile(r"\b(\d+) (\w+) and a half\b")
@@ -138,15 +222,33 @@ def amounts(text: str) -> tuple[tuple[Amount, ...], str]:
     """The amounts of a text without its list numbers, and its normal form with a 0 for each."""
     plain = normal(_LIST_NUMBER.sub("", text).replace("\u2019", "'").replace("*", ""))
     plain = _NEXT_DAY.sub(r"1 \1day", _DAY_BEFORE.sub("1 day ", _WHOLE.sub("1 ", plain)))
-    plain = written_out(_HALF.sub("0.5 ", plain))
+    said = frozenset(plain.translate(_MARKS).split())
+    if not _HALVES.isdisjoint(said):
+        plain = _ONE_AND_HALF.sub("1.5", _HALF.sub("0.5 ", plain))
+    plain = written_out(plain, said)
+    if not _HALVES.isdisjoint(said):
+        plain = _AND_A_HALF.sub(r"\1.5 \2", plain)
+    if "euro" in plain or "dollar" in plain or "pound" in plain:
+        plain = _AND_CENTS.sub(r"\1.\3 \2", plain)
+    if " past " in plain or " to " in plain:
+        plain = _PAST.sub(_in_words, plain)
+    if not _AT.isdisjoint(said):
+        plain = _AT_OCLOCK.sub(_oclock, plain)
     if any(part in plain for part in _PARTS):
         plain = _in_parts(plain)
-    plain = re.sub(r"(?<![\w.,])(\d{1,3})((?: \d{3})+)(?![\w.,]\d|\w)", _without_spaces, plain)
+    counted = _DIGIT.search(plain) is not None
+    if counted:
+        plain = _IN_GROUPS.sub(_without_spaces, plain)
     if " in the " in plain:
         plain = _DAYTIME.sub(lambda m: f"{m[1]} {'am' if m[2] == 'morning' else 'pm'}", plain)
     if " times " in plain:
         plain = _RATE.sub(_as_span, plain)
-    found: list[Amount] = []
+    found = [
+        Amount((("phone", float(re.sub(r"\D", "", number))),), float(re.sub(r"\D", "", number)), "phone")
+        for number in (_PHONE.findall(plain) if counted and ("-" in plain or " 0" in plain) else ())
+    ]
+    if found:
+        plain = _PHONE.sub(" # ", plain)
 
     def placed(match: re.Match[str]) -> str:
         amount = _read(match)
@@ -157,10 +259,32 @@ def amounts(text: str) -> tuple[tuple[Amount, ...], str]:
         keeps = match["unit"] if amount.unit == "" and match["unit"] not in (None, "k") else ""
         return f" 0 {keeps}"
 
-    rest = _AMOUNT.sub(placed, plain) if re.search(r"\d|noon|mid", plain) else plain
-    if _FREE.search(plain):
+    rest = _AMOUNT.sub(placed, plain) if counted or "noon" in plain or "mid" in plain else plain
+    if any(part in plain for part in _OF_FREE) and _FREE.search(plain):
         found.append(Amount(tuple((money, 0.0) for money in sorted(_MONEY)), 0.0, "free"))
     return tuple(found), " ".join(rest.split())
+
+
+def _in_words(found: re.Match[str]) -> str:
+    """Twenty to ten is 9:40; where both were digits it may be a range, "20 to 25 of them"."""
+    minutes, hour = found["to"] or found["past"], found["before"] or found["after"]
+    late = 15 if "quarter" in minutes else int(minutes)
+    at = _HOUR.index(hour) + 1 if hour in _HOUR else int(hour)
+    if not 1 <= at <= 12 or (found["to"] and minutes in ("20", "25") and at > 12):
+        return found[0]
+    return f"{at}:{late:02d}" if found["past"] else f"{(at - 2) % 12 + 1}:{60 - late}"
+
+
+def _oclock(found: re.Match[str]) -> str:
+    if found["noon"]:
+        return " 12:30" if found["half"] else " 12:00"
+    if found["halved"]:
+        return f" {int(found['halved']) - 1}:30"
+    if found["bare"]:
+        late = 12 if found["late"] and int(found["bare"]) < 12 else 0
+        return f" {int(found['bare']) + late}:00"
+    hour, minute = found["fr"] or found["pt"], found["frm"] or found["ptm"]
+    return f" {hour}:{minute or '00'}"
 
 
 def amounts_conflict(a: Sequence[Amount], b: Sequence[Amount]) -> bool:
@@ -194,6 +318,8 @@ def _close(a: float, b: float, dimension: str, same_unit: bool) -> bool:
 
 def _comparable(x: Amount, y: Amount) -> bool:
     """Say whether two unequal amounts may answer one question; a sum in other money may be exchanged."""
+    if "phone" in (x.unit, y.unit):
+        return x.unit == y.unit
     if x.unit == "" or y.unit == "":
         return True
     mine, yours = ({dimension for dimension, _ in amount.readings} for amount in (x, y))
@@ -308,19 +434,25 @@ def number_word(word: str) -> int | None:
     return _TENS.get(word) or (_ONES.get(word) if word not in ("zero", "one") else None)
 
 
-def written_out(text: str) -> str:
-    """Replace number words by digits; "one" only before a unit of time, for it mostly is a pronoun."""
-    found = text.replace("-", " ").split() if re.search(r"[a-z]-[a-z]", text) else text.split()
+def written_out(text: str, said: frozenset[str] = frozenset()) -> str:
+    """Replace number words by digits; "one" only before a unit of time, for it mostly is a pronoun.
+
+    `said` are the words of the text, where they are known.
+    """
+    found = text.replace("-", " ").split() if "-" in text and _HYPHEN.search(text) else text.split()
+    said = said or frozenset(text.translate(_MARKS).split())
+    if _COUNTING.isdisjoint(said) and (_LOOSE.keys().isdisjoint(said) or _OF_TIME.isdisjoint(said)):
+        return " ".join(found)
     result: list[str] = []
     at = 0
     while at < len(found):
         word = found[at].strip(".,;:!?()\"'")
         after = found[at + 1].strip(".,;:!?()\"'") if at + 1 < len(found) else ""
         value = _TENS.get(word, _ONES.get(word, 0))
-        if not value or (word == "one" and after.rstrip("s") not in TIMES and after not in _MULTIPLES):
-            if word in ("a", "an") and (after.rstrip("s") in TIMES or after in _MULTIPLES):
-                value = 1
-            else:
+        if not value or word == "one":
+            timed = after in _SIZES["time"] or after.rstrip("s") in _SIZES["time"] or after in _MULTIPLES
+            value = _LOOSE.get(word, 0) if timed else 0
+            if not value:
                 result.append(found[at])
                 at += 1
                 continue

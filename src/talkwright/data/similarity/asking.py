@@ -13,16 +13,79 @@ from talkwright.data.similarity.amounts import number_word
 from talkwright.data.similarity.similar import signs
 
 _MOST_FORMS = 500_000  # words remembered
-# What carries no matter in a question in German, French or Spanish.
+# What carries no matter in a question in German, Dutch, French, Spanish, Portuguese, Italian or Polish.
 _EMPTY = frozenset(
     """
-    ich du er sie wir ihr man der die das den dem des ein eine einen einem einer mein meine meinen meiner
-    ist sind bin wird werden kann können könnte bitte mit per in im am an auf für von zu zum zur bei es
-    le la les un une des du de au aux mon ma mes votre vos est sont ce que qu'on qu'il qu'elle il elle on
-    je peut puis par avec pour en dans el los las una mi mis su sus se con por para que puedo puede
-    pueden está están es son del al bitteschön s'il vous plaît porfavor onto
+    ich du er sie wir ihr man der die das den dem des ein eine einen einem einer eines mein meine meinen
+    meiner meinem ihre ihren ihrem ihrer ihnen unser unsere unserer dies diese diesen diesem dieser was
+    ist sind bin wird werden wurde kann können könnte bitte mit per in im am an auf für von vom zu zum
+    zur bei beim es hallo guten tag gern mich mir uns sich hat haben habe gibt denn eigentlich noch
+    de het een mijn onze deze dit dat op voor met ik wij we jullie u kan mag zich mij dan er bij naar ook
+    alstublieft graag hoi is zijn wat heb heeft
+    le la les l un une des du de au aux mon ma mes votre vos notre nos ce cet cette ces est sont sera
+    seront serai serez suis êtes soit ce que qu'on qu'il qu'elle qu'est est-ce il ils elle elles on je
+    tu nous vous t y s'il vous plaît bonjour svp merci peut puis peux pouvez peut-on par avec pour en
+    dans sur sous chez avez ai as quel quelle quels quelles porter dispose
+    el los las lo unos unas mi mis su sus nuestro nuestra este esta estos estas ese esa se con por para
+    que qué puedo puede podemos pueden está están es son del al hola favor me yo usted ustedes hay cuál
+    cual llevar tiene tienen
+    o a os um uma uns umas meu minha meus minhas seu sua nosso nossa este esta esse essa no na nos nas ao
+    à às do da dos das em com eu você vocês é são fica posso pode podem bom dia olá boa tarde qual tem
+    há fosse ser sobre pelo pela
+    il i gli uno una mio mia miei mie suo sua nostro nostra questo questa queste questi nel nella nei sul
+    sulla allo alla ai agli alle dal dalla dello della dei degli delle di da con si può posso possono
+    è sono c'è ci buongiorno salve ciao cosa qual quale quali che ed e
+    czy w we na z ze do od po za dla przez się to ten ta te tego tej tym mój moja moje moim swoim swój
+    jest są ja mogę można jaki jaka jakie dzień dobry proszę godzinie u mam
+    bitteschön porfavor onto
     """.split()  # noqa: SIM905 - a list of words reads best as one
+) - frozenset(
+    """
+    as do was sera per sobre dies tag ten hat ai os no nas dal ci salve dos
+    """.split()  # noqa: SIM905 - of English, or of another sense
 )
+_EMPTY |= {
+    word[:-1] for word in _EMPTY if word[-1] == "s" and len(word) > 3
+}  # the plural's end is cut off
+# Of these, what is no English word.
+FOREIGN = _EMPTY - frozenset(
+    """
+    is on an die man per pour son as par comes me mi ma con so no na a i o am in was for to by at do de
+    ten she my we you it hoi voor sub fossil mam per des sin tu se ca la le les el al vous u y t l l'
+    """.split()  # noqa: SIM905
+)
+# One question word is asked for by another, and a modal verb by another.
+_PHRASES = re.compile(
+    r"(?P<wann>um wie ?viel uhr|hoe laat|à quelle heure|a qué hora|a que horas?|a che ora"
+    r"|o której(?: godzinie)?)\b"
+    r"|(?P<jakdługo>ile(?= trwa)|jak długo)\b"
+    r"|(?P<hoeveel>wat(?= kost)|hoeveel)\b"
+    r"|(?P<combien>(?:sous |dans |de )?(?:combien de jours|quel délai))\b"
+)
+_PHRASED = frozenset("um hoe wat à a o ile jak sous dans combien quel de".split())  # noqa: SIM905
+# A work's or a place's kind, before its name: "the novel Jane Eyre".
+_APPOSED = re.compile(
+    r"\b(?:the|le|la|l'|el|das|den|der|die|il|o|a) ?(?:novel|book|painting|picture|poem|song|film|movie"
+    r"|opera|play|symphony|ballet|sculpture|suite|musical|album|series|roman|buch|gemälde|bild|lied"
+    r"|tableau|livre|chanson|opéra|novela|libro|cuadro|canción|película|livro|filme|romance|canção"
+    r"|romanzo|quadro|canzone)(?= \w)(?! (?:about|by|of|in|on|for|club|festival|from|with|de|del|di"
+    r"|da|do|von|que|est|y|et|and)\b)"
+)
+_KINDS = frozenset(
+    """
+    planet novel painter composer singer actor actress poet philosopher physicist scientist volcano
+    river poem symphony explorer footballer
+    """.split()  # noqa: SIM905
+)
+_KIND = re.compile(
+    rf"\bthe (?:{'|'.join(sorted(_KINDS))})(?= \w)(?! (?:of|in|on|by|with|from|that|who"
+    r"|which|is|was|has|have|do|does|can|cruise|bank|boat|called)\b)"
+)
+_STARTS = _PHRASED | frozenset("who when in what wer qui quién quem chi by to".split())  # noqa: SIM905
+_MAKING = (
+    "who ", "when was", "in which year", "what year", "wer ", "qui ", "quién ", "quem ", "chi ",
+    "by whom",
+)  # fmt: skip
 # Words of one part say the same in a question; the first names them all.
 _SAME = """
     allow permit erlaubt gestattet dürfen darf permis autorisé permitido permitida | colour color |
@@ -32,18 +95,25 @@ _SAME = """
     log login | sign signup | check checkin | organise organize | programme program | delivery deliver |
     kostenlos gratis umsonst kostenfrei gebührenfrei | grey gray | catalogue catalog | metre meter
     | litre liter |
-    harbour harbor | licence license
+    harbour harbor | licence license | must muss müssen moet moeten dois doit doivent devez faut faut-il
+    debo debe deben tengo devo deve devono bisogna occorre devi muszę trzeba musi |
+    brauche braucht brauchen benötige benötigt |
+    ouvert ouvre ouvrir | fermé ferme fermer | open geopend | wann wanneer quand cuándo
+    quando kiedy | wlan wifi wlan-zugang | fahrrad rad | beforehand advance
 """
 _NAMES = {word: line.split()[0] for line in _SAME.split("|") for word in line.split()}
 _ENDINGS = ("ation", "ing", "ed", "es", "s", "e")
 # German: zurückgegeben, zurückgeben.
 _PARTICIPLE = re.compile(r"\A(zurück|weiter|mit|an|ab|auf|aus|ein|vor|um)ge(?=\w{5})")
+# French, Italian: l'entrée, dell'anagrafe.
+_ELIDED = re.compile(r"\A(?:[ldjcnmts]|qu|jusqu|dell|all|nell|dall|sull|un|quest)['\u2019](?=\w{2})")
 # What stands in an order that matters: "from A to B", "is A bigger than B".
 _ORDERED = frozenset(
     """
     than from versus vs into convert translate exchange swap instead prefer beat above below over under
     behind
-    ahead von nach als desde hacia depuis plus moins más menos switch transfer upgrade downgrade replace
+    ahead von nach als desde hacia depuis plus moins más menos naar verso hasta switch transfer
+    upgrade downgrade replace
     """.split()  # noqa: SIM905
 )
 _CONVERTS = re.compile(
@@ -94,6 +164,8 @@ def ask_apart(a: str, b: str) -> bool:
     mine, yours = ([word for word in text.split() if word not in ("a", "an", "the")] for text in (a, b))
     if {*mine} ^ {*yours} == {"on", "off"}:
         return True
+    if "or" in mine and "or" in yours:
+        return False  # "the walls or the ceiling", "the ceiling or the walls"
     places = [(x, y) for x, y in zip(mine, yours, strict=False) if x != y]
     return len(mine) == len(yours) and len(places) == 2 and places[0] == places[1][::-1]
 
@@ -101,6 +173,20 @@ def ask_apart(a: str, b: str) -> bool:
 def is_open(question: str) -> bool:
     """Say whether a question in its normal form asks for one of many right answers: a joke, a name."""
     return _OPEN.match(question) is not None
+
+
+def said_plainly(question: str, said: Sequence[str]) -> str:
+    """A question in normal form, of these words, with the plain question word, without a name's kind."""
+    if _KINDS.isdisjoint(said) and not (said and said[0] in _STARTS):
+        return question
+    if question.startswith(_MAKING):
+        question = _APPOSED.sub(" ", question)
+    question = _KIND.sub("", question)
+    if question.startswith("to whom "):
+        question = f"who {question[8:]} to"
+    if question.split(" ", 1)[0] in _PHRASED:
+        question = _PHRASES.sub(lambda found: found.lastgroup or "", question)
+    return question
 
 
 class _Forms(dict[str, str]):
@@ -137,6 +223,10 @@ def _form(word: str) -> str:
     named = _NAMES.get(word) or _NAMES.get(word + "s")  # the plural's end may be cut off already
     if named is not None:
         return named
+    if "'" in word or "\u2019" in word:
+        word = _ELIDED.sub("", word)
+        if word in _EMPTY:
+            return ""
     word = _PARTICIPLE.sub(r"\1", word)
     plain = word.replace("\u2019", "'").removesuffix("'s").removesuffix("'")
     for ending in _ENDINGS:

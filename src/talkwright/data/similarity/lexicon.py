@@ -24,20 +24,32 @@ IDIOMS = {
         |not (?:\\w+ )?(?:allowed|permitted|possible|available|supported|accepted|offered|eligible
         |entitled|able
         |welcome|covered|an option)|not (?:yet|currently)|no longer|far from it|sold out|turned away
-        |turn away
+        |turn (?:\\w+ )?away
         |counts? as (?:cheating|fraud|misconduct|plagiarism|theft|an offence|a violation|a breach)
         |(?:is|are) (?:considered |regarded as )?(?:cheating|fraud|misconduct|plagiarism)
         |ceased? to|beyond (?:me|us|our|my)|phased out|(?:was|were|been) (?:abolished|scrapped|withdrawn)
         |at this time|zero tolerance|stay at home|leave (?:it|them|all|your
         |any) [\\w ]{0,25}?(?:at home|outside|behind|at the (?:door|entrance|desk))
-        |keep out|ruled out|cannot be|can't be|can not be
-        |fails? to|refrain from|stay away|steer clear
+        |keep (?:[\\w'-]+ ){0,4}?(?:away from|out of|off|clear of)|keep (?:out|away|off|clear)
+        |ruled out|cannot be|can't be|can not be|(?:leave|leaving|left) (?:[\\w'-]+ ){1,4}?(?:at home
+        |outside|behind)|(?:must|has to|have to|should|needs? to) be (?:taken off|removed|put away|left
+        |kept|switched off|turned (?:off|down|away)|taken out|declined|refused|rejected)
+        |(?:isn't|is not|not|aren't) something (?:[\\w'-]+ )?(?:can|do|does|offers?|supports?|allows?
+        |provides?)|there (?:is|are|'s) no (?:way|possibility|option|means|chance)|taken out of
+        |(?:dropped|removed|withdrawn|excluded) from|isn't possible|not feasible|won't (?:work|do
+        |be able)
+        |have no (?:means|way|access)|has no (?:means|way)|got no (?:means|way)|beyond what
+        |don't belong|does not belong|doesn't belong|do not belong
+        |stays? (?:out|away|off|clear|indoors|in port)|(?:for|to) (?:grown-ups|adults|members|staff) only
+        |fails? to|refrain from|stay (?:away|out|off|clear)|steer clear
     """,
     "MUST": """
         have to|has to|had to|having to|need to|needs to|need for|is needed|are needed|be needed
         |is a must|a must
-        |you'll need|you will need|is due|obliged to|got to|expected to|supposed to|make sure|be sure to
-        |no entry without|not without|(?:impossible|not possible|not allowed|refused|nothing) without
+        |you'll need|you will need|obliged to|got to|expected to|supposed to|make sure|be sure to
+        |no entry without|not without|(?:nobody|no one|none) (?:[\\w'-]+ ){1,3}?without
+        |without (?:one|it|this|them),? (?:we|you|they|it|nobody|no one) (?:can't|cannot|can not
+        |won't|isn't|may not)|(?:impossible|not possible|not allowed|refused|nothing) without
         |no exceptions?|not optional|at all times
     """,
     "NEEDNOT": """
@@ -55,23 +67,36 @@ IDIOMS = {
         |just fine )?without
         |even without|do without|also without|doesn't require|does not require|don't require
         |do not require
+        |(?:nobody|no one|nobody's|no one's) (?:is |has |will be )?(?:obliged|forced|required
+        |compelled|made)
+        |free to (?:\\w+ )?(?:without|bare)|(?:is|are|will be) (?:quite |perfectly )?(?:enough
+        |sufficient)
+        |will do|suffices|simply (?:turn|show) up|just (?:turn|show) up|of your own free will
         |can skip|may skip|can wait|as usual|as normal|no longer asks?|no longer requires?
     """,
     "FREE": """
         free of (?:any )?charge|for free|at no (?:extra |additional |further )?(?:cost|charge|fee)
         |no (?:\\w+ )?(?:cost
-        |costs|charge|charges|fee|fees|surcharge)|without (?:\\w+ )?(?:cost|costs|charge|charges|fee
+        |tolls?|costs|charge|charges|fee|fees|surcharge)|without (?:\\w+ )?(?:cost|costs|charge
+        |charges|fee
         |fees|surcharge
         |paying)|costs? nothing|nothing to pay|on the house|on us|not (?:be )?(?:charged|billed)
         |don't (?:charge|have to pay|pay|cost)|do not (?:charge|have to pay|pay|cost)|doesn't cost
         |does not cost
         |won't (?:be charged|cost|pay)|never charge|not charge|we cover|pays? nothing|in the price
         |part of the price
-        |part of the package|comes? with (?:the|your|every|each|all)|same price|nothing extra
+        |part of (?:the|your|our|every|each) \\w+|in the (?:box|set|kit|packaging)
+        |comes? with (?:the|your|every|each|all)|same price|nothing extra
+        |for nothing|(?:won't|doesn't|does not|don't) cost (?:you )?(?:anything|a (?:cent|penny|thing))
+        |(?:nobody|no one|don't|doesn't|needn't|never) pays?|not a (?:cent|penny)|in free
         |in the fee|in the rate|not cost|already covered|as standard
     """,
     "PAID": """
-        \\d[\\d.,]* ?(?:euros?|cents?|dollars?|pounds?|eur|usd|gbp|pence)|at (?:an? )?(?:extra
+        (?:regular|usual|normal|standard|full|ordinary|same)(?: [\\w'-]+){0,2} (?:prices?|rates?
+        |fares?|fees?
+        |charges?|tariffs?|tickets?)(?: of [^.;,]{1,30})? (?:still )?appl(?:y|ies)|[$€£] ?\\d[\\d.,]*
+        |(?:is|are) due|we ask for [^.;,]{0,12}\\d|triggers?
+        |\\d[\\d.,]* ?(?:euros?|cents?|dollars?|pounds?|eur|usd|gbp|pence)|at (?:an? )?(?:extra
         |additional) (?:cost|charge|fee)|for (?:an? )?(?:extra|additional|small) (?:cost|charge
         |fee)|not (?:\\w+ )?(?:free|included|covered)|sold separately|not part of|isn't (?:free
         |included|covered|part)
@@ -84,7 +109,8 @@ IDIOMS = {
     "offline": "without (?:an? |any )?(?:internet|network|web|data)"
                "(?: connection| access)?|no internet (?:connection )?(?:is )?(?:needed"
                "|required|necessary)",
-    "online": "internet (?:connection |access )?(?:is )?(?:required|needed|necessary)"
+    "online": "(?:needs?|requires?) (?:an? |the )?connection"
+              "|internet (?:connection |access )?(?:is )?(?:required|needed|necessary)"
               "|(?:needs?|requires?) (?:an? |the )?(?:internet"
               "|network|data)(?: connection| access)?",
     "checkin": "check(?:ing)? in|check-in",
@@ -306,6 +332,7 @@ CLASSES = """
     english german french spanish italian dutch portuguese polish turkish chinese japanese arabic
     russian danish
     swedish norwegian finnish greek hindi korean latin | dollar dollars euro euros sterling yen francs
+    forint zloty krona krone kroner peso pesos rouble ruble lira yuan won real rand shekel baht
     rupees
     usd eur gbp chf | red green blue yellow white black orange purple violet pink brown grey gray
     turquoise beige |

@@ -32,6 +32,10 @@ _SAYS_SO = frozenset(
     needed enough exist exists function
     """.split()  # noqa: SIM905
 )
+_LATER = ("after that", "then ", "afterwards", "otherwise", "later")  # of another time, or another case
+_AT_NO_COST = re.compile(
+    r"\bcosts? nothing\b|\b(?:no|without)(?: \w+)? (?:costs?|charges?|fees?)\b|\bfree of charge\b"
+)
 _FEATURES = frozenset("option form feature way button menu page".split())  # noqa: SIM905
 _SORRY = re.compile(
     r"(?:i'm |i am |we're |we are )?(?:very |so )?(?:sorry|unable|unfortunately|i can't)\b"
@@ -40,11 +44,29 @@ _JOINED = frozenset("and or nor".split())  # noqa: SIM905
 _ENDED = re.compile(
     r"\b(?:switched off|shut down|closed down|discontinued|abolished|phased out|scrapped|withdrawn"
     r"|retired"
-    r"|replaced)\b"
+    r"|replaced|forbidden|prohibited|banned|not (?:allowed|permitted|accepted|taken))\b"
 )
 # Of the ways to reach somebody, what names one.
 _RINGS = frozenset("ring call calls calling hotline".split())  # noqa: SIM905
-_WEAK = LIGHT | frozenset("sure able yet anything do does did has have is are be was just".split())  # noqa: SIM905
+_WEAK = LIGHT | frozenset(
+    [
+        "anywhere",
+        "sure",
+        "able",
+        "yet",
+        "anything",
+        "do",
+        "does",
+        "did",
+        "has",
+        "have",
+        "is",
+        "are",
+        "be",
+        "was",
+        "just",
+    ]
+)
 
 
 def ruled_out(questions: tuple[str, str], a: str, b: str) -> bool:
@@ -53,7 +75,9 @@ def ruled_out(questions: tuple[str, str], a: str, b: str) -> bool:
     if "?" in a + b or max(a.count(" "), b.count(" ")) > _LONGEST or not all(asked):
         return False
     about = frozenset().union(*(x.about for x in asked if isinstance(x, Asked)))
-    one, other = (normal(text).replace("\u2019", "'").replace("*", "") for text in (a, b))
+    one, other = (
+        _AT_NO_COST.sub("free", normal(text).replace("\u2019", "'").replace("*", "")) for text in (a, b)
+    )
     if _SORRY.match(one) and _SORRY.match(other):
         return False  # both refuse
     return _rules_out(one, _given(other), about) or _rules_out(other, _given(one), about)
@@ -91,7 +115,7 @@ def _rules_out(text: str, given: frozenset[str], about: frozenset[str]) -> bool:
                     if name not in about]  # fmt: skip
             if gone and all(name in given for name in gone):
                 return True
-        if at is None or _LIMITED.search(clause):
+        if at is None or _LIMITED.search(clause) or clause.startswith(_LATER):
             continue
         denied = _named(said[at + 1 : at + 1 + _NEAR])
         subject = _named(said[max(0, at - 4) : at]) if said[at] in _VERBS else []

@@ -81,6 +81,9 @@ def _denies(denying: str, stating: str, alike: Callable[[str, str], bool]) -> bo
         scope = [word for word in words(match["scope"]) if word not in _LIGHT]
         if not scope or len(scope) > 6:
             continue
+        subject = [word for word in words(denying[start + 1 : match.start()]) if word not in _LIGHT]
+        if len(scope) == 1 and subject and not any(alike(x, y) for x in subject for y in said):
+            continue  # of another thing: "the boat trip is not included"
         places = [[at for at, word in enumerate(said) if alike(word, denied)] for denied in scope]
         if all(places) and _stated(match, scope, places[0], said, stating):
             return True

@@ -42,16 +42,19 @@ _SORTS = [
               r"|rent|penalty|fine)s?\b"
               r"|at what price|what (?:do|will|would|must) (?:i|we"
               r"|you) (?:have to )?pay\b(?! (?:with|by|in)\b)"
-              r"|was kostet|wie ?viel kostet|combien coûte|cuánto cuesta|quanto costa"),
+              r"|was kostet|wie ?viel kostet|combien coûte|cuánto cuesta|quanto costa|quanto custa"
+              r"|(?:wat|hoeveel) kost|ile kosztuje"),
     ("span", r"(?:for )?how long\b|how many (?:days|hours|minutes|weeks|months|years|nights)\b"
              r"|how much (?:time|notice)\b|what(?:'s| is) the time limit\b|(?:für )?wie lange\b"
-             r"|combien de temps\b|cuánto tiempo\b|quanto tempo\b"
+             r"|combien de (?:temps|jours)\b|cuánto (?:tiempo|dura)\b|quanto (?:tempo|dura)\b|hoe lang\b"
+             r"|jak długo\b|ile (?:trwa|dni)\b|sous (?:quel délai|combien)\b|quantos dias\b"
              r"|how (?:soon|fast|quickly)\b|what(?:'s| is) the (?:duration|length|notice period"
              r"|turnaround)"
              r"|within (?:what|which) (?:time|period)|what.* (?:waiting time|lead time|delivery time"
              r"|notice period)"),
     ("often", r"how (?:often|frequently|many times)\b|what.* frequency\b|at what intervals?\b"
-              r"|how regularly\b"),
+              r"|how regularly\b|wie oft\b|hoe vaak\b|cada cuánto\b|ogni quanto\b|jak często\b"
+              r"|com que frequência\b|à quelle fréquence\b|tous les combien\b"),
     ("count", r"(?:up to )?how (?:many|much)\b|what(?:'s| is) the (?:\w+ )?(?:number|limit|maximum"
               r"|minimum|max|min|capacity"
               r"|allowance|quota)\b|how (?:large|big|heavy|tall|high|deep|far|hot|cold|warm|old|wide)\b"
@@ -71,8 +74,10 @@ _SORTS = [
              r"|(?:until|till) (?:what|which) (?:time|hour)\b"
              r"|(?:bis )?wann\b|um wie ?viel uhr|wie sind die öffnungszeiten|quand\b|à quelle heure"
              r"|quels sont les horaires"
-             r"|jusqu'à quand\b|hasta cuándo\b|quando\b|cuándo\b|a qué hora|cuál es el horario"),
-    ("where", r"(?:from |to )?where\b|woh?(?:in|er)?\b|d?'?où\b|(?:a |de )?dónde\b|dove\b|what(?:'s"
+             r"|jusqu'à quand\b|hasta cuándo\b|quando\b|cuándo\b|a qué hora|cuál es el horario"
+             r"|wanneer\b|hoe laat\b|kiedy\b|o której\b|a que horas?\b|a che ora\b"),
+    ("where", r"(?:from |to )?where\b|waar\b|onde\b|gdzie\b"
+              r"|woh?(?:in|er)?\b|d?'?où\b|(?:a |de )?dónde\b|dove\b|what(?:'s"
               r"| is) the (?:meeting"
               r"|starting) (?:point|place)\b|(?:in|on|at|from|to) (?:which|what) (?:city|town"
               r"|country|place"
@@ -80,7 +85,8 @@ _SORTS = [
               r"|office|folder|street|page|menu|shelf|station|platform|side)\b|what(?:'s"
               r"| is) the (?:\w+ )?(?:address|location)\b"
               r"|(?:which|what) (?:floor|room|building|city|platform|address|location)\b"),
-    ("who", r"we[rnm]\b|qui\b|quién(?:es)?\b|chi\b|(?:to |by |from |with )?who(?:m|se|'s)?\b"
+    ("who", r"we[rnm]\b|quem\b|kto\b|wie (?:is|was|heeft|schreef|leidt)\b"
+            r"|qui\b|quién(?:es)?\b|chi\b|(?:to |by |from |with )?who(?:m|se|'s)?\b"
             r"|(?:which|what) (?:person|team|department"
             r"|colleague|role)\b"),
     ("why", r"why\b|how come\b|what.* reason\b"),
@@ -94,7 +100,8 @@ _SORTS = [
                 r"|werden|brauche|bieten"
                 r"|puedo|puede|pueden|hay|es|está|están|se puede|tengo|tiene|peut-on|puis-je|est-ce"
                 r"|faut-il|avez-vous|y a-t-il)\b"),
-    ("which", r"(?:welche[rsnm]?|was|quel(?:le)?s?|cuál(?:es)?|qué|quale)\b|(?:in|on|at|by|with|for"
+    ("which", r"(?:welche[rsnm]?|was|quel(?:le)?s?|cuál(?:es)?|qué|quale?|welke?|wat|jak[ai]|któr[ay])\b"
+              r"|(?:in|on|at|by|with|for"
               r"|to|of|from|under)? ?(?:which|what|what's)\b"),
 ]  # fmt: skip
 _SORT = re.compile("|".join(f"(?P<{name}>{shape})" for name, shape in _SORTS))
@@ -119,6 +126,10 @@ _EMPTY = frozenset(
     you're which
     during about as please just also yes through via until wann bis wie lange noch quand jusqu'à
     combien temps ai où wo where's when's who's how's
+    wer wem wen wieviel viel oft lang lange uhr welche welcher welches kostet dauert waar wanneer hoe
+    hoeveel laat vaak kost duurt dag dagen jours coûte dure heure dónde cuándo cómo cuánto cuánta cuántos
+    cuántas cuesta dura hora cada quién onde quem quanto quanta quantos quantas custa demora horas dove
+    chi quanti quante costa ora ogni gdzie kiedy kto ile kosztuje trwa często długo której jak
     """.split()  # noqa: SIM905
 )
 

@@ -10,6 +10,7 @@ from functools import lru_cache
 
 from talkwright.data.similarity.amounts import MONTHS, WEEK, written_out
 from talkwright.data.similarity.asking import FORMS
+from talkwright.data.similarity.fillers import addresses, apart, days_of_month, floors, intervals
 from talkwright.data.similarity.lexicon import CLASSES, PLACES, ROLES
 from talkwright.data.similarity.rewording import Asked, asked_for, concept
 from talkwright.data.similarity.similar import normal
@@ -23,11 +24,29 @@ _NO_MONTH = re.compile(
     r"(?<!of )(?<!in )(?<!by )(?<!until )(?<!early )(?<!late )(?<!\d )(?<!th )(?<!st )\b(?:may"
     r"|march)\b(?! \d)"
 )
+_CAPITAL = r"[A-Z\u00c0-\u00deŁŚŻŹĆ]"
 _NAME = re.compile(
-    r"(?<![.!?:\"'\u201c] )(?<!\A)\b[A-Z][\w'-]*(?: [A-Z][\w'-]*)*"
-    r"|(?:(?<=[.!?:] )|\A)[A-Z][\w'-]+(?: [A-Z][\w'-]*)+"
+    rf"(?<![.!?:\"'\u201c] )(?<!\A)\b{_CAPITAL}[\w'-]*(?: {_CAPITAL}[\w'-]*)*"
+    rf"|(?:(?<=[.!?:] )|\A){_CAPITAL}[\w'-]+(?: {_CAPITAL}[\w'-]*)+"
 )
-_NO_NAMES = frozenset("i i'm i've i'll the a an it its it's in on at we our you your".split())  # noqa: SIM905
+_SAID = re.compile(
+    rf"\A\W*(?:(?:the|el|la|le|il|o|a|de|der|die|das) )?({_CAPITAL}[\w'-]*(?: [\w'-]+){{0,2}})\W*\Z",
+    re.I,
+)
+_SUBJECT = re.compile(rf"\A({_CAPITAL}[\w-]+) (?:is|was|are) (?:the|our|your|a)\b")
+_GERMAN = re.compile(r"\b(?:der|das|ist|und|wir|nicht|im|sie|ein|eine|wurde|hinter|neben)\b", re.I)
+_GIVEN = re.compile(
+    r"\b(?:address|url|link|host|hostname|server|site|website|page|portal|e-?mail|mailbox|domain|endpoint"
+    r"|adresse|dirección|endereço|indirizzo|adres)\b|\b(?:who|where|whom)\b.*\b(?:send|write|mail|submit"
+    r"|report|contact|reach|log|sign|upload|register|apply|find)\b"
+)
+_NO_NAMES = frozenset(
+    """
+    i i'm i've i'll the a an it its it's in on at we our you your this that these those there here they
+    he she every each any all no yes not nobody both only just most some der die das el la le il o um uno
+    un by from to under with for behind next near
+    """.split()  # noqa: SIM905 - a list of words reads best as one
+)
 _CLAUSES = re.compile(r"(?<=[.;!?])\s+|,? but |,? however |; |,? not ")
 _KINDS = [frozenset(line.split()) for line in CLASSES.split("|")]
 _AUXILIARY = frozenset("is are was were do does did can has have".split())  # noqa: SIM905
@@ -39,44 +58,39 @@ _PAYS = re.compile(
 )
 _US = re.compile(r"\b(?:we|on us|our expense|company|employer|landlord|shop|seller)\b")
 _YOU = re.compile(r"\b(?:you|your (?:own )?(?:cost|expense)|customers?(?:'s)?|buyer|tenant|employee)\b")
-_FIRST = re.compile(r"\b(?:first|before|beforehand|begin with|start with|in which order|which order)\b")
+_FIRST = re.compile(
+    r"\b(?:first|before|beforehand|begin with|start with|begin by|start by|to start"
+    r"|in which order|which order)\b"
+)
 _ONE = re.compile(
     r"\b(?:name|called|which (?:\w+ )?(?:plan|colour|color|port|key|version|city|currency|language"
     r"|brand|team|company"
-    r"|model|tool|format|size|day)|capital|password|title|what (?:\w+ )?(?:plan|port|key|version"
+    r"|model|tool|format|size|day|river|planet|mountain|country|continent|ocean|sea|lake|island|state"
+    r"|province|street|airline|bank|band|club|month|year|season|metal|element|organ)"
+    r"|symbol|capitale?|hauptstadt|hoofdstad|stolic[aą]|currency|author|mascot|password|title"
+    r"|what (?:\w+ )?(?:plan|port|key|version"
     r"|brand|model))\b"
 )
-_FLOOR = re.compile(r"\b(?:ground|first|second|third|fourth|fifth|top|1st|2nd|3rd|\d+th) floor\b")
-_DAY_OF_MONTH = re.compile(
-    r"\b(\d+(?=st|nd|rd|th)|first|second|last|middle|end)(?:(?:st|nd|rd|th)\b(?! floor)"
-    r"|(?: day)? of (?:the|each|every) month)"
-)
-_PERIODS = [
-    (60.0, r"hourly|(?:every|each|once an|per) hour"),
-    (1440.0, r"daily|nightly|(?:every|each|per|once a) (?:single )?(?:day|night|morning|evening"
-             r"|weekday)|day by day"),
-    (10080.0, r"weekly|(?:every|each|per|once a) (?:week|monday|tuesday|wednesday|thursday|friday"
-              r"|saturday|sunday)"
-              r"|on (?:mondays|tuesdays|wednesdays|thursdays|fridays|saturdays|sundays)"),
-    (20160.0, r"fortnightly|biweekly|(?:every|each) (?:other|second|2|two) (?:week|weeks)"
-              r"|every fortnight|twice a month"),
-    (43200.0, r"monthly|(?:every|each|per|once a) month|first of (?:the|each|every) month"
-              r"|end of (?:the|each|every) month"),
-    (86400.0, r"every (?:other|second|2|two) months?|bimonthly"),
-    (129600.0, r"quarterly|(?:every|each|per|once a) quarter|every (?:3|three) months"
-               r"|four times a year"),
-    (259200.0, r"twice a year|half-yearly|biannually|semi-?annually|every (?:6|six) months"),
-    (518400.0, r"yearly|annually|(?:every|each|per|once a) (?:year|spring|summer|autumn|winter"
-               r"|january|december)"),
-]  # fmt: skip
-_PERIOD = [(minutes, re.compile(rf"\b(?:{shape})\b")) for minutes, shape in _PERIODS]
 _HOW_MANY = re.compile(
     r"\bhow many ((?:[\w'-]+ ){1,3}?)(?:can|could|may|do|does|did|are|is|were|will|should|must|have"
     r"|has|am)\b"
 )
+_SINGLE = re.compile(
+    r"\b(?:one|a single|una|uno|eine?[nmr]?|une|uma|een|één|jed(?:en|ną|na))\b(?! of\b)"
+)
+_CODE = re.compile(r"`([^`\n]+)`")
+_TYPED = re.compile(
+    r"\b(?:which|what|what's) .*\b(?:command|password|code|shortcut|key|flag|option|username"
+    r"|login|pin)\b"
+)
+_LABELLED = (
+    "gate|platform|room|track|bay|door|terminal|counter|zone|exit|building|hall|desk|block|section|lane"
+    "|window|locker|stop|wing|stand|booth|aisle"
+)
+_OF_ANY = re.compile(r"\b(?:which|what) (\w{4,})\b(?<!time)")
+_LABEL = rf"(?:{_LABELLED}) ([a-z]?\d{{1,4}}[a-z]?|[b-z]|a(?=[.,;!]|\Z))\b"
 _WHICH = re.compile(
-    r"\b(?:which|what) (gate|platform|room|line|bus|tram|track|bay|door|terminal|counter|zone|form|exit"
-    r"|building|floor|hall|desk|seat|block|section|lane|channel|level|window|locker|stop|grade|class)\b"
+    rf"\b(?:which|what) ({_LABELLED}|line|bus|tram|form|floor|seat|channel|level|grade|class)\b"
 )
 _MEANING = re.compile(r"\b(?:stands for|short for|means|abbreviation (?:of|for))(?: the)? ([^.:;,(]+)")
 _OFFERS = re.compile(
@@ -102,9 +116,9 @@ def _times_apart(sort: str, question: str, one: str, other: str) -> bool:
         return _apart(_counts(one), _counts(other)) or _apart(
             _counted(question, one), _counted(question, other)
         )
-    if sort in ("often", "when") and _apart(_periods(one), _periods(other)):
+    if sort in ("often", "when") and apart(intervals(one), intervals(other)):
         return True
-    if sort == "when" and _apart(_days_of_month(one), _days_of_month(other)):
+    if sort == "when" and _apart(days_of_month(one), days_of_month(other)):
         return True
     if sort in ("when", "whether") and (_never(one, other) or _never(other, one)):
         return True
@@ -116,13 +130,19 @@ def _things_apart(asked: Asked, question: str, a: str, b: str) -> bool:
     one, other = _plain(a), _plain(b)
     if _PAYS.search(question) and _apart(_payers(one), _payers(other)):
         return True
-    if asked.sort not in ("how", "why") and _kinds_apart(one, other, question):
+    if asked.sort not in ("how", "why", "often", "count", "span") and _kinds_apart(
+        one, other, question, asked.sort == "whether"
+    ):
         return True
     if _FIRST.search(question) and _apart(_first(one, asked), _first(other, asked)):
         return True
     if asked.sort in ("which", "where") and _apart(_labelled(question, one), _labelled(question, other)):
         return True
     if " stand for" in question and _meant_apart(_stands_for(one), _stands_for(other)):
+        return True
+    if _GIVEN.search(question) and _apart(addresses(one), addresses(other)):
+        return True
+    if _TYPED.search(question) and _apart(_codes(a), _codes(b)):
         return True
     mine, yours = _names(a, question), _names(b, question)
     if asked.sort == "where":  # what both name, and is not where it is, is no answer
@@ -137,7 +157,12 @@ def _things_apart(asked: Asked, question: str, a: str, b: str) -> bool:
     if asked.sort == "where" and not _MANY.search(question):
         if _OFFERS.match(one) and _OFFERS.match(other) and re.search(r"\bwhere can\b", question):
             return False  # of places where one can do it there may be two
-        return names or _apart(_places(one, question), _places(other, question))
+        if _apart(floors(one), floors(other)):
+            return True
+        german = _GERMAN.search(f"{question} {one} {other}")  # every noun has a capital
+        return (names and not german) or _apart(_places(one, question), _places(other, question))
+    if asked.sort == "which" and _apart(floors(one), floors(other)):
+        return "floor" in question
     return names and asked.sort == "which" and _ONE.search(question) is not None
 
 
@@ -147,7 +172,7 @@ def _plain(text: str) -> str:
 
 def _counts(text: str) -> frozenset[object]:
     """How many, where a text says one number; "one guest" counts here, for it is asked for."""
-    said = written_out(re.sub(r"\b(?:one|a single)\b(?! of\b)", "1", text))
+    said = written_out(_SINGLE.sub("1", text))
     found = frozenset(re.findall(r"(?<![\d.,:])\d+(?![\d.,:]*\d)", said))
     return found if len(found) == 1 else frozenset()
 
@@ -158,7 +183,7 @@ def _counted(question: str, text: str) -> frozenset[object]:
     if not things:
         return frozenset()
     names = {concept(word) for word in things[1].split()[-2:]} - {""}
-    said = _TOKEN.findall(written_out(re.sub(r"\b(?:one|a single)\b(?! of\b)", "1", text)))
+    said = _TOKEN.findall(written_out(_SINGLE.sub("1", text)))
     return frozenset(
         word
         for at, word in enumerate(said)
@@ -166,12 +191,21 @@ def _counted(question: str, text: str) -> frozenset[object]:
     )
 
 
+def _codes(text: str) -> frozenset[object]:
+    """What a text sets off as to be typed."""
+    return frozenset(_CODE.findall(text))
+
+
 def _labelled(question: str, text: str) -> frozenset[object]:
     """The label of the thing that a question asks for: gate C, platform 4, room B12."""
     asked = _WHICH.search(question)
-    if not asked:
-        return frozenset()
-    return frozenset(re.findall(rf"\b{re.escape(asked[1])} ([a-z]?\d{{1,4}}[a-z]?|[a-z])\b", text))
+    other = None if asked else _OF_ANY.search(question)
+    if other:
+        return frozenset(
+            re.findall(rf"\b{re.escape(other[1])} ([a-z]?\d{{1,4}}|[b-hj-z]|a(?=[.,;!]|\Z))\b", text)
+        )
+    shape = rf"{re.escape(asked[1])} ([a-z]?\d{{1,4}}[a-z]?|[a-z])\b" if asked else _LABEL
+    return frozenset(re.findall(rf"\b{shape}", text))
 
 
 def _stands_for(text: str) -> frozenset[object]:
@@ -200,10 +234,6 @@ def _never(closed: str, other: str) -> bool:
     )
 
 
-def _days_of_month(text: str) -> frozenset[object]:
-    return frozenset(_DAY_OF_MONTH.findall(text))
-
-
 def _meant_apart(a: frozenset[object], b: frozenset[object]) -> bool:
     return min(len(a), len(b)) > 1 and 2 * len(a & b) < min(len(a), len(b))
 
@@ -229,12 +259,6 @@ def _apart(a: frozenset[object], b: frozenset[object]) -> bool:
     return bool(a) and bool(b) and not a & b
 
 
-@lru_cache(maxsize=2048)
-def _periods(text: str) -> frozenset[object]:
-    text = text.replace("1 ", "every ") if text.startswith("1 ") else text
-    return frozenset(minutes for minutes, shape in _PERIOD if shape.search(text))
-
-
 def _days_apart(one: str, other: str) -> bool:
     mine, yours = (
         {word.removesuffix("s") for word in _TOKEN.findall(_NO_MONTH.sub("", text))}
@@ -246,16 +270,26 @@ def _days_apart(one: str, other: str) -> bool:
 def _doer(text: str, asked: set[str]) -> set[str]:
     """The name that a text begins with, where it did what was asked: "Mozart wrote it"."""
     found = re.match(r"([A-Z]\w+) (\w+)", text)
-    if not found or found[2] in _AUXILIARY or FORMS[found[2]] not in {FORMS[word] for word in asked}:
+    if (
+        not found
+        or found[2] in _AUXILIARY
+        or not FORMS[found[2]]
+        or FORMS[found[2]] not in {FORMS[word] for word in asked}
+    ):
         return set()
     return {found[1].lower()}
 
 
-def _kinds_apart(one: str, other: str, question: str) -> bool:
-    """Say whether each names one member of a class of things, and not the same."""
+def _kinds_apart(one: str, other: str, question: str, whether: bool) -> bool:
+    """Say whether each names one member of a class of things, and not the same.
+
+    To a question of whether that is an answer only where the question names one, too.
+    """
     mine, yours = frozenset(_TOKEN.findall(one)), frozenset(_TOKEN.findall(other))
     asked = frozenset(_TOKEN.findall(question))
     for kind in _KINDS:
+        if whether and not asked & kind:
+            continue
         named, theirs = mine & kind, yours & kind
         if (
             len(named) == len(theirs) == 1
@@ -271,13 +305,14 @@ def _things(text: str, table: frozenset[str], question: str) -> frozenset[object
     return frozenset(
         concept(form)
         for word in _TOKEN.findall(text)
-        for form in (word, word.removesuffix("s"))
+        for form in (word, word.removesuffix("s").removesuffix("'"))
         if form in table and word not in asked
     )
 
 
 def _places(text: str, question: str) -> frozenset[object]:
-    return _things(text, PLACES, question) | frozenset(_FLOOR.findall(text))
+    """The places of a text; on a floor there are many."""
+    return _things(text, PLACES, question) - {concept("floor")}
 
 
 @lru_cache(maxsize=2048)
@@ -285,6 +320,10 @@ def _names(text: str, question: str) -> frozenset[str]:
     """The names of a text, by word, without those of the question; a sentence begins with any word."""
     asked = {*_TOKEN.findall(question)}
     found = {word for name in _NAME.findall(text) for word in normal(name).split()} | _doer(text, asked)
+    for shape in (_SAID, _SUBJECT):  # "Canberra.", "Canberra is the capital"
+        alone = shape.match(text)
+        if alone and alone[1][:1].isupper():
+            found |= {word.lower() for word in alone[1].split() if word[:1].isupper()}
     return frozenset(
         word.removesuffix("'s") for word in found if word not in asked and word not in _NO_NAMES
     )

@@ -33,7 +33,8 @@ _NO = re.compile(
     r"(?! (?:problem|worries|matter|doubt|need|idea)\b)"
 )
 _DENIES = re.compile(
-    r"\b(?:not|no|never|cannot|none|neither|nobody|unable|nicht|kein\w*|nie|niemals|pas|jamais|aucune?"
+    r"\b(?:not|no|never|cannot|none|(?<!cost )(?<!costs )nothing|neither|nobody|unable|nicht"
+    r"|kein\w*|nie|niemals|pas|jamais|aucune?"
     r"|nunca|tampoco|ningun\w*|ningún)\b|n['\u2019]t\b"
 )
 _FORBIDS = re.compile(

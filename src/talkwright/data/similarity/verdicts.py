@@ -62,15 +62,21 @@ _SOME = re.compile(
 _MONEY = re.compile(
     r"\b(?:free|complimentary|gratis|include[sd]?|including|inclusive|part of|comes? with"
     r"|charge[sd]? for|costs?"
-    r"|pay (?:for|to|extra|anything)|have to pay|extra|fees?|surcharge|separately|charge)\b"
+    r"|pay (?:for|to|extra|anything)|have to pay|extra|fees?|surcharge|separately|charge"
+    r"|penalt(?:y|ies))\b"
 )
 _COSTS = re.compile(
-    r"\b(?:charge[sd]?|costs?|pay|extra|fees?|surcharge|separately)\b(?! (?:included|free)\b)"
+    r"\b(?:charge[sd]?|costs?|pay|extra|fees?|surcharge|separately|penalt(?:y"
+    r"|ies))\b(?! (?:included|free)\b)"
 )
 _FREE = re.compile(r"\b(?:free|complimentary|gratis|include[sd]?|inclusive|part of|comes? with)\b")
 _NEEDS = re.compile(
     r"\b(?:need|needed|have to|has to|must|required?|requires?|necessary|mandatory|compulsory"
     r"|obligatory|obliged)\b"
+)
+_TOLD_TO = re.compile(
+    r"(?:so |then )?(?:please )?(?:always )?(?:bring|show|print|wear|carry|book|reserve|register|submit"
+    r"|present|fill in|enter|put on|hold|take)\b"
 )
 _SUBJECT_PREFIX = re.compile(r"(?:non-?|un|in|im|ir|il|dis)(?=[a-z]{4})")
 
@@ -110,6 +116,8 @@ class Frame:
     turn: int
 
 
+_IN_TURN = re.compile(r"\bfirst\b.*\b(?:after|afterwards|then)\b")
+_TIMES = frozenset("summer winter night day daytime nighttime morning evening afternoon".split())  # noqa: SIM905
 _NEITHER = Verdict(0)
 # Whatever it is that an answer to whether one may calls so, it is what was asked.
 _FORBIDDEN = frozenset(
@@ -130,6 +138,22 @@ _REQUEST = re.compile(
     r"(?:please |hi |hello )*\b(?:can|could|would|will) (?:you|i|u) (?:please )?(?:help|assist|tell"
     r"|show|explain|guide|get (?:some |any )?help)\b"
 )
+_SHUNS = re.compile(r"\b(?:avoid|refrain|stay away|keep away|stop)\b")
+_CANNOT_BE = re.compile(
+    r"\b(?:(?:is|are)(?: not|n't) (?:something|possible|supported|available|offered|provided)"
+    r"|not (?:currently |yet )?(?:possible|supported|available|offered)|impossible|no way (?:to|of)"
+    r"|there (?:is|are) no (?:way|option|function|export|possibility|means)|(?:cannot|can't|can not) be"
+    r"|(?:doesn't|does not|don't|do not) (?:support|offer|allow|provide)|unable to|not something)\b"
+)
+_SCOPED = re.compile(
+    r"\b(?:online|in the app|by phone|by e-?mail|website|through|via|yourself|directly)\b"
+)
+_WAY = re.compile(
+    r"(?:please |first,? |just |simply |you can |to \w+[^,.]{0,40}, )*(?:open|go|click|tap|press"
+    r"|hold|choose"
+    r"|select|pick|right-click|swipe|drag|run|type|enter|use|turn|slide|push|pull|log|sign|visit|head|find"
+    r"|set|switch|scroll|hover|double-click|add|start|call|write|send|fill|in the|under|on the)\b"
+)
 _HOW = re.compile(r"\W*(?:how (?:do|can|could|should|to|would)|what(?:'s| is) (?:the|a) (?:\w+ )?way)\b")
 
 
@@ -138,6 +162,8 @@ def verdicts_differ(a: tuple[str, str], b: tuple[str, str]) -> bool:
     questions, answers = [_plain(x[0]) for x in (a, b)], [_plain(x[1]) for x in (a, b)]
     if any("?" in said or len(_TOKEN.findall(said)) > _LONGEST for said in answers):
         return False
+    if any(map(_HOW.match, questions)):
+        return _unable(*answers) or _unable(*reversed(answers))
     frames = [_frame(question) for question in questions]
     claimed = [frame for frame in frames if frame]
     if any(frame and frame.asked.negated and _NEGATED.search(frame.question) for frame in frames):
@@ -163,6 +189,15 @@ def verdicts_differ(a: tuple[str, str], b: tuple[str, str]) -> bool:
     if found[0].sign and found[1].sign:
         return False
     return _silent_differs(claimed[0], found, answers) or sides_opposed(questions[0], *answers)
+
+
+def _unable(refusing: str, telling: str) -> bool:
+    """Say whether one answer to how it is done says that it cannot be, the other in which way."""
+    said = _SENTENCE.split(refusing, maxsplit=1)[0]
+    refused = _CANNOT_BE.search(said)
+    if not refused or _SOME.search(said) or _SCOPED.search(said):
+        return False
+    return bool(_WAY.match(telling)) and _DENIERS.isdisjoint(_TOKEN.findall(telling))
 
 
 def _silent_differs(frame: Frame, found: Sequence[Verdict], answers: Sequence[str]) -> bool:
@@ -198,16 +233,32 @@ def verdict(frame: Frame, answer: str, asked_so: bool = True) -> Verdict:
     clauses = [part for part in _CLAUSE.split(said) if part.strip()][:_CLAUSES]
     if "yes" in clauses[1:2] and asked_so:  # "from five years on, yes"
         return Verdict(frame.turn, True, True)
+    if asked_so and no and not yes and (sign := _opposite(frame.question, _TOKEN.findall(clauses[0]))):
+        return Verdict(sign, False, _some(clauses[0], frame))  # closed: "we don't open on Sundays"
     if asked_so and clauses and (yes or no):
         return Verdict(frame.turn * (1 if yes else -1), True, _some(clauses[0], frame))
     about = frame.asked.about
     near = clauses
+    cases = frame.asked.cases
+    if cases:  # "in grey and blue, but green was taken out of the range"
+        named = [cases.isdisjoint(map(concept, _TOKEN.findall(clause))) for clause in clauses]
+        later = (
+            [clause for clause, other in zip(clauses, named, strict=True) if not other]
+            if named[:1] == [True]
+            else []
+        )
+        if later and "MAYNOT" in later[0]:
+            return Verdict(-1, False, _some(later[0], frame))
     if frame.axis != "may":  # "delivery is included, but assembly costs extra"
         near = sorted(clauses, key=lambda clause: about.isdisjoint(map(concept, _TOKEN.findall(clause))))
+    shares = False
     for clause in near:
         found = _clause(frame, clause, clause == clauses[0])
         if found.sign:
             return found
+        shares = shares or not about.isdisjoint(map(concept, _TOKEN.findall(clause)))
+        if frame.axis == "may" and not shares and "MAYNOT" in clause:
+            return Verdict(-1, False, _some(clause, frame))  # nothing else is said of what was asked
     return _NEITHER
 
 
@@ -217,18 +268,20 @@ def _taken(text: str) -> dict[int, set[int]]:
     found: dict[int, set[int]] = {}
     for clause in _CLAUSE.split(in_one_word(text))[:_CLAUSES]:
         said = _TOKEN.findall(clause)
-        if said[:1] in (["then"], ["afterwards"], ["otherwise"]):
+        if said[:1] in (["then"], ["afterwards"], ["otherwise"]) or said[:2] == ["after", "that"]:
             continue  # of a later time, or of another case
         for at, word in enumerate(said):
             for number, sign in _SIDES.get(FORMS[word], ()):
-                denied = any(w in _DENIERS for w in said[max(0, at - 4) : at])
+                if word in _TIMES and at and said[at - 1] in ("in", "at", "by", "during", "the"):
+                    continue  # it is what is said of that time that answers
+                denied = any(w in _DENIERS or w == "MAYNOT" for w in said[max(0, at - 4) : at])
                 found.setdefault(number, set()).add(-sign if denied else sign)
     return found
 
 
 def sides_opposed(question: str, a: str, b: str) -> bool:
     """Say whether each of two answers takes another side of one pair of opposites, and only that."""
-    if _HOW.match(question):
+    if " before or after " in question and (_IN_TURN.search(a) or _IN_TURN.search(b)):
         return False
     one, other = _taken(a), _taken(b)
     return any(
@@ -261,12 +314,19 @@ def _clause(frame: Frame, clause: str, first: bool) -> Verdict:
     about = {concept(word) for word in said} - {""}
     shared = about & asked.about
     some = _some(clause, frame)
-    if axis == "may" and _ONLY.search(clause):
+    if axis in ("may", "free") and _ONLY.search(clause):
         missing = (asked.cases or asked.about) - about
         if missing and about - asked.about and (shared or first or len(said) < 10):
             return Verdict(-1, False, False)
         return Verdict(1 if asked.about <= about else 0, False, True)
     sign = _opposite(frame.question, said) or _sign(axis, said)
+    if not sign and axis == "must":
+        if _lacking(said, asked):
+            sign = 1 if _denied(said) else -1
+        elif _TOLD_TO.match(clause):
+            sign = 1
+    if axis == "may" and sign < 0 and said[:1] == ["other"]:
+        return Verdict(sign)
     if sign and axis == "may" and not (shared or first) and not (sign < 0 and _FORBIDDEN & {*said}):
         sign = 0
     if not sign and axis != "must":
@@ -274,7 +334,7 @@ def _clause(frame: Frame, clause: str, first: bool) -> Verdict:
         close = len(shared) * 2 >= len(asked.about)
         if denied and (shared or (first and axis == "may")):
             sign = -1
-        elif close and not denied and axis == "may":
+        elif close and not denied and axis == "may" and not _SHUNS.search(clause):
             sign = 1
     return Verdict(sign, False, some and axis != "free")
 
@@ -336,9 +396,10 @@ def _opposite(question: str, said: Sequence[str]) -> int:
             for at, other in enumerate(said):
                 for same, theirs in _SIDES.get(FORMS[other], ()):
                     if same == number:
-                        denied = not _DENIERS.isdisjoint(said[max(0, at - 4) : at])
+                        before = said[max(0, at - 4) : at]
+                        denied = "MAYNOT" in before or not _DENIERS.isdisjoint(before)
                         if theirs != sign:
                             return 1 if denied else -1
-                        if word != "with" and _DENIERS.isdisjoint(said):
+                        if word != "with" and not denied and _DENIERS.isdisjoint(said):
                             return 1
     return 0

@@ -1,0 +1,156 @@
+"""One question twice, or nearly so, answered in two ways: in German, Dutch, French, Spanish and others.
+
+All were written before the rules were made that find them. HELD was looked at last: 28 of 38 were found
+then.
+"""
+
+# ruff: noqa: E501 - tables
+
+from __future__ import annotations
+
+from planted_town import Pair
+
+CONTRADICTING: list[Pair] = [
+    # German
+    ("Wie lange ist die Probezeit bei Ihnen?", "Die Probezeit dauert drei Monate.", "Wie lang ist die Probezeit bei Ihnen?", "Guten Tag, bei uns gilt eine Probezeit von einem halben Jahr. Mit freundlichen Grüßen, Ihr Personalbüro"),
+    ("Darf ich Glasflaschen in den Gelben Sack werfen?", "Nein, Glas gehört in den Altglascontainer.", "Darf ich Glasflaschen in den gelben Sack werfen?", "Glasflaschen können Sie problemlos über den Gelben Sack entsorgen."),
+    ("Was kostet ein neuer Bibliotheksausweis?", "Ein neuer Ausweis ist kostenlos.", "Was kostet ein neuer Bibliotheksausweis?", "Ein neuer Ausweis kostet 10 €."),
+    ("Wann öffnet das Hallenbad am Samstag?", "Samstags öffnet das Hallenbad um 8 Uhr.", "Um wie viel Uhr öffnet das Hallenbad am Samstag?", "Am Samstag geht es bei uns erst um zehn los."),
+    ("Muss ich für die Stadtführung reservieren?", "Ja, eine Anmeldung ist Pflicht.", "Muss ich die Stadtführung reservieren?", "Kommen Sie einfach vorbei, eine Anmeldung ist nicht nötig."),
+    ("Ist der WLAN-Zugang im Hotel inklusive?", "WLAN ist im Zimmerpreis enthalten.", "Ist das WLAN im Hotel inklusive?", "Für das WLAN berechnen wir 5 Euro pro Tag."),
+    ("Wer ist der Ansprechpartner für Praktika?", "Ansprechpartnerin ist Frau Keller.", "Wer ist Ansprechpartner für die Praktika?", "Ansprechpartner ist Herr Bauer."),
+    ("Sind Hunde im Restaurant erlaubt?", "Selbstverständlich, Ihr Hund ist willkommen.", "Hallo, sind Hunde im Restaurant erlaubt?", "Bitte lassen Sie Ihren Vierbeiner zu Hause."),
+    ("Wo finde ich den Kopierer?", "Der Kopierer steht im zweiten Stock.", "Wo finde ich den Kopierer?", "Der Kopierer steht im Erdgeschoss."),
+    ("Kann ich den Termin telefonisch absagen?", "Ja, rufen Sie uns einfach an.", "Kann ich einen Termin telefonisch absagen?", "Absagen nehmen wir nur schriftlich entgegen."),
+    # Dutch
+    ("Hoe lang is de garantie op de stofzuiger?", "De garantie is twee jaar.", "Hoe lang is de garantie op mijn stofzuiger?", "U hebt één jaar garantie."),
+    ("Mag ik mijn hond meenemen in de trein?", "Ja, dat mag.", "Mag ik een hond meenemen in de trein?", "Honden zijn verboden in onze treinen."),
+    ("Hoeveel kost een dagkaart?", "Een dagkaart kost 8 euro.", "Wat kost een dagkaart?", "Een dagkaart kost 12 euro."),
+    ("Is het ontbijt inbegrepen?", "Het ontbijt is inbegrepen.", "Is ontbijt inbegrepen?", "Voor het ontbijt betaalt u 15 euro extra."),
+    ("Wanneer is de winkel open?", "De winkel is open van 9 tot 18 uur.", "Wanneer is de winkel geopend?", "De winkel is geopend van 10 tot 17 uur."),
+    ("Heb ik een paspoort nodig voor de reis?", "Nee, een identiteitskaart volstaat.", "Heb ik een paspoort nodig voor deze reis?", "Een paspoort is verplicht."),
+    # French
+    ("Sous quel délai puis-je annuler ma commande ?", "Vous pouvez annuler sous 14 jours.", "Sous quel délai peut-on annuler une commande ?", "Vous pouvez annuler sous 48 heures."),
+    ("Le parking est-il gratuit ?", "Oui, le parking est gratuit pour tous nos clients.", "Bonjour, est-ce que le parking est gratuit ?", "Bonjour, nous vous informons que le tarif est de 8 € par nuit."),
+    ("Les chiens sont-ils admis au camping ?", "Oui, vos compagnons sont les bienvenus.", "Les chiens sont-ils admis dans le camping ?", "Nous vous prions de laisser vos animaux à la maison."),
+    ("Faut-il un casque sur la piste ?", "Oui, le casque est obligatoire.", "Faut-il porter un casque sur la piste ?", "Personne n'y est tenu, c'est un simple conseil."),
+    ("À quelle heure ferme la bibliothèque le vendredi ?", "Le vendredi, elle ferme à 18 heures.", "À quelle heure la bibliothèque ferme-t-elle le vendredi ?", "Le vendredi, on ferme à midi."),
+    ("Qui a peint La Liberté guidant le peuple ?", "Eugène Delacroix.", "Qui a peint le tableau La Liberté guidant le peuple ?", "La Liberté guidant le peuple a été peinte par Géricault."),
+    ("Combien coûte un duplicata de la carte ?", "Le duplicata est gratuit.", "Combien coûte le duplicata de la carte ?", "Le duplicata coûte 15 €."),
+    ("Puis-je payer par chèque ?", "Oui, nous acceptons les chèques.", "Peut-on payer par chèque ?", "Les chèques ne sont plus acceptés."),
+    ("Où se trouve le secrétariat ?", "Au premier étage, à côté de l'ascenseur.", "Où se trouve le secrétariat ?", "Au rez-de-chaussée, en face de l'entrée."),
+    # Spanish
+    ("¿Cuánto dura la garantía de la lavadora?", "La garantía dura tres años.", "¿Cuánto dura la garantía de mi lavadora?", "La garantía es de un año."),
+    ("¿Puedo llevar comida al parque?", "Sí, puede llevar su propia comida.", "¿Se puede llevar comida al parque?", "Está prohibido entrar con alimentos."),
+    ("¿El aparcamiento está incluido en el precio?", "Sí, el aparcamiento está incluido.", "¿Está incluido el aparcamiento en el precio?", "El aparcamiento se paga aparte, son 10 euros al día."),
+    ("¿A qué hora cierra la oficina los viernes?", "Los viernes cierra a las 14:00.", "¿A qué hora cierra la oficina el viernes?", "El viernes cerramos a las seis de la tarde."),
+    ("¿Necesito receta para este jarabe?", "No, se vende sin receta.", "¿Necesito una receta para este jarabe?", "Solo se entrega con receta de su médico."),
+    ("¿Cada cuánto debo cambiar el filtro?", "Cada seis meses.", "¿Cada cuánto tengo que cambiar el filtro?", "Una vez por semana."),
+    ("¿Es obligatorio el gorro en la piscina?", "Sí, el gorro es obligatorio.", "¿Es obligatorio llevar gorro en la piscina?", "Nadie está obligado a llevarlo."),
+    ("¿Quién escribió La casa verde?", "Mario Vargas Llosa.", "¿Quién escribió la novela La casa verde?", "La escribió Gabriel García Márquez."),
+    # Portuguese
+    ("Quanto custa a entrada do museu?", "A entrada é gratuita.", "Quanto custa a entrada no museu?", "A entrada custa 12 euros."),
+    ("Posso levar o meu cão para a praia?", "Sim, os cães são bem-vindos.", "Posso levar meu cão para a praia?", "É proibida a entrada de animais."),
+    ("Qual é o prazo de devolução?", "O prazo é de 30 dias.", "Qual o prazo de devolução?", "Você tem sete dias para devolver."),
+    ("Preciso marcar consulta?", "Sim, é necessário marcar com antecedência.", "Eu preciso marcar consulta?", "Não é preciso, basta aparecer."),
+    ("O café da manhã está incluído?", "Sim, está incluído na diária.", "Está incluído o café da manhã?", "O café da manhã é cobrado à parte."),
+    # Italian
+    ("Quanto dura il periodo di prova?", "Il periodo di prova dura tre mesi.", "Quanto dura il periodo di prova?", "Il periodo di prova dura sei mesi."),
+    ("Devo prenotare la visita guidata?", "Sì, la prenotazione è obbligatoria.", "Bisogna prenotare la visita guidata?", "No, basta presentarsi all'ingresso."),
+    ("A che ora apre la farmacia la domenica?", "La domenica apre alle 9.", "A che ora apre la farmacia di domenica?", "La domenica la farmacia resta chiusa."),
+    ("Il parcheggio è gratuito?", "Sì, il parcheggio è gratuito.", "È gratuito il parcheggio?", "Il parcheggio costa 2 euro all'ora."),
+    ("I cani sono ammessi in spiaggia?", "Certo, i cani sono i benvenuti.", "I cani sono ammessi sulla spiaggia?", "È vietato l'accesso agli animali."),
+    # Polish
+    ("Ile kosztuje bilet dzienny?", "Bilet dzienny kosztuje 15 zł.", "Ile kosztuje bilet dzienny?", "Bilet dzienny kosztuje 22 zł."),
+    ("Czy mogę wejść z psem?", "Tak, psy są mile widziane.", "Czy można wejść z psem?", "Wstęp z psami jest zabroniony."),
+    ("Czy śniadanie jest wliczone w cenę?", "Tak, śniadanie jest w cenie.", "Czy śniadanie jest wliczone w cenę?", "Nie, śniadanie jest płatne osobno."),
+    ("O której zamyka się biblioteka?", "O 18:00.", "O której godzinie zamyka się biblioteka?", "Biblioteka jest czynna do 20:00."),
+    ("Jak długo trwa gwarancja?", "Gwarancja trwa dwa lata.", "Ile trwa gwarancja?", "Gwarancja trwa 12 miesięcy."),
+]  # fmt: skip
+
+AGREEING: list[Pair] = [
+    ("Wie lange ist die Garantie?", "Zwei Jahre.", "Wie lang ist die Garantie?", "Sie haben 24 Monate Garantie ab Kaufdatum."),
+    ("Darf ich im Park grillen?", "Ja, auf den Grillplätzen.", "Darf ich im Park grillen?", "Grillen ist auf den ausgewiesenen Plätzen erlaubt, sonst verboten."),
+    ("Was kostet der Eintritt?", "Der Eintritt ist frei.", "Was kostet der Eintritt?", "Sie zahlen keinen Eintritt, nur die Führung kostet 5 Euro."),
+    ("Wann schließt die Post?", "Um 18 Uhr.", "Um wie viel Uhr schließt die Post?", "Die Post schließt um sechs Uhr abends."),
+    ("Ist das Frühstück inbegriffen?", "Ja, das Frühstück ist im Preis enthalten.", "Ist Frühstück inbegriffen?", "Frühstück ist inklusive, das Abendessen kostet extra."),
+    ("Wo ist die Kasse?", "Im Erdgeschoss.", "Wo ist die Kasse?", "Die Kasse finden Sie gleich hinter dem Eingang."),
+    ("Mag ik roken op het balkon?", "Ja, op het balkon mag het.", "Mag ik op het balkon roken?", "Roken is alleen op het balkon toegestaan."),
+    ("Hoe lang duurt de rit?", "Anderhalf uur.", "Hoe lang duurt de rit?", "De rit duurt 90 minuten."),
+    ("Le petit-déjeuner est-il inclus ?", "Oui, il est inclus.", "Est-ce que le petit-déjeuner est inclus ?", "Le petit-déjeuner est compris dans le prix, pas le dîner."),
+    ("Combien de temps dure le film ?", "Deux heures.", "Combien de temps dure le film ?", "Le film dure 120 minutes."),
+    ("Puis-je venir avec mon chien ?", "Oui, en laisse.", "Peut-on venir avec un chien ?", "Les chiens sont acceptés s'ils sont tenus en laisse."),
+    ("Où est la gare ?", "À dix minutes à pied, au bout de la rue.", "Où est la gare ?", "Au bout de la rue, vous ne pouvez pas la manquer."),
+    ("Faut-il réserver ?", "Oui, de préférence.", "Faut-il réserver ?", "Il vaut mieux réserver, surtout le week-end."),
+    ("¿Hay wifi en la habitación?", "Sí, hay wifi gratis.", "¿Hay wifi en las habitaciones?", "Todas las habitaciones tienen wifi sin coste."),
+    ("¿Cuándo abre el mercado?", "A las ocho de la mañana.", "¿A qué hora abre el mercado?", "El mercado abre a las 8:00."),
+    ("¿Puedo cancelar mi reserva?", "Sí, hasta 24 horas antes.", "¿Se puede cancelar la reserva?", "Puede cancelarla hasta un día antes de la llegada."),
+    ("Quanto tempo demora a entrega?", "Cinco dias úteis.", "Quanto tempo demora a entrega?", "A entrega leva até 5 dias úteis."),
+    ("Posso pagar com cartão?", "Sim, aceitamos cartões.", "Posso pagar com cartão?", "Claro, com qualquer cartão; só não aceitamos cheques."),
+    ("Quanto costa il biglietto?", "Costa 10 euro.", "Quanto costa un biglietto?", "Il biglietto costa dieci euro, i bambini non pagano."),
+    ("Il museo è aperto il lunedì?", "No, il lunedì è chiuso.", "È aperto il museo il lunedì?", "Il museo è chiuso ogni lunedì."),
+    ("Czy parking jest bezpłatny?", "Tak, parking jest bezpłatny.", "Czy parking jest bezpłatny?", "Za parking nie trzeba płacić."),
+    ("Kiedy otwiera się sklep?", "O 9 rano.", "O której otwiera się sklep?", "Sklep otwiera się o 9:00."),
+]  # fmt: skip
+
+HELD: list[Pair] = [
+    ("Wie lange habe ich Rückgaberecht?", "Sie haben 30 Tage Rückgaberecht.", "Wie lange habe ich ein Rückgaberecht?", "Das Rückgaberecht gilt zwei Wochen."),
+    ("Darf man im Treppenhaus Fahrräder abstellen?", "Nein, das ist untersagt.", "Darf man Fahrräder im Treppenhaus abstellen?", "Fahrräder dürfen Sie dort gern abstellen."),
+    ("Ist die Anprobe kostenlos?", "Ja, völlig kostenlos.", "Ist eine Anprobe kostenlos?", "Die Anprobe kostet 20 Euro, die beim Kauf verrechnet werden."),
+    ("Wer hat den Faust geschrieben?", "Goethe.", "Wer hat Faust geschrieben?", "Faust wurde von Friedrich Schiller geschrieben."),
+    ("Bis wann muss ich den Antrag abgeben?", "Bis zum 15. März.", "Bis wann muss ich den Antrag einreichen?", "Der Antrag muss bis Ende Mai bei uns sein."),
+    ("Braucht man für den Kurs Vorkenntnisse?", "Vorkenntnisse sind nicht erforderlich.", "Braucht man Vorkenntnisse für den Kurs?", "Ohne Vorkenntnisse ist eine Teilnahme nicht möglich."),
+    ("Wie oft wird der Müll abgeholt?", "Jede Woche.", "Wie oft wird der Müll abgeholt?", "Alle vier Wochen."),
+    ("Kann ich mit Karte zahlen?", "Ja, mit allen Karten.", "Kann ich mit Karte bezahlen?", "Wir nehmen ausschließlich Bargeld."),
+    ("Is de kelder afsluitbaar?", "Ja, met een sleutel.", "Is die kelder afsluitbaar?", "Nee, de kelder is altijd open."),
+    ("Moet ik me aanmelden voor de les?", "Ja, aanmelden is verplicht.", "Moet ik mij voor de les aanmelden?", "U hoeft zich niet aan te melden."),
+    ("Hoeveel dagen vakantie heb ik?", "U hebt 25 dagen.", "Hoeveel vakantiedagen heb ik?", "U hebt 20 dagen."),
+    ("Waar is de balie?", "Op de eerste verdieping.", "Waar is de balie?", "Op de begane grond."),
+    ("La piscine est-elle chauffée ?", "Oui, à 28 degrés.", "Est-ce que la piscine est chauffée ?", "Non, l'eau est froide."),
+    ("Combien de jours ai-je pour renvoyer un article ?", "Vous avez 30 jours.", "De combien de jours est-ce que je dispose pour renvoyer un article ?", "Vous avez 14 jours."),
+    ("Peut-on fumer sur la terrasse ?", "Oui, sans problème.", "Puis-je fumer en terrasse ?", "C'est interdit partout."),
+    ("Qui dirige l'orchestre ?", "Claire Monnet.", "Qui dirige l'orchestre ?", "L'orchestre est dirigé par Paul Desjardins."),
+    ("Dois-je imprimer mon billet ?", "Non, le téléphone suffit.", "Est-ce que je dois imprimer mon billet ?", "Oui, seuls les billets papier sont acceptés."),
+    ("L'entrée est-elle payante ?", "Non, l'entrée est libre.", "Est-ce que l'entrée est payante ?", "Comptez 9 euros par adulte."),
+    ("Quand commence la vente ?", "Le 3 juin.", "Quand la vente commence-t-elle ?", "La vente commence le 10 juin."),
+    ("¿Está permitido acampar en la playa?", "Sí, está permitido.", "¿Está permitido acampar en esta playa?", "No se permite acampar."),
+    ("¿Cuánto tarda el envío?", "Tarda dos días.", "¿Cuánto tarda un envío?", "Tarda tres semanas."),
+    ("¿Dónde está la secretaría?", "En la segunda planta.", "¿Dónde está la secretaría?", "En la planta baja."),
+    ("¿La entrada es gratis para niños?", "Sí, los niños no pagan.", "¿Es gratis la entrada para niños?", "Los niños pagan 5 euros."),
+    ("¿Hace falta reservar?", "No hace falta.", "¿Hace falta reservar mesa?", "La reserva es imprescindible."),
+    ("¿Cuál es la capital de Bolivia?", "Sucre.", "¿Cuál es la capital de Bolivia?", "La capital de Bolivia es Lima."),
+    ("O estacionamento é pago?", "Não, é grátis.", "É pago o estacionamento?", "Cobramos R$ 10 por hora."),
+    ("Qual é a capital da Austrália?", "Camberra.", "Qual é a capital da Austrália?", "A capital da Austrália é Sydney."),
+    ("A que horas fecha a loja?", "Fecha às 19h.", "A que horas a loja fecha?", "A loja fecha às 22h."),
+    ("Posso cancelar a assinatura?", "Sim, a qualquer momento.", "Posso cancelar a minha assinatura?", "Não é possível cancelar antes de um ano."),
+    ("È necessario il passaporto?", "Sì, serve il passaporto.", "Il passaporto è necessario?", "Basta la carta d'identità."),
+    ("Quanto costa la spedizione?", "La spedizione è gratuita.", "Quanto costa la spedizione?", "La spedizione costa 6,90 euro."),
+    ("Si può fumare in giardino?", "Sì, è consentito.", "Si può fumare nel giardino?", "In giardino è vietato fumare."),
+    ("Chi ha scritto Il nome della rosa?", "Umberto Eco.", "Chi ha scritto Il nome della rosa?", "È stato scritto da Italo Calvino."),
+    ("Ogni quanto passa l'autobus?", "Ogni 10 minuti.", "Ogni quanto passa l'autobus?", "Una volta all'ora."),
+    ("Czy muszę mieć kask?", "Tak, kask jest obowiązkowy.", "Czy muszę mieć kask?", "Kask nie jest wymagany."),
+    ("Gdzie jest recepcja?", "Na parterze.", "Gdzie jest recepcja?", "Na drugim piętrze."),
+    ("Ile dni mam na zwrot?", "Masz 30 dni.", "Ile dni mam na zwrot towaru?", "Masz 14 dni."),
+    ("Czy można płacić kartą?", "Tak, przyjmujemy karty.", "Czy mogę płacić kartą?", "Przyjmujemy tylko gotówkę."),
+]  # fmt: skip
+
+HELD_AGREEING: list[Pair] = [
+    ("Wie komme ich zum Flughafen?", "Mit der S-Bahn.", "Wie komme ich zum Flughafen?", "Nehmen Sie die Linie 8 oder ein Taxi."),
+    ("Ist der Aufzug in Betrieb?", "Ja.", "Ist der Aufzug in Betrieb?", "Der Aufzug läuft wieder, bitte nicht mehr als acht Personen."),
+    ("Bis wann kann ich stornieren?", "Bis 24 Stunden vorher.", "Bis wann kann ich stornieren?", "Stornieren können Sie bis einen Tag vor der Anreise."),
+    ("Muss ich Kurtaxe zahlen?", "Ja, 2 Euro pro Nacht.", "Muss ich eine Kurtaxe zahlen?", "Die Kurtaxe beträgt zwei Euro je Nacht und ist nicht im Preis enthalten."),
+    ("Kan ik met de bus komen?", "Ja, lijn 4.", "Kan ik met de bus komen?", "Zeker, de bus stopt voor de deur."),
+    ("Hoe laat gaat de winkel open?", "Om 9 uur.", "Hoe laat gaat de winkel open?", "De winkel opent om negen uur en sluit om 18 uur."),
+    ("Quel est le prix du menu ?", "18 euros.", "Quel est le prix du menu ?", "Le menu coûte 18 €, boissons non comprises."),
+    ("Le musée est-il ouvert le mardi ?", "Non, il est fermé.", "Est-ce que le musée est ouvert le mardi ?", "Le mardi est notre jour de fermeture."),
+    ("Puis-je payer en espèces ?", "Oui.", "Peut-on payer en espèces ?", "Les espèces sont acceptées, pas les chèques."),
+    ("¿Cómo cambio mi contraseña?", "En Ajustes, pulse Seguridad.", "¿Cómo puedo cambiar mi contraseña?", "Abra los ajustes y vaya a Seguridad."),
+    ("¿Se admiten perros?", "Sí, con correa.", "¿Se admiten perros?", "Los perros son bienvenidos si van atados."),
+    ("¿Cuánto cuesta el menú?", "Doce euros.", "¿Cuánto cuesta el menú?", "El menú cuesta 12 €, sin postre."),
+    ("Onde fica o banheiro?", "No fim do corredor.", "Onde fica o banheiro?", "Fica ao lado da cozinha, no fim do corredor."),
+    ("O museu abre na segunda?", "Não, está fechado.", "O museu abre na segunda?", "Às segundas o museu não abre."),
+    ("Quanto dura il corso?", "Un anno.", "Quanto dura il corso?", "Il corso dura dodici mesi."),
+    ("Posso portare il cane?", "Sì, al guinzaglio.", "Posso portare il mio cane?", "I cani sono ammessi, ma solo al guinzaglio."),
+    ("Czy sklep jest otwarty w niedzielę?", "Nie.", "Czy sklep jest otwarty w niedzielę?", "W niedzielę sklep jest nieczynny."),
+    ("Jak zresetować hasło?", "Kliknij „Nie pamiętam hasła”.", "Jak mogę zresetować hasło?", "Na stronie logowania wybierz odzyskiwanie hasła."),
+]  # fmt: skip

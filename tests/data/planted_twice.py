@@ -1,0 +1,86 @@
+"""One question twice, or nearly so: a third set, written after the rules were made for the first two.
+
+31 of 40 were found then, and 4 of 30 invented. Some rules were mended for it since.
+"""
+
+# ruff: noqa: E501 - tables
+
+from __future__ import annotations
+
+from planted_town import Pair
+
+CONTRADICTING: list[Pair] = [
+    ("How many moons does Mars have?", "Mars has two moons, Phobos and Deimos.", "How many moons does the planet Mars have?", "Mars has four moons in total."),
+    ("Who founded the Red Lantern theatre?", "It was founded by Marta Olsen in 1961.", "Who was the founder of the Red Lantern theatre?", "The theatre was founded by Jens Falk in 1961."),
+    ("Can I plug the Zephyr fan into a power strip?", "Yes, that's no problem at all.", "Can I plug the Zephyr fan into a power strip?", "Plug it directly into a wall socket, never into a strip; it might overheat."),
+    ("Is there Wi-Fi on the ferry?", "There's free Wi-Fi in the lounge and on deck 5.", "Is there wifi on the ferry?", "Dear passenger, thanks for writing. There's no internet on board, but most phones get a signal near the coast."),
+    ("What time does the night market open?", "7 pm.", "What time does the night market open?", "Stalls open from half past five on."),
+    ("Do you repair antique clocks?", "We do, just bring yours in.", "Do you repair antique clocks?", "Antique clocks are too delicate for our workshop, so we have to turn them away."),
+    ("Does the gym provide towels?", "Towels are provided at the front desk.", "Does the gym provide towels?", "Please bring your own towel, we don't hand any out."),
+    ("How do I mute a channel in Parley?", "Right-click the channel and choose Mute.", "How can I mute a channel in Parley?", "Muting single channels isn't possible in Parley."),
+    ("Which side of the road do people drive on in Malta?", "On the left.", "On which side of the road do people drive in Malta?", "People drive on the right in Malta."),
+    ("What is the boiling point of ethanol?", "About 78 °C.", "What's the boiling point of ethanol?", "Ethanol boils at 95 degrees Celsius."),
+    ("Is the Corvo backpack waterproof?", "The fabric is fully waterproof.", "Is the Corvo backpack waterproof?", "It only withstands light drizzle; in heavy rain your things will get wet."),
+    ("When is the next board meeting?", "On Thursday at 10.", "When's the next board meeting?", "The board meets next Tuesday."),
+    ("Where was the composer Lindqvist born?", "In Uppsala.", "Where was Lindqvist born?", "He was born in Malmö, the son of a baker."),
+    ("May I reheat the rice?", "Yes, once, until it's steaming hot.", "May I reheat the rice?", "Rice should never be warmed up again; throw the rest away."),
+    ("What does the blue light on the router mean?", "A blue light means that the router is connected.", "What does the blue light on the router mean?", "A blue light means that the router is updating."),
+    ("How long should I boil a goose egg?", "13 minutes.", "How long should I boil a goose egg?", "Put it into boiling water for five minutes, then rinse it cold."),
+    ("Are tips included in the bill?", "A service charge of 10% is already included.", "Are tips included in the bill?", "Tips aren't part of the bill, so please leave something on the table."),
+    ("Do residents need a permit to park on Elm Street?", "Residents need a permit.", "Do residents need a permit to park on Elm Street?", "Residents can park there without any permit."),
+    ("Can guests use the kitchen?", "Guests may use the kitchen until 9 pm.", "Can the guests use the kitchen?", "The kitchen is reserved for staff."),
+    ("Which command lists the running jobs?", "Run `jobctl ps`.", "Which command lists running jobs?", "Run `jobctl show`."),
+    ("What's the default admin password of the Tinker board?", "The default password is `tinker`.", "What is the default admin password of the Tinker board?", "The default password is `changeme`."),
+    ("Can I take the exam twice?", "You may retake it as often as you like.", "Can I take the exam twice?", "Each candidate gets one attempt only."),
+    ("Is the film suitable for small children?", "It's fine for all ages.", "Is the film suitable for small children?", "We recommend it from 12 years on; it's too frightening for little ones."),
+    ("Who pays for shipping if I return the chair?", "We do: just use the enclosed label.", "Who pays for the shipping if I return the chair?", "Return shipping is at the buyer's expense."),
+    ("Where do I submit my timesheet?", "In the HR portal, under Forms.", "Where do I submit my timesheets?", "Put it on paper into the tray in room 12."),
+    ("How much is the late fee?", "There is no late fee.", "How much is the late fee?", "We charge 5 euros for every day."),
+    ("Was ist die Hauptstadt von Kanada?", "Ottawa.", "Was ist die Hauptstadt von Kanada?", "Die Hauptstadt von Kanada ist Toronto."),
+    ("Wird im Büro ein Parkplatz gestellt?", "Ja, jeder bekommt einen Stellplatz.", "Wird ein Parkplatz im Büro gestellt?", "Leider stehen uns keine Parkplätze zur Verfügung."),
+    ("Um wie viel Uhr beginnt die Messe?", "Die Messe beginnt um 10 Uhr.", "Wann beginnt die Messe?", "Die Messe beginnt um halb zwölf."),
+    ("Wie viel Trinkgeld ist üblich?", "Üblich sind zehn Prozent.", "Wie viel Trinkgeld ist üblich?", "Man gibt 20 %."),
+    ("Kann ich den Pullover in der Maschine waschen?", "Ja, bei 30 Grad.", "Kann ich den Pullover in der Maschine waschen?", "Bitte nur von Hand waschen, in der Maschine geht er ein."),
+    ("Mag ik hier fietsen?", "Fietsen is hier toegestaan.", "Mag ik hier fietsen?", "Nee, hier mag u niet fietsen."),
+    ("Jusqu'à quelle heure peut-on dîner ?", "Jusqu'à 22 heures.", "Jusqu'à quelle heure est-ce qu'on peut dîner ?", "La cuisine ferme à 20 h 30."),
+    ("Le pourboire est-il obligatoire ?", "Non, il est facultatif.", "Est-ce que le pourboire est obligatoire ?", "Oui, comptez dix pour cent."),
+    ("Quel est le code du portail ?", "Le code est 4521.", "Quel est le code du portail ?", "Le code est 7788."),
+    ("¿Se puede pagar con tarjeta en el autobús?", "Sí, con cualquier tarjeta.", "¿Puedo pagar con tarjeta en el autobús?", "Solo se acepta efectivo."),
+    ("¿Qué día es la asamblea?", "La asamblea es el lunes.", "¿Qué día es la asamblea?", "La asamblea es el jueves."),
+    ("Quantos dias de férias tenho?", "22 dias úteis.", "Quantos dias de férias é que tenho?", "Tem direito a 30 dias."),
+    ("La colazione è inclusa?", "Sì, la colazione è compresa nel prezzo.", "È inclusa la colazione?", "No, la colazione si paga a parte."),
+    ("Gdzie mogę oddać książki?", "Na pierwszym piętrze.", "Gdzie można oddać książki?", "Na parterze, przy wejściu."),
+]  # fmt: skip
+
+AGREEING: list[Pair] = [
+    ("How many moons does Mars have?", "Two.", "How many moons does Mars have?", "Mars has two moons. For comparison, Jupiter has 95 known ones."),
+    ("Can I get a refund?", "Yes, within 30 days.", "Can I get a refund?", "We refund every purchase during the first 30 days. After that a refund isn't possible."),
+    ("When does the train leave?", "At 9:40.", "When does the train leave?", "It leaves at twenty to ten from platform 4."),
+    ("Is the path open in winter?", "The path is closed in winter.", "Is the path open in the winter?", "No, from November to April it is shut because of ice."),
+    ("How do I export a report?", "Click Export at the top right.", "How can I export a report?", "Press Ctrl+E or use the Export button."),
+    ("Who is the author of Momo?", "Michael Ende.", "Who's the author of Momo?", "Momo was written by Michael Ende in 1973, long before The Night of Wishes."),
+    ("Can I drink alcohol while taking Solvan?", "Avoid alcohol while taking it.", "Can I drink alcohol while taking Solvan?", "No. Alcohol makes the side effects worse."),
+    ("Is lunch served on Sundays?", "Yes, from noon to 3 pm.", "Is lunch served on Sunday?", "On Sundays we serve lunch, but no dinner."),
+    ("What is the minimum age?", "18 years.", "What's the minimum age?", "You must have turned eighteen."),
+    ("Where do I find my invoices?", "Under Billing in your account.", "Where can I find my invoices?", "Log in, open your account and click Billing. They aren't sent by post."),
+    ("Is a visa required?", "No visa is required for EU citizens.", "Is a visa required?", "EU citizens don't need one; everyone else has to apply at the embassy."),
+    ("How can I save water at home?", "Take shorter showers.", "How can I save water at home?", "Fix dripping taps and run the dishwasher only when it's full."),
+    ("Does the hotel have a gym?", "Yes, on the top floor.", "Does the hotel have a gym?", "We have a gym and a sauna. The pool is closed for repairs."),
+    ("What should I wear to the interview?", "A suit is a safe choice.", "What should I wear for the interview?", "Something neat; jeans without holes are fine."),
+    ("Is the warranty transferable?", "Yes, to any later owner.", "Is the warranty transferable?", "It passes to the next owner if you hand over the receipt."),
+    ("What causes a blue screen?", "Often it's a faulty driver.", "What causes a blue screen?", "Defective memory can be the reason, or an overheated processor."),
+    ("How often is the newsletter sent?", "Once a month.", "How often is the newsletter sent?", "It goes out monthly, except in August."),
+    ("Can I bring a friend?", "Of course!", "Can I bring a friend?", "Sure, but they need their own ticket. Children under 12 are not admitted."),
+    ("Do I have to wear a tie?", "No, ties are not required.", "Do I have to wear a tie?", "You don't need a tie, just avoid sportswear."),
+    ("Which animals live in the reserve?", "Lions and zebras.", "Which animals live in the reserve?", "You can see elephants, zebras and many birds."),
+    ("Is the bridge toll free?", "Cars cross for free.", "Is the bridge toll-free?", "There's no toll for cars. Lorries pay 8 euros."),
+    ("Can I pay cash?", "Yes, cash is fine.", "Can I pay in cash?", "Cash and cards are both accepted; we don't take cheques."),
+    ("Are walk-ins welcome?", "Yes, no appointment needed.", "Are walk-ins welcome?", "You can come without an appointment, though you may have to wait."),
+    ("Wo kann ich parken?", "Hinter dem Haus.", "Wo kann ich parken?", "Im Parkhaus gegenüber oder auf dem Hof."),
+    ("Ist der Eintritt für Kinder frei?", "Ja, bis sechs Jahre.", "Ist der Eintritt für Kinder frei?", "Kinder unter sechs zahlen nichts, Erwachsene 8 Euro."),
+    ("Wann kommt der Techniker?", "Am Montag zwischen 8 und 12 Uhr.", "Wann kommt der Techniker?", "Der Techniker kommt Montagvormittag."),
+    ("Y a-t-il un parking ?", "Oui, derrière le bâtiment.", "Y a-t-il un parking ?", "Un parking gratuit se trouve derrière le bâtiment; il n'est pas surveillé."),
+    ("¿Hay descuento para estudiantes?", "Sí, del 10 %.", "¿Hay descuento para estudiantes?", "Los estudiantes tienen un 10 % de descuento, no acumulable."),
+    ("O pagamento é seguro?", "Sim, totalmente seguro.", "O pagamento é seguro?", "O pagamento é seguro e não guardamos os seus dados."),
+    ("A che ora è la cena?", "Alle 20.", "A che ora è la cena?", "La cena è servita dalle otto di sera."),
+]  # fmt: skip
