@@ -68,7 +68,7 @@ def test_a_client_that_leaves_while_waiting_is_never_worked_for(slow, wait_until
 
 def test_a_full_line_says_when_to_come_back(slow, wait_until):
     answers: list[httpx2.Response] = []
-    threads = [in_background(slow, SLOW | {"max_tokens": 60}, answers)]
+    threads = [in_background(slow, SLOW | {"max_tokens": 300}, answers)]
     wait_until(lambda: slow.engine.running)
     for _ in range(2):
         threads.append(in_background(slow, QUICK, answers))
