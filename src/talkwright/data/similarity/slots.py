@@ -47,7 +47,7 @@ _NO_NAMES = frozenset(
     un by from to under with for behind next near
     """.split()  # noqa: SIM905 - a list of words reads best as one
 )
-_CLAUSES = re.compile(r"(?<=[.;!?])\s+|,? but |,? however |; |,? not ")
+_CLAUSES = re.compile(r"(?<=[.;!?])\s+|,? but |,? however |; |,? (?=not )")
 _KINDS = [frozenset(line.split()) for line in CLASSES.split("|")]
 _AUXILIARY = frozenset("is are was were do does did can has have".split())  # noqa: SIM905
 _LEAD = re.compile(r"\A\W*(?:yes|no)\b[,.!]* ", re.IGNORECASE)

@@ -142,7 +142,8 @@ _SHUNS = re.compile(r"\b(?:avoid|refrain|stay away|keep away|stop)\b")
 _CANNOT_BE = re.compile(
     r"\b(?:(?:is|are)(?: not|n't) (?:something|possible|supported|available|offered|provided)"
     r"|not (?:currently |yet )?(?:possible|supported|available|offered)|impossible|no way (?:to|of)"
-    r"|there (?:is|are) no (?:way|option|function|export|possibility|means)|(?:cannot|can't|can not) be"
+    r"|there(?:'s| is| are) no (?:[\w-]+ ){0,2}?(?:way|option|function|feature|export|import|possibility|means"
+    r"|button|setting|method)|(?:cannot|can't|can not) be"
     r"|(?:doesn't|does not|don't|do not) (?:support|offer|allow|provide)|unable to|not something)\b"
 )
 _SCOPED = re.compile(
@@ -197,7 +198,7 @@ def _unable(refusing: str, telling: str) -> bool:
     refused = _CANNOT_BE.search(said)
     if not refused or _SOME.search(said) or _SCOPED.search(said):
         return False
-    return bool(_WAY.match(telling)) and _DENIERS.isdisjoint(_TOKEN.findall(telling))
+    return any(map(_WAY.match, _SENTENCE.split(telling)[:3])) and _DENIERS.isdisjoint(_TOKEN.findall(telling))
 
 
 def _silent_differs(frame: Frame, found: Sequence[Verdict], answers: Sequence[str]) -> bool:
