@@ -35,6 +35,7 @@ _RIVALS = 50  # different answers to one question that are compared with each ot
 _LONGEST_REWORDED = 350  # characters of an answer to a question in other words
 
 _HOW = re.compile(r"(?:how (?:do|can|could|should|to|would)|wie kann|comment|cómo)\b")
+_EVENTS = re.compile(r"what (?:happens|will happen|if)\b|why\b")  # of which there may be several
 _SORRY = re.compile(r"I(?:['\u2019]m| am) sorry,? but\b")
 _KNOWS_NOT = re.compile(r"\bI (?:do not|don['\u2019]t) know\b", re.IGNORECASE)  # states nothing
 
@@ -142,7 +143,7 @@ def _against(a: tuple[str, str], b: tuple[str, str]) -> bool:
 
 def _rival(a: tuple[str, str], b: tuple[str, str]) -> bool:
     """The same of answers without courtesy."""
-    if contradicts(a[1], b[1], ways=_HOW.match(a[0]) is not None, asked=a[0]):
+    if contradicts(a[1], b[1], ways=bool(_HOW.match(a[0]) or _EVENTS.match(a[0])), asked=a[0]):
         return True
     if is_foreign(a[0]) or is_foreign(b[0]):
         return sides_abroad(a[0], a[1], b[1]) or filled_differently(a[0], a[1], b[1])

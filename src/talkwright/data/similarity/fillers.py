@@ -37,6 +37,9 @@ _FLOOR = re.compile(
     rf"|\d{{1,2}}(?:st|nd|rd|th|\.|er|e|ème|º|ª)?) {_STOREY}\b"
     rf"|\b{_STOREY} (?P<number>\d{{1,2}})\b"
 )
+_IN_CASE = re.compile(
+    r"\b(?:in|on|at|during)(?: the)? (summer|winter|spring|autumn|weekdays|weekends|week|weekend)\b"
+)
 _DIGITS = re.compile(r"\d+")
 _ADDRESS = re.compile(
     r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+|(?:https?://)?(?:[a-z0-9][a-z0-9-]*\.)+[a-z]{2,}(?:/[\w./~-]*)?"
@@ -88,6 +91,12 @@ _NAMED = re.compile(
 _SIZES = {"h": 60.0, "d": 1440.0, "f": 20160.0, "w": 10080.0, "m": 43200.0, "q": 129600.0,
           "s": 259200.0, "y": 518400.0}  # fmt: skip
 _TWICE = {"twice": 2, "zweimal": 2}
+
+
+def other_cases(a: str, b: str) -> bool:
+    """Say whether two texts speak each of a season or part of the week that the other does not name."""
+    mine, yours = set(_IN_CASE.findall(a)), set(_IN_CASE.findall(b))
+    return bool(mine) and bool(yours) and not mine & yours
 
 
 def floors(text: str) -> frozenset[object]:

@@ -116,6 +116,8 @@ class Frame:
     turn: int
 
 
+_FOR_SOME = re.compile(r"\b(?:only|reserved|restricted|limited|exclusive\w*)\b")
+_FOR_ALL = re.compile(r"\b(?:anyone|anybody|everyone|everybody|all (?:are )?welcome|open to all)\b")
 _IN_TURN = re.compile(r"\bfirst\b.*\b(?:after|afterwards|then)\b")
 _TIMES = frozenset("summer winter night day daytime nighttime morning evening afternoon".split())  # noqa: SIM905
 _NEITHER = Verdict(0)
@@ -321,6 +323,8 @@ def _clause(frame: Frame, clause: str, first: bool) -> Verdict:
             return Verdict(-1, False, False)
         return Verdict(1 if asked.about <= about else 0, False, True)
     sign = _opposite(frame.question, said) or _sign(axis, said)
+    if _FOR_SOME.search(frame.question) and _FOR_ALL.search(clause):
+        return Verdict(-1)
     if not sign and axis == "must":
         if _lacking(said, asked):
             sign = 1 if _denied(said) else -1
