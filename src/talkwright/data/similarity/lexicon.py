@@ -52,7 +52,7 @@ IDIOMS = {
         |won't|isn't|may not)|(?:impossible|not possible|not allowed|refused|nothing) without
         |no exceptions?|not optional|at all times
         |(?:by|on|with|after|to) (?:prior |advance |previous )?(?:booking|appointment|arrangement
-        |reservation|registration)(?: only)?|(?:by|on|with) (?:prior|advance|previous) \\w+
+        |reservation|registration)|(?:by|on|with) (?:prior|advance|previous) \\w+
     """,
     "NEEDNOT": """
         no need|no obligation|needn't|need not|don't need|do not need|doesn't need|does not need
@@ -262,7 +262,7 @@ LIGHT = frozenset(
     look see behind name named called taken took given gave got went gone done made came held kept
     myself yourself themselves ours yours
     something anything nothing everything somehow
-    mine my he she him them they s t re ve ll m d
+    valid mine my he she him them they s t re ve ll m d
     """.split()  # noqa: SIM905 - a list of words reads best as one
 )
 
@@ -389,7 +389,7 @@ PLACES = frozenset(
     freezer website app settings portal intranet dashboard menu account profile inbox library shop store
     kiosk warehouse station airport platform car-park stairs lift elevator terminal building wing museum
     bridge river square park centre harbour beach hospital clinic pharmacy school gym pool courtyard
-    checkout till cloakroom foyer bathroom bedroom balcony terrace bin mailbox letterbox pantry glovebox
+    cloakroom foyer bathroom bedroom balcony terrace bin mailbox letterbox pantry glovebox
     town-hall townhall post bakery bank machine vending
     """.split()  # noqa: SIM905
 )

@@ -101,7 +101,7 @@ _LABEL = rf"(?:{_LABELLED}) ([a-z]?\d{{1,4}}[a-z]?|[b-z]|a(?=[.,;!]|\Z))\b"
 _WHICH = re.compile(
     rf"\b(?:which|what) ({_LABELLED}|line|bus|tram|form|floor|seat|channel|level|grade|class)\b"
 )
-_MEANING = re.compile(r"\b(?:stands for|short for|means|abbreviation (?:of|for))(?: the)? ([^.:;,(]+)")
+_MEANING = re.compile(r"\b(?:stands for|short for|means|abbreviation (?:of|for))(?: that)?(?: the)? ([^.:;,(]+)")
 _EVERYBODY = re.compile(r"(?:everyone|everybody|anyone|anybody|all of (?:us|you|them)|both)\b(?! (?:who|with))")
 _ALONE = re.compile(r"\b(?:only|alone|solely|exclusively|nobody else|no one else)\b")
 _VALUE = 4  # words of an answer that is one thing
@@ -116,6 +116,7 @@ _UNSURE = re.compile(
     r"\d|not\b|depend|var(?:y|ies)|usual|most|some|different|several|many|up\b|under\b|on\b|in\b|at\b|below|above|here|there"
     r"|yes\b|no\b|please|see\b|you\b|we\b|i\b|to\b|it\b"
 )
+_MEANS = re.compile(r" stand for\b| mean\b|what causes ")
 _OFFERS = re.compile(
     r"(?:there(?:'s| is| are)|you (?:can|could|may)|try|one (?:option|place)|for example)\b"
 )
@@ -163,7 +164,7 @@ def _things_apart(asked: Asked, question: str, a: str, b: str) -> bool:
         return True
     if asked.sort in ("which", "where") and _apart(_labelled(question, one), _labelled(question, other)):
         return True
-    if " stand for" in question and _meant_apart(_stands_for(one), _stands_for(other)):
+    if _MEANS.search(question) and _meant_apart(_stands_for(one), _stands_for(other)):
         return True
     if _GIVEN.search(question) and _apart(addresses(one), addresses(other)):
         return True
