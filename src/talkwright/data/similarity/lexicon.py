@@ -74,7 +74,8 @@ IDIOMS = {
         |free to (?:\\w+ )?(?:without|bare)|(?:is|are|will be) (?:quite |perfectly )?(?:enough
         |sufficient)
         |will do|suffices|simply (?:turn|show) up|just (?:turn|show) up|of your own free will
-        |can skip|may skip|can wait|(?:drop|stop|pop|come|swing) (?:by|in)|as usual|as normal|no longer asks?|no longer requires?
+        |can skip|may skip|can wait
+        |(?:drop|stop|pop|come|swing) (?:by|in)|as usual|as normal|no longer asks?|no longer requires?
     """,
     "FREE": """
         free of (?:any )?charge|for free|at no (?:extra |additional |further )?(?:cost|charge|fee)
@@ -127,7 +128,8 @@ IDIOMS = {
     "return": "(?:send|bring|give|take|sent|brought|gave|given|taken)(?:s|ing)? (?:\\w+ )?back",
     "refund": "money back|money-back",
     "postpone": "put(?:s|ting)? off|push(?:es|ed|ing)? back",
-    "remove": "take (?:it|them|(?:the|your) (?:\\w+ ){1,2}?)(?:out|off)(?! of)|take (?:out|off) (?:the|your)",
+    "remove": "take (?:it|them|(?:the|your) (?:\\w+ ){1,2}?)(?:out|off)(?! of)"
+              "|take (?:out|off) (?:the|your)",
     "minimum": "at least|no less than|minimal",
     "maximum": "at most|no more than|upper limit|up to",
     "remote": "from home|work(?:ing)? from home|home office|home-office|telework(?:ing)?|remotely",
@@ -233,11 +235,9 @@ CONCEPTS = """
     pushchair stroller buggy pram | trousers pants | rubbish trash garbage waste | torch flashlight |
     biscuit cookie | nappy diaper | tap faucet | fridge refrigerator | underground subway metro tube |
     pavement sidewalk | motorway highway freeway | lorry truck | postcode zip zipcode | timetable
-    schedule | headphones earphones earbuds | sofa couch | cooker stove hob | jumper sweater pullover |
-    trainers sneakers | pharmacy chemist drugstore | cinema movies | courgette zucchini | aubergine
-    eggplant | coriander cilantro | prawn shrimp | sticker decal | coat jacket | rug carpet | hoover
-    vacuum | bathroom toilet restroom loo wc | cloakroom wardrobe | lawyer attorney solicitor | shelf
-    rack | curtain drape | mould mold mildew | wallpaper background | flight plane |
+    schedule | headphones earphones earbuds | sofa couch | jumper sweater pullover | trainers sneakers |
+    pharmacy chemist drugstore | courgette zucchini | aubergine eggplant | coriander cilantro | prawn
+    shrimp | hoover vacuum | bathroom toilet restroom loo wc | lawyer attorney solicitor |
     copy photocopy | original | scan | stamp | post-office postal postage | letter | form | queue
 """
 
@@ -302,9 +302,8 @@ AXES = {
         supplied
         """,
         """
-        PAID NOTIN extra separately surcharge additional charged charge charges costs cost fee fees pay paid
-        paying
-        payable price priced billed excluded excludes chargeable supplement
+        PAID NOTIN extra separately surcharge additional charged charge charges costs cost fee fees pay
+        paid paying payable price priced billed excluded excludes chargeable supplement
         """,
     ),
 }
@@ -336,7 +335,8 @@ OPPOSITES = """
      preserved : deleted erased wiped discarded
      lapse
     lapses expire expires lost gone void destroyed
-    | remove removed removing : leave | single : double | visible : hidden invisible | vegetarian vegan : meat | sweet : sour
+    | remove removed removing : leave | single : double
+    | visible : hidden invisible | vegetarian vegan : meat | sweet : sour
     bitter salty | winter : summer | sunrise : sunset | north : south | east : west
 """
 

@@ -10,7 +10,14 @@ from functools import lru_cache
 
 from talkwright.data.similarity.amounts import MONTHS, WEEK, written_out
 from talkwright.data.similarity.asking import FORMS
-from talkwright.data.similarity.fillers import addresses, apart, days_of_month, floors, intervals, other_cases
+from talkwright.data.similarity.fillers import (
+    addresses,
+    apart,
+    days_of_month,
+    floors,
+    intervals,
+    other_cases,
+)
 from talkwright.data.similarity.lexicon import CLASSES, LIGHT, PLACES, ROLES
 from talkwright.data.similarity.rewording import Asked, asked_for, concept
 from talkwright.data.similarity.similar import normal
@@ -80,7 +87,9 @@ _SINGLE = re.compile(
 )
 _CODE = re.compile(r"`([^`\n]+)`")
 _PLUS = re.compile(r"[`*]* ?\+ ?[`*]*(?=\S)")  # between keys that are pressed together
-_KEYS = re.compile(r"\b(?:ctrl|control|cmd|command|alt|option|shift|win|windows|fn)\+[^\s`*,]*[^\s`*,.;:)]", re.I)
+_KEYS = re.compile(
+    r"\b(?:ctrl|control|cmd|command|alt|option|shift|win|windows|fn)\+[^\s`*,]*[^\s`*,.;:)]", re.I
+)
 _MODIFIER = re.compile(r"\b(?:control|cmd|command)(?=\+)", re.I)
 _PATH = re.compile(r"(?<![\w./])(?:~|[A-Za-z]:)?[/\\][\w.~-]+(?:[/\\][\w.~-]+)*")
 _GIVEN_BACK = re.compile(
@@ -101,8 +110,12 @@ _LABEL = rf"(?:{_LABELLED}) ([a-z]?\d{{1,4}}[a-z]?|[b-z]|a(?=[.,;!]|\Z))\b"
 _WHICH = re.compile(
     rf"\b(?:which|what) ({_LABELLED}|line|bus|tram|form|floor|seat|channel|level|grade|class)\b"
 )
-_MEANING = re.compile(r"\b(?:stands for|short for|means|abbreviation (?:of|for))(?: that)?(?: the)? ([^.:;,(]+)")
-_EVERYBODY = re.compile(r"(?:everyone|everybody|anyone|anybody|all of (?:us|you|them)|both)\b(?! (?:who|with))")
+_MEANING = re.compile(
+    r"\b(?:stands for|short for|means|abbreviation (?:of|for))(?: that)?(?: the)? ([^.:;,(]+)"
+)
+_EVERYBODY = re.compile(
+    r"(?:everyone|everybody|anyone|anybody|all of (?:us|you|them)|both)\b(?! (?:who|with))"
+)
 _ALONE = re.compile(r"\b(?:only|alone|solely|exclusively|nobody else|no one else)\b")
 _VALUE = 4  # words of an answer that is one thing
 _THE_ONE = re.compile(
@@ -384,7 +397,9 @@ def _value(text: str, asked: Asked) -> frozenset[object]:
     said = _TOKEN.findall(_ASIDE.split(first, maxsplit=1)[0])
     if not 0 < len(said) <= _VALUE or any(map(_UNSURE.match, said)):
         return frozenset()
-    return frozenset(name for word in said if (name := concept(word)) and name not in asked.about | LIGHT)
+    return frozenset(
+        name for word in said if (name := concept(word)) and name not in asked.about | LIGHT
+    )
 
 
 def _sole(text: str) -> str:

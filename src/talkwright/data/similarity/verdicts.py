@@ -200,7 +200,9 @@ def _unable(refusing: str, telling: str) -> bool:
     refused = _CANNOT_BE.search(said)
     if not refused or _SOME.search(said) or _SCOPED.search(said):
         return False
-    return any(map(_WAY.match, _SENTENCE.split(telling)[:3])) and _DENIERS.isdisjoint(_TOKEN.findall(telling))
+    return any(map(_WAY.match, _SENTENCE.split(telling)[:3])) and _DENIERS.isdisjoint(
+        _TOKEN.findall(telling)
+    )
 
 
 def _silent_differs(frame: Frame, found: Sequence[Verdict], answers: Sequence[str]) -> bool:
