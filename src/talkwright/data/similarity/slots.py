@@ -119,7 +119,8 @@ _EVERYBODY = re.compile(
 _ALONE = re.compile(r"\b(?:only|alone|solely|exclusively|nobody else|no one else)\b")
 _VALUE = 4  # words of an answer that is one thing
 _THE_ONE = re.compile(
-    r"(?:what(?:'s| is| was)|which (?:\w+ )?(?:is|was)) (?:the|your|our|my|its) (?!(?:\w+ )?(?:best|difference"
+    r"(?:what(?:'s| is| was)|which (?:\w+ )?(?:is|was)) (?:the|your|our|my|its)"
+    r" (?!(?:\w+ )?(?:best|difference"
     r"|point|purpose|reason|use|advantage|benefit|meaning|way|procedure|process|policy|problem|risk"
     r"|status|story|idea|role|weather|topic|plot|safest|easiest|recommended)s?\b)"
 )

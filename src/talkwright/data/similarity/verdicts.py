@@ -144,8 +144,8 @@ _SHUNS = re.compile(r"\b(?:avoid|refrain|stay away|keep away|stop)\b")
 _CANNOT_BE = re.compile(
     r"\b(?:(?:is|are)(?: not|n't) (?:something|possible|supported|available|offered|provided)"
     r"|not (?:currently |yet )?(?:possible|supported|available|offered)|impossible|no way (?:to|of)"
-    r"|there(?:'s| is| are) no (?:[\w-]+ ){0,2}?(?:way|option|function|feature|export|import|possibility|means"
-    r"|button|setting|method)|(?:cannot|can't|can not) be"
+    r"|there(?:'s| is| are) no (?:[\w-]+ ){0,2}?(?:way|option|function|feature|export|import"
+    r"|possibility|means|button|setting|method)|(?:cannot|can't|can not) be"
     r"|(?:doesn't|does not|don't|do not) (?:support|offer|allow|provide)|unable to|not something)\b"
 )
 _SCOPED = re.compile(
