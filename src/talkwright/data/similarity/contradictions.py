@@ -13,6 +13,7 @@ from functools import lru_cache
 
 from talkwright.data.similarity.asking import ask_apart, forms_of, is_open, letters_of, said_plainly
 from talkwright.data.similarity.claims import COURTESY, NEGATED, contradicts, is_typo
+from talkwright.data.similarity.fillers import other_computers
 from talkwright.data.similarity.gist import besides, gist
 from talkwright.data.similarity.mentions import ruled_out
 from talkwright.data.similarity.polarity import of_leave
@@ -135,6 +136,8 @@ def _against(a: tuple[str, str], b: tuple[str, str]) -> bool:
     a, b = ((question, gist(of_leave(question, answer))) for question, answer in (a, b))
     if _KNOWS_NOT.search(a[1]) or _KNOWS_NOT.search(b[1]) or (_SORRY.match(a[1]) and _SORRY.match(b[1])):
         return False  # two refusals agree
+    if " on " in f" {a[1]}".lower() and other_computers(a[0], normal(a[1]), normal(b[1])):
+        return False
     if _rival(a, b):
         return True
     rest = besides(a[1], b[1])

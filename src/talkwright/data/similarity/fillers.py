@@ -40,6 +40,12 @@ _FLOOR = re.compile(
 _IN_CASE = re.compile(
     r"\b(?:in|on|at|during)(?: the)? (summer|winter|spring|autumn|weekdays|weekends|week|weekend)\b"
 )
+_COMPUTERS = re.compile(
+    r"(?:\A|[,.;:(] |\bare )(?:on|under|in) (?:a |an |your )?(windows|mac|macos|linux|iphone|ios|android"
+    r"|ipad|pc)|\bon (?:a |an |your )?(?:windows|mac|macos|linux|iphone|ios|android|ipad|pc)(?=[,.;:]|\Z)"
+)
+_COMPUTER = re.compile(r"\b(?:windows|mac|linux|iphone|ios|android|ipad|pc)")
+_OF_COMPUTERS = re.compile(r"system|platform|\brun|support|compatib|available|device")
 _DIGITS = re.compile(r"\d+")
 _ADDRESS = re.compile(
     r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+|(?:https?://)?(?:[a-z0-9][a-z0-9-]*\.)+[a-z]{2,}(?:/[\w./~-]*)?"
@@ -97,6 +103,14 @@ def other_cases(a: str, b: str) -> bool:
     """Say whether two texts speak each of a season or part of the week that the other does not name."""
     mine, yours = set(_IN_CASE.findall(a)), set(_IN_CASE.findall(b))
     return bool(mine) and bool(yours) and not mine & yours
+
+
+def other_computers(question: str, a: str, b: str) -> bool:
+    """Say whether two answers in normal form speak of other computers, for which it was not asked."""
+    mine, yours = _COMPUTERS.search(a), _COMPUTERS.search(b)
+    if not mine or not yours or _OF_COMPUTERS.search(question):
+        return False
+    return not {*_COMPUTER.findall(a)} & {*_COMPUTER.findall(b)}
 
 
 def floors(text: str) -> frozenset[object]:

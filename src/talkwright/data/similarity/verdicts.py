@@ -148,8 +148,10 @@ _CANNOT_BE = re.compile(
     r"|possibility|means|button|setting|method)|(?:cannot|can't|can not) be"
     r"|(?:doesn't|does not|don't|do not) (?:support|offer|allow|provide)|unable to|not something)\b"
 )
+_OTHERWISE = re.compile(r"(?:but|instead|use|however)\b")
 _SCOPED = re.compile(
-    r"\b(?:online|in the app|by phone|by e-?mail|website|through|via|yourself|directly)\b"
+    r"\b(?:online|in the app|by phone|by e-?mail|website|in the (?:\w+ )?app|on (?:mobile|phones)|use the|instead|through"
+    r"|via|yourself|directly)\b"
 )
 _WAY = re.compile(
     r"(?:please |first,? |just |simply |you can |to \w+[^,.]{0,40}, )*(?:open|go|click|tap|press"
@@ -196,9 +198,9 @@ def verdicts_differ(a: tuple[str, str], b: tuple[str, str]) -> bool:
 
 def _unable(refusing: str, telling: str) -> bool:
     """Say whether one answer to how it is done says that it cannot be, the other in which way."""
-    said = _SENTENCE.split(refusing, maxsplit=1)[0]
+    said, *rest = _SENTENCE.split(refusing, maxsplit=1)
     refused = _CANNOT_BE.search(said)
-    if not refused or _SOME.search(said) or _SCOPED.search(said):
+    if not refused or _SOME.search(said) or _SCOPED.search(said) or _OTHERWISE.match(*rest or [""]):
         return False
     return any(map(_WAY.match, _SENTENCE.split(telling)[:3])) and _DENIERS.isdisjoint(
         _TOKEN.findall(telling)
