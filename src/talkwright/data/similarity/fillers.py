@@ -42,7 +42,8 @@ _IN_CASE = re.compile(
 )
 _COMPUTERS = re.compile(
     r"(?:\A|[,.;:(] |\bare )(?:on|under|in) (?:a |an |your )?(windows|mac|macos|linux|iphone|ios|android"
-    r"|ipad|pc)|\bon (?:a |an |your )?(?:windows|mac|macos|linux|iphone|ios|android|ipad|pc)(?=[,.;:]|\Z)"
+    r"|ipad|pc)|\bon (?:a |an |your )?(?:windows|mac|macos|linux|iphone|ios|android|ipad"
+    r"|pc)(?=[,.;:]|\Z)"
 )
 _COMPUTER = re.compile(r"\b(?:windows|mac|linux|iphone|ios|android|ipad|pc)")
 _OF_COMPUTERS = re.compile(r"system|platform|\brun|support|compatib|available|device")
@@ -101,7 +102,7 @@ _TWICE = {"twice": 2, "zweimal": 2}
 
 def other_cases(a: str, b: str) -> bool:
     """Say whether two texts speak each of a season or part of the week that the other does not name."""
-    mine, yours = set(_IN_CASE.findall(a)), set(_IN_CASE.findall(b))
+    mine, yours = set(_IN_CASE.findall(a.lower())), set(_IN_CASE.findall(b.lower()))
     return bool(mine) and bool(yours) and not mine & yours
 
 

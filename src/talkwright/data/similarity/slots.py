@@ -114,7 +114,8 @@ _MEANING = re.compile(
     r"\b(?:stands for|short for|means|abbreviation (?:of|for))(?: that)?(?: the)? ([^.:;,(]+)"
 )
 _EVERYBODY = re.compile(
-    r"(?:everyone|everybody|anyone|anybody|all of (?:us|you|them)|both)\b(?! (?:who|with|under|over|aged|from|in|at|of|whose|between)\b)"
+    r"(?:everyone|everybody|anyone|anybody|all of (?:us|you|them)|both)\b"
+    r"(?! (?:who|with|under|over|aged|from|in|at|of|whose|between)\b)"
 )
 _ALONE = re.compile(r"\b(?:only|alone|solely|exclusively|nobody else|no one else)\b")
 _VALUE = 4  # words of an answer that is one thing

@@ -150,7 +150,8 @@ _CANNOT_BE = re.compile(
 )
 _OTHERWISE = re.compile(r"(?:but|instead|use|however)\b")
 _SCOPED = re.compile(
-    r"\b(?:online|in the app|by phone|by e-?mail|website|in the (?:\w+ )?app|on (?:mobile|phones)|use the|instead|through"
+    r"\b(?:online|in the app|by phone|by e-?mail|website"
+    r"|in the (?:\w+ )?app|on (?:mobile|phones)|use the|instead|through"
     r"|via|yourself|directly)\b"
 )
 _WAY = re.compile(
