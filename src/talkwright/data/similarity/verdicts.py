@@ -201,7 +201,7 @@ def _unable(refusing: str, telling: str) -> bool:
     """Say whether one answer to how it is done says that it cannot be, the other in which way."""
     said, *rest = _SENTENCE.split(refusing, maxsplit=1)
     refused = _CANNOT_BE.search(said)
-    if not refused or _SOME.search(said) or _SCOPED.search(said) or _OTHERWISE.match(*rest or [""]):
+    if not refused or _SOME.search(said) or _SCOPED.search(said) or _OTHERWISE.match("".join(rest)):
         return False
     return any(map(_WAY.match, _SENTENCE.split(telling)[:3])) and _DENIERS.isdisjoint(
         _TOKEN.findall(telling)
