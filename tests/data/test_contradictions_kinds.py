@@ -20,6 +20,7 @@ PLANTED = [
     ("Where are the log files kept?", "They're in /var/log/app.", "They're in /opt/app/logs."),
     ("Who decides on an extension?", "Only the board can grant this. Your supervisor may comment.", "That's up to your supervisor alone."),
     ("Who do I inform?", "Call your manager. They tell HR, so you needn't write to us.", "Please do not phone or text your manager. Sickness is reported to HR only."),
+    ("Who do I inform?", "Call your manager.", "Please do not phone your manager. Sickness is reported to HR."),
     ("Who can see my profile?", "Everybody on the internet.", "Only people you've added as friends."),
     ("Is the sale for members only?", "Anyone may come.", "Yes, you need a membership card."),
     ("What's the main ingredient of hummus?", "Chickpeas.", "The main ingredient is lentils."),

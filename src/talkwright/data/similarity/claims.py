@@ -137,8 +137,10 @@ def contradicts(a: str, b: str, *, ways: bool = False, asked: str = "") -> bool:
     if longest > _SHORT:
         equal = jaccard(first, second) >= _ALL and "?" not in a[-1:] + b[-1:]
         return (equal and _exchanged(one.words, other.words)) or _sentences_contradict(a, b)
-    counted = (not ways or jaccard(first, second) >= _SAME_FRAME) and not other_cases(a, b)
-    if (counted and amounts_conflict(one.amounts, other.amounts)) or denies(a, b, _alike):
+    counted = not ways or jaccard(first, second) >= _SAME_FRAME
+    if (counted and amounts_conflict(one.amounts, other.amounts) and not other_cases(a, b)) or denies(
+        a, b, _alike
+    ):
         return True
     if ways and overlap < _NEARLY_ALL:
         return False

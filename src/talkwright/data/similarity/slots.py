@@ -144,7 +144,7 @@ def filled_differently(question: str, a: str, b: str) -> bool:
     if asked is None or asked.negated or "?" in a + b or max(a.count(" "), b.count(" ")) >= _LONGEST:
         return False
     plain, one, other = _plain(question), _plain(a), _plain(b)
-    if other_cases(one, other) and intervals(one) and intervals(other):
+    if intervals(one) and intervals(other) and other_cases(one, other):
         return False  # how often in summer, how often in winter
     return _times_apart(asked.sort, plain, one, other) or _things_apart(
         asked, plain, _affirmed(a), _affirmed(b)

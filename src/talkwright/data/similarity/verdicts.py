@@ -328,7 +328,7 @@ def _clause(frame: Frame, clause: str, first: bool) -> Verdict:
             return Verdict(-1, False, False)
         return Verdict(1 if asked.about <= about else 0, False, True)
     sign = _opposite(frame.question, said) or _sign(axis, said)
-    if _FOR_SOME.search(frame.question) and _FOR_ALL.search(clause):
+    if _FOR_ALL.search(clause) and _FOR_SOME.search(frame.question):
         return Verdict(-1)
     if not sign and axis == "must":
         if _lacking(said, asked):
