@@ -93,6 +93,7 @@ _MONEY = frozenset("dollar euro sterling yen rupee zloty krona franc real".split
 _ROUNDED = {"time": 0.075, "data": 0.05, "mass": 0.05, "length": 0.05, "volume": 0.05, "share": 0.015}
 _COUNTING = (_ONES.keys() | _TENS.keys()) - {"zero", "one"}
 _OF_TIME = {*_SIZES["time"], *_MULTIPLES} | {f"{name}s" for name in _SIZES["time"]}
+_SORTS_OF_DAY = frozenset("working business work school calendar banking bank".split())  # noqa: SIM905
 _HYPHEN = re.compile(r"[a-z]-[a-z]")
 _UNITS: dict[str, list[tuple[str, float]]] = {}
 for _dimension, _line in _SIZES.items():
@@ -450,7 +451,10 @@ def written_out(text: str, said: frozenset[str] = frozenset()) -> str:
         after = found[at + 1].strip(".,;:!?()\"'") if at + 1 < len(found) else ""
         value = _TENS.get(word, _ONES.get(word, 0))
         if not value or word == "one":
-            timed = after in _SIZES["time"] or after.rstrip("s") in _SIZES["time"] or after in _MULTIPLES
+            unit = after.removesuffix("'s")
+            if unit in _SORTS_OF_DAY and at + 2 < len(found):
+                unit = found[at + 2].strip(".,;:!?()\"'")
+            timed = unit in _SIZES["time"] or unit.rstrip("s") in _SIZES["time"] or unit in _MULTIPLES
             value = _LOOSE.get(word, 0) if timed else 0
             if not value:
                 result.append(found[at])

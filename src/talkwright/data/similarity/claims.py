@@ -22,6 +22,7 @@ from talkwright.data.similarity.amounts import (
     amounts_conflict,
     written_out,
 )
+from talkwright.data.similarity.fillers import other_cases
 from talkwright.data.similarity.lexicon import EXCLUSIVE, SAME
 from talkwright.data.similarity.polarity import denies, said_yes
 from talkwright.data.similarity.sets import sets_conflict
@@ -30,6 +31,7 @@ from talkwright.data.similarity.similar import jaccard, joined, normal, numbers,
 _REMEMBERED = 800  # texts
 _SHORT = 40  # words of an answer that states one thing
 _SAME_SHAPE = 0.5  # word overlap from which two short answers differ in details only
+_SAME_FRAME = 0.4  # the same, in both directions, of answers that may tell different things
 _SAME_SENTENCE = 0.6  # the same of two sentences of longer answers
 _NEARLY_ALL = 0.8  # the same where a single word decides
 _ALL = 0.9  # the same where a long answer differs in one word
@@ -135,8 +137,10 @@ def contradicts(a: str, b: str, *, ways: bool = False, asked: str = "") -> bool:
     if longest > _SHORT:
         equal = jaccard(first, second) >= _ALL and "?" not in a[-1:] + b[-1:]
         return (equal and _exchanged(one.words, other.words)) or _sentences_contradict(a, b)
-    counted = not ways or overlap >= _SAME_SHAPE
-    if (counted and amounts_conflict(one.amounts, other.amounts)) or denies(a, b, _alike):
+    counted = not ways or jaccard(first, second) >= _SAME_FRAME
+    if (counted and amounts_conflict(one.amounts, other.amounts) and not other_cases(a, b)) or denies(
+        a, b, _alike
+    ):
         return True
     if ways and overlap < _NEARLY_ALL:
         return False

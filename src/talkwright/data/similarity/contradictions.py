@@ -13,6 +13,7 @@ from functools import lru_cache
 
 from talkwright.data.similarity.asking import ask_apart, forms_of, is_open, letters_of, said_plainly
 from talkwright.data.similarity.claims import COURTESY, NEGATED, contradicts, is_typo
+from talkwright.data.similarity.fillers import other_computers
 from talkwright.data.similarity.gist import besides, gist
 from talkwright.data.similarity.mentions import ruled_out
 from talkwright.data.similarity.polarity import of_leave
@@ -35,6 +36,7 @@ _RIVALS = 50  # different answers to one question that are compared with each ot
 _LONGEST_REWORDED = 350  # characters of an answer to a question in other words
 
 _HOW = re.compile(r"(?:how (?:do|can|could|should|to|would)|wie kann|comment|cómo)\b")
+_EVENTS = re.compile(r"what (?:happens|will happen|if)\b|why\b")  # of which there may be several
 _SORRY = re.compile(r"I(?:['\u2019]m| am) sorry,? but\b")
 _KNOWS_NOT = re.compile(r"\bI (?:do not|don['\u2019]t) know\b", re.IGNORECASE)  # states nothing
 
@@ -134,6 +136,8 @@ def _against(a: tuple[str, str], b: tuple[str, str]) -> bool:
     a, b = ((question, gist(of_leave(question, answer))) for question, answer in (a, b))
     if _KNOWS_NOT.search(a[1]) or _KNOWS_NOT.search(b[1]) or (_SORRY.match(a[1]) and _SORRY.match(b[1])):
         return False  # two refusals agree
+    if " on " in f" {a[1]}".lower() and other_computers(a[0], normal(a[1]), normal(b[1])):
+        return False
     if _rival(a, b):
         return True
     rest = besides(a[1], b[1])
@@ -142,7 +146,7 @@ def _against(a: tuple[str, str], b: tuple[str, str]) -> bool:
 
 def _rival(a: tuple[str, str], b: tuple[str, str]) -> bool:
     """The same of answers without courtesy."""
-    if contradicts(a[1], b[1], ways=_HOW.match(a[0]) is not None, asked=a[0]):
+    if contradicts(a[1], b[1], ways=bool(_HOW.match(a[0]) or _EVENTS.match(a[0])), asked=a[0]):
         return True
     if is_foreign(a[0]) or is_foreign(b[0]):
         return sides_abroad(a[0], a[1], b[1]) or filled_differently(a[0], a[1], b[1])

@@ -37,6 +37,16 @@ _FLOOR = re.compile(
     rf"|\d{{1,2}}(?:st|nd|rd|th|\.|er|e|ème|º|ª)?) {_STOREY}\b"
     rf"|\b{_STOREY} (?P<number>\d{{1,2}})\b"
 )
+_IN_CASE = re.compile(
+    r"\b(?:in|on|at|during)(?: the)? (summer|winter|spring|autumn|weekdays|weekends|week|weekend)\b"
+)
+_COMPUTERS = re.compile(
+    r"(?:\A|[,.;:(] |\bare )(?:on|under|in) (?:a |an |your )?(windows|mac|macos|linux|iphone|ios|android"
+    r"|ipad|pc)|\bon (?:a |an |your )?(?:windows|mac|macos|linux|iphone|ios|android|ipad"
+    r"|pc)(?=[,.;:]|\Z)"
+)
+_COMPUTER = re.compile(r"\b(?:windows|mac|linux|iphone|ios|android|ipad|pc)")
+_OF_COMPUTERS = re.compile(r"system|platform|\brun|support|compatib|available|device")
 _DIGITS = re.compile(r"\d+")
 _ADDRESS = re.compile(
     r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+|(?:https?://)?(?:[a-z0-9][a-z0-9-]*\.)+[a-z]{2,}(?:/[\w./~-]*)?"
@@ -88,6 +98,20 @@ _NAMED = re.compile(
 _SIZES = {"h": 60.0, "d": 1440.0, "f": 20160.0, "w": 10080.0, "m": 43200.0, "q": 129600.0,
           "s": 259200.0, "y": 518400.0}  # fmt: skip
 _TWICE = {"twice": 2, "zweimal": 2}
+
+
+def other_cases(a: str, b: str) -> bool:
+    """Say whether two texts speak each of a season or part of the week that the other does not name."""
+    mine, yours = set(_IN_CASE.findall(a.lower())), set(_IN_CASE.findall(b.lower()))
+    return bool(mine) and bool(yours) and not mine & yours
+
+
+def other_computers(question: str, a: str, b: str) -> bool:
+    """Say whether two answers in normal form speak of other computers, for which it was not asked."""
+    mine, yours = _COMPUTERS.search(a), _COMPUTERS.search(b)
+    if not mine or not yours or _OF_COMPUTERS.search(question):
+        return False
+    return not {*_COMPUTER.findall(a)} & {*_COMPUTER.findall(b)}
 
 
 def floors(text: str) -> frozenset[object]:

@@ -51,6 +51,8 @@ IDIOMS = {
         |without (?:one|it|this|them),? (?:we|you|they|it|nobody|no one) (?:can't|cannot|can not
         |won't|isn't|may not)|(?:impossible|not possible|not allowed|refused|nothing) without
         |no exceptions?|not optional|at all times
+        |(?:by|on|with|after|to) (?:prior |advance |previous )?(?:booking|appointment|arrangement
+        |reservation|registration)|(?:by|on|with) (?:prior|advance|previous) \\w+
     """,
     "NEEDNOT": """
         no need|no obligation|needn't|need not|don't need|do not need|doesn't need|does not need
@@ -72,7 +74,8 @@ IDIOMS = {
         |free to (?:\\w+ )?(?:without|bare)|(?:is|are|will be) (?:quite |perfectly )?(?:enough
         |sufficient)
         |will do|suffices|simply (?:turn|show) up|just (?:turn|show) up|of your own free will
-        |can skip|may skip|can wait|as usual|as normal|no longer asks?|no longer requires?
+        |can skip|may skip|can wait
+        |(?:drop|stop|pop|come|swing) (?:by|in)|as usual|as normal|no longer asks?|no longer requires?
     """,
     "FREE": """
         free of (?:any )?charge|for free|at no (?:extra |additional |further )?(?:cost|charge|fee)
@@ -91,6 +94,9 @@ IDIOMS = {
         |(?:nobody|no one|don't|doesn't|needn't|never) pays?|not a (?:cent|penny)|in free
         |in the fee|in the rate|not cost|already covered|as standard
     """,
+    "NOTIN": """
+        not (?:\\w+ )?covered|not part of|(?:isn't|aren't) (?:covered|part)
+    """,
     "PAID": """
         (?:regular|usual|normal|standard|full|ordinary|same)(?: [\\w'-]+){0,2} (?:prices?|rates?
         |fares?|fees?
@@ -98,9 +104,8 @@ IDIOMS = {
         |(?:is|are) due|we ask for [^.;,]{0,12}\\d|triggers?
         |\\d[\\d.,]* ?(?:euros?|cents?|dollars?|pounds?|eur|usd|gbp|pence)|at (?:an? )?(?:extra
         |additional) (?:cost|charge|fee)|for (?:an? )?(?:extra|additional|small) (?:cost|charge
-        |fee)|not (?:\\w+ )?(?:free|included|covered)|sold separately|not part of|isn't (?:free
-        |included|covered|part)
-        |aren't (?:free|included|covered|part)|(?:bought|billed|ordered|booked|charged|paid) separately
+        |fee)|not (?:\\w+ )?(?:free|included)|sold separately|isn't (?:free
+        |included)|aren't (?:free|included)|(?:bought|billed|ordered|booked|charged|paid) separately
         |comes? on top|on top of|at your own (?:cost|expense)|bear the cost|out of your own pocket
         |don't include
         |doesn't include|do not include|does not include|an? (?:extra|additional) (?:cost|charge|fee)
@@ -123,6 +128,8 @@ IDIOMS = {
     "return": "(?:send|bring|give|take|sent|brought|gave|given|taken)(?:s|ing)? (?:\\w+ )?back",
     "refund": "money back|money-back",
     "postpone": "put(?:s|ting)? off|push(?:es|ed|ing)? back",
+    "remove": "take (?:it|them|(?:the|your) (?:\\w+ ){1,2}?)(?:out|off)(?! of)"
+              "|take (?:out|off) (?:the|your)",
     "minimum": "at least|no less than|minimal",
     "maximum": "at most|no more than|upper limit|up to",
     "remote": "from home|work(?:ing)? from home|home office|home-office|telework(?:ing)?|remotely",
@@ -225,6 +232,12 @@ CONCEPTS = """
     comment | like | follow | subscribe subscription | trial | premium | invoice receipt | serial |
     model | engine motor | tyre tire wheel | fuel petrol gasoline diesel | licence license permit |
     speed | lane | fine penalty | police | court | law legal | contract agreement | sign signature |
+    pushchair stroller buggy pram | trousers pants | rubbish trash garbage waste | torch flashlight |
+    biscuit cookie | nappy diaper | tap faucet | fridge refrigerator | underground subway metro tube |
+    pavement sidewalk | motorway highway freeway | lorry truck | postcode zip zipcode | timetable
+    schedule | headphones earphones earbuds | sofa couch | jumper sweater pullover | trainers sneakers |
+    pharmacy chemist drugstore | courgette zucchini | aubergine eggplant | coriander cilantro | prawn
+    shrimp | hoover vacuum | bathroom toilet restroom loo wc | lawyer attorney solicitor |
     copy photocopy | original | scan | stamp | post-office postal postage | letter | form | queue
 """
 
@@ -249,7 +262,7 @@ LIGHT = frozenset(
     look see behind name named called taken took given gave got went gone done made came held kept
     myself yourself themselves ours yours
     something anything nothing everything somehow
-    mine my he she him them they s t re ve ll m d
+    valid mine my he she him them they s t re ve ll m d
     """.split()  # noqa: SIM905 - a list of words reads best as one
 )
 
@@ -266,7 +279,7 @@ AXES = {
         everyone anyone everybody anybody include
         """,
         """
-        MAYNOT forbidden prohibited prohibit prohibits banned ban bans disallowed impossible unable
+        MAYNOT NOTIN forbidden prohibited prohibit prohibits banned ban bans disallowed impossible unable
         unavailable
         unsupported refuse refuses refused decline declines declined reject rejects rejected ineligible
         excluded
@@ -289,9 +302,8 @@ AXES = {
         supplied
         """,
         """
-        PAID extra separately surcharge additional charged charge charges costs cost fee fees pay paid
-        paying
-        payable price priced billed excluded excludes chargeable supplement
+        PAID NOTIN extra separately surcharge additional charged charge charges costs cost fee fees pay
+        paid paying payable price priced billed excluded excludes chargeable supplement
         """,
     ),
 }
@@ -323,7 +335,8 @@ OPPOSITES = """
      preserved : deleted erased wiped discarded
      lapse
     lapses expire expires lost gone void destroyed
-    | single : double | visible : hidden invisible | vegetarian vegan : meat | sweet : sour
+    | remove removed removing : leave | single : double
+    | visible : hidden invisible | vegetarian vegan : meat | sweet : sour
     bitter salty | winter : summer | sunrise : sunset | north : south | east : west
 """
 
@@ -376,6 +389,7 @@ PLACES = frozenset(
     freezer website app settings portal intranet dashboard menu account profile inbox library shop store
     kiosk warehouse station airport platform car-park stairs lift elevator terminal building wing museum
     bridge river square park centre harbour beach hospital clinic pharmacy school gym pool courtyard
+    cloakroom foyer bathroom bedroom balcony terrace bin mailbox letterbox pantry glovebox
     town-hall townhall post bakery bank machine vending
     """.split()  # noqa: SIM905
 )

@@ -287,6 +287,7 @@ def asked_for(question: str) -> Asked | None:
         if behind:
             cases.add(name)
     about -= _ASKED_BY.get(kind or "", frozenset())
+    cases &= about
     if not about or len(about) > _MOST:
         return None
     main = word_list(_ASIDE.split(" ".join(said), maxsplit=1)[0])

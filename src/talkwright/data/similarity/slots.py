@@ -10,8 +10,15 @@ from functools import lru_cache
 
 from talkwright.data.similarity.amounts import MONTHS, WEEK, written_out
 from talkwright.data.similarity.asking import FORMS
-from talkwright.data.similarity.fillers import addresses, apart, days_of_month, floors, intervals
-from talkwright.data.similarity.lexicon import CLASSES, PLACES, ROLES
+from talkwright.data.similarity.fillers import (
+    addresses,
+    apart,
+    days_of_month,
+    floors,
+    intervals,
+    other_cases,
+)
+from talkwright.data.similarity.lexicon import CLASSES, LIGHT, PLACES, ROLES
 from talkwright.data.similarity.rewording import Asked, asked_for, concept
 from talkwright.data.similarity.similar import normal
 
@@ -47,7 +54,7 @@ _NO_NAMES = frozenset(
     un by from to under with for behind next near
     """.split()  # noqa: SIM905 - a list of words reads best as one
 )
-_CLAUSES = re.compile(r"(?<=[.;!?])\s+|,? but |,? however |; |,? not ")
+_CLAUSES = re.compile(r"(?<=[.;!?])\s+|,? but |,? however |; |,? (?=not )")
 _KINDS = [frozenset(line.split()) for line in CLASSES.split("|")]
 _AUXILIARY = frozenset("is are was were do does did can has have".split())  # noqa: SIM905
 _LEAD = re.compile(r"\A\W*(?:yes|no)\b[,.!]* ", re.IGNORECASE)
@@ -79,6 +86,17 @@ _SINGLE = re.compile(
     r"\b(?:one|a single|una|uno|eine?[nmr]?|une|uma|een|één|jed(?:en|ną|na))\b(?! of\b)"
 )
 _CODE = re.compile(r"`([^`\n]+)`")
+_PLUS = re.compile(r"[`*]* ?\+ ?[`*]*(?=\S)")  # between keys that are pressed together
+_KEYS = re.compile(
+    r"\b(?:ctrl|control|cmd|command|alt|option|shift|win|windows|fn)\+[^\s`*,]*[^\s`*,.;:)]", re.I
+)
+_MODIFIER = re.compile(r"\b(?:control|cmd|command)(?=\+)", re.I)
+_PATH = re.compile(r"(?<![\w./])(?:~|[A-Za-z]:)?[/\\][\w.~-]+(?:[/\\][\w.~-]+)*")
+_GIVEN_BACK = re.compile(
+    r"(?:\A|\b(?:returns?|prints?|outputs?|gives?|evaluates? to|yields?|produces?|displays?|get|is)\b)"
+    r"[: ]*`([^`\n]+)`"
+)
+_GIVES = re.compile(r"\b(?:return|print|output|evaluate|give|yield|display|produce)\b")
 _TYPED = re.compile(
     r"\b(?:which|what|what's) .*\b(?:command|password|code|shortcut|key|flag|option|username"
     r"|login|pin)\b"
@@ -92,7 +110,28 @@ _LABEL = rf"(?:{_LABELLED}) ([a-z]?\d{{1,4}}[a-z]?|[b-z]|a(?=[.,;!]|\Z))\b"
 _WHICH = re.compile(
     rf"\b(?:which|what) ({_LABELLED}|line|bus|tram|form|floor|seat|channel|level|grade|class)\b"
 )
-_MEANING = re.compile(r"\b(?:stands for|short for|means|abbreviation (?:of|for))(?: the)? ([^.:;,(]+)")
+_MEANING = re.compile(
+    r"\b(?:stands for|short for|means|abbreviation (?:of|for))(?: that)?(?: the)? ([^.:;,(]+)"
+)
+_EVERYBODY = re.compile(
+    r"(?:everyone|everybody|anyone|anybody|all of (?:us|you|them)|both)\b"
+    r"(?! (?:who|with|under|over|aged|from|in|at|of|whose|between)\b)"
+)
+_ALONE = re.compile(r"\b(?:only|alone|solely|exclusively|nobody else|no one else)\b")
+_VALUE = 4  # words of an answer that is one thing
+_THE_ONE = re.compile(
+    r"(?:what(?:'s| is| was)|which (?:\w+ )?(?:is|was)) (?:the|your|our|my|its)"
+    r" (?!(?:\w+ )?(?:best|difference"
+    r"|point|purpose|reason|use|advantage|benefit|meaning|way|procedure|process|policy|problem|risk"
+    r"|status|story|idea|role|weather|topic|plot|safest|easiest|recommended)s?\b)"
+)
+_IS = re.compile(r"'s\b|'re\b|\b(?:is|was|are|were|will be|means)\b(?: called)?")
+_ASIDE = re.compile(r",| \(| which | that | \u2013 | - |: ")
+_UNSURE = re.compile(
+    r"\d|not\b|depend|var(?:y|ies)|usual|most|some|different|several|many|up\b|under\b|on\b|in\b|at\b|below|above|here|there"
+    r"|yes\b|no\b|please|see\b|you\b|we\b|i\b|to\b|it\b"
+)
+_MEANS = re.compile(r" stand for\b| mean\b|what causes ")
 _OFFERS = re.compile(
     r"(?:there(?:'s| is| are)|you (?:can|could|may)|try|one (?:option|place)|for example)\b"
 )
@@ -104,8 +143,10 @@ def filled_differently(question: str, a: str, b: str) -> bool:
     asked = asked_for(normal(question).rstrip("?!. "))
     if asked is None or asked.negated or "?" in a + b or max(a.count(" "), b.count(" ")) >= _LONGEST:
         return False
-    plain = _plain(question)
-    return _times_apart(asked.sort, plain, _plain(a), _plain(b)) or _things_apart(
+    plain, one, other = _plain(question), _plain(a), _plain(b)
+    if intervals(one) and intervals(other) and other_cases(one, other):
+        return False  # how often in summer, how often in winter
+    return _times_apart(asked.sort, plain, one, other) or _things_apart(
         asked, plain, _affirmed(a), _affirmed(b)
     )
 
@@ -138,12 +179,16 @@ def _things_apart(asked: Asked, question: str, a: str, b: str) -> bool:
         return True
     if asked.sort in ("which", "where") and _apart(_labelled(question, one), _labelled(question, other)):
         return True
-    if " stand for" in question and _meant_apart(_stands_for(one), _stands_for(other)):
+    if _MEANS.search(question) and _meant_apart(_stands_for(one), _stands_for(other)):
         return True
     if _GIVEN.search(question) and _apart(addresses(one), addresses(other)):
         return True
-    if _TYPED.search(question) and _apart(_codes(a), _codes(b)):
+    if (_TYPED.search(question) or asked.sort == "where") and _typed_apart(_codes(a), _codes(b)):
         return True
+    if " does " in question and _GIVES.search(question):
+        mine, yours = _given_back(a), _given_back(b)
+        if len(mine) == len(yours) == 1 and mine != yours:
+            return True
     mine, yours = _names(a, question), _names(b, question)
     if asked.sort == "where":  # what both name, and is not where it is, is no answer
         for name in mine & yours:
@@ -153,6 +198,9 @@ def _things_apart(asked: Asked, question: str, a: str, b: str) -> bool:
         mine & {*_TOKEN.findall(other)} or yours & {*_TOKEN.findall(one)}
     )
     if asked.sort == "who":
+        one, other = _sole(one), _sole(other)
+        if any(_EVERYBODY.match(x) and _ALONE.search(y) for x, y in ((one, other), (other, one))):
+            return True
         return names or _apart(_things(one, ROLES, question), _things(other, ROLES, question))
     if asked.sort == "where" and not _MANY.search(question):
         if _OFFERS.match(one) and _OFFERS.match(other) and re.search(r"\bwhere can\b", question):
@@ -163,6 +211,8 @@ def _things_apart(asked: Asked, question: str, a: str, b: str) -> bool:
         return (names and not german) or _apart(_places(one, question), _places(other, question))
     if asked.sort == "which" and _apart(floors(one), floors(other)):
         return "floor" in question
+    if asked.sort == "which" and _values_apart(asked, question, one, other):
+        return True
     return names and asked.sort == "which" and _ONE.search(question) is not None
 
 
@@ -192,8 +242,24 @@ def _counted(question: str, text: str) -> frozenset[object]:
 
 
 def _codes(text: str) -> frozenset[object]:
-    """What a text sets off as to be typed."""
-    return frozenset(_CODE.findall(text))
+    """What a text sets off as to be typed, keys that are pressed together, and paths."""
+    joined = _MODIFIER.sub("ctrl", _PLUS.sub("+", text))  # of a Mac or of another computer
+    keys = {keys.lower() for keys in _KEYS.findall(joined)}
+    return frozenset(keys or {*_CODE.findall(joined), *_PATH.findall(joined)})
+
+
+def _typed_apart(a: frozenset[object], b: frozenset[object]) -> bool:
+    """Say whether nothing to be typed is that of the other, nor the beginning of it: `ls`, `ls -la`."""
+    return (
+        bool(a)
+        and bool(b)
+        and not any(str(x).startswith(str(y)) or str(y).startswith(str(x)) for x in a for y in b)
+    )
+
+
+def _given_back(text: str) -> frozenset[object]:
+    """The value that code gives, as a text that sets it off says."""
+    return frozenset(value.replace(" ", "") for value in _GIVEN_BACK.findall(text))
 
 
 def _labelled(question: str, text: str) -> frozenset[object]:
@@ -308,6 +374,39 @@ def _things(text: str, table: frozenset[str], question: str) -> frozenset[object
         for form in (word, word.removesuffix("s").removesuffix("'"))
         if form in table and word not in asked
     )
+
+
+def _values_apart(asked: Asked, question: str, one: str, other: str) -> bool:
+    """Say whether two answers to "what is the main ingredient" say that it is different things."""
+    if not _THE_ONE.match(question):
+        return False
+    mine, yours = _value(one, asked), _value(other, asked)
+    return _apart(mine, yours) and not any(str(x)[:4] == str(y)[:4] for x in mine for y in yours)
+
+
+def _value(text: str, asked: Asked) -> frozenset[object]:
+    """What a text says the thing is that was asked for: "chickpeas", "its main ingredient is lentils".
+
+    Only a few words can be told from those that say the same.
+    """
+    first = _CLAUSES.split(text, maxsplit=1)[0].rstrip(".!")
+    is_ = _IS.search(first)
+    if is_:
+        before = {concept(word) for word in _TOKEN.findall(first[: is_.start()])} - {""}
+        if not before <= asked.about | LIGHT:
+            return frozenset()
+        first = first[is_.end() :]
+    said = _TOKEN.findall(_ASIDE.split(first, maxsplit=1)[0])
+    if not 0 < len(said) <= _VALUE or any(map(_UNSURE.match, said)):
+        return frozenset()
+    return frozenset(
+        name for word in said if (name := concept(word)) and name not in asked.about | LIGHT
+    )
+
+
+def _sole(text: str) -> str:
+    """The clause of a text that says that it is one alone; the text, if none does."""
+    return next((part for part in _CLAUSES.split(text) if _ALONE.search(part)), text)
 
 
 def _places(text: str, question: str) -> frozenset[object]:

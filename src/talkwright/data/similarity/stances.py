@@ -19,66 +19,39 @@ from talkwright.data.similarity.similar import normal, normal_question, words
 _LONGEST = 40  # words of an answer that takes one side
 _YES = re.compile(
     r"\W*(?:yes|yeah|yep|sure|of course|certainly|absolutely|definitely|they can|you can|you may"
-    r"|they may|ja"
-    r"|klar|natürlich|selbstverständlich|gern|jawohl|oui|bien sûr|tout à fait|si|sí|claro|por supuesto)"
-    r"(?!,? (?:nicht|not|pas|que no)\b)(?=[\s,.!;:]|\Z)"
+    r"|they may)(?!,? not\b)(?=[\s,.!;:]|\Z)"
 )
 _NO = re.compile(
-    r"\W*(?:no|nope|nein|nö|leider nicht|leider nein|non|never|none|sorry, no|unfortunately not"
-    r"|i'm afraid not"
-    r"|of course not|certainly not|lamentablemente no|desgraciadamente no|malheureusement non"
-    r"|malheureusement,? nous ne"
-    r"|leider (?:können|haben|bieten|ist|sind|geht|gibt)\b[^.!;]* (?:nicht|keine?[nrm]?)|nee"
-    r"|natürlich nicht|bien sûr que non|claro que no)(?=[\s,.!;:]|\Z)"
-    r"(?! (?:problem|worries|matter|doubt|need|idea)\b)"
+    r"\W*(?:no|nope|never|none|sorry, no|unfortunately not|i'm afraid not|of course not|certainly not)"
+    r"(?=[\s,.!;:]|\Z)(?! (?:problem|worries|matter|doubt|need|idea)\b)"
 )
 _DENIES = re.compile(
-    r"\b(?:not|no|never|cannot|none|(?<!cost )(?<!costs )nothing|neither|nobody|unable|nicht"
-    r"|kein\w*|nie|niemals|pas|jamais|aucune?"
-    r"|nunca|tampoco|ningun\w*|ningún)\b|n['\u2019]t\b"
+    r"\b(?:not|no|never|cannot|none|(?<!cost )(?<!costs )nothing|neither|nobody|unable)\b|n['\u2019]t\b"
 )
 _FORBIDS = re.compile(
-    r"\b(?:forbidden|prohibited|banned|disallowed|impossible|unavailable|unsupported|verboten|untersagt"
-    r"|unmöglich|ausgeschlossen|interdite?s?|impossibles?|prohibid[oa]s?|imposibles?)\b"
+    r"\b(?:forbidden|prohibited|banned|disallowed|impossible|unavailable|unsupported)\b"
 )
 _PERMITS = re.compile(
     r"\b(?:allowed|permitted|possible|welcome|accepted|available|supported|fine|allow|permit|accept"
-    r"|support"
-    r"|erlaubt|gestattet|möglich|dürfen|darf|akzeptiert|permise?s?|autorisée?s?|acceptée?s?|possibles?"
-    r"|permitid[oa]s?|posibles?|aceptad[oa]s?|pueden|puede)\b"
+    r"|support)\b"
 )
 # A denial of some cases only, or of something else than what was asked.
 _SOME = re.compile(
     r"\b(?:if|unless|as long as|provided|without|except|only|until|when|while|after|before|but|yet"
     r"|more than|later than"
     r"|longer than"
-    r"|wenn|falls|außer|ohne|nur|erst|bis|sondern|si|sauf|sans|seulement|mais|excepto|sin|solo|sólo|pero"
     r"|need to|have to worry|not only|not just|no longer than|hesitate|worry|forget)\b"
 )
-_ONLY = re.compile(r"\b(?:only|exclusively|solely|nur|ausschließlich|seulement|uniquement|solo|sólo)\b")
+_ONLY = re.compile(r"\b(?:only|exclusively|solely)\b")
 _WHETHER = re.compile(
-    r"(?:(?:hi|hello|hey|please|so|and|bitte|hallo|also)[ ,]+)*(?:(?:is|are|was|were|do|does|did|can"
-    r"|could|may|will"
-    r"|would|has|have|should|must|am|kann|können|könnte|ist|sind|darf|dürfen|gibt|haben|hat|muss"
-    r"|müssen|wird"
-    r"|werden|est-ce|mag|is er|puis-je|peut-on|avez-vous|acceptez-vous|puedo|puede|pueden|hay|es"
-    r"|está|están"
-    r"|se puede"
-    r"|tienen|aceptan)\b)|.*\b(?:est|sont|peut|a)-(?:il|elle|ils|elles|on|t-)"
+    r"(?:(?:hi|hello|hey|please|so|and)[ ,]+)*(?:is|are|was|were|do|does|did|can|could|may|will|would"
+    r"|has|have|should|must|am)\b"
 )
-_NEEDS = re.compile(
-    r"\b(?:need|have to|has to|must|required|necessary|tengo que|es necesario|hace falta|obligatori[oa]"
-    r"|muss|müssen|brauche|nötig|faut-il|dois|nécessaire|obligatoire)\b"
-)  # which is not told by what one may
-_MINDS = re.compile(r".*\b(?:mind|n['\u2019]t|not|nicht|kein\w*|pas|or|oder|ou)\b")  # a no may mean yes
+_NEEDS = re.compile(r"\b(?:need|have to|has to|must|required|necessary)\b")  # not told by what one may
+_MINDS = re.compile(r".*\b(?:mind|n['\u2019]t|not|or)\b")  # a no may mean yes
 _OPPOSITES = """
-    open close | free paid | include exclude | geöffnet geschlossen | offen geschlossen | geöffnet zu |
-    auf zu |
-    ouvert fermé | ouverte fermée | abierto cerrado | abierta cerrada | allow forbidden | allow
-    prohibit |
-    allow verboten | allow interdit | allow prohibido | possible impossible | gratis kostenpflichtig |
-    kostenlos kostenpflichtig | gratuit payant | pay free | cost free | charge free | zahlen kostenlos |
-    zahlen gratis | payer gratuit | pagar gratis | safe unsafe | available unavailable | valid invalid
+    open close | free paid | include exclude | allow forbidden | allow prohibit | possible impossible
+    | pay free | cost free | charge free | safe unsafe | available unavailable | valid invalid
 """
 _OPPOSITE = frozenset(
     (FORMS[a], FORMS[b])
@@ -87,42 +60,33 @@ _OPPOSITE = frozenset(
     for a, b in ((one, two), (two, one))
 )
 _ALWAYS = re.compile(
-    r"\b(?:around|round) the clock\b|\b24/7\b|\b24 ?(?:h|hours|std|stunden)(?: a day|/24| am tag)?\b"
+    r"\b(?:around|round) the clock\b|\b24/7\b|\b24 ?(?:h|hours)(?: a day)?\b"
     r"|\b(?:day and night|night and day)\b|\bat (?:any|all) (?:hour|time)s?\b|\bnever clos\w+"
     r"|\balways open\b"
-    r"|\brund um die uhr\b|\btag und nacht\b|\bjour et nuit\b|\b24 ?h/24\b|\blas 24 horas\b"
-    r"|\bdía y noche\b"
     r"|\balways (?:staffed|available|reachable)\b|\bevery hour of the day\b"
 )
-_CLOCK = r"(?:\d{1,2}(?:[:.]\d\d)? ?(?:a\.?m\b|p\.?m\b|h\b|uhr\b|o'clock)?|noon|midnight)"
+_CLOCK = r"(?:\d{1,2}(?:[:.]\d\d)? ?(?:a\.?m\b|p\.?m\b|o'clock)?|noon|midnight)"
 _HOURS = re.compile(
-    rf"\b(?:from|between|von|zwischen|de|entre|desde las) {_CLOCK}.{{0,3}}(?:to|until|till|and|bis|und"
-    rf"|à|a|et|y) "
-    rf"{_CLOCK}|\b{_CLOCK} ?(?:-|\u2013|to|bis) ?{_CLOCK}"
-    rf"|\b(?:closes?|shuts?|ends?|schließt|ferme|cierra) (?:at|um|à|a las) {_CLOCK}"
+    rf"\b(?:from|between) {_CLOCK}.{{0,3}}(?:to|until|till|and) "
+    rf"{_CLOCK}|\b{_CLOCK} ?(?:-|\u2013|to) ?{_CLOCK}"
+    rf"|\b(?:closes?|shuts?|ends?) at {_CLOCK}"
     r"|\bmonday to friday\b|\bweekdays\b|\b(?:office|business|working|opening) hours\b"
     r"|\bduring the day\b"
-    r"|\bmontags? bis freitags?\b|\bwerktags\b|\bdu lundi au vendredi\b|\bde lunes a viernes\b"
 )
 _ENDLESS = re.compile(
     r"\bunlimited\b|\bno (?:upper )?limit\b|\bnever expires?\b|\bdo(?:es)?(?: not"
     r"|n['\u2019]t) expire\b|\bforever\b"
     r"|\bas (?:many|much|long|often)(?: \w+)? as you (?:like|want|wish|need)\b|\bindefinitely\b"
     r"|\bno expiry\b|\bfor life\b"
-    r"|\bunbegrenzt\b|\bbeliebig viele?\b|\bunbefristet\b|\billimité\w*|\bilimitad[oa]s?\b"
-    r"|\bsin límite\b"
 )
 _COUNTED = re.compile(
     r"\b\d+\b|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|twelve|twenty|thirty)\b"
 )
-_HOW_MANY = re.compile(
-    r"(?:how (?:many|long|much|often)|what is the (?:limit|maximum)|wie (?:viele?|lange|oft)|combien"
-    r"|cuánt)"
-)
+_HOW_MANY = re.compile(r"(?:how (?:many|long|much|often)|what is the (?:limit|maximum))")
 _ONLINE = re.compile(
     r"\b(?:online|website|in the app|settings|log ?in|dashboard|my account|your account|on our site"
     r"|web form"
-    r"|the form|clicks?|tap|einstellungen|en ligne|en línea)\b"
+    r"|the form|clicks?|tap)\b"
 )
 _NOT_ONLINE = re.compile(
     r"\b(?:cannot|can['\u2019]t|not|n['\u2019]t|never)\b[^.;!]{0,40}\b(?:online|in the app|on (?:the"
@@ -156,8 +120,7 @@ _KINDS = """
     online person desk phone post counter | card cash paypal invoice cheque transfer | email phone post
     paper |
     red green blue yellow white black orange purple violet pink brown grey silver gold | day night |
-    summer winter spring autumn | man woman | bargeld karte rechnung überweisung | espèces carte chèque |
-    efectivo tarjeta
+    summer winter spring autumn | man woman
 """
 _SORTS = [frozenset(FORMS[word] for word in line.split()) for line in _KINDS.split("|")]
 _ASKED_SORT = {
@@ -167,37 +130,23 @@ _ASKED_SORT = {
 _PERMITTED = frozenset(
     FORMS[word]
     for word in """
-    allowed permitted possible welcome accepted available supported fine erlaubt gestattet möglich
-    akzeptiert
-    permis acceptée accepté possible permitido posible aceptado
+    allowed permitted possible welcome accepted available supported fine
     """.split()  # noqa: SIM905
 )
-_FREE = frozenset(
-    FORMS[word] for word in ["free", "included", "kostenlos", "gratuit", "gratuite", "inclus", "gratis"]
-)
-_PAID = re.compile(
-    r"\bextra\b|\bseparately\b|\bcosts?\b|\bkoste[tn]\b|\bberechnen?\b|\bzahlen\b|\bcoûtent?\b"
-    r"|\bcuestan?\b|[$€£]|\beuros?\b"
-)
-_HOW = re.compile(r"(?:how (?:do|can|could|should|to)|until when|wie (?:kann|können)|comment|cómo)\b")
-_HOW_OFTEN = re.compile(r"how (?:often|frequently)|wie oft")
+_FREE = frozenset(FORMS[word] for word in ["free", "included", "gratis"])
+_PAID = re.compile(r"\bextra\b|\bseparately\b|\bcosts?\b|[$€£]|\beuros?\b")
+_HOW = re.compile(r"(?:how (?:do|can|could|should|to)|until when)\b")
+_HOW_OFTEN = re.compile(r"how (?:often|frequently)")
 _PERIOD = re.compile(
-    r"\b(?P<daily>daily|hourly|weekly|monthly|yearly|annually|täglich|wöchentlich|monatlich|jährlich)\b"
+    r"\b(?P<daily>daily|hourly|weekly|monthly|yearly|annually)\b"
     r"|\b(?P<times>once|twice|\d+ times) (?:per |each |every |1 )(?P<per>hour|day|week|month|year)\b"
     r"|\b(?:every|each) (?:(?P<n>\d+) )?(?P<unit>minute|hour|day|week|month|year)s?\b"
 )
 _DAILY = {
     "daily": 1440, "hourly": 60, "weekly": 10080, "monthly": 43200, "yearly": 518400, "annually": 518400,
-    "täglich": 1440, "wöchentlich": 10080, "monatlich": 43200, "jährlich": 518400,
 }  # fmt: skip
-_NOTHING = re.compile(
-    r"(?:none|nobody|no one|nowhere|not at all|never|gar nicht|niemand|keine?r?|personne|nadie"
-    r"|ningun[oa])"
-    r"(?:[.,;!]|\Z)"
-)
-_WHO = re.compile(
-    r"(?:who|which (?:company|firm|person|team)|wer|qui|quién)\b(?! (?:can|may|is allowed|do|should))"
-)
+_NOTHING = re.compile(r"(?:none|nobody|no one|nowhere|not at all|never)(?:[.,;!]|\Z)")
+_WHO = re.compile(r"(?:who|which (?:company|firm|person|team))\b(?! (?:can|may|is allowed|do|should))")
 _NAMED = re.compile(r"[A-Z][\w\u2019'-]*(?: (?:von |van |de |of |& )?[A-Z][\w\u2019'-]*)+")
 _WEEKEND = re.compile(r"\bweekends?\b|\bsaturdays?\b|\bsundays?\b")
 _ONLY_WEEK = re.compile(
@@ -212,7 +161,6 @@ _LIGHT = frozenset(
     the
     of in on at to for by with and or so as also our your their its all any please sorry unfortunately
     currently always just very up go get us me them these those which one ones afraid i'm
-    nicht leider kein keine ja nein gern sie wir ne n'est pas oui non sí claro nous vous
     """.split()  # noqa: SIM905
 )
 

@@ -116,6 +116,8 @@ class Frame:
     turn: int
 
 
+_FOR_SOME = re.compile(r"\b(?:only|reserved|restricted|limited|exclusive\w*)\b")
+_FOR_ALL = re.compile(r"\b(?:anyone|anybody|everyone|everybody|all (?:are )?welcome|open to all)\b")
 _IN_TURN = re.compile(r"\bfirst\b.*\b(?:after|afterwards|then)\b")
 _TIMES = frozenset("summer winter night day daytime nighttime morning evening afternoon".split())  # noqa: SIM905
 _NEITHER = Verdict(0)
@@ -142,11 +144,15 @@ _SHUNS = re.compile(r"\b(?:avoid|refrain|stay away|keep away|stop)\b")
 _CANNOT_BE = re.compile(
     r"\b(?:(?:is|are)(?: not|n't) (?:something|possible|supported|available|offered|provided)"
     r"|not (?:currently |yet )?(?:possible|supported|available|offered)|impossible|no way (?:to|of)"
-    r"|there (?:is|are) no (?:way|option|function|export|possibility|means)|(?:cannot|can't|can not) be"
+    r"|there(?:'s| is| are) no (?:[\w-]+ ){0,2}?(?:way|option|function|feature|export|import"
+    r"|possibility|means|button|setting|method)|(?:cannot|can't|can not) be"
     r"|(?:doesn't|does not|don't|do not) (?:support|offer|allow|provide)|unable to|not something)\b"
 )
+_OTHERWISE = re.compile(r"(?:but|instead|use|however)\b")
 _SCOPED = re.compile(
-    r"\b(?:online|in the app|by phone|by e-?mail|website|through|via|yourself|directly)\b"
+    r"\b(?:online|in the app|by phone|by e-?mail|website"
+    r"|in the (?:\w+ )?app|on (?:mobile|phones)|use the|instead|through"
+    r"|via|yourself|directly)\b"
 )
 _WAY = re.compile(
     r"(?:please |first,? |just |simply |you can |to \w+[^,.]{0,40}, )*(?:open|go|click|tap|press"
@@ -193,11 +199,13 @@ def verdicts_differ(a: tuple[str, str], b: tuple[str, str]) -> bool:
 
 def _unable(refusing: str, telling: str) -> bool:
     """Say whether one answer to how it is done says that it cannot be, the other in which way."""
-    said = _SENTENCE.split(refusing, maxsplit=1)[0]
+    said, *rest = _SENTENCE.split(refusing, maxsplit=1)
     refused = _CANNOT_BE.search(said)
-    if not refused or _SOME.search(said) or _SCOPED.search(said):
+    if not refused or _SOME.search(said) or _SCOPED.search(said) or _OTHERWISE.match("".join(rest)):
         return False
-    return bool(_WAY.match(telling)) and _DENIERS.isdisjoint(_TOKEN.findall(telling))
+    return any(map(_WAY.match, _SENTENCE.split(telling)[:3])) and _DENIERS.isdisjoint(
+        _TOKEN.findall(telling)
+    )
 
 
 def _silent_differs(frame: Frame, found: Sequence[Verdict], answers: Sequence[str]) -> bool:
@@ -320,6 +328,8 @@ def _clause(frame: Frame, clause: str, first: bool) -> Verdict:
             return Verdict(-1, False, False)
         return Verdict(1 if asked.about <= about else 0, False, True)
     sign = _opposite(frame.question, said) or _sign(axis, said)
+    if _FOR_ALL.search(clause) and _FOR_SOME.search(frame.question):
+        return Verdict(-1)
     if not sign and axis == "must":
         if _lacking(said, asked):
             sign = 1 if _denied(said) else -1
