@@ -53,7 +53,14 @@ def logits_of(model: Any, ids: list[int]) -> torch.Tensor:
         return model.eval()(input_ids=torch.tensor([ids])).logits[0]
 
 
-@pytest.mark.parametrize("how", [{}, {"method": "ia3"}, {"lora": {"dora": True, "rank": 4}}], ids=str)
+ENDS = [
+    {"lora": {"targets": [end, "q_proj"]}} for end in ("lm_head", "embed_tokens")
+]  # one weight, tied
+
+
+@pytest.mark.parametrize(
+    "how", [{}, {"method": "ia3"}, {"lora": {"dora": True, "rank": 4}}, *ENDS], ids=str
+)
 def test_the_merged_models_logits_are_the_adapters(how, trained, talkwright, tmp_path) -> None:
     here = trained(**how)
     done = talkwright("merge", here, "merged")

@@ -45,6 +45,19 @@ def tuned_in(out: Path) -> Path:
     return next(out / kind for kind in ("adapter", "model") if (out / kind).is_dir())
 
 
+def test_chosen_layers_of_a_model_with_the_weights_of_its_layers_the_other_way_round(section) -> None:
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    from talkwright.train.adapters import add_adapter
+
+    model = GPT2LMHeadModel(GPT2Config(n_embd=16, n_layer=3, n_head=2, vocab_size=64, n_positions=32))
+    adapted = add_adapter(model, section(lora={"layers": [1]}))
+    names = {name.split(".lora_A")[0] for name, _ in adapted.named_parameters() if ".lora_A" in name}
+    assert {name.split(".h.")[1] for name in names} == {
+        "1.attn.c_attn", "1.attn.c_proj", "1.mlp.c_fc", "1.mlp.c_proj",
+    }  # fmt: skip
+
+
 @pytest.fixture
 def engine_of(tiny_base, tiny_template) -> Callable[..., Any]:
     def load(out: Path, how: dict[str, Any]) -> Any:

@@ -172,6 +172,28 @@ def test_the_size_that_worked_is_remembered_also_over_a_stop(
     assert [row["step"] for row in metrics_of(out)] == [1, 1, 2, 3, 4, 5]
 
 
+@pytest.mark.parametrize("optimizer", ["adamw", "adafactor", "muon"])
+def test_no_optimizer_forgets_its_moments_when_a_pass_runs_out_of_memory(
+    optimizer, train_tiny, weights_of, monkeypatch
+) -> None:
+    how: Any = {"max_steps": 5, "optimizer": optimizer, "learning_rate": 0.01}
+    wanted = weights_of(train_tiny("uncut", **how))
+    plain, calls = loop.make_batch, 0
+
+    def short_once(examples: Any, **more: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == 3:
+            raise RuntimeError("[enforce fail] DefaultCPUAllocator: not enough memory: you tried to")
+        return plain(examples, **more)
+
+    monkeypatch.setattr(loop, "make_batch", short_once)
+    got = weights_of(train_tiny("short", **how))
+    assert calls > 6
+    apart = sum((wanted[n] - got[n]).square().sum() for n in wanted).sqrt()
+    assert apart <= 1e-4 * sum(w.square().sum() for w in wanted.values()).sqrt()
+
+
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_gradients_of_passes_before_the_memory_ran_out_count_once(
     precision, train_tiny, weights_of, monkeypatch

@@ -29,7 +29,8 @@ def load_adapter(model: Any, folder: Path) -> Any:
             raise ArtefactError(f"{file}: no such file, so there is no adapter to load; train again")
     try:
         with safe_open(weights, "pt") as file:
-            stored = set(file.keys())
+            # PEFT itself saves the base's embeddings, too, where an adapter is on them.
+            stored = {name for name in file.keys() if ".base_layer." not in name}  # noqa: SIM118
         with without_peft_noise():
             warnings.simplefilter("ignore", UserWarning)  # missing weights are refused below
             adapted = PeftModel.from_pretrained(
@@ -37,7 +38,7 @@ def load_adapter(model: Any, folder: Path) -> Any:
             )
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         raise ArtefactError(f"{folder}: the adapter does not fit its base model: {error}") from None
-    if differing := stored ^ set(get_peft_model_state_dict(adapted)):
+    if differing := stored ^ set(get_peft_model_state_dict(adapted, save_embedding_layers=False)):
         raise ArtefactError(
             f"{folder}: the adapter does not fit its base model: {len(differing)} of its weights or the "
             f"model's have no counterpart, among them {min(differing)}. Load it on the base it was "
@@ -67,8 +68,13 @@ def merge_adapter(
         # bitsandbytes unpacks in the precision it computes in, which is fp32 here.
         model = model.dequantize()
         model.is_loaded_in_4bit = False  # it is not any more, and PEFT would refuse to merge IA3
+    shared: Any = model.get_input_embeddings().weight
     with without_peft_noise():
-        merged = load_adapter(model, adapter).merge_and_unload(safe_merge=True)
+        adapted = load_adapter(model, adapter)
+        _untie(adapted, shared)
+        merged = adapted.merge_and_unload(
+            safe_merge=True
+        )  # says in the config what is not tied any more
     if precision == "bf16" or (precision is None and _is_half(base)):
         import torch
 
@@ -86,6 +92,23 @@ def merge_adapter(
     plain = re.fullmatch(r"[\w.+-]+", base.licence)
     card = f"---\nlicense: {base.licence}\n---\n" if plain else ""
     (out / "README.md").write_text(f"{card}{base.name} with an adapter merged into it.\n", "utf-8")
+
+
+def _untie(adapted: Any, shared: Any) -> None:
+    """Give the module that has an update of its own, and shares the embeddings' weight, a copy of it.
+
+    What it learnt is added to one end of the model alone; merged into a weight that both ends share it
+    would change the other, too.
+    """
+    from peft.tuners.tuners_utils import BaseTunerLayer
+    from torch import nn
+
+    modules = list(adapted.modules())
+    tuned = [m for m in modules if isinstance(m, BaseTunerLayer)]
+    ends = [m for m in modules if getattr(m, "weight", None) is shared and m not in tuned]
+    for base in (m.get_base_layer() for m in tuned if len(ends) > 1):
+        if base in ends:
+            base.weight = nn.Parameter(shared.detach().clone(), requires_grad=False)
 
 
 def write_merged(

@@ -143,8 +143,12 @@ def first_line(error: BaseException) -> str:
 
 @contextmanager
 def without_peft_noise() -> Iterator[None]:
-    """Hold back a warning about peft 0.21's own code: it reads a name that transformers 5.23 changed."""
+    """Hold back warnings of peft 0.21 that are none for a user: of its own code, which reads a name that
+    transformers 5.23 changed; of what it puts right itself; of tied weights, which merging parts."""
     with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "fan_in_fan_out is set to False", UserWarning)
+        warnings.filterwarnings("ignore", "Model (has|with) `tie_word_embeddings=True`", UserWarning)
+        warnings.filterwarnings("ignore", "Input and output embeddings are no longer tied", UserWarning)
         warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
         yield
 

@@ -250,7 +250,9 @@ def _findings(template: Template, tallies: dict[str, _Tally], section: TemplateS
                 severity, "too_long",
                 f"{too_long.count} rows are longer than {section.max_length} tokens and are not used, "
                 f"{lost}; the first is {too_long.first}",
-                f"write `template.max_length: {enough}`, or `template.too_long: cut`", too_long.count,
+                f"write `template.max_length: {enough}`"
+                + (", or `template.too_long: cut`" if section.too_long != "cut" else ""),
+                too_long.count,
             )
         )  # fmt: skip
     if cut.count:

@@ -123,8 +123,10 @@ def _go_on_from(adapted: Any, section: TrainSection, folder: Path) -> None:
         for name, value in _settings_wanted(section).items()
         if config.get(name) != value
     ]
-    shapes = [{n: tuple(t.shape) for n, t in tensors.items()}
-              for tensors in (stored, get_peft_model_state_dict(adapted))]  # fmt: skip
+    shapes = [
+        {n: tuple(t.shape) for n, t in tensors.items()}
+        for tensors in (stored, get_peft_model_state_dict(adapted, save_embedding_layers=False))
+    ]
     if not differing and shapes[0] != shapes[1]:
         odd = sorted(n for n in {*shapes[0], *shapes[1]} if shapes[0].get(n) != shapes[1].get(n))
         differing = [f"{len(odd)} of its weights are of other modules or shapes, the first {odd[0]}"]
@@ -202,10 +204,8 @@ def _in_layers(model: Any, section: LoraSection) -> list[str]:
 
 
 def _is_target(name: str, module: Any, targets: str | list[str]) -> bool:
-    from torch import nn
-
     if targets == "all-linear":
-        return isinstance(module, nn.Linear)  # a quantised one is one, too
+        return _is_linear(module)
     if isinstance(targets, str):
         return re.fullmatch(targets, name) is not None
     return any(f".{name}".endswith(f".{target}") for target in targets)
@@ -218,12 +218,16 @@ def _adapted(model: Any, config: Any) -> Any:
         return get_peft_model(model, config, autocast_adapter_dtype=False)
 
 
-def _wrong_targets(model: Any, targets: object, why: str) -> TrainError:
+def _is_linear(module: Any) -> bool:
+    """A linear layer, a quantised one too, or GPT-2's, which has its weight the other way round."""
     from torch import nn
+    from transformers.pytorch_utils import Conv1D
 
-    linear = {
-        n.removesuffix(".base_layer") for n, m in model.named_modules() if isinstance(m, nn.Linear)
-    }
+    return isinstance(module, (nn.Linear, Conv1D))
+
+
+def _wrong_targets(model: Any, targets: object, why: str) -> TrainError:
+    linear = {n.removesuffix(".base_layer") for n, m in model.named_modules() if _is_linear(m)}
     names = sorted({n.rsplit(".", 1)[-1] for n in linear if ".lora_" not in n})
     return TrainError(
         f"train.lora.targets: {targets!r} cannot be used: {why}. The model's linear modules are: "

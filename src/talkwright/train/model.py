@@ -104,7 +104,9 @@ def refuse_added_tokens(base: BaseModel, template: Template) -> None:
 def save_model(model: Any, folder: Path, method: str) -> None:
     """Write the adapter to `folder/adapter`, or all weights to `folder/model`."""
     target = folder / ("model" if method == "full" else "adapter")
-    model.save_pretrained(str(target), safe_serialization=True)
+    # The embeddings are the base's, and not in the file also where an adapter is on them.
+    how = {} if method == "full" else {"save_embedding_layers": False}
+    model.save_pretrained(str(target), safe_serialization=True, **how)
     for card in target.glob("README.md"):
         card.unlink()  # PEFT writes a model card of blanks; the report says what this is
 

@@ -38,8 +38,9 @@ class Optimizer:
             part.zero_grad(set_to_none=True)
 
     def forget_half_made(self) -> None:
-        """Drop moments for which the memory sufficed in part only, so that AdamW makes them anew."""
-        for part in self._parts:
+        """Drop moments for which the memory of an update sufficed in part only, so that AdamW makes them
+        anew. Nothing where an update is not repeated: others' moments have other names."""
+        for part in self._parts if self.safe_to_repeat else ():
             for moments in part.state.values():
                 if "exp_avg_sq" not in moments:  # the last that it makes
                     moments.clear()

@@ -277,7 +277,9 @@ def _of_validation(section: TrainSection, rows: int, plan: Plan) -> Iterator[Fin
             "warning", "patience_never_ends",
             f"patience is {section.patience} validations, and the run of {plan.steps} steps has only "
             f"{plan.steps // plan.eval_every}, so it cannot stop early",
-            f"write `train.eval_every: {max(1, plan.steps // (4 * section.patience))}`",
+            f"write `train.eval_every: {plan.steps // (4 * section.patience)}`"
+            if plan.steps >= 4 * section.patience
+            else f"write `train.patience: {max(1, plan.steps // plan.eval_every // 2)}`",
         )  # fmt: skip
 
 
