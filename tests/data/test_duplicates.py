@@ -186,6 +186,14 @@ def test_one_question_with_very_many_answers_stays_fast() -> None:
     assert time.process_time() - started < 10
 
 
+def test_two_answers_of_the_same_words_over_and_over_stay_fast() -> None:
+    rows = {0: chat("Which words does it have?", "ship lamp " * 8000),
+            1: chat("Which words does it have?", "ship " + "lamp ship " * 8000)}  # fmt: skip
+    started = time.process_time()
+    contradicting(rows)
+    assert time.process_time() - started < 5
+
+
 def test_what_is_near_is_not_looked_for_where_nothing_asks() -> None:
     rows = [chat(f"Where is {LONG} {n % 5}?", f"It is {LONG}") for n in range(20)]
     full, plain = features_of(rows, 0.85, 3), features_of(rows, None, 3)

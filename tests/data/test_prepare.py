@@ -120,6 +120,28 @@ def test_settings_decide_what_is_dropped(
     assert found.dropped == expected
 
 
+NEARLY = (
+    "Our support team will look at the photos that you sent us and at the number on the back of the "
+    "lamp, and they will decide within {} working days whether you get a new one or your money back, "
+    "{} you will then be told by mail."
+)
+
+
+@pytest.mark.parametrize(
+    ("how", "dropped", "marked"),
+    [("mark", {"near_duplicate": 1}, 2), ("drop", {"near_duplicate": 1, "contradiction": 2}, 0),
+     ("keep", {"near_duplicate": 2}, 0)],
+)  # fmt: skip
+def test_what_is_almost_the_same_and_says_the_opposite_is_no_duplicate(
+    tmp_path: Path, how: str, dropped: dict[str, int], marked: int
+) -> None:
+    said = [("three", "which"), ("four", "which"), ("three", "and")]
+    rows = [pair("When do I hear about my broken lamp?", NEARLY.format(*words)) for words in said]
+    wanted = section(jsonl(tmp_path / "a.jsonl", *twenty(), *rows), contradictions=how)
+    found = prepare(wanted, seed=0, out=tmp_path / "out")
+    assert (found.dropped, found.marked) == (dropped, {"contradiction": marked} if marked else {})
+
+
 def test_the_same_input_gives_the_same_bytes_in_another_process(tmp_path: Path) -> None:
     source = jsonl(tmp_path / "a.jsonl", *twenty(), *(pair(f"q {n}", "y") for n in range(30)))
     code = (

@@ -57,10 +57,23 @@ def settle(shards: Shards, section: DataSection, names: Sequence[str], seed: int
     alive = np.ones(len(features), bool)
 
     found = find_duplicates(features, section.duplicates, section.near_threshold)
+    alive[[at for at, (reason, _) in found.dropped.items() if reason == "duplicate"]] = False
+    pairs, compared = _contradictions(shards, features, section, alive)
+    against = set(pairs)
     for at, (reason, first) in found.dropped.items():
-        dropped[at] = (reason, f"kept instead: {shards.conversation(first).where}")
-        alive[at] = False
-    pairs, compared = _contradictions(shards, features, section, alive, dropped, marks)
+        # What is almost the same may say the opposite: three days, four days. Then it is no duplicate.
+        if (first, at) in against:
+            found.links.append((first, at))
+        else:
+            dropped[at] = (reason, f"kept instead: {shards.conversation(first).where}")
+            alive[at] = False
+    pairs = [(a, b) for a, b in pairs if alive[a] and alive[b]]
+    for at in sorted({at for pair in pairs for at in pair}):
+        if section.contradictions == "drop":
+            dropped[at] = ("contradiction", "")
+            alive[at] = False
+        else:
+            marks[at].append("contradiction")
     if section.max_same is not None:
         rows = np.flatnonzero(alive)
         said = zip(rows.tolist(), shards.conversations(rows), strict=True)
@@ -108,8 +121,6 @@ def _contradictions(
     features: Features,
     section: DataSection,
     alive: NDArray[np.bool_],
-    dropped: dict[int, tuple[str, str]],
-    marks: dict[int, list[str]],
 ) -> tuple[list[tuple[int, int]], int]:
     if section.contradictions == "keep":
         return [], 0
@@ -122,16 +133,9 @@ def _contradictions(
     if len(rows) > MOST_COMPARED:
         rows = np.flatnonzero(shared)
     by_row = dict(zip(rows.tolist(), letters[rows].tolist(), strict=True))
-    pairs, compared = find_contradictions(
+    return find_contradictions(
         by_row, lambda places: map(spoken, shards.conversations(np.array(places, np.int64)))
     )
-    for at in sorted({at for pair in pairs for at in pair}):
-        if section.contradictions == "drop":
-            dropped[at] = ("contradiction", "")
-            alive[at] = False
-        else:
-            marks[at].append("contradiction")
-    return pairs, compared
 
 
 def _said(shards: Shards, at: int) -> dict[str, str]:

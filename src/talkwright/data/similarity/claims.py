@@ -243,14 +243,12 @@ def _exchanged(a: tuple[str, ...], b: tuple[str, ...]) -> bool:
 
     Forms of one word, words for the same thing and words without matter do not count.
     """
-    swaps = [
-        (a[i1:i2], b[j1:j2])
-        for what, i1, i2, j1, j2 in SequenceMatcher(None, a, b, autojunk=False).get_opcodes()
-        if what != "equal"
-    ]
-    if len(swaps) != 1 or len(a) < 4:
+    if len(a) < 4 or abs(len(a) - len(b)) > 2:
         return False
-    left, right = swaps[0]
+    shorter = min(len(a), len(b))
+    begin = next((n for n in range(shorter) if a[n] != b[n]), shorter)
+    end = next((n for n in range(shorter - begin) if a[-1 - n] != b[-1 - n]), shorter - begin)
+    left, right = a[begin : len(a) - end], b[begin : len(b) - end]
     if not 0 < len(left) <= 3 or not 0 < len(right) <= 3 or len(left) + len(right) > len(a):
         return False
     if "0" in left + right:  # an amount against words: "24 hours", "the next day"
