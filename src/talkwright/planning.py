@@ -263,6 +263,11 @@ def _assumed(shape: Shape, planned: Planned) -> list[str]:
             "times on GPUs come from data sheets and published efficiency; no GPU was measured, so take "
             "them within a factor of two"
         )
+    if not any(name.endswith("gate_proj") for name, _, _ in shape.linear):
+        notes.append(
+            "memory was measured with models of Llama's kind, whose norms and MLPs are computed in one "
+            "pass; this one's keep more, GPT-2's two thirds more than is said here"
+        )
     if shape.padded:
         notes.append("this model's batches are padded, as its attention needs more than a causal mask")
     return notes
