@@ -14,6 +14,7 @@ from talkwright.config import ArenaSection, Columns
 from talkwright.data.reading.arena import has_conversations, is_battle, read_battle
 from talkwright.data.reading.choices import is_ranked
 from talkwright.data.reading.logs import is_log, read_log
+from talkwright.data.reading.lying import has_lying_turns, upright
 from talkwright.data.reading.pairs import pair_keys, read_pair
 from talkwright.data.reading.parting import part
 from talkwright.data.reading.preferences import is_labelled_bad, is_preference, read_preference
@@ -65,12 +66,15 @@ def read_row(
 def _read(value: Any, format: str, columns: Columns, arena: ArenaSection) -> Draft:
     if is_message_list(value) or (isinstance(value, list) and value and all(map(is_turn, value))):
         value = {"messages": value}
+    if isinstance(value, list):
+        value = upright(value)
     if not isinstance(value, dict):
         raise Unfit("not_an_object")
     if format == "auto" and not any((columns.prompt, columns.completion, columns.system, columns.group)):
         found = plain_draft(value)
         if found is not None:
             return found
+    value = upright(value)
     keys = {plain(key): key for key in reversed(value)}
     _refuse_labelled_bad(value, keys)
     shape = format
@@ -121,7 +125,7 @@ def _refuse_labelled_bad(value: Row, keys: Row) -> None:
 
 def reads_as_row(value: Any) -> bool:
     """Say whether `value` is one conversation, rather than an object that holds many."""
-    if is_message_list(value):
+    if is_message_list(value) or has_lying_turns(value):
         return True
     if not isinstance(value, dict):
         return False

@@ -1,0 +1,109 @@
+"""Turns in columns, in pairs or under names, and messages of trees: the layouts of usual data sets."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from talkwright.config import Columns
+from talkwright.data import read_conversations
+from talkwright.data.reading.containers import read_rows
+from talkwright.data.reading.formats import read_row
+from talkwright.data.reading.turns import Draft
+from talkwright.types import Conversation, Message
+
+ASKED = (Message("user", "Key?"), Message("assistant", "Mat."))
+TWICE = (*ASKED, Message("user", "Lock?"), Message("assistant", "New."))
+
+
+def read(row: Any) -> Draft | str:
+    return read_row(row, "auto", Columns())
+
+
+def learnt(row: Any) -> tuple[tuple[Message, ...], tuple[str, ...]]:
+    draft = read(row)
+    assert isinstance(draft, Draft), draft
+    return draft.messages, draft.repairs
+
+
+def of_file(path: Path, rows: list[Any]) -> list[Conversation]:
+    if path.suffix == ".parquet":
+        pq.write_table(pa.Table.from_pylist(rows), path)
+    elif path.suffix == ".json":
+        path.write_text(json.dumps(rows, indent=1))
+    else:
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return list(read_conversations(path))
+
+
+# --- columns of turns ----------------------------------------------------------------------------
+
+COLUMNS = [
+    {"messages": {"role": ["user", "assistant"], "content": ["Key?", "Mat."]}},
+    {"conversations": {"from": ["human", "gpt"], "value": ["Key?", "Mat."]}},
+    {"messages": {"role": ["user", "assistant"], "content": ["Key?", "Mat."], "tool_calls": []}},
+    {"turns": {"turn_id": ["0", "1"], "speaker": [0, 1], "utterance": ["Key?", "Mat."], "acts": {}}},
+    {"messages": '{"role": ["user", "assistant"], "content": ["Key?", "Mat."]}'},
+]
+
+
+@pytest.mark.parametrize("row", COLUMNS)
+def test_columns_of_turns(row: dict[str, Any]) -> None:
+    assert learnt(row)[0] == ASKED
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".json", ".parquet"])
+def test_columns_of_turns_in_files(tmp_path: Path, suffix: str) -> None:
+    for row in COLUMNS[:2]:
+        other = json.loads(json.dumps(row).replace("Key", "Lock"))
+        found = of_file(tmp_path / f"a{suffix}", [row, other])
+        assert [talk.messages[0].content for talk in found] == ["Key?", "Lock?"]
+
+
+def test_columns_of_turns_that_are_not_equally_long() -> None:
+    row = {"messages": {"role": ["user", "assistant"], "content": ["Key?"]}}
+    assert read(row) == "uneven_turns"
+    assert isinstance(read({"prompt": "Key?", "completion": "Mat.", "about": {"role": "x"}}), Draft)
+
+
+def test_pairs_in_columns() -> None:
+    sides = {
+        side: {"role": ["user", "assistant"], "content": ["Key?", said]}
+        for side, said in (("chosen", "Mat."), ("rejected", "No."))
+    }
+    draft = read(sides)
+    assert isinstance(draft, Draft)
+    assert (draft.messages, draft.rejected) == (ASKED, (Message("assistant", "No."),))
+
+
+# --- pairs of texts, and turns under their speaker's name ----------------------------------------
+
+
+@pytest.mark.parametrize("name", ["dialog", "conversation", "history of nothing", "messages"])
+def test_pairs_of_question_and_answer(name: str) -> None:
+    row = {name: [["Key?", "Mat."], ["Lock?", "New."]]}
+    if name in ("dialog", "conversation", "messages"):
+        assert learnt(row) == (TWICE, ("alternating_roles",))
+    else:
+        assert isinstance(read(row), str)
+
+
+def test_a_pair_may_be_open_or_name_its_speaker() -> None:
+    assert learnt({"dialog": [["Key?", "Mat."], ["Lock?", None]]})[0] == TWICE[:3]
+    named = {"dialog": [["user", "Key?"], ["assistant", "Mat."]]}
+    assert learnt(named) == (ASKED, ())
+    people = {"dialog": [["Ann", "Key?"], ["Bob", "Mat."], ["Ann", "Lock?"], ["Bob", "New."]]}
+    assert learnt(people) == (TWICE, ("guessed_role",))
+    assert read({"dialog": [["user", "Key?"], ["Mat.", "Lock?"]]}) == "unsure_turns"
+
+
+def test_turns_under_their_speakers_name(tmp_path: Path) -> None:
+    row = [{"user": "Key?"}, {"bot": "Mat."}]
+    assert learnt(row)[0] == learnt({"messages": row})[0] == learnt({"dialog": row})[0] == ASKED
+    assert read([{"user": "Key?"}, {"colour": "Mat."}]) == "not_an_object"
+    assert [talk.messages for talk in of_file(tmp_path / "a.jsonl", [row, row])] == [ASKED] * 2
