@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import pytest
 
 from talkwright.config import Columns
 from talkwright.data import read_conversations
+from talkwright.data.reading import messages
 from talkwright.data.reading.containers import read_rows
 from talkwright.data.reading.formats import read_row
 from talkwright.data.reading.turns import Draft
@@ -107,3 +110,74 @@ def test_turns_under_their_speakers_name(tmp_path: Path) -> None:
     assert learnt(row)[0] == learnt({"messages": row})[0] == learnt({"dialog": row})[0] == ASKED
     assert read([{"user": "Key?"}, {"colour": "Mat."}]) == "not_an_object"
     assert [talk.messages for talk in of_file(tmp_path / "a.jsonl", [row, row])] == [ASKED] * 2
+
+
+# --- trees, one message a row --------------------------------------------------------------------
+
+
+def tree(name: str) -> list[dict[str, Any]]:
+    """A tree as the hub has OASST: a question, two ranked answers, and what was asked and said next."""
+
+    def row(id: str, parent: str | None, role: str, text: str, rank: float | None) -> dict[str, Any]:
+        return {
+            "message_id": f"{name}{id}", "parent_id": parent and f"{name}{parent}", "user_id": f"u{id}",
+            "text": text, "role": role, "lang": "en", "deleted": id == "d", "rank": rank,
+            "review_result": None if parent is None else True, "message_tree_id": f"{name}a",
+            "labels": None,
+        }  # fmt: skip
+
+    return [
+        row("a", None, "prompter", f"Key {name}?", None),
+        row("b", "a", "assistant", "No.", 1.0),
+        row("d", "a", "assistant", "Gone.", 0.0),
+        row("c", "a", "assistant", "Mat.", 0.5),
+        row("e", "c", "prompter", "Lock?", None),
+        row("f", "e", "assistant", "Old.", 1.0),
+        row("g", "e", "assistant", "New.", 0.0),
+    ]
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".json", ".parquet", ".csv"])
+@pytest.mark.parametrize("scattered", [False, True])
+def test_trees_of_single_messages(tmp_path: Path, suffix: str, scattered: bool) -> None:
+    rows = [*tree("x"), *tree("y")]
+    if scattered:
+        rows = [rows[at] for at in (6, 2, 0, 8, 4, 12, 10, 1, 3, 5, 7, 9, 11, 13)]
+    path = tmp_path / f"a{suffix}"
+    if suffix == ".csv":
+        with path.open("w", newline="") as file:
+            writer = csv.DictWriter(file, rows[0])
+            writer.writeheader()
+            writer.writerows(rows)
+        found = list(read_conversations(path))
+    else:
+        found = of_file(path, rows)
+    assert sorted(talk.messages[0].content for talk in found) == ["Key x?", "Key y?"]
+    for talk in found:
+        assert [turn.content for turn in talk.messages[1:]] == ["Mat.", "Lock?", "New."]
+        assert [turn.content for turn in talk.rejected] == ["Old."]
+        assert talk.group in ("xa", "ya")
+
+
+def test_a_tree_without_its_name_or_its_beginning(tmp_path: Path) -> None:
+    rows = [{key: held for key, held in row.items() if key != "message_tree_id"} for row in tree("x")]
+    [talk] = of_file(tmp_path / "a.jsonl", rows)
+    assert [turn.content for turn in talk.messages] == ["Key x?", "Mat.", "Lock?", "New."]
+    path = tmp_path / "b.jsonl"
+    circle = [{**row, "message_tree_id": "o"} for row in tree("z")[:2]]
+    circle[0]["parent_id"], circle[1]["parent_id"] = "zb", "za"
+    lines = [*tree("x")[1:], *tree("y"), tree("y")[1], {**tree("y")[1], "text": "Other."}, *circle]
+    path.write_text("".join(json.dumps(row) + "\n" for row in lines))
+    problems = [row.problem for row in read_rows(path, path.name, Columns())]
+    assert Counter(problems) == {
+        None: 1, "tree_message": 7, "duplicate": 1, "broken_tree": 2
+    }  # fmt: skip
+
+
+def test_trees_are_held_within_bounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.jsonl"
+    lines = [*tree("x")[:4], *(row for n in range(50) for row in tree(f"y{n}")), *tree("x")[4:]]
+    path.write_text("".join(json.dumps(row) + "\n" for row in lines))
+    monkeypatch.setattr(messages, "_HELD", 10_000)
+    rows = list(read_rows(path, path.name, Columns()))
+    assert Counter(row.problem for row in rows) == {None: 51, "scattered_messages": 3}
