@@ -181,3 +181,90 @@ def test_trees_are_held_within_bounds(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(messages, "_HELD", 10_000)
     rows = list(read_rows(path, path.name, Columns()))
     assert Counter(row.problem for row in rows) == {None: 51, "scattered_messages": 3}
+
+
+# --- system prompts, and what a desk's software says ---------------------------------------------
+
+PROMPT = Message("system", "You are Bob.")
+
+
+def test_a_system_prompt_in_the_first_of_pairs() -> None:
+    pairs = [{"input": "Key?", "output": "Mat.", "system": "You are Bob."},
+             {"input": "Lock?", "output": "New.", "system": "You are Bob."}]  # fmt: skip
+    assert learnt({"conversation": pairs})[0] == (PROMPT, *TWICE)
+    pairs[1]["system"] = "Be short."
+    other = Message("system", "Be short.")
+    assert learnt({"conversation": pairs})[0] == (PROMPT, *TWICE[:2], other, *TWICE[2:])
+    assert learnt({"conversation": [{**pairs[0], "system": ""}]})[0] == ASKED
+
+
+@pytest.mark.parametrize("asks, answers", [("Customer", "Agent"), ("Ann", "Bob"), ("visitor", "Bob")])
+@pytest.mark.parametrize("who", ["speaker", "from", "author"])
+def test_what_the_software_of_a_desk_says_is_a_side_note(asks: str, answers: str, who: str) -> None:
+    names = ["System", asks, answers, "system", asks, answers]
+    texts = ["Chat started", "Key?", "Mat.", "Agent Anna joined", "Lock?", "New."]
+    turns = [{who: name, "text": text} for name, text in zip(names, texts, strict=True)]
+    messages, repairs = learnt({"conversation": turns})
+    assert messages == TWICE
+    assert "dropped_side_note" in repairs
+
+
+def test_a_system_prompt_stays_where_roles_are_those_of_a_model() -> None:
+    for asks, answers in (("user", "assistant"), ("human", "gpt"), ("User", "Bot")):
+        for key in ("role", "from"):
+            turns = [{key: "system", "value": "You are Bob."}, {key: asks, "value": "Key?"},
+                     {key: answers, "value": "Mat."}]  # fmt: skip
+            assert learnt({"conversations": turns})[0] == (PROMPT, *ASKED)
+    turns = [{"role": "system", "content": "You are Bob."}, {"role": "customer", "content": "Key?"},
+             {"role": "agent", "content": "Mat."}]  # fmt: skip
+    assert learnt({"messages": turns})[0] == (PROMPT, *ASKED)
+    turns = [turns[1], {**turns[0], "content": "Agent Anna joined"}, turns[2]]
+    assert learnt({"messages": turns}) == (ASKED, ("dropped_side_note",))
+
+
+# --- transcripts, and who speaks by the way it went ----------------------------------------------
+
+TALK = "Customer: Key?\nAgent: Mat.\nCustomer: Lock?\nAgent: New."
+TIMED = "[10:01:03] Customer: Key?\n[10:01:09] Agent: Mat.\n[10:02] Customer: Lock?\n[10:02] Agent: New."
+
+
+@pytest.mark.parametrize("name", ["transcript", "text", "conversation", "chat_log"])
+@pytest.mark.parametrize(
+    "text",
+    [TALK, TIMED, TIMED.replace("[", "(").replace("]", " AM)"), TIMED.replace("[", "[2024-05-01 "),
+     TIMED.replace("[", "").replace("]", " -"), TIMED.replace("Agent", "Ann")],
+)  # fmt: skip
+def test_transcripts_under_other_names_and_with_times(name: str, text: str) -> None:
+    messages, repairs = learnt({name: text})
+    assert messages == TWICE
+    assert repairs[0] == "split_transcript"
+
+
+def test_what_the_software_of_a_desk_says_in_a_transcript() -> None:
+    for text in (TALK, TIMED):
+        lines = text.split("\n")
+        mark = lines[0].split("Customer")[0]
+        lines[2:2] = [f"{mark}System: Agent Anna joined"]
+        assert learnt({"transcript": "\n".join(lines)}) == (
+            TWICE, ("split_transcript", "dropped_side_note")
+        )  # fmt: skip
+    human = "System: You are Bob.\nUser: Key?\nAssistant: Mat."
+    assert learnt({"transcript": human})[0] == (PROMPT, *ASKED)
+
+
+def test_a_line_of_a_timed_transcript_may_look_like_a_label() -> None:
+    text = "[10:01] Customer: Key?\n[10:02] Agent: Say this:\nCustomer: hello\n[10:03] Customer: Lock?"
+    assert [turn.content for turn in learnt({"transcript": text})[0]] == [
+        "Key?", "Say this:\nCustomer: hello", "Lock?"
+    ]  # fmt: skip
+    assert read({"transcript": "We met at [10:01] Customer: no."}) == "unknown_format"
+    assert read({"text": "10:00: tea\n11:00: cake"}) == "raw_text"
+
+
+@pytest.mark.parametrize(
+    "marks", [{"direction": ("in", "out")}, {"from_me": (False, True)}, {"fromMe": (False, True)}]
+)
+def test_who_speaks_by_the_way_it_went(marks: dict[str, tuple[Any, Any]]) -> None:
+    [(key, ways)] = marks.items()
+    turns = [{key: ways[at % 2], "body": turn.content} for at, turn in enumerate(TWICE)]
+    assert learnt({"messages": turns})[0] == TWICE

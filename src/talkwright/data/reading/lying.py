@@ -85,7 +85,11 @@ def _paired(held: list[Any]) -> list[Any] | None:
 
 def _are_names(firsts: list[str]) -> bool:
     """Say whether what stands first in each pair are two that take turns."""
-    return len(firsts) > 2 and len({*firsts}) == 2 and firsts == [firsts[at % 2] for at in range(len(firsts))]
+    return (
+        len(firsts) > 2
+        and len({*firsts}) == 2
+        and firsts == [firsts[at % 2] for at in range(len(firsts))]
+    )
 
 
 def _named(held: list[Any]) -> list[Any] | None:

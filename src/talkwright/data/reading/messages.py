@@ -181,7 +181,7 @@ def _turn(value: dict[str, Any]) -> dict[str, Any] | None:
     text = next((keys[name] for name in _TEXTS if name in keys), None)
     if role is None or text is None:
         return None
-    named = "role" if plain(role).endswith(("role", "type")) else "speaker"
+    named = "role" if plain(role).endswith("role") else "speaker"
     turn = {
         name: value[keys[plain(name)]]
         for name in _MORE

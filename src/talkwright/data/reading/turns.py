@@ -19,6 +19,7 @@ from talkwright.data.reading.speakers import (
     guess_roles,
     is_side_note,
     speaker,
+    without_software,
     without_third,
 )
 from talkwright.data.reading.tools import (
@@ -160,6 +161,7 @@ def read_turns(turns: list[Any], repairs: list[str]) -> list[Message]:
     spoken = [turn for turn in turns if not is_side_note(turn)]
     if len(spoken) < len(turns):
         repairs.append("dropped_side_note")
+    spoken = list(without_software(spoken, repairs))
     names = {speaker(turn) for turn in spoken}
     if names <= ROLES.keys() and "system" not in names:
         return [message(turn, repairs) for turn in spoken]
