@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from talkwright.data import read_conversations
 from talkwright.data.reading import messages
 from talkwright.data.reading.containers import read_rows
 from talkwright.data.reading.formats import read_row
+from talkwright.data.reading.repair import read_line
 from talkwright.data.reading.turns import Draft
 from talkwright.types import Conversation, Message
 
@@ -198,7 +200,9 @@ def test_a_system_prompt_in_the_first_of_pairs() -> None:
     assert learnt({"conversation": [{**pairs[0], "system": ""}]})[0] == ASKED
 
 
-@pytest.mark.parametrize("asks, answers", [("Customer", "Agent"), ("Ann", "Bob"), ("visitor", "Bob")])
+@pytest.mark.parametrize(
+    ("asks", "answers"), [("Customer", "Agent"), ("Ann", "Bob"), ("visitor", "Bob")]
+)
 @pytest.mark.parametrize("who", ["speaker", "from", "author"])
 def test_what_the_software_of_a_desk_says_is_a_side_note(asks: str, answers: str, who: str) -> None:
     names = ["System", asks, answers, "system", asks, answers]
@@ -268,3 +272,112 @@ def test_who_speaks_by_the_way_it_went(marks: dict[str, tuple[Any, Any]]) -> Non
     [(key, ways)] = marks.items()
     turns = [{key: ways[at % 2], "body": turn.content} for at, turn in enumerate(TWICE)]
     assert learnt({"messages": turns})[0] == TWICE
+
+
+# --- arguments of tools' calls -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"price": 12.10}',
+        '{"n": 12345678901234567890.123}',
+        '{"n":1e5,  "m": [-0]}',
+        '{"a": {"b": 1E+2}}',
+    ],
+)
+def test_arguments_keep_the_spelling_of_their_numbers(text: str) -> None:
+    def called(**more: Any) -> str:
+        row = {"messages": [{"role": "user", "content": "Key?"}, {"role": "assistant", **more}]}
+        draft = read(row)
+        assert isinstance(draft, Draft), draft
+        return draft.messages[1].tool_calls[0].arguments
+
+    call = {"name": "f", "arguments": text}
+    assert called(content="", tool_calls=[{"id": "1", "function": call}]) == text
+    assert called(content="", function_call=call) == text
+    written = f'{{"name": "f", "arguments": {text}}}'
+    shared = read({"conversations": [{"from": "human", "value": "Key?"},
+                                     {"from": "function_call", "value": written}]})  # fmt: skip
+    assert isinstance(shared, Draft)
+    kept = shared.messages[1].tool_calls[0].arguments
+    assert re.findall(r"[-+.\dE]+(?i:e)?[\d+]*", kept) == re.findall(r"[-+.\dE]+(?i:e)?[\d+]*", text)
+    assert json.loads(kept) == json.loads(text)
+
+
+def test_arguments_with_a_key_twice_are_noted() -> None:
+    for text, noted in (('{"a": 1, "a": 2}', ("repeated_key",)), ('{"a": 1,"b": {"a": 2}}', ())):
+        call = {"function": {"name": "f", "arguments": text}}
+        row = {"messages": [{"role": "user", "content": "Key?"},
+                            {"role": "assistant", "content": "", "tool_calls": [call]}]}  # fmt: skip
+        messages, repairs = learnt(row)
+        assert repairs == noted
+        assert messages[1].tool_calls[0].arguments == json.dumps(json.loads(text))
+
+
+# --- pairs in other shapes -----------------------------------------------------------------------
+
+FIRST, SECOND = ("Mat.", "No."), ("No.", "Mat.")
+
+
+@pytest.mark.parametrize(("strength", "order"), [(-2, FIRST), (3, SECOND), (0, FIRST), ("-1", FIRST)])
+@pytest.mark.parametrize("context", ["Key?", [{"role": "user", "content": "Key?"}]])
+def test_helpsteer(context: Any, strength: Any, order: tuple[str, str]) -> None:
+    row = {"domain": "general", "language": "english", "context": context, "response1": order[0],
+           "response2": order[1], "overall_preference": strength}  # fmt: skip
+    draft = read(row)
+    assert isinstance(draft, Draft), draft
+    assert draft.messages == ASKED
+    assert draft.rejected == (() if strength == 0 else (Message("assistant", "No."),))
+    assert draft.marks == (("tie",) if strength == 0 else ())
+
+
+@pytest.mark.parametrize(("labels", "order"), [(1, FIRST), (0, SECOND), ("1", FIRST)])
+def test_shp(labels: Any, order: tuple[str, str]) -> None:
+    row = {"post_id": "p", "domain": "d", "history": "Key?", "human_ref_A": order[0],
+           "human_ref_B": order[1], "labels": labels, "score_A": 4, "score_B": 4}  # fmt: skip
+    draft = read(row)
+    assert isinstance(draft, Draft), draft
+    assert (draft.messages, draft.rejected) == (ASKED, (Message("assistant", "No."),))
+
+
+@pytest.mark.parametrize(("scores", "order"), [((0.5, -0.5), FIRST), ((-1, 1), SECOND), ((0, 0), FIRST)])
+def test_webgpt(scores: tuple[float, float], order: tuple[str, str]) -> None:
+    row = {"question": {"dataset": "eli5", "id": "1", "full_text": "Key?"}, "answer_0": order[0],
+           "answer_1": order[1], "score_0": scores[0], "score_1": scores[1]}  # fmt: skip
+    draft = read(row)
+    assert isinstance(draft, Draft), draft
+    assert draft.messages == ASKED
+    assert draft.rejected == (() if scores == (0, 0) else (Message("assistant", "No."),))
+
+
+# --- repairs that are certain, and some that are not ----------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"messages": [{"role": "user", "content": "So "hi" it"}, '
+        '{"role": "assistant", "content": "Bye“}, {”role“: ”user“, ”content“: ”Again“}, {”role“: ”assistant“, ”content“: ”Yes"}]}',
+        r'{"messages": [{"role": "user", "content": "pay \in full\" today"}, '
+        r'{"role": "assistant", "content": "Yes."}]}',
+    ],
+)  # fmt: skip
+def test_what_is_not_certain_is_dropped(line: str) -> None:
+    [found] = read_line(line)
+    assert (found.value, found.problem) == (None, "not_json")
+
+
+@pytest.mark.parametrize("key", ['"content""', '""content"', '""content""'])
+def test_a_quote_doubled_around_a_key(key: str) -> None:
+    row = {"messages": [{"role": "user", "content": "Key?"}, {"role": "assistant", "content": "Mat."}]}
+    good = json.dumps(row)
+    for broken in (good.replace('"content"', key), good.replace('"content"', key, 1)):
+        [found] = read_line(broken)
+        assert (found.value, found.repairs) == (row, ("fixed_quotes",))
+
+
+def test_backslashes_of_a_path_beside_words_in_quotes_stay() -> None:
+    line = r'{"prompt": "Open C:\Windows and \"Save\" it", "completion": "Yes."}'
+    [found] = read_line(line)
+    assert found.value["prompt"] == r'Open C:\Windows and "Save" it'

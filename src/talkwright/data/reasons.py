@@ -15,7 +15,7 @@ REASONS = {
     "unsure_turns": "a list that looks like turns, but who asks and who answers, or which list or text "
     "counts, cannot be told; call the list `messages`, its fields `role` (user, assistant), `content`",
     "not_a_message": "a turn has no role or no text",
-    "uneven_turns": "the columns of its turns (roles, texts) are not equally long: who says what is lost",
+    "uneven_turns": "columns of its turns (roles, texts) are not equally long: who says what is lost",
     "bad_role": "a turn's role is unknown",
     "not_text": "images, sound or other content that is not text",
     "line_too_long": "a line of more than 16 MiB, which is no conversation",

@@ -35,25 +35,10 @@ _BYSTANDERS = frozenset(
 )
 # Who speaks where a model is trained; a system prompt is at home there, and nowhere else.
 _OF_MODELS = frozenset(
-    [
-        "user",
-        "human",
-        "prompter",
-        "assistant",
-        "gpt",
-        "chatgpt",
-        "gpt4",
-        "bing",
-        "bard",
-        "claude",
-        "model",
-        "ai",
-        "bot",
-        "chatbot",
-        "developer",
-        "functioncall",
-        "toolcall",
-    ]
+    """
+    user human prompter assistant gpt chatgpt gpt4 bing bard claude model ai bot chatbot developer
+    functioncall toolcall
+    """.split()  # noqa: SIM905
 ) | {name for name, role in ROLES.items() if role == "tool"}
 # Certainly nobody who asks or answers, so never one of two speakers.
 _NOBODY = frozenset({

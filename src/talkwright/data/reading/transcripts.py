@@ -15,7 +15,7 @@ _SPEAKERS: dict[str, Role] = {
     "response": "assistant", "operator": "assistant", "support": "assistant",
     "representative": "assistant", "model": "assistant", "tool": "tool",
 }  # fmt: skip
-_TASKS = ("instruction", "response")  # a model's, too
+_TASKS = {"instruction", "response"}  # a model's, too
 _CHATML = re.compile(r"<\|im_start\|>(\w{1,20})\n(.*?)(?:<\|im_end\|>\s*|\Z)", re.DOTALL)
 # From the surest sign of a new turn to the least sure; the first that opens the text is used.
 _LABELS = tuple(
@@ -74,10 +74,10 @@ def read_transcript(text: str, repairs: list[str] | None = None) -> list[Message
     parts = pattern.split(text)
     found = list(zip(parts[1::2], parts[2::2], strict=True))
     spoken = [part for part in found if part[0].lower() != "system"]
-    if repairs is not None and len(spoken) < len(found):
-        if software_speaks(name.lower() for name, _ in spoken if name.lower() not in _TASKS):
-            repairs.append("dropped_side_note")
-            found = spoken
+    others = {name.lower() for name, _ in spoken} - _TASKS
+    if repairs is not None and len(spoken) < len(found) and software_speaks(others):
+        repairs.append("dropped_side_note")
+        found = spoken
     return _messages(found)
 
 
