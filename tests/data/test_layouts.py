@@ -358,7 +358,8 @@ def test_webgpt(scores: tuple[float, float], order: tuple[str, str]) -> None:
     "line",
     [
         '{"messages": [{"role": "user", "content": "So "hi" it"}, '
-        '{"role": "assistant", "content": "Bye“}, {”role“: ”user“, ”content“: ”Again“}, {”role“: ”assistant“, ”content“: ”Yes"}]}',
+        '{"role": "assistant", "content": "Bye“}, {”role“: ”user“, ”content“: ”Again“}, '
+        '{”role“: ”assistant“, ”content“: ”Yes"}]}',
         r'{"messages": [{"role": "user", "content": "pay \in full\" today"}, '
         r'{"role": "assistant", "content": "Yes."}]}',
     ],
