@@ -15,6 +15,7 @@ REASONS = {
     "unsure_turns": "a list that looks like turns, but who asks and who answers, or which list or text "
     "counts, cannot be told; call the list `messages`, its fields `role` (user, assistant), `content`",
     "not_a_message": "a turn has no role or no text",
+    "uneven_turns": "columns of its turns (roles, texts) are not equally long: who says what is lost",
     "bad_role": "a turn's role is unknown",
     "not_text": "images, sound or other content that is not text",
     "line_too_long": "a line of more than 16 MiB, which is no conversation",
@@ -25,7 +26,7 @@ REASONS = {
     "broken_cell": "the cell that should hold a conversation cannot be read",
     "raw_text": "running text without turns: there is no question and no answer to learn",
     "scattered_messages": "a message far from the others of its conversation; sort the file by these",
-    "tree_message": "one message of a tree; use the file in which a row is a whole tree",
+    "tree_message": "one message of a tree, and the ones before it are not in the file",
     "broken_tree": "the messages of the tree run in a circle",
     "arena_tie": "an Arena battle without a winner; `arena: {ties: first}` learns from the first side",
     "arena_both_bad": "an Arena battle in which both answers were bad",

@@ -16,13 +16,14 @@ _Sides = tuple[str, str, tuple[str, str]]
 # Two columns, and their endings, which a verdict may name.
 _SIDES = tuple(
     (f"{stem}{ends[0]}", f"{stem}{ends[1]}", ends)
-    for stem in ("response", "answer", "output", "completion", "reply")
+    for stem in ("response", "answer", "output", "completion", "reply", "humanref")
     for ends in (("a", "b"), ("0", "1"), ("1", "2"), ("j", "k"))
 )
 _VERDICTS = (
     "winner", "preference", "preferred", "betterresponseid", "betterresponse", "chosenindex", "choice",
-    "label", "better", "vote", "preferencestrength",
+    "label", "better", "vote", "preferencestrength", "overallpreference",
 )  # fmt: skip
+_STRENGTHS = ("preferencestrength", "overallpreference")
 _TIES = (
     "tie",
     "ties",
@@ -50,7 +51,8 @@ def is_choice(keys: Iterable[str]) -> bool:
     sides = _sides(names)
     if sides is None:
         return False
-    return bool(names.intersection(_VERDICTS)) or _score_names(sides, names) is not None
+    labelled = sides[0].startswith("humanref") and "labels" in names
+    return labelled or bool(names.intersection(_VERDICTS)) or _score_names(sides, names) is not None
 
 
 def is_ranked(value: Row, keys: Row) -> bool:
@@ -114,10 +116,13 @@ def _score_names(sides: _Sides, names: set[str]) -> tuple[str, str] | None:
 def _verdict(value: Row, keys: Row, sides: _Sides) -> str:
     """ "first", "second" or "tie". Raises Unfit where no column says."""
     one, other = sides[2]
+    label = _number(field_of(value, keys, "labels")) if sides[0].startswith("humanref") else None
+    if label in (0.0, 1.0):  # Stanford's SHP: 1 where the first is better
+        return "first" if label else "second"
     for name in _VERDICTS:
         if name not in keys:
             continue
-        if name == "preferencestrength":  # from -3, the first is much better, to 3
+        if name in _STRENGTHS:  # from -3, the first is much better, to 3
             strength = _number(value[keys[name]])
             if strength is not None:
                 return "tie" if strength == 0 else ("first" if strength < 0 else "second")

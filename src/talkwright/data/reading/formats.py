@@ -14,11 +14,12 @@ from talkwright.config import ArenaSection, Columns
 from talkwright.data.reading.arena import has_conversations, is_battle, read_battle
 from talkwright.data.reading.choices import is_ranked
 from talkwright.data.reading.logs import is_log, read_log
+from talkwright.data.reading.lying import has_lying_turns, upright
 from talkwright.data.reading.pairs import pair_keys, read_pair
 from talkwright.data.reading.parting import part
 from talkwright.data.reading.preferences import is_labelled_bad, is_preference, read_preference
 from talkwright.data.reading.tasks import are_languages, read_summary, read_translation, task_of
-from talkwright.data.reading.transcripts import read_transcript
+from talkwright.data.reading.transcripts import read_transcript, timed_turns
 from talkwright.data.reading.trees import is_export, is_tree, is_tree_message, read_export, read_tree
 from talkwright.data.reading.turns import (
     CERTAIN,
@@ -45,6 +46,8 @@ from talkwright.data.reading.unnamed import has_unnamed_turns, unnamed_turns
 from talkwright.types import Conversation, Message
 
 _NO_OPTIONS = ArenaSection()
+# Columns that may hold a conversation as one text.
+_TEXTS = ("text", "transcript", "chattranscript", "conversation", "dialogue", "dialog", "chatlog", "log")
 # Reasons for which a row's turns are looked for under other names.
 _OTHER_NAMES = ("unknown_format", "not_a_message", "bad_role", "not_text")
 
@@ -65,12 +68,15 @@ def read_row(
 def _read(value: Any, format: str, columns: Columns, arena: ArenaSection) -> Draft:
     if is_message_list(value) or (isinstance(value, list) and value and all(map(is_turn, value))):
         value = {"messages": value}
+    if isinstance(value, list):
+        value = upright(value)
     if not isinstance(value, dict):
         raise Unfit("not_an_object")
     if format == "auto" and not any((columns.prompt, columns.completion, columns.system, columns.group)):
         found = plain_draft(value)
         if found is not None:
             return found
+    value = upright(value)
     keys = {plain(key): key for key in reversed(value)}
     _refuse_labelled_bad(value, keys)
     shape = format
@@ -109,7 +115,7 @@ def _recognise(value: Row, keys: Row) -> str:
         raise Unfit("tree_message")
     if (task := task_of(keys)) is not None:
         return task
-    if "text" in keys and not _has_pair(keys, Columns()):
+    if not _has_pair(keys, Columns()) and ("text" in keys or _transcript(value, keys) is not None):
         return "transcript"
     return "prompt_completion"
 
@@ -121,7 +127,7 @@ def _refuse_labelled_bad(value: Row, keys: Row) -> None:
 
 def reads_as_row(value: Any) -> bool:
     """Say whether `value` is one conversation, rather than an object that holds many."""
-    if is_message_list(value):
+    if is_message_list(value) or has_lying_turns(value):
         return True
     if not isinstance(value, dict):
         return False
@@ -148,7 +154,7 @@ def recognises_columns(names: Iterable[str], columns: Columns) -> bool:
         )
     return (
         _has_pair(keys, columns)
-        or any(key in keys for key in (*LISTS[:6], "utterances", "text"))
+        or any(key in keys for key in (*LISTS[:6], "utterances", *_TEXTS[:3], "chatlog"))
         or is_preference(keys)
         or ("prompt" in keys and not keys.keys().isdisjoint(("answers", "responses")))  # ranked ones
         or is_battle(keys)
@@ -235,13 +241,28 @@ def _with_rejected(
 
 
 def _read_text(value: Row, keys: Row, columns: Columns) -> Draft:
-    text = field_of(value, keys, "text")
-    if "text" not in keys or not isinstance(text, str):
-        raise Unfit("unknown_format")
-    messages = read_transcript(text)
-    if messages is None:
-        raise Unfit("raw_text")
-    return draft(value, keys, columns, messages, "transcript", ["split_transcript"])
+    found = _transcript(value, keys)
+    if found is None:
+        raise Unfit("raw_text" if isinstance(field_of(value, keys, "text"), str) else "unknown_format")
+    messages, repairs = found
+    put_system(messages, value, keys, columns)
+    return draft(value, keys, columns, messages, "transcript", ["split_transcript", *repairs])
+
+
+def _transcript(value: Row, keys: Row) -> tuple[list[Message], list[str]] | None:
+    """What a text of turns says, with what was put right; None where no column holds one."""
+    for name in _TEXTS:
+        text = field_of(value, keys, name)
+        if not isinstance(text, str):
+            continue
+        repairs: list[str] = []
+        messages = read_transcript(text, repairs)
+        timed = timed_turns(text) if messages is None else None
+        if timed is not None:
+            messages = read_turns(timed, repairs)
+        if messages is not None:
+            return messages, repairs
+    return None
 
 
 _READERS = {

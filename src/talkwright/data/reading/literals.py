@@ -249,6 +249,8 @@ class _Reader:
     def string(self, quote: str) -> str:
         chunks: list[str] = []
         self.at += 1
+        kept, marked = self.kept_backslash, 0
+        self.kept_backslash = False
         while True:
             found = _STOPS[quote].search(self.text, self.at)
             if found is None:
@@ -256,11 +258,15 @@ class _Reader:
             chunks.append(self.text[self.at : found.start()])
             self.at = found.end()
             if found[0] == quote:
+                if self.kept_backslash and marked % 2:  # one of a pair of quotes may be lost there
+                    raise ValueError("a backslash beside an odd number of quotes")
+                self.kept_backslash = kept or self.kept_backslash
                 return _PAIR.sub(_join_surrogates, "".join(chunks))
             escape = _ESCAPE.match(self.text, found.start())
             if escape is None:
                 raise CutOffError("the text ends inside quotes")
             self.at = escape.end()
+            marked += escape["c"] == '"'
             chunks.append(self.escape(escape))
 
     def escape(self, found: re.Match[str]) -> str:

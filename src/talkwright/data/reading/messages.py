@@ -8,15 +8,18 @@ where there is one.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 from talkwright.config import Columns
+from talkwright.data.reading.growing import grown, tree_namer
 from talkwright.data.reading.rows import RAW, Row
 from talkwright.data.reading.speakers import ROLES, guess_roles, speaker
 from talkwright.data.reading.talks import Said, Sorting, is_short, sort_out
+from talkwright.data.reading.trees import is_tree_message
 from talkwright.data.reading.turns import GROUP_NAMES, LISTS, plain
 from talkwright.errors import DataError
 
@@ -58,7 +61,8 @@ def is_message_table(names: Iterable[Any], alone: bool = False) -> bool:
 
 def may_be_messages(names: Iterable[Any]) -> bool:
     """Say whether rows with these columns may be messages; what they hold tells, in `join_messages`."""
-    return is_message_table((name for name in names if plain(name) not in _IDS_OR_TALKS), alone=True)
+    found = {plain(name): name for name in names}
+    return is_tree_message(found) or is_message_table(found.keys() - _IDS_OR_TALKS, alone=True)
 
 
 def join_messages(
@@ -73,18 +77,21 @@ def join_messages(
     if first is None:
         return
     rows = chain([first], rows)
+    if isinstance(first.value, dict) and is_tree_message({plain(name): name for name in first.value}):
+        yield from _joined(rows, tree_namer(), grown)
+        return
     if not isinstance(first.value, dict) or not is_message_table(_without_ids(first.value), alone=True):
         yield from rows
         return
     known = next((name for name in first.value if plain(name) in _IDS), None)
     if known is not None and columns.group is None:
-        yield from _joined(rows, None)
+        yield from _conversations(rows, None)
         return
     held = list(islice(rows, _ALONE + 1))
     turns = [_turn(row.value) for row in held if isinstance(row.value, dict)]
     found = _sorting(held, columns.group)
     if found.column is not None:
-        yield from _joined(chain(held, rows), found.column, columns.group)
+        yield from _conversations(chain(held, rows), found.column, columns.group)
         return
     names = {speaker(turn) for turn in turns}
     told = names <= ROLES.keys() or bool(guess_roles(turns))
@@ -118,14 +125,23 @@ def _cannot_sort(names: tuple[str, ...], path: Path) -> DataError:
     )
 
 
-def _joined(rows: Iterator[Row], column: str | None, group: str | None = None) -> Iterator[Row]:
+def _conversations(rows: Iterator[Row], column: str | None, group: str | None = None) -> Iterator[Row]:
     """Conversations in the order of their first rows, by their ids in `column`, or in one of _IDS."""
+    return _joined(rows, partial(_id_of, column=column), lambda held: [_together(held, group)])
+
+
+def _joined(
+    rows: Iterator[Row],
+    name_of: Callable[[Any], str | None],
+    together: Callable[[list[Row]], Iterable[Row]],
+) -> Iterator[Row]:
+    """Rows of one name put `together`, in the order of their first ones; others as they are."""
     open_ones: dict[str, list[Row]] = {}
     sizes: dict[str, int] = {}
     gone: set[int] = set()
     size = 0
     for row in rows:
-        name = _id_of(row.value, column)
+        name = name_of(row.value)
         if name is None:
             yield row
             continue
@@ -140,9 +156,9 @@ def _joined(rows: Iterator[Row], column: str | None, group: str | None = None) -
             oldest = next(iter(open_ones))
             gone.add(hash(oldest))
             size -= sizes.pop(oldest)
-            yield _together(open_ones.pop(oldest), group)
+            yield from together(open_ones.pop(oldest))
     for held in open_ones.values():
-        yield _together(held, group)
+        yield from together(held)
 
 
 def _id_of(value: Any, column: str | None) -> str | None:
@@ -165,7 +181,7 @@ def _turn(value: dict[str, Any]) -> dict[str, Any] | None:
     text = next((keys[name] for name in _TEXTS if name in keys), None)
     if role is None or text is None:
         return None
-    named = "role" if plain(role).endswith(("role", "type")) else "speaker"
+    named = "role" if plain(role).endswith("role") else "speaker"
     turn = {
         name: value[keys[plain(name)]]
         for name in _MORE

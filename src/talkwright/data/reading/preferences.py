@@ -134,7 +134,11 @@ def _before(value: Row, keys: Row, columns: Columns, repairs: list[str]) -> list
     prompt = _prompt_key(keys, columns)
     if prompt is None or value.get(prompt) is None:
         return messages
-    asked = value[prompt]
+    asked = as_value(value[prompt])
+    if isinstance(asked, dict) and isinstance(asked.get("full_text"), str):  # WebGPT's
+        asked = asked["full_text"]
+    elif isinstance(asked, dict):
+        asked = value[prompt]
     found = read_transcript(asked) if isinstance(asked, str) else None
     messages += [turn for turn in found if turn.content] if found else side(asked, "user", repairs)
     extra = field_of(value, keys, "input") if keys.get("input") != prompt else None
@@ -144,7 +148,11 @@ def _before(value: Row, keys: Row, columns: Columns, repairs: list[str]) -> list
 
 
 def _prompt_key(keys: Row, columns: Columns) -> Any:
-    return columns.prompt or next((keys[name] for name in PROMPT_NAMES if name in keys), None)
+    """The column with what was asked; HelpSteer's is `context`, SHP's a `history` of one text."""
+    found = columns.prompt or next((keys[name] for name in PROMPT_NAMES if name in keys), None)
+    if found is None and "humanrefa" in keys:
+        return keys.get("history")
+    return keys.get("context") if found is None and is_choice(keys) else found
 
 
 def _answer(value: Any, repairs: list[str]) -> list[Message]:

@@ -18,6 +18,13 @@ _QUOTES = {'"': '"', "'": "'", **dict.fromkeys("“”„", _TYPOGRAPHIC), "‘"
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "/": "/", "\\": "\\"}
 _SPACE = r"\s{0,20}"  # bounded: a run of spaces must not take quadratic time
 _BOTH = '"' + _TYPOGRAPHIC
+_DOUBLED = re.compile(r'"?([\w .$-]{1,40})"?')  # a key, with a quote too many before or behind it
+# JSON in typographic quotes: an object's first key, its closing bracket, or a key between quotes that
+# are the wrong way round. People write “yes”, “no”: “so”.
+_STRUCTURE = re.compile(
+    rf"\{{{_SPACE}[“”„‟‘’][\w .$-]{{1,40}}[“”„‟‘’]{_SPACE}:|[“”„‟‘’]{_SPACE}\}}{_SPACE}[,\]}}]"
+    rf"|“{_SPACE},{_SPACE}”[\w .$-]{{1,40}}“{_SPACE}:"
+)
 _MOST_OPEN = 32  # ways of reading one row that are followed at once; beyond that nothing is certain
 _MOST_TIMES = 200  # as many characters as the row has, looked at for all of them
 
@@ -37,7 +44,7 @@ class _Ends:
 
 def _ends(quotes: str) -> _Ends:
     one = f"[{quotes}]"
-    key = rf"(?:[\[{{]{_SPACE}){{0,3}}{one}[\w .$-]{{1,40}}{one}{_SPACE}:"
+    key = rf"(?:[\[{{]{_SPACE}){{0,3}}{one}{{1,2}}[\w .$-]{{1,40}}{one}{{1,2}}{_SPACE}:"
     return _Ends(
         re.compile(rf"{_SPACE}:"),
         re.compile(rf"(?:{_SPACE}[}}\]]){{0,8}}{_SPACE}(?:[,;]?{_SPACE}\Z|,{_SPACE}{key})"),
@@ -72,10 +79,14 @@ def rewritten(line: str, first: str) -> str:
         if found[0][0] == "\\":
             text.append('"' if swapped and found[0] == "\\'" else _unescaped(found[0], quotes))
         elif (ends.key if is_key else ends.value).match(line, at):
-            if quotes == '"' and unescaped % 2:  # people's quotation marks come in pairs
+            if quotes == '"' and unescaped % 2 and not is_key:  # people's quotation marks come in pairs
                 raise DoubtfulError
             said = "".join(text)
+            if is_key and quotes == '"' and (doubled := _DOUBLED.fullmatch(said)):
+                said = doubled[1]
             if is_key and any(mark in said for mark in _BOTH):  # nobody quotes in the name of a column
+                raise DoubtfulError
+            if quotes == '"' and _STRUCTURE.search(said):
                 raise DoubtfulError
             pieces.append(json.dumps(said))
             inside = False
@@ -170,6 +181,14 @@ def _texts(
     line: str, opening: re.Match[str], is_key: bool, bare: bool
 ) -> Iterator[tuple[int, str, bool]]:
     """The texts that may begin at a quote: where each ends, what it says, whether it ends alike."""
+    for end, text, alike in _ended(line, opening, is_key, bare):
+        if not _STRUCTURE.search(text):
+            yield end, text, alike
+
+
+def _ended(
+    line: str, opening: re.Match[str], is_key: bool, bare: bool
+) -> Iterator[tuple[int, str, bool]]:
     plain, at = opening[0] == '"', opening.end()
     ends, pieces = _BOTH_ENDS.key if is_key else _BOTH_ENDS.value, list[str]()
     for found in _STOP.finditer(line, at):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any
@@ -33,6 +33,13 @@ _BYSTANDERS = frozenset(
     metadata timestamp summary annotator annotation reviewer
     """.split()  # noqa: SIM905
 )
+# Who speaks where a model is trained; a system prompt is at home there, and nowhere else.
+_OF_MODELS = frozenset(
+    """
+    user human prompter assistant gpt chatgpt gpt4 bing bard claude model ai bot chatbot developer
+    functioncall toolcall
+    """.split()  # noqa: SIM905
+) | {name for name, role in ROLES.items() if role == "tool"}
 # Certainly nobody who asks or answers, so never one of two speakers.
 _NOBODY = frozenset({
     "narrator", "action", "stage", "thought", "thinking", "image", "picture", "audio", "video", "file",
@@ -65,6 +72,33 @@ def is_side_note(turn: Any) -> bool:
         return False
     hidden = turn.get("public") is False or turn.get("private") is True or turn.get("internal") is True
     return hidden or turn.get("type") in _NO_MESSAGES or speaker(turn) in NOTES
+
+
+def without_software(turns: Sequence[Any], repairs: list[str]) -> Sequence[Any]:
+    """Turns without what a desk's software says ("Agent Anna joined") between two people.
+
+    `System` beside a customer and an agent, or beside people's names, is no system prompt but a side
+    note (`dropped_side_note`). It is one where the others have the roles of a model's chat, or where it
+    stands before all others in a list of `role`s.
+    """
+    names = [speaker(turn) for turn in turns]
+    others = {name for name in names if name != "system"}
+    if "system" not in names or len(others) < 2 or None in others or not software_speaks(others):
+        return turns
+    first = next(at for at, name in enumerate(names) if name != "system")
+    left = [
+        turn
+        for at, (turn, name) in enumerate(zip(turns, names, strict=True))
+        if name != "system" or (at < first and "role" in turn)
+    ]
+    if len(left) < len(turns):
+        repairs.append("dropped_side_note")
+    return left
+
+
+def software_speaks(others: Iterable[str | None]) -> bool:
+    """Say whether a `System` beside these speakers (plain names) is a desk's software, not a prompt."""
+    return not _OF_MODELS.issuperset(others)
 
 
 def without_third(turns: Sequence[Any], repairs: list[str]) -> Sequence[Any]:

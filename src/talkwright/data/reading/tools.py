@@ -21,11 +21,73 @@ _DEEPEST = 64  # lists and objects inside of one another
 _ARGUMENTS = ("arguments", "parameters", "args", "input")
 
 
+class _Spelled(float):
+    """A number that is spelt otherwise than it would be written: 12.10, 1e5, -0, many digits."""
+
+    text: str
+
+
+def _number(text: str) -> float:
+    value = float(text)
+    if repr(value) == text:
+        return value
+    spelled = _Spelled(value)
+    spelled.text = text
+    return spelled
+
+
+def _whole_number(text: str) -> float:
+    return _number(text) if text == "-0" else int(text)
+
+
+def _exact(text: str, repairs: list[str] | None = None) -> Any:
+    """The JSON value of a text, with numbers that know how they were spelt.
+
+    Of a key given twice the last counts, which is noted in `repairs` (`repeated_key`). Raises
+    ValueError, and RecursionError for thousands of brackets.
+    """
+
+    def put(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs) and repairs is not None:
+            repairs.append("repeated_key")
+        return found
+
+    return json.loads(text, parse_float=_number, parse_int=_whole_number, object_pairs_hook=put)
+
+
+def _spells(value: Any) -> bool:
+    """Say whether a number in a value is spelt otherwise than it would be written."""
+    level = [value]
+    while level:
+        if any(isinstance(held, _Spelled) for held in level):
+            return True
+        inner = [list(held.values()) if isinstance(held, dict) else held for held in level]
+        level = [item for held in inner if isinstance(held, list) for item in held]
+    return False
+
+
+def _written(value: Any) -> str:
+    """JSON with each number as it was spelt. Raises ValueError, TypeError."""
+    if isinstance(value, _Spelled):
+        return value.text
+    if isinstance(value, dict):
+        items = (
+            f"{json.dumps(key, ensure_ascii=False)}: {_written(held)}" for key, held in value.items()
+        )
+        return f"{{{', '.join(items)}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_written, value))}]"
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
 def as_json(value: Any) -> str | None:
     """A JSON value in its one spelling; None for what JSON cannot say (NaN, bytes, endless digits)."""
     if _too_deep(value):
         return None
     try:
+        if _spells(value):
+            return _SURROGATE.sub("\ufffd", _written(value))
         text = json.dumps(value, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError, RecursionError):
         return None
@@ -73,21 +135,24 @@ def _schema(tool: Any) -> str | None:
     return as_json({"type": "function", "function": renamed})
 
 
-def read_calls(turn: dict[str, Any]) -> tuple[ToolCall, ...] | None:
+def read_calls(turn: dict[str, Any], repairs: list[str] | None = None) -> tuple[ToolCall, ...] | None:
     """The calls of an OpenAI message, new or old; None where one of them cannot be read."""
-    listed = _loaded(turn.get("tool_calls"))
+    listed = _loaded(turn.get("tool_calls"), repairs)
     if not isinstance(listed, list):
         listed = []
-    old = _loaded(turn.get("function_call"))
+    old = _loaded(turn.get("function_call"), repairs)
     if isinstance(old, dict) and not listed:
         listed = [old]
-    calls = [read_call(call) for call in listed]
+    calls = [read_call(call, repairs) for call in listed]
     return None if None in calls else tuple(call for call in calls if call is not None)
 
 
-def read_call(value: Any) -> ToolCall | None:
-    """One call: {"name", "arguments"}, or such an object under "function" beside an "id"."""
-    value = _loaded(value)
+def read_call(value: Any, repairs: list[str] | None = None) -> ToolCall | None:
+    """One call: {"name", "arguments"}, or such an object under "function" beside an "id".
+
+    Arguments that are a text stay as they are where their numbers would be spelt otherwise.
+    """
+    value = _loaded(value, repairs)
     if not isinstance(value, dict):
         return None
     function = value.get("function", value)
@@ -95,12 +160,15 @@ def read_call(value: Any) -> ToolCall | None:
         return None
     name = _SURROGATE.sub("\ufffd", function["name"]).strip()
     held = next((function[key] for key in _ARGUMENTS if key in function), None)
-    if isinstance(held, str):
+    given = held if isinstance(held, str) else None
+    if given is not None:
         try:
-            held = json.loads(held) if held.strip() else None
+            held = _exact(given, repairs) if given.strip() else None
         except (ValueError, RecursionError):
             return None
     arguments = as_json({} if held is None else held)
+    if given is not None and arguments is not None and "\ufffd" not in arguments and _spells(held):
+        arguments = given.strip()
     if not name or arguments is None:
         return None
     id = value.get("id")
@@ -138,10 +206,10 @@ def _told_apart(turn: dict[str, Any], parts: list[Any]) -> list[Any]:
     return found
 
 
-def read_written(text: str) -> tuple[ToolCall, ...] | None:
+def read_written(text: str, repairs: list[str] | None = None) -> tuple[ToolCall, ...] | None:
     """The calls that a ShareGPT turn of `function_call` spells in JSON; None where it is other text."""
-    value = _loaded(text)
-    calls = [read_call(call) for call in (value if isinstance(value, list) else [value])]
+    value = _loaded(text, repairs)
+    calls = [read_call(call, repairs) for call in (value if isinstance(value, list) else [value])]
     return None if None in calls or not calls else tuple(call for call in calls if call is not None)
 
 
@@ -185,10 +253,10 @@ def _unmatched(calls: Sequence[ToolCall], results: Sequence[Message]) -> tuple[b
     return not set(asked) <= set(answered), not set(answered) <= set(asked)
 
 
-def _loaded(value: Any) -> Any:
+def _loaded(value: Any, repairs: list[str] | None = None) -> Any:
     if not isinstance(value, str) or value.lstrip()[:1] not in ("[", "{"):
         return value
     try:
-        return json.loads(value)
+        return _exact(value, repairs)
     except (ValueError, RecursionError):
         return value

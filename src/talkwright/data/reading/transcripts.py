@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
+from talkwright.data.reading.speakers import software_speaks
 from talkwright.types import Message, Role
 
 _SPEAKERS: dict[str, Role] = {
@@ -14,6 +15,7 @@ _SPEAKERS: dict[str, Role] = {
     "response": "assistant", "operator": "assistant", "support": "assistant",
     "representative": "assistant", "model": "assistant", "tool": "tool",
 }  # fmt: skip
+_TASKS = {"instruction", "response"}  # a model's, too
 _CHATML = re.compile(r"<\|im_start\|>(\w{1,20})\n(.*?)(?:<\|im_end\|>\s*|\Z)", re.DOTALL)
 # From the surest sign of a new turn to the least sure; the first that opens the text is used.
 _LABELS = tuple(
@@ -28,13 +30,34 @@ _LABELS = tuple(
 _GLUED = re.compile(r"### ?(Human|User|Assistant):[ \t]*")  # no line end before it
 _INST = re.compile(r"\[(/?)INST\]")
 _SYS = re.compile(r"\s*<<SYS>>(.*?)<</SYS>>", re.DOTALL)
+# A line of a chat's log: when, who, what. Only such lines begin a turn where the first one does.
+_TIME = r"(?:\d{4}-\d\d-\d\d[T ,]{1,2})?\d{1,2}:\d\d(?::\d\d)?(?:[.,]\d{1,6})?Z?(?:\s?[AaPp]\.?[Mm]\.?)?"
+_TIMED = re.compile(
+    rf"(?:\A\s*|\n)[ \t]{{0,20}}(?:\[{_TIME}\]|\({_TIME}\)|{_TIME})[ \t]?[-–]?[ \t]{{0,5}}"
+    r"([^\W\d_][\w .'-]{0,30}):[ \t]*"
+)
 _PREAMBLE = re.compile(r"\ABelow is an instruction that describes a task[^#]{0,200}(?=###)")
 
 
-def read_transcript(text: str) -> list[Message] | None:
+def timed_turns(text: str) -> list[dict[str, str]] | None:
+    """The turns of a log such as `[10:01:03] Ann: ...` a line; None where the text is none.
+
+    It begins with such a line, and two or more speak.
+    """
+    parts = _TIMED.split(text)
+    turns = [
+        {"speaker": name.strip(), "text": said.strip()}
+        for name, said in zip(parts[1::2], parts[2::2], strict=True)
+    ]
+    names = {turn["speaker"] for turn in turns}
+    return turns if not parts[0].strip() and len(names) > 1 else None
+
+
+def read_transcript(text: str, repairs: list[str] | None = None) -> list[Message] | None:
     """Read `Human: ... Assistant: ...` in its usual spellings; None where the text is no transcript.
 
-    A transcript begins with a speaker and has a user and an assistant in it.
+    A transcript begins with a speaker and has a user and an assistant in it. `System` beside a customer
+    and an agent is a desk's software: with `repairs`, what it says is left out and noted there.
     """
     text = _PREAMBLE.sub("", text)
     start = text.lstrip()
@@ -49,7 +72,13 @@ def read_transcript(text: str) -> list[Message] | None:
     if pattern is None:
         return None
     parts = pattern.split(text)
-    return _messages(list(zip(parts[1::2], parts[2::2], strict=True)))
+    found = list(zip(parts[1::2], parts[2::2], strict=True))
+    spoken = [part for part in found if part[0].lower() != "system"]
+    others = {name.lower() for name, _ in spoken} - _TASKS
+    if repairs is not None and len(spoken) < len(found) and software_speaks(others):
+        repairs.append("dropped_side_note")
+        found = spoken
+    return _messages(found)
 
 
 def _messages(found: list[tuple[str, str]]) -> list[Message] | None:

@@ -19,6 +19,7 @@ from talkwright.data.reading.speakers import (
     guess_roles,
     is_side_note,
     speaker,
+    without_software,
     without_third,
 )
 from talkwright.data.reading.tools import (
@@ -160,6 +161,7 @@ def read_turns(turns: list[Any], repairs: list[str]) -> list[Message]:
     spoken = [turn for turn in turns if not is_side_note(turn)]
     if len(spoken) < len(turns):
         repairs.append("dropped_side_note")
+    spoken = list(without_software(spoken, repairs))
     names = {speaker(turn) for turn in spoken}
     if names <= ROLES.keys() and "system" not in names:
         return [message(turn, repairs) for turn in spoken]
@@ -252,7 +254,7 @@ def message(turn: Any, repairs: list[str], guessed: Mapping[str, Role] = _NO_GUE
     role_key = next((key for key in ROLE_KEYS if key in turn), None)
     held = [key for key in TEXT_KEYS if key in turn]
     text_key = next((key for key in held if turn[key] is not None), held[0] if held else None)
-    calls = read_calls(turn)
+    calls = read_calls(turn, repairs)
     if calls is None:
         raise Unfit("not_text")
     if role_key is None or (text_key is None and not calls):
@@ -271,7 +273,7 @@ def message(turn: Any, repairs: list[str], guessed: Mapping[str, Role] = _NO_GUE
     if role != "assistant":
         return Message(role, content)
     if name in _CALLING and not calls:
-        found = read_written(content)
+        found = read_written(content, repairs)
         content, calls = ("", found) if found else (content, ())
         if not found:
             repairs.append("tool_call_as_text")
@@ -315,7 +317,7 @@ def _content(value: Any, repairs: list[str]) -> tuple[str, str | None, tuple[Too
             repairs.append("removed_attachment")
             continue
         if kind in ("tool_call", "tool_use"):
-            call = read_call(part.get("value", part.get("text", part)))
+            call = read_call(part.get("value", part.get("text", part)), repairs)
             if call is None:
                 raise Unfit("not_text")
             calls.append(call)

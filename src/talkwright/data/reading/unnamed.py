@@ -29,9 +29,14 @@ _KEPT = (
 )  # fmt: skip
 _HEARS = ("to", "recipient", "receiver", "target", "assignee", "assignedto")
 _CALLED = ("name", "fullname", "displayname", "username", "title", "subject", "email", "label", "avatar")
-_ANSWERS = re.compile(r"(?:is|from|by)(?:agent|bot|ai|assistant|staff|support|operator|admin|model)")
+_ANSWERS = re.compile(
+    r"(?:is|from|by)(?:agent|bot|ai|assistant|staff|support|operator|admin|model)|(?:is)?fromme"
+)
 _ASKS = re.compile(r"(?:is|from|by)(?:user|customer|client|human|visitor|enduser|requester)")
-_DIRECTIONS = {"inbound": "user", "incoming": "user", "outbound": "assistant", "outgoing": "assistant"}
+_DIRECTIONS = {
+    "inbound": "user", "incoming": "user", "in": "user",
+    "outbound": "assistant", "outgoing": "assistant", "out": "assistant",
+}  # fmt: skip
 _WORDS = re.compile(r"[^\W\d_]\s+[^\W\d_]|[^\W\d_]{2}[.!?]")
 
 
@@ -102,11 +107,7 @@ def _turns(name: str, items: list[Row], around: Row) -> list[Row] | None:
     if name in ONE_TALK or name in LISTS:
         for asks, answers in _PAIRS:
             if all(isinstance(item.get(key), str) for item in items for key in (asks, answers)):
-                pairs = (((asks, "user"), (answers, "assistant")),) * len(items)
-                return [
-                    {"role": role, "content": item[key]}
-                    for item, pair in zip(items, pairs, strict=True) for key, role in pair
-                ]  # fmt: skip
+                return _asked_and_answered(items, asks, answers)
     if len(items) < 2:
         return None
     if all(isinstance(item.get("message"), dict) and "author" in item["message"] for item in items):
@@ -115,7 +116,6 @@ def _turns(name: str, items: list[Row], around: Row) -> list[Row] | None:
     shared = [key for key in spoken[0] if all(key in item for item in spoken)] if spoken else []
     says = _text_key(spoken, shared)
     roles = _speakers(spoken, shared, around)
-    called = "speaker" if roles is None else "role"
     who = _named(name, spoken, shared, says) if roles is None else roles
     if who is None:
         return None
@@ -125,7 +125,23 @@ def _turns(name: str, items: list[Row], around: Row) -> list[Row] | None:
     for item in items:
         more = {key: item[key] for key in item if key in _KEPT or plain(key) in WHEN}
         name = "note" if _is_silent(item) else next(left)
-        turns.append({**more, called: name, "content": _said(item, says)})
+        turns.append({**more, "speaker": name, "content": _said(item, says)})
+    return turns
+
+
+def _asked_and_answered(items: list[Row], asks: str, answers: str) -> list[Row]:
+    """Items with a question and its answer each as turns, behind what the item says of a system prompt.
+
+    XTuner's have it in the first item; one that is said again is not repeated.
+    """
+    turns, last = [], None
+    for item in items:
+        system = item.get("system")
+        if isinstance(system, str) and system.strip() and system != last:
+            turns.append({"role": "system", "content": system})
+            last = system
+        turns.append({"role": "user", "content": item[asks]})
+        turns.append({"role": "assistant", "content": item[answers]})
     return turns
 
 
