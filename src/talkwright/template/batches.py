@@ -173,6 +173,7 @@ class BatchEncoder:
             else None
         )
         self._plans: dict[Shape, tuple[_Plan | None, ...]] = {}
+        self._latest: tuple[Shape | None, tuple[_Plan | None, ...]] = (None, ())
         self._constant: dict[_Plan, tuple[bytes | None, ...]] = {}
         self._leads: dict[tuple[str | None, str], bytes | None] = {}
         self._bytes = {
@@ -221,8 +222,10 @@ class BatchEncoder:
             return None
         if any(message.role == "system" for message in conversation.messages[1:]):
             return None  # no server would take it
-        said = {"content": [message.content.strip() for message in messages]}
-        said["thinking"] = [(message.thinking or "").strip() for message in messages]
+        said = {
+            "content": [message.content.strip() for message in messages],
+            "thinking": [(message.thinking or "").strip() for message in messages],
+        }
 
         def text(parts: tuple[Part, ...]) -> str:
             if len(parts) == 1 and type(parts[0]) is str:
@@ -245,12 +248,18 @@ class BatchEncoder:
         ]
 
     def _plans_of(self, shape: Shape) -> tuple[_Plan | None, ...]:
-        if shape not in self._plans:
+        latest, plans = self._latest
+        if shape is latest:  # as most are; a shape's hash is that of all its turns
+            return plans
+        found = self._plans.get(shape)
+        if found is None:
             if len(self._plans) > REMEMBERED:
                 self._plans.clear()
             layouts = self.template.layouts_of(shape, self._train_on)
-            self._plans[shape] = tuple(_plan(self.template, shape, layout) for layout in layouts)
-        return self._plans[shape]
+            found = tuple(_plan(self.template, shape, layout) for layout in layouts)
+            self._plans[shape] = found
+        self._latest = shape, found
+        return found
 
     # --- ids ---------------------------------------------------------------------------------
 

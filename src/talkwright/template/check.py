@@ -245,14 +245,13 @@ def _findings(template: Template, tallies: dict[str, _Tally], section: TemplateS
         found.append(_nothing_to_learn(tallies["train"], section))
     if too_long.count:
         severity: Literal["error", "warning"] = "error" if section.too_long == "error" else "warning"
+        or_cut = "" if section.too_long == "cut" else ", or `template.too_long: cut`"
         found.append(
             Finding(
                 severity, "too_long",
                 f"{too_long.count} rows are longer than {section.max_length} tokens and are not used, "
                 f"{lost}; the first is {too_long.first}",
-                f"write `template.max_length: {enough}`"
-                + (", or `template.too_long: cut`" if section.too_long != "cut" else ""),
-                too_long.count,
+                f"write `template.max_length: {enough}`{or_cut}", too_long.count,
             )
         )  # fmt: skip
     if cut.count:
