@@ -127,7 +127,7 @@ def test_a_process_with_a_thread_is_not_copied(monkeypatch) -> None:
 def test_the_others_end_with_this_one_however_it_ends() -> None:
     program = (
         "import os, sys, time\nfrom talkwright.pool import Pool\n"
-        "def work(head, body):\n    print(os.getpid(), flush=True)\n    time.sleep(60)\n"
+        "def work(head, body):\n    os.write(1, b'%d\\n' % os.getpid())\n    time.sleep(60)\n"  # one piece
         "with Pool(work, 2) as crew:\n"
         "    [*crew.give({}), *crew.give({})]\n    time.sleep(60)\n"
     )
