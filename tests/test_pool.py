@@ -125,9 +125,9 @@ def test_a_process_with_a_thread_is_not_copied(monkeypatch) -> None:
 
 
 def test_the_others_end_with_this_one_however_it_ends() -> None:
-    program = (
+    program = (  # each writes its number in one piece: two prints may come between each other
         "import os, sys, time\nfrom talkwright.pool import Pool\n"
-        "def work(head, body):\n    os.write(1, b'%d\\n' % os.getpid())\n    time.sleep(60)\n"  # one piece
+        "def work(head, body):\n    os.write(1, b'%d\\n' % os.getpid())\n    time.sleep(60)\n"
         "with Pool(work, 2) as crew:\n"
         "    [*crew.give({}), *crew.give({})]\n    time.sleep(60)\n"
     )
