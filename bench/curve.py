@@ -69,7 +69,7 @@ def table(curves: dict[str, Curve], found: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def picture(curves: dict[str, Curve], found: dict[str, Any]) -> str:
+def picture(curves: dict[str, Curve]) -> str:
     """Above the smoothed curves, below the difference of each from the first of TRL (SVG)."""
     width, left, right = 760, 66, 640
     base = smooth(curves[TRL[0]])
@@ -127,5 +127,5 @@ def measure_curve(
             (out / "curve.json").write_text(json.dumps(found, indent=1))
     found |= summary(curves)
     (out / "curve.json").write_text(json.dumps(found, indent=1))
-    (out / "curve.svg").write_text(picture(curves, found))
+    (out / "curve.svg").write_text(picture(curves))
     print(table(curves, found))

@@ -247,9 +247,8 @@ class Provenance:
 
 # --- tokens --------------------------------------------------------------------------------------
 
-IGNORED = (
-    -100
-)  # the label of a token that nobody learns, as PyTorch's losses and others' data sets have it
+# The label of a token that nobody learns, as PyTorch's losses and others' data sets have it.
+IGNORED = -100
 
 
 @dataclass(frozen=True, slots=True)

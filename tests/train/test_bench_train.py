@@ -45,9 +45,7 @@ def test_a_curve_is_inside_where_it_is_no_farther_from_trl_than_trl_from_itself(
     assert set(found["inside"].values()) == {inside}
     assert found["band"]["most"] == pytest.approx(0.03 * 29 / 30)
     assert f"TRL from itself: {found['inside']}" in curve.table(curves, found)
-    lines = ElementTree.fromstring(curve.picture(curves, found)).iter(
-        "{http://www.w3.org/2000/svg}polyline"
-    )
+    lines = ElementTree.fromstring(curve.picture(curves)).iter("{http://www.w3.org/2000/svg}polyline")
     assert len(list(lines)) == 2 * len(curves)
 
 

@@ -72,9 +72,8 @@ def merge_adapter(
     with without_peft_noise():
         adapted = load_adapter(model, adapter)
         _untie(adapted, shared)
-        merged = adapted.merge_and_unload(
-            safe_merge=True
-        )  # says in the config what is not tied any more
+        # PEFT says in the config what is not tied any more.
+        merged = adapted.merge_and_unload(safe_merge=True)
     if precision == "bf16" or (precision is None and _is_half(base)):
         import torch
 

@@ -173,7 +173,6 @@ class BatchEncoder:
             else None
         )
         self._plans: dict[Shape, tuple[_Plan | None, ...]] = {}
-        self._latest: tuple[Shape | None, tuple[_Plan | None, ...]] = (None, ())
         self._constant: dict[_Plan, tuple[bytes | None, ...]] = {}
         self._leads: dict[tuple[str | None, str], bytes | None] = {}
         self._bytes = {
@@ -248,18 +247,12 @@ class BatchEncoder:
         ]
 
     def _plans_of(self, shape: Shape) -> tuple[_Plan | None, ...]:
-        latest, plans = self._latest
-        if shape is latest:  # as most are; a shape's hash is that of all its turns
-            return plans
-        found = self._plans.get(shape)
-        if found is None:
+        if shape not in self._plans:
             if len(self._plans) > REMEMBERED:
                 self._plans.clear()
             layouts = self.template.layouts_of(shape, self._train_on)
-            found = tuple(_plan(self.template, shape, layout) for layout in layouts)
-            self._plans[shape] = found
-        self._latest = shape, found
-        return found
+            self._plans[shape] = tuple(_plan(self.template, shape, layout) for layout in layouts)
+        return self._plans[shape]
 
     # --- ids ---------------------------------------------------------------------------------
 

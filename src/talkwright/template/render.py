@@ -92,20 +92,7 @@ def shape_of(messages: Sequence[Message], tools: tuple[str, ...] = (), results: 
     for message in messages:
         if message.role not in ROLES:  # a template writes roles as they are
             raise TemplateError(f"'{message.role}' is no role; roles are {', '.join(ROLES)}")
-    turns = tuple([_turn(message, results) for message in messages])
-    if tools:
-        return Shape(turns, tools)
-    # The same object for the same plain turns: nobody need compare it with itself.
-    names = tuple(map(id, turns))
-    found = _SHAPES.get(names)
-    if found is None:
-        found = Shape(turns)
-        if (
-            all(turn is _PLAIN.get(m.role) for turn, m in zip(turns, messages, strict=True))
-            and len(_SHAPES) < REMEMBERED
-        ):
-            _SHAPES[names] = found
-    return found
+    return Shape(tuple([_turn(message, results) for message in messages]), tools)
 
 
 def _turn(m: Message, results: bool) -> Turn:
@@ -127,7 +114,6 @@ def _field_shape(text: str) -> FieldShape:
 
 
 _PLAIN = {role: Turn(role, ("", True, "")) for role in ROLES}  # what most messages are
-_SHAPES: dict[tuple[int, ...], Shape] = {}  # of chats with such turns alone, which live as long as this
 
 
 class Renderer:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,11 +18,6 @@ from talkwright.template.tools import STYLES
 from talkwright.types import Conversation, Example, Message, ToolCall
 
 RENDERER_VERSION = 2
-
-
-@lru_cache(maxsize=16)
-def _as_message(system: str) -> Message:
-    return Message("system", system)
 
 
 class Template:
@@ -167,7 +161,7 @@ class Template:
         if not self.has_tool_calls:
             arranged = [fold_calls(message) for message in arranged]
         if self.system is not None and (not arranged or arranged[0].role != "system"):
-            arranged.insert(0, _as_message(self.system))
+            arranged.insert(0, Message("system", self.system))
         if tools and not self.has_tools:
             arranged, tools = fold_tools(arranged, tools), ()
         if arranged and arranged[0].role == "system" and not self.has_system:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
@@ -196,17 +196,18 @@ def _small(path: Path, name: str, data: bytes, columns: Columns) -> Iterator[Chu
 
 def _batch_chunks(
     batches: Iterator[tuple[int, tuple[list[str], bytes]]], name: str
-) -> tuple[list[str], Any, Iterator[Chunk]]:
-    """A Parquet file's columns, its first row, and its batches as chunks."""
+) -> tuple[list[str], Callable[[], Any], Iterator[Chunk]]:
+    """A Parquet file's columns, what reads its first row, and its batches as chunks."""
     first = list(islice(batches, 1))
     names = first[0][1][0] if first else []
-    rows = rows_of_batch(first[0][1][1], name, 0) if first else iter(())
+
+    def first_row() -> Any:
+        rows = rows_of_batch(first[0][1][1], name, 0) if first else iter(())
+        return getattr(next(rows, None), "value", None)
+
     found = chain(first, batches)
-    return (
-        names,
-        getattr(next(rows, None), "value", None),
-        (Chunk("batch", name, number * _ROWS, body) for number, (_, body) in found),
-    )
+    chunks = (Chunk("batch", name, number * _ROWS, body) for number, (_, body) in found)
+    return names, first_row, chunks
 
 
 def _without_comments(text: Text, suffix: str) -> Text | None:

@@ -56,7 +56,7 @@ def _rows(text: Text, name: str, before: int) -> Iterator[Row]:
         if number <= skip or not line:
             continue
         # Behind a broken row, it may be a line of that row's text.
-        if sound and (last := _comment_end(lines, number)):
+        if sound and line[0] in "/#" and (last := _comment_end(lines, number)):
             skip = last
             yield Row(_COMMENT, None, line[:RAW])
             continue
@@ -84,7 +84,9 @@ def _comment_end(lines: list[str], number: int) -> int:
     """The last line of a comment that begins on line `number`; 0 where it is none, or in doubt."""
     line = lines[number - 1].strip()
     if line.startswith("/*"):
-        ends = (at for at in range(number - 1, len(lines[: number + _MOST_JOINED])) if "*/" in lines[at])
+        ends = (
+            at for at in range(number - 1, min(len(lines), number + _MOST_JOINED)) if "*/" in lines[at]
+        )
         number = next(ends, -1) + 1
         if not lines[number - 1].rstrip().endswith("*/"):
             return 0

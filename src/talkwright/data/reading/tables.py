@@ -8,7 +8,7 @@ import io
 import json
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -133,7 +133,7 @@ def csv_rows(blocks: Iterator[Text], name: str, path: Path, columns: Columns) ->
         before = content.count("\n", 0, skipped)
     begin = content[skipped:] if before else content
     header, delimiter = _header(begin, columns, told and told[1])
-    require_columns(header, columns, path, _first_row(begin, header, delimiter))
+    require_columns(header, columns, path, partial(_first_row, begin, header, delimiter))
     odd, foreign = (_moved((), numbers, -before) for numbers in (first.odd_lines, first.foreign_lines))
     texts: Iterator[Text] = _chain(Text(begin, odd, foreign_lines=foreign), blocks)
     repaired: tuple[str, ...] = ()
@@ -254,12 +254,10 @@ def _cells(content: str, delimiter: str) -> list[str]:
         return []
 
 
-def require_columns(
-    header: list[str], columns: Columns, path: Path, first: dict[str, Any] | None = None
-) -> None:
+def require_columns(header: list[str], columns: Columns, path: Path, first: Callable[[], Any]) -> None:
     """Raise DataError, with the columns found, unless conversations can be read from them.
 
-    `first` is the first row: a cell of it may hold turns under a name that says nothing of them.
+    `first` gives the first row: a cell of it may hold turns under a name that says nothing of them.
     """
     names = [cell for cell in header if cell.strip()]
     shown = ", ".join(name[:60] for name in names[:30]) or "none"
@@ -276,7 +274,7 @@ def require_columns(
             f"{path}: Chatbot Arena votes without the conversations. Columns found: {shown}. Use the "
             "file that has conversation_a and conversation_b."
         )
-    if _is_known(header, columns) or (first is not None and reads_as_row(first)):
+    if _is_known(header, columns) or reads_as_row(first()):
         return
     if len(names) < 2 or any(_LIKE_TEXT.search(name) for name in names):
         raise DataError(

@@ -135,9 +135,7 @@ def _numbers_of(conversation: Conversation, seed: int, near: bool, rivals: bool)
     said = [normal(m.content) for m in messages]
     asking = [n for n, m in enumerate(messages) if m.role == "user"]
     # No word goes on in the next message.
-    # Nobody needs the words of a row with one question that is compared with none.
-    worded = () if not (near or rivals) and len(asking) == 1 else asking
-    spelt = [word_list(text) if near or n in worded else [] for n, text in enumerate(said)]
+    spelt = [word_list(text) if near or n in asking else [] for n, text in enumerate(said)]
     question, question_words = _question([said[n] for n in asking], [spelt[n] for n in asking])
     group = conversation.group
     # With their lengths: no text can look like the border between two.
