@@ -22,7 +22,7 @@ _ODD = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9), np.uint64(
 
 @dataclass(frozen=True, slots=True)
 class Mix:
-    """`asked` rows of each source, None for all there are; `left_out` are the rows not drawn."""
+    """`asked` rows of each source, None where the recipe names no number; `left_out` are the rows not drawn."""
 
     asked: list[int | None]
     available: list[int]
@@ -51,11 +51,12 @@ def draw(
 def _asked(section: DataSection, available: Sequence[int]) -> list[int | None]:
     wanted: list[int | None] = []
     for source, there in zip(section.sources, available, strict=True):
-        wanted.append(source.count if source.count is not None else min(there, source.cap or there))
+        limit = min(there, source.cap) if source.cap else None
+        wanted.append(limit if source.count is None else source.count)
     weights = [source.weight for source in section.sources]
     if any(weight is not None for weight in weights):
         shares = [(weight or 0.0) / sum(w or 0.0 for w in weights) for weight in weights]
-        limits = [float(n or 0) for n in wanted]
+        limits = [float(there if n is None else n) for n, there in zip(wanted, available, strict=True)]
         total = section.rows or min(
             limit / share for limit, share in zip(limits, shares, strict=True) if share > 0
         )
@@ -66,7 +67,7 @@ def _asked(section: DataSection, available: Sequence[int]) -> list[int | None]:
         for n in by_rest[:rest]:
             whole[n] += 1
         wanted = [*whole]
-    return [n if n != there else None for n, there in zip(wanted, available, strict=True)]
+    return wanted
 
 
 def copies(
