@@ -94,6 +94,19 @@ def test_weights_make_the_largest_mixture_without_repeats(tmp_path: Path) -> Non
     }  # fmt: skip
 
 
+def test_a_cap_holds_beside_weights_and_the_others_make_up_for_it(tmp_path: Path) -> None:
+    a, b, c = (source(tmp_path / f"{name}.jsonl", 300) for name in "abc")
+    capped = {"path": a, "weight": 2, "cap": 50}
+    others = {"path": b, "weight": 1}, {"path": c, "weight": 3}
+    mix = mixed(tmp_path, capped, *others, rows=400)["mix"]
+    assert [about["asked"] for about in mix.values()] == [50, 88, 262]
+    assert [about["written"] for about in mix.values()] == [50, 88, 262]
+    mix = mixed(tmp_path, capped, *others)["mix"]  # without repeats: a's 50 are two of six parts
+    assert [about["written"] for about in mix.values()] == [50, 25, 75]
+    all_capped = ({**one, "cap": 50} for one in (capped, *others))
+    assert [m["written"] for m in mixed(tmp_path, *all_capped, rows=400)["mix"].values()] == [50] * 3
+
+
 def test_a_cap_never_repeats(tmp_path: Path) -> None:
     a = source(tmp_path / "a.jsonl", 50)
     assert mixed(tmp_path, {"path": a, "cap": 80})["mix"]["a.jsonl"]["written"] == 50

@@ -53,21 +53,36 @@ def _asked(section: DataSection, available: Sequence[int]) -> list[int | None]:
     for source, there in zip(section.sources, available, strict=True):
         limit = min(there, source.cap) if source.cap else None
         wanted.append(limit if source.count is None else source.count)
-    weights = [source.weight for source in section.sources]
-    if any(weight is not None for weight in weights):
-        shares = [(weight or 0.0) / sum(w or 0.0 for w in weights) for weight in weights]
-        limits = [float(there if n is None else n) for n, there in zip(wanted, available, strict=True)]
-        total = section.rows or min(
-            limit / share for limit, share in zip(limits, shares, strict=True) if share > 0
-        )
-        exact = [share * total for share in shares]
-        whole = [int(x) for x in exact]
-        rest = round(total) - sum(whole) if section.rows else 0
-        by_rest = sorted(range(len(exact)), key=lambda n: (whole[n] - exact[n], n))
-        for n in by_rest[:rest]:
-            whole[n] += 1
-        wanted = [*whole]
-    return wanted
+    if not all(source.weight for source in section.sources):
+        return wanted
+    if section.rows:
+        return [*_shared_out(section.rows, section)]
+    limits = [there if n is None else n for n, there in zip(wanted, available, strict=True)]
+    # As large as it can be without repeats: the source that ends first says how large.
+    weights = [source.weight or 0.0 for source in section.sources]
+    total = min(limit * sum(weights) / weight for limit, weight in zip(limits, weights, strict=True))
+    return [int(round(weight / sum(weights) * total, 6)) for weight in weights]
+
+
+def _shared_out(rows: int, section: DataSection) -> list[int]:
+    """`rows` by the sources' weights, largest remainder first. What a `cap` keeps from one source the
+    others get, by their weights; less than `rows` where all of them are at their caps."""
+    share: dict[int, int] = {}
+    open_ = list(range(len(section.sources)))
+    while open_:
+        weights = {n: section.sources[n].weight or 0.0 for n in open_}
+        left = rows - sum(share.values())
+        exact = {n: left * weight / sum(weights.values()) for n, weight in weights.items()}
+        capped = [n for n in open_ if (cap := section.sources[n].cap) and cap < exact[n]]
+        if not capped:
+            whole = {n: int(x) for n, x in exact.items()}
+            for n in sorted(open_, key=lambda n: (whole[n] - exact[n], n))[: left - sum(whole.values())]:
+                whole[n] += 1
+            share |= whole
+            break
+        share |= {n: section.sources[n].cap or 0 for n in capped}
+        open_ = [n for n in open_ if n not in capped]
+    return [share[n] for n in range(len(section.sources))]
 
 
 def copies(

@@ -30,7 +30,7 @@ def load_adapter(model: Any, folder: Path) -> Any:
     try:
         with safe_open(weights, "pt") as file:
             # PEFT itself saves the base's embeddings, too, where an adapter is on them.
-            stored = {name for name in file.keys() if ".base_layer." not in name}  # noqa: SIM118
+            stored = {name for name in file.keys() if not name.endswith(".base_layer.weight")}  # noqa: SIM118
         with without_peft_noise():
             warnings.simplefilter("ignore", UserWarning)  # missing weights are refused below
             adapted = PeftModel.from_pretrained(
