@@ -22,7 +22,7 @@ _ODD = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9), np.uint64(
 
 @dataclass(frozen=True, slots=True)
 class Mix:
-    """`asked` rows of each source, None where the recipe names no number; `left_out` are the rows not drawn."""
+    """`asked` rows of each source, None where the recipe names no number; `left_out`: rows not drawn."""
 
     asked: list[int | None]
     available: list[int]
