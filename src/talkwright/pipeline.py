@@ -145,10 +145,12 @@ def check(
         splits: dict[str, Sequence[Conversation]] = {**data.read_dataset(here / "data")}
         if new_rows:
             splits["train"] = data.Joined(splits["train"], new_rows)
-        rows, validation = len(splits["train"]), len(splits["validation"])
         dropped = read_json(here / "data" / "counts.json")["dropped"]
-        found = check_recipe(recipe.train, rows, validation, base, template, dropped)
-        further = [*found, *_leaks(splits["train"], suite)]
+
+        def further(lengths: Lengths) -> list[Finding]:
+            found = check_recipe(recipe.train, lengths, base, template, dropped)
+            return [*found, *_leaks(splits["train"], suite)]
+
         check_dataset(template, splits, recipe.template, out=here / "check", key=key, further=further)
 
     _stage("check", here / "check", key, make)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -278,6 +279,10 @@ class Finding:
     message: str
     fix: str = ""
     count: int = 1
+
+
+Lengths = Mapping[str, Mapping[int, int]]
+"""Of each split: how many rows there are of each length in tokens."""
 
 
 # --- replies and scores --------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import pytest
 
 from talkwright.config import TemplateSection
 from talkwright.template import Template, check_dataset, read_examples
-from talkwright.types import Conversation, Finding, Message
+from talkwright.types import Conversation, Finding, Lengths, Message
 
 
 def chat(*texts: str, where: str = "a.jsonl:1") -> Conversation:
@@ -212,10 +212,18 @@ def test_thinking_rows_are_one_for_each_answer(check) -> None:
 
 def test_findings_of_others_are_kept_with_these(family_named, tmp_path: Path) -> None:
     further = [Finding("warning", "learning_rate", "too high", "lower it")]
+    seen: list[Any] = []
+
+    def judge(lengths: Lengths) -> list[Finding]:
+        seen.append({split: dict(counts) for split, counts in lengths.items()})
+        return further
+
+    splits = {"train": [chat("a", "b"), chat("a", "c")], "validation": []}
     found = check_dataset(
-        family_named("chatml").template, {"train": [chat("a", "b")]}, TemplateSection(),
-        out=tmp_path / "c", key="k",
-        further=further,
+        family_named("chatml").template, splits, TemplateSection(), out=tmp_path / "c", key="k",
+        further=judge,
     )  # fmt: skip
     assert found == further
+    [length] = {len(row.input_ids) for row in read_examples(tmp_path / "c", "train")}
+    assert seen == [{"train": {length: 2}, "validation": {}}]
     assert json.loads((tmp_path / "c" / "findings.json").read_text())[0]["code"] == "learning_rate"

@@ -12,6 +12,7 @@ from talkwright.config import build_recipe
 from talkwright.errors import RecipeError
 from talkwright.models import parameter_count
 from talkwright.train import check_settings, check_template
+from talkwright.train.settings import check_context
 
 
 def test_ranges_and_defaults_of_rates_have_names_of_their_own() -> None:
@@ -149,6 +150,9 @@ def test_a_precision_that_is_emulated_is_found(section, monkeypatch: pytest.Monk
 WRONG = [
     {"warmup_steps": 50},
     {"batch_size": 81, "max_steps": 3},
+    {"batch_size": 81, "max_steps": 3, "accumulation": 40},
+    {"batch_size": 81, "max_steps": 40, "accumulation": 40, "patience": 3, "eval_every": 1},
+    {"warmup_steps": 12, "max_tokens": 2400},
     {"max_steps": None, "epochs": 30.0},
     {"learning_rate": 1.0},
     {"learning_rate": 1e-9},
@@ -162,16 +166,16 @@ WRONG = [
 @pytest.mark.parametrize("settings", WRONG, ids=str)
 def test_the_line_that_mends_it_mends_it(section, settings) -> None:
     plain = {"max_steps": 20, "learning_rate": None, **settings}
-    (found,) = check_settings(section(**plain), 80, 8)
+    (found,) = check_settings(section(**plain), 80, 8, tokens=2000)
     changed = {**plain, "lora": dict(plain.get("lora", {}))}
-    lines = re.findall(r"`(train\..+?)`", found.fix)
+    lines = re.findall(r"`(train\..+?)`", re.split(" or |, or ", found.fix)[0])
     assert lines
-    for line in lines[:1]:
+    for line in lines:
         key, value = next(iter(yaml.safe_load(line).items()))
         *_, last = path = key.split(".")
         value = float(value) if last in ("learning_rate", "alpha", "plus_ratio", "epochs") else value
         (changed["lora"] if path[1] == "lora" else changed)[last] = value
-    assert check_settings(section(**changed), 80, 8) == []
+    assert check_settings(section(**changed), 80, 8, tokens=2000) == []
 
 
 @pytest.mark.parametrize(
@@ -217,3 +221,33 @@ def test_weights_are_counted_without_reading_them(tiny_base) -> None:
 
     model = load_weights(tiny_base, precision="fp32")
     assert parameter_count(tiny_base) == sum(weight.numel() for weight in model.parameters())
+
+
+def context_findings(base, section, longest: int, **settings: object) -> list[tuple[str, str, str]]:
+    lengths = {"train": {20: 5, longest: 2}, "validation": {longest: 1}, "test": {9000: 1}}
+    found = check_context(section(**settings), lengths, base)
+    return [(each.severity, each.code, f"{each.count}: {each.fix}") for each in found]
+
+
+def test_rows_longer_than_the_model_was_made_for_are_found(tiny_base, section) -> None:
+    room = load_config(tiny_base).max_position_embeddings
+    assert context_findings(tiny_base, section, room + 1) == []  # the last is predicted, not read
+    found = context_findings(tiny_base, section, room + 2)
+    assert found == [("warning", "beyond_context", f"3: write `template.max_length: {room}`")]
+    learnt = {"method": "prompt", "virtual_tokens": 40}
+    assert context_findings(tiny_base, section, room - 39, **learnt) == []
+    found = context_findings(tiny_base, section, room - 38, **learnt)
+    assert found == [("warning", "beyond_context", f"3: write `template.max_length: {room - 40}`")]
+    found = context_findings(tiny_base, section, 30, **{**learnt, "virtual_tokens": 500})
+    assert found[0][2].endswith("smaller `train.virtual_tokens`")
+
+
+def test_rows_longer_than_there_are_places_stop_the_run(tiny_base, section, tmp_path) -> None:
+    """GPT-2 has a learnt vector for each place and would end in an IndexError."""
+    from transformers import GPT2Config
+
+    GPT2Config(n_embd=16, n_layer=1, n_head=2, vocab_size=64, n_positions=32).save_pretrained(tmp_path)
+    places = replace(tiny_base, path=str(tmp_path))
+    assert context_findings(places, section, 33) == []
+    found = context_findings(places, section, 34)
+    assert found == [("error", "beyond_context", "3: write `template.max_length: 32`")]

@@ -19,6 +19,7 @@ from talkwright.models.fused import fuse
 from talkwright.models.load import (
     best_precision,
     context_length,
+    has_fixed_positions,
     load_config,
     load_weights,
     parameter_count,
@@ -36,6 +37,7 @@ __all__ = [
     "context_length",
     "find_base",
     "fuse",
+    "has_fixed_positions",
     "is_on_hub_only",
     "keeps_rows_apart",
     "load_adapter",

@@ -159,3 +159,13 @@ def without_peft_noise() -> Iterator[None]:
 def context_length(config: Any) -> int:
     """How many tokens a model was made for, from its configuration; 2048 where it does not say."""
     return int(getattr(config.get_text_config(), "max_position_embeddings", None) or 2048)
+
+
+def has_fixed_positions(model: Any) -> bool:
+    """Whether a model has a learnt vector for each place, as GPT-2 and OPT have, and none beyond."""
+    from torch import nn
+
+    places = getattr(model.config.get_text_config(), "max_position_embeddings", None) or math.inf
+    tables = [module for module in model.modules() if isinstance(module, nn.Embedding)]
+    words = model.get_input_embeddings()
+    return any(places <= t.num_embeddings <= places + 8 for t in tables if t is not words)

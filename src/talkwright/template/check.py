@@ -6,7 +6,7 @@ The check stage encodes the whole data set once and stores it; training reads wh
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import islice
@@ -22,12 +22,11 @@ from talkwright.template.batches import BatchEncoder, Row, row_of
 from talkwright.template.show import show_examples
 from talkwright.template.stored import pack, read_examples, writing
 from talkwright.template.template import Template
-from talkwright.types import IGNORED, Conversation, Example, Finding, to_json
+from talkwright.types import IGNORED, Conversation, Example, Finding, Lengths, to_json
 
 BATCH = 512  # conversations encoded at a time: their words are looked up together
 SHOWN = 3  # rows kept for looking at
 WORTH_IT = 2_000  # conversations from which on another process pays off: it has to learn the words, too
-
 
 @dataclass
 class _Places:
@@ -80,12 +79,13 @@ def check_dataset(
     *,
     out: Path,
     key: str,
-    further: Sequence[Finding] = (),
+    further: Callable[[Lengths], Sequence[Finding]] | None = None,
 ) -> list[Finding]:
     """Encode every split, write the check artefact, and return what was found.
 
     Splits are gone through once, a batch at a time, and may be read from disk meanwhile; nothing kept
-    here grows with them. `further` are findings of others (the recipe's settings) to keep with these.
+    here grows with them. `further` gives findings of others (the recipe's settings), to keep with these,
+    once it is known how long the rows are.
     Findings of severity "error" are for the caller to stop at; the artefact is written all the same,
     for reading.
     """
@@ -112,7 +112,9 @@ def check_dataset(
                     tallies[split].add(tally)
                     writer.append(packed)
                     shown.update(tally["conversations"])
-        findings = [*_findings(template, tallies, section), *further]
+        findings = _findings(template, tallies, section)
+        if further is not None:
+            findings += further({split: tally.lengths for split, tally in tallies.items()})
         write_json(folder / "findings.json", to_json(findings))
         write_json(
             folder / "tokens.json",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +29,25 @@ def add_adapter(model: Any, section: TrainSection) -> Any:
         # Factors on the outputs alone: one on an MLP's inner output is one on its next input.
         config = IA3Config(target_modules="all-linear", feedforward_modules=[], task_type="CAUSAL_LM")
         adapted = _adapted(model, config)
-    elif section.method == "prefix":
-        adapted = _adapted(model, PrefixTuningConfig(**tokens))
     else:
-        adapted = _adapted(model, PromptTuningConfig(prompt_tuning_init="SAMPLE_VOCAB", **tokens))
+        prompt = partial(PromptTuningConfig, prompt_tuning_init="SAMPLE_VOCAB")
+        config = (PrefixTuningConfig if section.method == "prefix" else prompt)(**tokens)
+        try:
+            adapted = _adapted(model, config)
+        except ValueError as error:  # a family whose layers have no heads, for one
+            raise TrainError(unfit(model.config.model_type, section, error)) from None
     if section.start_from is not None:
         _go_on_from(adapted, section, adapter_folder(Path(section.start_from)))
     return adapted
+
+
+def unfit(family: str, section: TrainSection, error: Exception) -> str:
+    """What to say where a family of models has no place for learnt tokens."""
+    said = str(error).partition("\n")[0]
+    return (
+        f"train.method: {section.method} does not work with models of the kind '{family}' ({said}). "
+        "Write `method: lora`, which works with every kind, or take another model"
+    )
 
 
 def freeze(model: Any, names: list[str]) -> None:

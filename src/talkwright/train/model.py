@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from talkwright.config import TrainSection, share_recomputed
-from talkwright.errors import TrainError
+from talkwright.errors import TrainError, is_out_of_memory
 from talkwright.models import (
     best_precision,
     choose_attention,
@@ -14,10 +14,12 @@ from talkwright.models import (
     keeps_rows_apart,
     load_config,
     load_weights,
+    make_batch,
+    row_losses,
 )
-from talkwright.train.adapters import add_adapter, freeze, model_folder, refuse_other_base
+from talkwright.train.adapters import add_adapter, freeze, model_folder, refuse_other_base, unfit
 from talkwright.train.compiled import compile_layers
-from talkwright.types import BaseModel
+from talkwright.types import IGNORED, BaseModel, Example
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -53,6 +55,8 @@ def prepare_model(base: BaseModel, section: TrainSection, seed: int) -> tuple[An
         freeze(model, section.freeze)
     else:
         model = add_adapter(model, section)
+        if section.method in VIRTUAL:
+            _refuse_unfit(model, section)
     if section.compile:
         compile_layers(model, padded=padded)  # it joins what `fuse` would
     else:
@@ -60,6 +64,21 @@ def prepare_model(base: BaseModel, section: TrainSection, seed: int) -> tuple[An
     recompute(model, share_recomputed(section.recompute))
     model.train()
     return model, padded
+
+
+def _refuse_unfit(model: Any, section: TrainSection) -> None:
+    """Raise TrainError where a model has no place for learnt tokens, as some families' layers have not;
+    two rows through it are the only sure way to know."""
+    import torch
+
+    rows = [Example((1, 2, 3), (IGNORED, IGNORED, 3)), Example((1, 2), (IGNORED, 2))]
+    try:
+        with torch.no_grad():
+            row_losses(model, make_batch(rows, padded=True, device=next(model.parameters()).device))
+    except (RuntimeError, ValueError, TypeError, AttributeError, IndexError, KeyError) as error:
+        if is_out_of_memory(error):
+            raise
+        raise TrainError(unfit(model.config.model_type, section, error)) from None
 
 
 def empty_model(base: BaseModel) -> Any:

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 
 from talkwright.config import LoraSection, TrainSection
 from talkwright.errors import TrainError
-from talkwright.models import best_precision, parameter_count
+from talkwright.models import best_precision, has_fixed_positions, load_config, parameter_count
 from talkwright.progress import say
 from talkwright.train.adapters import add_adapter, freeze, model_folder, refuse_other_base
-from talkwright.train.model import empty_model, refuse_added_tokens
+from talkwright.train.model import VIRTUAL, empty_model, refuse_added_tokens
 from talkwright.train.plan import Plan, make_plan
 from talkwright.train.trackers import refuse_missing_trackers
-from talkwright.types import BaseModel, Finding
+from talkwright.types import BaseModel, Finding, Lengths
 
 if TYPE_CHECKING:
     from talkwright.template import Template
@@ -52,16 +52,19 @@ MUON_RATE_RANGES = {  # five times AdamW's at the upper end; at AdamW's own it l
 
 def check_recipe(
     section: TrainSection,
-    rows: int,
-    validation_rows: int,
+    lengths: Lengths,
     base: BaseModel,
     template: Template,
     dropped: Mapping[str, int] | None = None,
 ) -> list[Finding]:
     """What will go wrong in a run with this base and template: `check_settings`, `check_targets`,
-    `check_template`. `dropped` are the rows that the data stage left out, by reason."""
-    found = check_settings(section, rows, validation_rows, parameter_count(base))
+    `check_template`, `check_context`. `lengths`: of the rows of each split; `dropped` are the rows that
+    the data stage left out, by reason."""
+    rows, validation = (sum(lengths.get(split, {}).values()) for split in ("train", "validation"))
+    tokens = sum(length * count for length, count in lengths.get("train", {}).items())
+    found = check_settings(section, rows, validation, parameter_count(base), tokens)
     found += [*check_targets(section, base), *check_template(template)]
+    found += check_context(section, lengths, base)
     return [*found, *_of_rows(rows, dropped or {})]
 
 
@@ -106,15 +109,15 @@ def refuse_unready(section: TrainSection, base: BaseModel, template: Template) -
 
 
 def check_settings(
-    section: TrainSection, rows: int, validation_rows: int, parameters: int = 0
+    section: TrainSection, rows: int, validation_rows: int, parameters: int = 0, tokens: int = 0
 ) -> list[Finding]:
-    """What will go wrong in a run over `rows` training rows with a base of `parameters` weights (0: not
-    known). A finding that is an error would make training useless."""
+    """What will go wrong in a run over `rows` training rows of `tokens` in all, with a base of
+    `parameters` weights (0: not known). A finding that is an error would make training useless."""
     if rows == 0:
         return []
     plan = make_plan(section, rows)
     return [
-        *_of_length(section, plan, rows),
+        *_of_length(section, plan, rows, tokens),
         *_of_rates(section, parameters),
         *_of_validation(section, validation_rows, plan),
         *_of_precision(section, parameters),
@@ -147,6 +150,33 @@ _ANY_BASE = {  # lines that suit every base, by the setting at fault
     "train.lora.layers": "train.lora.layers: null",
     "train.freeze": "train.freeze: []",
 }
+
+
+def check_context(section: TrainSection, lengths: Lengths, base: BaseModel) -> list[Finding]:
+    """Rows that are longer than what the base was made for."""
+    text = load_config(base).get_text_config()
+    if not getattr(text, "max_position_embeddings", None):
+        return []
+    learnt = section.virtual_tokens if section.method in VIRTUAL else 0
+    room = text.max_position_embeddings - learnt
+    # A row's last token is predicted, not read.
+    longer = {n: c for split in ("train", "validation") for n, c in lengths.get(split, {}).items()
+              if n - 1 > room}  # fmt: skip
+    if not longer:
+        return []
+    count = sum(longer.values())
+    fixed = has_fixed_positions(empty_model(base))
+    beside = f", beside {learnt} learnt ones," if learnt else ""
+    return [
+        Finding(
+            "error" if fixed else "warning", "beyond_context",
+            f"{count} rows are longer than the {room} tokens{beside} that the model was made for, the "
+            f"longest has {max(longer)}: "
+            + ("it has no more places" if fixed else "it knows nothing of what comes after"),
+            f"write `template.max_length: {room}`" if room >= 16 else
+            "write a smaller `train.virtual_tokens`", count,
+        )
+    ]  # fmt: skip
 
 
 def check_template(template: Template) -> list[Finding]:
@@ -193,33 +223,45 @@ _TEACHES_NOTHING = {  # reasons of the data stage
 }
 
 
-def _of_length(section: TrainSection, plan: Plan, rows: int) -> Iterator[Finding]:
+def _of_length(section: TrainSection, plan: Plan, rows: int, tokens: int) -> Iterator[Finding]:
     rate = section.learning_rate or 0
-    if plan.warmup >= plan.steps:
+    steps, why = plan.steps, ""
+    if section.max_tokens and tokens:
+        in_tokens = math.ceil(section.max_tokens * rows / (tokens * section.batch_size))
+        if in_tokens < steps:
+            steps, why = in_tokens, f", which train.max_tokens ends after about {in_tokens}"
+    if plan.warmup >= steps:
         yield Finding(
             "error", "warmup_longer_than_run",
-            f"warm-up lasts {plan.warmup} steps and the run {plan.steps}, so the rate never reaches "
-            f"{rate:g}",
-            f"write `train.warmup_steps: {plan.steps // 10}`",
+            f"warm-up lasts {plan.warmup} steps and the run {plan.steps}{why}, so the rate never "
+            f"reaches {rate:g}",
+            f"write `train.warmup_steps: {steps // 10}`",
         )  # fmt: skip
     if section.batch_size > rows:
         yield Finding(
             "warning", "batch_larger_than_data",
             f"batch_size is {section.batch_size} but there are only {rows} training rows, so every "
-            "step sees some rows twice", f"write `train.batch_size: {max(1, rows // 4)}`",
+            "step sees some rows twice", f"write {_smaller_batch(section, rows)}",
         )  # fmt: skip
     passes = plan.steps * section.batch_size / rows
     if passes > BEARABLE_PASSES and section.patience is None:
         batch = section.batch_size if section.batch_size <= rows else max(1, rows // 4)
         line = f"train.max_steps: {3 * rows // batch}" if section.max_steps else "train.epochs: 3"
         if batch != section.batch_size:  # steps of this size are too few to learn in, and too large
-            line = f"train.batch_size: {batch}` with `{line}"
+            line = f"{_smaller_batch(section, rows).strip('`')}` with `{line}"
         yield Finding(
             "warning", "too_many_epochs",
             f"each of the {rows} rows is learnt {passes:.0f} times, by heart, not in general, and "
             "nothing stops the run when the validation loss rises",
             f"write `{line}`, or `train.patience: 3`",
         )  # fmt: skip
+
+
+def _smaller_batch(section: TrainSection, rows: int) -> str:
+    """The lines for a batch that fits the rows, four steps an epoch."""
+    batch = max(1, rows // 4)
+    passes = " with `train.accumulation: 1`" if section.accumulation > batch else ""
+    return f"`train.batch_size: {batch}`{passes}"
 
 
 def _of_rates(section: TrainSection, parameters: int) -> Iterator[Finding]:
