@@ -201,12 +201,12 @@ def _refuse_another(path: Path, about: dict[str, Any], origin: Origin) -> None:
     if "origin" not in about:
         raise TrainError(
             f"{path}: an earlier version of talkwright wrote it, without what its training depends on. "
-            f"Go on with that version, or remove {path.parent} to begin again"
+            "Go on with that version, or add `--anew` to begin anew; the checkpoints are kept"
         )
     if changed := differences(about["origin"], origin):
         raise TrainError(
             f"{path}: belongs to a training that began with something else: {'; '.join(changed)}. Put "
-            f"that back to go on from there, or remove {path.parent} to begin again"
+            "that back to go on from there, or add `--anew` to begin anew; the checkpoints are kept"
         )
 
 

@@ -27,6 +27,9 @@ FREE = {
     "trackers_online",
 }
 
+WITHOUT_PATIENCE = {"eval_every", "sample_every", "sample_prompts"}
+"""Settings that only look on. With `patience` the validations decide when a run ends."""
+
 ROWS = ("the training rows", "the validation rows")
 
 
@@ -40,7 +43,7 @@ def describe_origin(
 ) -> Origin:
     """All that decides what a training computes, by a name a person knows it by."""
     return {
-        **flat("train.", section.model_dump(mode="json", exclude=FREE)),
+        **flat("train.", section.model_dump(mode="json", exclude=free_settings(section))),
         "train.start_from (its weights)": start_digest(section),
         "seed": seed,
         "the base model": base.digest,
@@ -48,6 +51,11 @@ def describe_origin(
         ROWS[0]: _digest_of(rows),
         ROWS[1]: _digest_of(validation),
     }
+
+
+def free_settings(section: TrainSection) -> set[str]:
+    """The settings that may change between a training's beginning and its end."""
+    return FREE if section.patience else FREE | WITHOUT_PATIENCE
 
 
 def key_of(origin: Origin) -> str:
