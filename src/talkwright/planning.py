@@ -257,18 +257,20 @@ class _Guessed(Sequence[Example]):
 
 def _assumed(shape: Shape, planned: Planned) -> list[str]:
     """What a reader must know about how far the numbers can be trusted."""
+    from talkwright.train import can_count, layout_of
+
     notes = []
     if planned.asked.machine.gpu:
         notes.append(
             "times on GPUs come from data sheets and published efficiency; no GPU was measured, so take "
             "them within a factor of two"
         )
-    if not any(name.endswith("gate_proj") for name, _, _ in shape.linear):
+    if not can_count(shape, planned.asked.section, planned.asked.precision):
         notes.append(
-            "memory was measured with models of Llama's kind, whose norms and MLPs are computed in one "
-            "pass; this one's keep more, GPT-2's two thirds more than is said here"
+            "what this model keeps for its backward pass can only be told from its weights, so it was "
+            "taken for a Llama's; it may need twice the activations that are said here"
         )
-    if shape.padded:
+    if layout_of(shape).padded:
         notes.append("this model's batches are padded, as its attention needs more than a causal mask")
     return notes
 
