@@ -60,6 +60,16 @@ OTHERS: dict[str, dict[str, Any]] = {
         "model_type": "gemma2", **_SIZES, "intermediate_size": 2304, "num_key_value_heads": 2,
         "head_dim": 128, "num_attention_heads": 6, "sliding_window": 256,
     },
+    "stablelm": {
+        "model_type": "stablelm", **_SIZES, "intermediate_size": 2304, "num_key_value_heads": 4,
+    },
+    "phi3": {
+        "model_type": "phi3", **_SIZES, "intermediate_size": 2304, "num_key_value_heads": 4,
+    },
+    "granite": {
+        "model_type": "granite", **_SIZES, "intermediate_size": 2304, "num_key_value_heads": 4,
+        "logits_scaling": 8.0,
+    },
     "qwen2": {
         "model_type": "qwen2", **_SIZES, "intermediate_size": 2304, "num_key_value_heads": 2,
     },
@@ -137,6 +147,13 @@ RECIPES = [
     recipe("qwen2 lora", "memory", "qwen2", (150, 300), 4),
     recipe("qwen2 pass tokens", "memory", "qwen2", (150, 300), 4, pass_tokens=500),
     recipe("qwen3 lora", "memory", "qwen3", (150, 300), 4),
+    recipe("stablelm lora", "memory", "stablelm", (100, 500), 5),
+    recipe("phi3 lora", "memory", "phi3", (200, 450), 4),
+    recipe("granite long", "memory", "granite", (600, 1000), 2),
+    recipe("gpt2 upper layers", "memory", "gpt2", (150, 300), 4, lora={"layers": [6, 8]}),
+    recipe("qwen2 dora", "memory", "qwen2", (150, 300), 3, lora={"dora": True}),
+    recipe("phi dense", "memory", "phi", (100, 350), 4, lora={"targets": ["dense", "fc2"]}),
+    recipe("neox every turn", "memory", "neox", (240, 320), 8, turns=4),
     recipe("qwen3 prompt", "memory", "qwen3", (150, 300), 4, method="prompt"),
 ]  # fmt: skip
 
