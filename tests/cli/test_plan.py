@@ -45,16 +45,22 @@ def test_the_json_says_the_same_for_a_gpu(talkwright, recipe: Path) -> None:
     assert found["gpus"] == {"asked": 4, "used": 1}
     assert any("one process" in note for note in found["notes"])
     assert any("factor of two" in note for note in found["notes"])
-    assert not any("GPT-2" in note for note in found["notes"])
+    assert not any("Llama" in note for note in found["notes"])
 
 
-def test_a_plan_says_of_which_models_nothing_was_measured(talkwright, recipe: Path, monkeypatch) -> None:
-    from transformers import GPT2Config
+@pytest.mark.parametrize("known", [True, False])
+def test_a_plan_says_of_which_models_it_only_guesses(
+    known: bool, talkwright, recipe: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from transformers import GPT2Config, MixtralConfig
 
-    GPT2Config(n_embd=16, n_layer=2, n_head=2).save_pretrained("other")
+    experts = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2}
+    experts |= {"num_attention_heads": 2, "num_key_value_heads": 1, "num_local_experts": 2}
+    other = GPT2Config(n_embd=16, n_layer=2, n_head=2) if known else MixtralConfig(**experts)
+    other.save_pretrained("other")
     monkeypatch.setattr("huggingface_hub.hf_hub_download", lambda *_: "other/config.json")
-    found = talkwright("plan", recipe, "--json", "--set", "model=acme/gpt2-chat").json
-    assert any("GPT-2" in note for note in found["notes"])
+    found = talkwright("plan", recipe, "--json", "--set", "model=acme/other-chat").json
+    assert any("Llama" in note for note in found["notes"]) is not known
 
 
 def test_bad_input_is_named(talkwright, recipe: Path, tmp_path: Path) -> None:
