@@ -220,7 +220,9 @@ def test_one_row_that_does_not_fit_is_named(train_tiny, rows, monkeypatch) -> No
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(loop, "make_batch", never)
-    with pytest.raises(TrainError, match=r"one row at a time.*tokens \(conversation \w+\).*recompute"):
+    with pytest.raises(
+        TrainError, match=r"one row at a time.*tokens \(conversation \w+\).*_length.*nf4"
+    ):
         train_tiny()
 
 
@@ -555,3 +557,46 @@ def test_a_limit_is_reached_when_it_is_met(tokens, seconds, section) -> None:
     assert loop._limit_reached(section(max_tokens=100), state) == "max_tokens" * (tokens >= 100)
     assert loop._limit_reached(section(max_minutes=1.0), state) == "max_minutes" * (seconds >= 60)
     assert loop._limit_reached(section(), state) == ""
+
+
+# --- recomputing ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("share", [0.5, 1.0])
+@pytest.mark.parametrize("method", ["lora", "ia3", "prompt", "full"])
+def test_gradients_are_the_same_with_activations_recomputed(
+    method, share, tiny_base, section, rows
+) -> None:
+    from talkwright.models import make_batch
+    from talkwright.train.model import prepare_model, recompute
+
+    model, padded = prepare_model(tiny_base, section(method=method), 7)
+    trained = [weight for weight in model.parameters() if weight.requires_grad]
+    found = []
+    for part in (0.0, share):
+        assert recompute(model, part)
+        summed_loss(model, make_batch(rows[:3], padded=padded)).backward()
+        found.append([weight.grad.clone() for weight in trained if weight.grad is not None])
+        for weight in trained:
+            weight.grad = None
+    assert any(gradient.any() for gradient in found[0])
+    for plain, again in zip(*found, strict=True):
+        assert torch.allclose(plain, again, rtol=1e-4, atol=1e-6)
+
+
+def test_a_prefix_is_never_recomputed(train_tiny, tiny_base, section, rows, monkeypatch) -> None:
+    """A layer that is made again would be made without its learnt keys and values."""
+    with pytest.raises(ValueError, match="recompute cannot go with method prefix"):
+        section(method="prefix", recompute="all")
+    shares: list[bool] = []
+
+    def short(model: Any, *_given: Any) -> Any:
+        layers = [m for m in model.modules() if isinstance(m, GradientCheckpointingLayer)]
+        shares.append(any(layer.gradient_checkpointing for layer in layers))
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(loop, "summed_loss", short)
+    with pytest.raises(TrainError, match="one row at a time") as stopped:
+        train_tiny(method="prefix", max_steps=1)
+    assert shares == [False] * 3  # four rows, two, one
+    assert "recompute" not in str(stopped.value)

@@ -85,15 +85,24 @@ def split_further(
     passes = split(examples, section, halvings, padded=padded)
     if all(len(rows) == 1 for rows in passes):
         longest = max(examples, key=lambda example: len(example.input_ids))
+        again = "" if section.method == "prefix" else " and what can be recomputed not kept"
         raise TrainError(
-            "out of memory with one row at a time; the longest of the step has "
-            f"{len(longest.input_ids)} tokens (conversation {longest.conversation or '?'}). Write "
-            "`train.recompute: true`, lower template.max_length, or take an adapter with "
-            "`train.quantise: nf4`. Checkpoints are kept."
+            f"out of memory with one row at a time{again}; the longest of the step has "
+            f"{len(longest.input_ids)} tokens (conversation {longest.conversation or '?'}). Lower "
+            f"template.max_length, or {_smaller_model(section)}. Checkpoints are kept."
         )
     while len(split(examples, section, halvings, padded=padded)) == len(passes):
         halvings += 1
     return halvings
+
+
+def _smaller_model(section: TrainSection) -> str:
+    """What of a recipe makes the model itself take less memory."""
+    if section.method == "full":
+        return "train an adapter (`train.method: lora`)"
+    if section.quantise == "none":
+        return "keep the base in four bits (`train.quantise: nf4`)"
+    return "take a smaller base model"
 
 
 def make_room(masters: Masters) -> None:
