@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -52,8 +54,8 @@ def short_of_memory(monkeypatch: pytest.MonkeyPatch) -> Callable[..., ShortOfMem
         shortage = ShortOfMemory(failing)
         restore, finish = loop.restore_newest, loop._finish
 
-        def begin(*given: Any) -> Any:
-            state = restore(*given)
+        def begin(*given: Any, **options: Any) -> Any:
+            state = restore(*given, **options)
             shortage.armed = True
             return state
 
@@ -450,6 +452,39 @@ def test_a_roll_back_takes_the_checkpoints_moments_too(train_tiny, monkeypatch, 
     assert {name.partition("/")[0] for name in then} == {"weight", "exp_avg", "exp_avg_sq", "step"}
     assert then.keys() == now.keys()
     assert all(torch.equal(tensor, now[name]) for name, tensor in then.items())
+
+
+@pytest.mark.parametrize("keep", [1, 2])
+@pytest.mark.parametrize("cut", [1, 4, 5])
+def test_a_roll_back_goes_where_it_would_have_gone_without_an_interruption(
+    cut, keep, train_tiny, weights_of, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    """What Ctrl-C saves is for going on from, and no step that the recipe asked to be saved."""
+    how = {"max_steps": 8, "save_every": 3, "on_fault": "roll_back", "keep_checkpoints": keep}
+    plain, calls = loop.find_fault, []
+
+    def faulty(*given: Any) -> str | None:
+        calls.append(1)
+        return "a bad row" if len(calls) == 6 else plain(*given)
+
+    monkeypatch.setattr(loop, "find_fault", faulty)
+    whole = weights_of(train_tiny("whole", **how))
+    wanted = capsys.readouterr().err
+    calls.clear()
+
+    @contextmanager
+    def pressed() -> Iterator[Any]:
+        yield lambda: signal.SIGINT if len(calls) == cut else 0
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "stop_between_steps", pressed)
+        with pytest.raises(KeyboardInterrupt):
+            train_tiny("cut", **how)
+    again = weights_of(train_tiny("cut", **how))
+    said = capsys.readouterr().err
+    assert "back to the weights of step 3" in wanted
+    assert "back to the weights of step 3" in said
+    assert all(torch.equal(again[name], whole[name]) for name in whole)
 
 
 @pytest.mark.parametrize("rule", ["skip", "roll_back"])

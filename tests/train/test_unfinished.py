@@ -151,8 +151,8 @@ def test_a_run_of_another_name_is_neither_taken_nor_spoken_of(cut, start, capsys
     with pytest.raises(KeyboardInterrupt):
         start(name=cut, cut=2)
     capsys.readouterr()
+    start(name="lo", learning_rate=1e-4)
     start(name="longer")
-    start(name="lo")
     said = capsys.readouterr().err
     assert "Going on" not in said
     assert "unfinished training" not in said

@@ -23,24 +23,11 @@ if TYPE_CHECKING:
     from talkwright.train.model import Masters
 
 FAULTS_IN_A_ROW = 3
-OUT_OF_MEMORY = ("not enough memory", "can't allocate memory", "out of memory", "bad_alloc")
 WINDOW = 32  # gradient norms that say what is usual
 FEWEST = 8  # ... and how many it takes to say so
 
 
 # --- out of memory -------------------------------------------------------------------------------
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error of torch says that an allocation failed; on a CPU it has no class of its own."""
-    import torch
-
-    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
-        return True
-    if not isinstance(error, RuntimeError):
-        return False
-    said = str(error)  # "can't" is what torch says where Linux limits a process
-    return any(words in said for words in OUT_OF_MEMORY)
 
 
 def split(
@@ -89,14 +76,14 @@ def split_further(
         raise TrainError(
             f"out of memory with one row at a time{again}; the longest of the step has "
             f"{len(longest.input_ids)} tokens (conversation {longest.conversation or '?'}). Lower "
-            f"template.max_length, or {_smaller_model(section)}. Checkpoints are kept."
+            f"template.max_length, or {smaller_model(section)}. Checkpoints are kept."
         )
     while len(split(examples, section, halvings, padded=padded)) == len(passes):
         halvings += 1
     return halvings
 
 
-def _smaller_model(section: TrainSection) -> str:
+def smaller_model(section: TrainSection) -> str:
     """What of a recipe makes the model itself take less memory."""
     if section.method == "full":
         return "train an adapter (`train.method: lora`)"

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from talkwright.config import TrainSection, share_recomputed
-from talkwright.errors import TrainError
+from talkwright.errors import TrainError, is_out_of_memory, needs_memory
 from talkwright.models import make_batch, row_losses, summed_loss
 from talkwright.progress import say, training_line
 from talkwright.runs import artefact, make_folder, read_jsonl, write_json, write_jsonl
 from talkwright.train.checkpoint import (
+    GO_ON,
     SAMPLES,
     State,
     drop_checkpoints,
@@ -29,8 +30,8 @@ from talkwright.train.faults import (
     WINDOW,
     describe_fault,
     find_fault,
-    is_out_of_memory,
     make_room,
+    smaller_model,
     split,
     split_further,
     stop_if_it_persists,
@@ -144,8 +145,7 @@ def train(
             state.validating += sampler.take(state.step, last=last)
             stop = asked_to_stop()
             if state.step % plan.save_every == 0 or last or stop or state.stopped:
-                keep = section.keep_checkpoints
-                save_checkpoint(checkpoints, origin, state, masters, session.optimizer, keep=keep)
+                _save(session, state)
             if stop:
                 say(f"Saved at step {state.step} of {plan.steps}. The same command goes on from there.")
                 raise KeyboardInterrupt if stop == signal.SIGINT else SystemExit(128 + stop)
@@ -176,9 +176,11 @@ def _open_session(
     if accelerator.num_processes > 1:
         raise TrainError("this version trains in one process; start it without a multi-process launcher")
     set_seed(seed)
-    model, padded = prepare_model(base, section, seed)
-    model = accelerator.prepare(model)
-    masters = Masters(model)
+    instead = f"Close other programs, or {smaller_model(section)}."
+    with needs_memory("in making the model ready for training", instead):
+        model, padded = prepare_model(base, section, seed)
+        model = accelerator.prepare(model)
+        masters = Masters(model)
     make_folder(checkpoints)
     dropout = has_dropout(vars(model.config.get_text_config()))
     return _Session(
@@ -323,7 +325,11 @@ def _pass_over(session: _Session, state: State, fault: dict[str, Any]) -> None:
     back = ""
     if session.section.on_fault == "roll_back":
         # On with the rows after this one: the same rows again would end in the same fault.
-        found = restore_newest(session.checkpoints, session.origin, session.masters, session.optimizer)
+        # Not to what an interruption saved: a run that was never interrupted would not have that.
+        found = restore_newest(
+            session.checkpoints, session.origin, session.masters, session.optimizer,
+            every=session.plan.save_every,
+        )  # fmt: skip
         back = f", back to the weights of step {found.step}" if found.step else ", no checkpoint yet"
     say(f"Step {fault['step']} is passed over{back}: {fault['what']}.")
 
@@ -422,6 +428,15 @@ def _refuse_useless(rows: Sequence[Example]) -> None:
 # --- records -------------------------------------------------------------------------------------
 
 
+def _save(session: _Session, state: State) -> None:
+    section = session.section
+    save_checkpoint(
+        session.checkpoints, session.origin, state, session.masters, session.optimizer,
+        keep=section.keep_checkpoints,
+        every=session.plan.save_every if section.on_fault == "roll_back" else 0,
+    )  # fmt: skip
+
+
 def _write(metrics: Metrics, row: dict[str, Any]) -> None:
     metrics.write(row)
 
@@ -460,7 +475,10 @@ def _finish(
     }
     kind = "model" if section.method == "full" else "adapter"
     about = {"template": template.fingerprint, "base": to_json(base)}
-    with artefact(out, kind=kind, key=key, about=about, since=time.time() - state.seconds) as folder:
+    with (
+        needs_memory("in writing what was trained", GO_ON),
+        artefact(out, kind=kind, key=key, about=about, since=time.time() - state.seconds) as folder,
+    ):
         save_model(session.model, folder, section.method)
         template.save(folder / kind)
         write_jsonl(folder / "metrics.jsonl", read_jsonl(session.checkpoints / "metrics.jsonl"))

@@ -25,10 +25,10 @@ FREE = {
     "max_minutes",
     "trackers",
     "trackers_online",
+    "eval_every",
+    "sample_every",
+    "sample_prompts",
 }
-
-WITHOUT_PATIENCE = {"eval_every", "sample_every", "sample_prompts"}
-"""Settings that only look on. With `patience` the validations decide when a run ends."""
 
 ROWS = ("the training rows", "the validation rows")
 
@@ -55,7 +55,12 @@ def describe_origin(
 
 def free_settings(section: TrainSection) -> set[str]:
     """The settings that may change between a training's beginning and its end."""
-    return FREE if section.patience else FREE | WITHOUT_PATIENCE
+    free = set(FREE)
+    if section.patience:  # validations decide when the run ends
+        free -= {"eval_every"}
+    if section.on_fault == "roll_back":  # checkpoints decide which weights a fault goes back to
+        free -= {"eval_every", "save_every"}
+    return free
 
 
 def key_of(origin: Origin) -> str:
