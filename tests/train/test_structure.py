@@ -185,3 +185,20 @@ def test_counting_leaves_attention_as_it_was() -> None:
 
     layout_of(shape_of_config(config_of("qwen2"), "qwen2"))
     assert AttentionInterface()[flat.WITHIN_ROWS] is flat._attend_within_rows
+
+
+def test_a_model_that_does_not_tell_attention_about_rows_is_padded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from transformers.models.qwen2.modeling_qwen2 import Qwen2Attention
+
+    plain = Qwen2Attention.forward
+
+    def forgetful(self: Any, *given: Any, **how: Any) -> Any:
+        how.pop("row_lengths", None)
+        return plain(self, *given, **how)
+
+    monkeypatch.setattr(Qwen2Attention, "forward", forgetful)
+    config = config_of("qwen2")
+    config.max_position_embeddings = 1234  # so that nothing is known of it yet
+    assert layout_of(shape_of_config(config, "forgetful")).padded

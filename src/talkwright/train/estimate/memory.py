@@ -8,7 +8,7 @@ follows from the code it names.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -107,9 +107,7 @@ def memory(
         if section.method == "lora":
             share *= adapter_share(shape, section)
         share *= 1 - share_recomputed(section.recompute) * (1 - fitted["holes_recomputed"])
-        # Attention that is kept whole leaves none: its matrices are large and all of a size (GPT-2).
-        lines = replace(load, largest_squares=0.0)
-        act += share * activation_bytes(shape, whole, precision, lines, coefficients)
+        act += share * activation_bytes(shape, whole, precision, load, coefficients, holed=True)
     logits = head_bytes(shape, section, precision, load)
     flight = fitted["in_flight"] * load.largest * (shape.width + shape.inner) * size
     if section.quantise == "nf4":  # a matrix is unpacked for each use
@@ -158,9 +156,11 @@ def update_bytes(shape: Shape, section: TrainSection, *, gpu: bool) -> float:
 
 
 def activation_bytes(
-    shape: Shape, section: TrainSection, precision: str, load: Load, coefficients: dict[str, Any]
-) -> float:
-    """What the largest pass keeps for its backward pass.
+    shape: Shape, section: TrainSection, precision: str, load: Load, coefficients: dict[str, Any],
+    *, holed: bool = False,
+) -> float:  # fmt: skip
+    """What the largest pass keeps for its backward pass. `holed`: only what leaves holes between it, for
+    matrices that are large and all of a size (attention that is kept whole, DoRA's weights) leave none.
 
     tokens x (layers x per layer + outside), the terms counted on the real code (`count.py`). With full
     recomputation a layer keeps its input alone, and one layer at a time keeps everything (Chen et al.
@@ -168,13 +168,16 @@ def activation_bytes(
     """
     if section.recompute == "half":
         both = [section.model_copy(update={"recompute": kind}) for kind in ("none", "all")]
-        return sum(activation_bytes(shape, s, precision, load, coefficients) for s in both) / 2
+        how: Any = {"coefficients": coefficients, "holed": holed}
+        return sum(activation_bytes(shape, s, precision, load, **how) for s in both) / 2
     layer, outside = bytes_per_layer(shape, section, precision, coefficients)
     deep = shape.layers * deep_share(shape, section)  # below the lowest adapter nothing is kept
     total = load.largest * (deep * layer + outside)
     whole = section.model_copy(update={"recompute": "none"})
     if section.recompute == "all":
         total += load.largest * bytes_per_layer(shape, whole, precision, coefficients)[0]
+    if holed:
+        return total
     at_once = shape.layers if section.recompute == "none" else 1
     if kept := kept_by(shape, whole, precision):
         of_rows = load.largest_squares * kept.square + kept.fixed
