@@ -16,7 +16,15 @@ from talkwright import data
 from talkwright.config import Recipe, TrainSection, dump_recipe
 from talkwright.errors import ModelError, TrainError
 from talkwright.progress import say
-from talkwright.runs import artefact, is_current, manifest, read_json, take_finished, write_json
+from talkwright.runs import (
+    MANIFEST,
+    artefact,
+    is_current,
+    manifest,
+    read_json,
+    take_finished,
+    write_json,
+)
 from talkwright.types import IGNORED, BaseModel, Conversation, Example, content_id
 
 if TYPE_CHECKING:
@@ -195,7 +203,9 @@ def _rows_of(recipe: Recipe, here: Path) -> Rows:
     from talkwright.template import read_examples
     from talkwright.train import Rows
 
-    if (here / "check" / "manifest.json").is_file():
+    marks = [here / stage / MANIFEST for stage in ("check", "data", "augment")]
+    when = [mark.stat().st_mtime_ns if mark.is_file() else 0 for mark in marks]
+    if when[0] > max(when[1:]):  # else it was of other rows
         train, validation = (read_examples(here / "check", split) for split in ("train", "validation"))
         known = f"{len(train)} rows, their lengths as encoded"
         return Rows(
