@@ -18,8 +18,9 @@ from talkwright.models import summed_loss
 from talkwright.runs import read_json
 from talkwright.train import loop
 from talkwright.train.checkpoint import State
-from talkwright.train.faults import find_fault, split, split_further
+from talkwright.train.faults import find_fault, split_further
 from talkwright.train.optimizers import Optimizer
+from talkwright.train.passes import split
 from talkwright.train.records import seconds_allowed
 from talkwright.types import Example
 

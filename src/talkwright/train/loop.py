@@ -1,11 +1,22 @@
-"""The training loop, from the first step to the artefact. Read it top to bottom."""
+"""The training loop, from the first step to the artefact. Read it top to bottom.
+
+What makes a step cheap is not here, but in pieces of their own, none of which changes what is computed:
+
+    rows end to end, what they begin with computed once     models/batch.py, models/flat.py
+    logits of supervised positions alone, in one pass       models/flat.py (`HeadLoss`)
+    LoRA, RMSNorm and SwiGLU in one pass each               models/fused.py
+    adapters in the base's precision, masters in fp32       train/model.py (`Masters`)
+    passes of so many rows or tokens                        train/passes.py
+    activations made again instead of kept                  train/model.py (`recompute`)
+    layers translated to machine code                       train/compiled.py
+"""
 
 from __future__ import annotations
 
 import math
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -32,7 +43,6 @@ from talkwright.train.faults import (
     find_fault,
     make_room,
     smaller_model,
-    split,
     split_further,
     stop_if_it_persists,
 )
@@ -46,6 +56,7 @@ from talkwright.train.model import (
 from talkwright.train.noise import RowNoise
 from talkwright.train.optimizers import Optimizer, make_optimizer
 from talkwright.train.origin import Origin, describe_origin
+from talkwright.train.passes import split
 from talkwright.train.plan import (
     SCORING_TOKENS,
     Plan,
@@ -65,6 +76,7 @@ from talkwright.train.records import (
 )
 from talkwright.train.samples import Sampler, sample_steps
 from talkwright.train.schedules import learning_rate
+from talkwright.train.settings import refuse_useless
 from talkwright.train.trackers import FOLDER, refuse_missing_trackers, tracking
 from talkwright.types import BaseModel, Conversation, Example, to_json
 
@@ -131,30 +143,43 @@ def train(
         metrics_file(checkpoints, state.step, track, line.take) as metrics,
         stop_between_steps() as asked_to_stop,
     ):
-        if state.step == 0:
-            _validate(session, state, metrics)
-            state.validating += sampler.take(0)
-        for numbers in rows_of_steps(plan, section.batch_size, seed, first=state.step):
-            if state.stopped:
-                break
-            _take_step(session, state, [rows[n] for n in numbers], metrics)
-            state.stopped = _limit_reached(section, state)
-            last = state.step == plan.steps or bool(state.stopped)
-            if state.step % plan.eval_every == 0 or last:
-                _validate(session, state, metrics)
-            state.validating += sampler.take(state.step, last=last)
-            stop = asked_to_stop()
-            if state.step % plan.save_every == 0 or last or stop or state.stopped:
-                _save(session, state)
-            if stop:
-                say(f"Saved at step {state.step} of {plan.steps}. The same command goes on from there.")
-                raise KeyboardInterrupt if stop == signal.SIGINT else SystemExit(128 + stop)
+        _take_steps(session, state, sampler, metrics, asked_to_stop)
     if state.stopped:
         say(f"Stopped by train.{state.stopped} after step {state.step} of {plan.steps}.")
     best = False
     if section.patience and state.best_loss is not None:
         best = load_best(checkpoints, origin, masters, state.best_step)
     _finish(session, state, base, template, out, key, best=best)
+
+
+def _take_steps(
+    session: _Session,
+    state: State,
+    sampler: Sampler,
+    metrics: Metrics,
+    asked_to_stop: Callable[[], int],
+) -> None:
+    """All steps from where the run is, each with what is due after it: validation, samples, saving."""
+    section, plan = session.section, session.plan
+    if state.step == 0:
+        _validate(session, state, metrics)
+        state.validating += sampler.take(0)
+    for numbers in rows_of_steps(plan, section.batch_size, session.seed, first=state.step):
+        if state.stopped:
+            return
+        _take_step(session, state, [session.rows[n] for n in numbers], metrics)
+        state.stopped = _limit_reached(section, state)
+        last = state.step == plan.steps or bool(state.stopped)
+        if state.step % plan.eval_every == 0 or last:
+            _validate(session, state, metrics)
+            last = last or bool(state.stopped)  # by `patience`
+        state.validating += sampler.take(state.step, last=last)
+        stop = asked_to_stop()
+        if state.step % plan.save_every == 0 or last or stop:
+            _save(session, state)
+        if stop:
+            say(f"Saved at step {state.step} of {plan.steps}. The same command goes on from there.")
+            raise KeyboardInterrupt if stop == signal.SIGINT else SystemExit(128 + stop)
 
 
 def _open_session(
@@ -169,7 +194,7 @@ def _open_session(
     from accelerate import Accelerator
     from accelerate.utils import set_seed
 
-    _refuse_useless(rows)
+    refuse_useless(rows)
     refuse_missing_trackers(section)
     logs = str(checkpoints.parent / FOLDER)
     accelerator = Accelerator(log_with=section.trackers or None, project_dir=logs)
@@ -406,23 +431,6 @@ def mean_loss(
     finally:
         model.train()
     return total / count
-
-
-def _refuse_useless(rows: Sequence[Example]) -> None:
-    if not rows:
-        raise TrainError("there are no training rows; look at `talkwright data prepare` and its ledger")
-    # Rows on disk know their counts; making a million examples to count would take a minute.
-    counts = getattr(rows, "supervised", None)
-    idle = [
-        n
-        for n, count in enumerate([r.n_supervised for r in rows] if counts is None else counts)
-        if not count
-    ]
-    if idle:
-        raise TrainError(
-            f"{len(idle)} training rows have no supervised token and teach nothing, the first from "
-            f"conversation {rows[idle[0]].conversation or '?'}; remove them"
-        )
 
 
 # --- records -------------------------------------------------------------------------------------

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from talkwright.config import TrainSection
 from talkwright.models import computed_before, until_last_supervised
-from talkwright.train.faults import cuts, in_order
 from talkwright.train.model import VIRTUAL
+from talkwright.train.passes import cuts, in_order
 from talkwright.train.plan import (
     SCORING_TOKENS,
     Plan,
