@@ -9,7 +9,8 @@ Each recipe is a fresh process that goes through the product's own pipeline as f
 measures the machine's rates (`measure_rates`) before and after. Written are
 tests/train/recorded_runs.json and src/talkwright/train/estimate/coefficients.json. Recipes of the role
 "fit" give the coefficients; those of the role "judge" only say how good they are, here and in
-tests/train/test_estimate.py: peak memory within 15 %, time within 25 %.
+tests/train/test_estimate.py: peak memory within 15 %, time within 25 %; those of the role "memory", on
+models that are no Llamas, are judged by their memory alone.
 """
 
 from __future__ import annotations
@@ -39,6 +40,44 @@ MODELS = {
     "medium": (12, 512, 1408, 8, 4, 64, 8192, True),
     "wide": (6, 1024, 2816, 16, 16, 64, 4096, False),
 }
+
+# Random models of other kinds, as transformers builds them of its own defaults and these settings.
+_LIKE_GPT2 = {"n_layer": 10, "n_embd": 768, "n_head": 12, "n_positions": 2048}
+_SIZES = {"hidden_size": 768, "num_hidden_layers": 10, "num_attention_heads": 12}
+OTHERS: dict[str, dict[str, Any]] = {
+    "gpt2": {"model_type": "gpt2", **_LIKE_GPT2},
+    "gpt2 without dropout": {
+        "model_type": "gpt2", **_LIKE_GPT2, "attn_pdrop": 0.0, "resid_pdrop": 0.0, "embd_pdrop": 0.0,
+    },
+    "neox": {"model_type": "gpt_neox", **_SIZES, "intermediate_size": 3072},
+    "opt": {"model_type": "opt", **_SIZES, "ffn_dim": 3072, "word_embed_proj_dim": 768},
+    "phi": {"model_type": "phi", **_SIZES, "intermediate_size": 3072},
+    "gemma": {
+        "model_type": "gemma", **_SIZES, "intermediate_size": 2304, "num_key_value_heads": 1,
+        "head_dim": 128, "num_attention_heads": 6,
+    },
+    "gemma2": {
+        "model_type": "gemma2", **_SIZES, "intermediate_size": 2304, "num_key_value_heads": 2,
+        "head_dim": 128, "num_attention_heads": 6, "sliding_window": 256,
+    },
+    "stablelm": {
+        "model_type": "stablelm", **_SIZES, "intermediate_size": 2304, "num_key_value_heads": 4,
+    },
+    "phi3": {
+        "model_type": "phi3", **_SIZES, "intermediate_size": 2304, "num_key_value_heads": 4,
+    },
+    "granite": {
+        "model_type": "granite", **_SIZES, "intermediate_size": 2304, "num_key_value_heads": 4,
+        "logits_scaling": 8.0,
+    },
+    "qwen2": {
+        "model_type": "qwen2", **_SIZES, "intermediate_size": 2304, "num_key_value_heads": 2,
+    },
+    "qwen3": {
+        "model_type": "qwen3", **_SIZES, "intermediate_size": 2304, "num_key_value_heads": 2,
+        "head_dim": 64,
+    },
+}  # fmt: skip
 
 
 def recipe(
@@ -90,6 +129,32 @@ RECIPES = [
     recipe("smol every turn", "judge", "smollm2-135m", (240, 320), 8, turns=4),
     recipe("wide full muon", "judge", "wide", (40, 80), 1, method="full", optimizer="muon"),
     recipe("medium nf4", "judge", "medium", (200, 400), 4, quantise="nf4"),
+    # Only memory is told from these, so they can be measured on a machine that others use as well.
+    recipe("gpt2 lora", "memory", "gpt2", (150, 300), 4),
+    recipe("gpt2 full", "memory", "gpt2", (100, 200), 3, method="full"),
+    recipe("gpt2 recompute", "memory", "gpt2", (150, 300), 4, recompute=True),
+    recipe("gpt2 long", "memory", "gpt2", (600, 900), 1),
+    recipe("gpt2 without dropout lora", "memory", "gpt2 without dropout", (150, 300), 4),
+    recipe("neox lora", "memory", "neox", (150, 300), 4),
+    recipe("neox full", "memory", "neox", (100, 200), 3, method="full"),
+    recipe("opt lora", "memory", "opt", (150, 300), 4),
+    recipe("opt recompute", "memory", "opt", (150, 300), 4, recompute=True),
+    recipe("phi lora", "memory", "phi", (150, 300), 4),
+    recipe("phi ia3", "memory", "phi", (150, 300), 4, method="ia3"),
+    recipe("gemma lora", "memory", "gemma", (150, 300), 4),
+    recipe("gemma full", "memory", "gemma", (100, 200), 3, method="full"),
+    recipe("gemma2 lora", "memory", "gemma2", (150, 300), 4),
+    recipe("qwen2 lora", "memory", "qwen2", (150, 300), 4),
+    recipe("qwen2 pass tokens", "memory", "qwen2", (150, 300), 4, pass_tokens=500),
+    recipe("qwen3 lora", "memory", "qwen3", (150, 300), 4),
+    recipe("stablelm lora", "memory", "stablelm", (100, 500), 5),
+    recipe("phi3 lora", "memory", "phi3", (200, 450), 4),
+    recipe("granite long", "memory", "granite", (600, 1000), 2),
+    recipe("gpt2 upper layers", "memory", "gpt2", (150, 300), 4, lora={"layers": [6, 8]}),
+    recipe("qwen2 dora", "memory", "qwen2", (150, 300), 3, lora={"dora": True}),
+    recipe("phi dense", "memory", "phi", (100, 350), 4, lora={"targets": ["dense", "fc2"]}),
+    recipe("neox every turn", "memory", "neox", (240, 320), 8, turns=4),
+    recipe("qwen3 prompt", "memory", "qwen3", (150, 300), 4, method="prompt"),
 ]  # fmt: skip
 
 
@@ -138,6 +203,7 @@ def counted_load(run: Path, recipe: Any) -> tuple[Any, Any]:
     from talkwright.template import read_examples
     from talkwright.train.estimate.load import Rows, make_load
     from talkwright.train.estimate.shape import shape_of_folder
+    from talkwright.train.estimate.structure import layout_of
 
     base, _ = pipeline.find_model(recipe)
     shape = shape_of_folder(base.path)
@@ -146,8 +212,8 @@ def counted_load(run: Path, recipe: Any) -> tuple[Any, Any]:
         train.lengths.tolist(), train.supervised.tolist(), validation.lengths.tolist(), "here",
         train, validation,
     )  # fmt: skip
-    how: dict[str, Any] = {"padded": shape.padded, "dropout": shape.dropout, "seed": recipe.seed}
-    return make_load(rows, recipe.train, **how), shape
+    how: dict[str, Any] = {"padded": layout_of(shape).padded, "dropout": shape.dropout}
+    return make_load(rows, recipe.train, seed=recipe.seed, **how), shape
 
 
 def count_again(recorded: dict[str, Any], folder: Path) -> None:
@@ -167,26 +233,38 @@ def count_again(recorded: dict[str, Any], folder: Path) -> None:
         run["load"] = now
 
 
+def config_of(name: str) -> Any:
+    """The configuration of a random model."""
+    from transformers import AutoConfig, LlamaConfig
+
+    ends: dict[str, Any] = {"bos_token_id": None, "eos_token_id": 257}
+    if name in OTHERS:
+        return AutoConfig.for_model(
+            **{"max_position_embeddings": 2048, **ends, **OTHERS[name]},
+            vocab_size=8192, pad_token_id=8191,
+        )  # fmt: skip
+    layers, width, inner, heads, keys, head_width, vocabulary, tied = MODELS[name]
+    return LlamaConfig(
+        vocab_size=vocabulary, hidden_size=width, intermediate_size=inner, num_hidden_layers=layers,
+        num_attention_heads=heads, num_key_value_heads=keys, head_dim=head_width,
+        max_position_embeddings=2048, tie_word_embeddings=tied, pad_token_id=vocabulary - 1, **ends,
+    )  # fmt: skip
+
+
 def make_model(name: str, folder: Path) -> str:
     """A random model with a byte-level tokenizer; the default one is found by its name."""
-    if name not in MODELS:
+    if name not in MODELS and name not in OTHERS:
         return name
-    target = folder / f"model-{name}"
+    target = folder / f"model-{name.replace(' ', '-')}"
     if not target.exists():
         import torch
-        from transformers import LlamaConfig, LlamaForCausalLM
+        from transformers import AutoModelForCausalLM
 
         sys.path.insert(0, str(ROOT))
         from tests.conftest import CHATML, byte_tokenizer
 
-        layers, width, inner, heads, keys, head_width, vocabulary, tied = MODELS[name]
         torch.manual_seed(1)
-        model = LlamaForCausalLM(LlamaConfig(
-            vocab_size=vocabulary, hidden_size=width, intermediate_size=inner, num_hidden_layers=layers,
-            num_attention_heads=heads, num_key_value_heads=keys, head_dim=head_width,
-            max_position_embeddings=2048, tie_word_embeddings=tied, bos_token_id=None, eos_token_id=257,
-            pad_token_id=vocabulary - 1,
-        ))  # fmt: skip
+        model = AutoModelForCausalLM.from_config(config_of(name))
         model.to(torch.bfloat16).save_pretrained(str(target))
         tokenizer = byte_tokenizer(
             ["<|im_start|>", "<|im_end|>", "<|endoftext|>"], CHATML, eos="<|im_end|>"
@@ -200,7 +278,7 @@ def write_recipe(asked: dict[str, Any], folder: Path, models: Path) -> None:
     """The recipe and its rows: chats of made-up words."""
     folder.mkdir()
     draw = random.Random(asked["name"])
-    letters = 1.0 if asked["model"] in MODELS else 2.6  # of made-up words a token
+    letters = 2.6 if asked["model"] == "smollm2-135m" else 1.0  # of made-up words a token
     batch = asked["train"]["batch_size"]
 
     def text(tokens: float) -> str:

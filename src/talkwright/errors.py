@@ -8,12 +8,17 @@
     ├── ModelError            a base model cannot be found, read or accepted
     ├── ArtefactError         a run or artefact is missing, unfinished or damaged
     ├── TrainError            training cannot go on (nothing to learn, loss not finite)
+    ├── OutOfMemory           the memory did not suffice for something that cannot be made smaller
     └── RequestError          a chat request cannot be answered as asked (serve: HTTP 400)
 
 Every message says what was found, where, and what to do about it.
 """
 
 from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 class TalkwrightError(Exception):
@@ -48,6 +53,10 @@ class TrainError(TalkwrightError, RuntimeError):
     """Training cannot start or go on."""
 
 
+class OutOfMemory(TalkwrightError, RuntimeError):
+    """The memory ran out, and the message says in what."""
+
+
 class RequestError(TalkwrightError, ValueError):
     """A chat request cannot be answered as asked.
 
@@ -59,3 +68,33 @@ class RequestError(TalkwrightError, ValueError):
         super().__init__(message)
         self.param = param
         self.code = code
+
+
+# Torch has a class of its own for this on GPUs alone; "can't" is what it says where Linux limits a
+# process, and "cannot" where the system does, as safetensors passes it on.
+_SAID = ("not enough memory", "can't allocate", "cannot allocate", "out of memory", "bad_alloc")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that an allocation failed, and nobody has said yet in what."""
+    if isinstance(error, TalkwrightError):
+        return False
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
+        return True
+    kinds = {kind.__name__ for kind in type(error).__mro__}  # by name: torch is not imported for this
+    if "OutOfMemoryError" in kinds:
+        return True
+    if not kinds & {"RuntimeError", "OSError", "SafetensorError"}:
+        return False
+    return any(words in str(error).lower() for words in _SAID)
+
+
+@contextmanager
+def needs_memory(doing: str, instead: str) -> Iterator[None]:
+    """Where the memory runs out in this block, raise OutOfMemory: in `doing` what, and what to do."""
+    try:
+        yield
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        raise OutOfMemory(f"out of memory {doing}. {instead}") from None

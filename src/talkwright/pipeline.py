@@ -42,12 +42,12 @@ Stage = Literal["prepare", "augment", "check", "train", "evaluate", "compare"]
 
 def run(
     recipe: Recipe, runs: Path, *, recipe_text: str | None = None, until: Stage | None = None,
-    tell: Callable[[list[Finding]], object] | None = None,
+    tell: Callable[[list[Finding]], object] | None = None, anew: bool = False,
 ) -> Path:  # fmt: skip
     """Go round once; return the run's folder. `until` stops after that stage; `tell` takes the findings
     of the check, which are else said.
 
-    Interrupted at any point, the same call goes on from there.
+    Interrupted at any point, the same call goes on from there; `anew` trains from the first step.
     """
     here = open_run(recipe, runs, recipe_text)
     say(f"Run {here}")
@@ -65,7 +65,7 @@ def run(
         recipe = settle(recipe, here, base)
         if until != "train":
             _require_held_out(recipe, here)
-        train(recipe, here, base, template)
+        train(recipe, here, base, template, anew=anew)
         if until == "train":
             return here
         evaluate(recipe, here, base, template)
@@ -159,7 +159,9 @@ def check(
     refuse_unready(recipe.train, base, template)
 
 
-def train(recipe: Recipe, here: Path, base: BaseModel, template: Template) -> None:
+def train(
+    recipe: Recipe, here: Path, base: BaseModel, template: Template, *, anew: bool = False
+) -> None:
     """Token ids and labels → `train/`: an adapter, or all weights."""
     from talkwright.train import drop_checkpoints, start_digest
 
@@ -171,7 +173,7 @@ def train(recipe: Recipe, here: Path, base: BaseModel, template: Template) -> No
         from talkwright.train import questions_for, take_over
         from talkwright.train import train as train_on
 
-        take_over(recipe, here)
+        take_over(recipe, here, anew=anew)
         rows, validation = (read_examples(here / "check", split) for split in ("train", "validation"))
         asked = questions_for(recipe.train, data.read_dataset(here / "data")["validation"])
         train_on(

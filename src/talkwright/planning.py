@@ -16,7 +16,15 @@ from talkwright import data
 from talkwright.config import Recipe, TrainSection, dump_recipe
 from talkwright.errors import ModelError, TrainError
 from talkwright.progress import say
-from talkwright.runs import artefact, is_current, manifest, read_json, take_finished, write_json
+from talkwright.runs import (
+    MANIFEST,
+    artefact,
+    is_current,
+    manifest,
+    read_json,
+    take_finished,
+    write_json,
+)
 from talkwright.types import IGNORED, BaseModel, Conversation, Example, content_id
 
 if TYPE_CHECKING:
@@ -195,7 +203,9 @@ def _rows_of(recipe: Recipe, here: Path) -> Rows:
     from talkwright.template import read_examples
     from talkwright.train import Rows
 
-    if (here / "check" / "manifest.json").is_file():
+    marks = [here / stage / MANIFEST for stage in ("check", "data", "augment")]
+    when = [mark.stat().st_mtime_ns if mark.is_file() else 0 for mark in marks]
+    if when[0] > max(when[1:]):  # else it was of other rows
         train, validation = (read_examples(here / "check", split) for split in ("train", "validation"))
         known = f"{len(train)} rows, their lengths as encoded"
         return Rows(
@@ -257,18 +267,20 @@ class _Guessed(Sequence[Example]):
 
 def _assumed(shape: Shape, planned: Planned) -> list[str]:
     """What a reader must know about how far the numbers can be trusted."""
+    from talkwright.train import can_count, layout_of
+
     notes = []
     if planned.asked.machine.gpu:
         notes.append(
             "times on GPUs come from data sheets and published efficiency; no GPU was measured, so take "
             "them within a factor of two"
         )
-    if not any(name.endswith("gate_proj") for name, _, _ in shape.linear):
+    if not can_count(shape, planned.asked.section, planned.asked.precision):
         notes.append(
-            "memory was measured with models of Llama's kind, whose norms and MLPs are computed in one "
-            "pass; this one's keep more, GPT-2's two thirds more than is said here"
+            "what this model keeps for its backward pass can only be told from its weights, so it was "
+            "taken for a Llama's; it may need twice the activations that are said here"
         )
-    if shape.padded:
+    if layout_of(shape).padded:
         notes.append("this model's batches are padded, as its attention needs more than a causal mask")
     return notes
 

@@ -45,16 +45,22 @@ def test_the_json_says_the_same_for_a_gpu(talkwright, recipe: Path) -> None:
     assert found["gpus"] == {"asked": 4, "used": 1}
     assert any("one process" in note for note in found["notes"])
     assert any("factor of two" in note for note in found["notes"])
-    assert not any("GPT-2" in note for note in found["notes"])
+    assert not any("Llama" in note for note in found["notes"])
 
 
-def test_a_plan_says_of_which_models_nothing_was_measured(talkwright, recipe: Path, monkeypatch) -> None:
-    from transformers import GPT2Config
+@pytest.mark.parametrize("known", [True, False])
+def test_a_plan_says_of_which_models_it_only_guesses(
+    known: bool, talkwright, recipe: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from transformers import GPT2Config, MixtralConfig
 
-    GPT2Config(n_embd=16, n_layer=2, n_head=2).save_pretrained("other")
+    experts = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2}
+    experts |= {"num_attention_heads": 2, "num_key_value_heads": 1, "num_local_experts": 2}
+    other = GPT2Config(n_embd=16, n_layer=2, n_head=2) if known else MixtralConfig(**experts)
+    other.save_pretrained("other")
     monkeypatch.setattr("huggingface_hub.hf_hub_download", lambda *_: "other/config.json")
-    found = talkwright("plan", recipe, "--json", "--set", "model=acme/gpt2-chat").json
-    assert any("GPT-2" in note for note in found["notes"])
+    found = talkwright("plan", recipe, "--json", "--set", "model=acme/other-chat").json
+    assert any("Llama" in note for note in found["notes"]) is not known
 
 
 def test_bad_input_is_named(talkwright, recipe: Path, tmp_path: Path) -> None:
@@ -157,3 +163,36 @@ def test_auto_says_when_nothing_fits(talkwright, recipe: Path, monkeypatch: pyte
     told = talkwright("plan", recipe)
     assert told.code == 0
     assert "does not fit" in told.out
+
+
+def test_a_plan_asks_nobody_for_the_rows_that_augmenting_would_add(talkwright, recipe: Path) -> None:
+    endpoint = "{url: 'http://127.0.0.1:9/v1', model: m}"
+    text, counts = recipe.read_text(), []
+    for augment in ("", f", augment: {{endpoint: {endpoint}, steps: [{{kind: paraphrase}}]}}"):
+        recipe.write_text(text.replace("test: 0", f"test: 0{augment}"))
+        done = talkwright("plan", recipe, "--json", "--set", "train.max_steps=null")
+        assert done.code == 0, done.err
+        (rows,) = [note for note in done.json["notes"] if " rows" in note]
+        counts.append((int(rows.split()[0]), done.json["asked"]["steps"]))
+        assert ("the rows it will add are not counted" in rows) == bool(augment)
+        assert ("assumed: 4 characters a token" in rows) == bool(augment)
+        prepared = read_json(Path(done.json["run"]) / "data" / "counts.json")["splits"]["train"]
+        assert counts[-1][0] == prepared
+    assert counts[0] == counts[1]
+    assert not list(Path("runs").glob("*/augment"))
+
+
+def test_a_check_of_other_data_says_nothing_about_the_rows(
+    talkwright, recipe: Path, chats: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a plan ends at the prepared data, an earlier check may lie beside it."""
+    from talkwright import planning
+
+    before = talkwright("plan", recipe, "--json").json
+    lines = chats.read_text().splitlines(keepends=True)
+    chats.write_text("".join(lines[:30]))
+    monkeypatch.setattr(planning, "rows_needed", lambda recipe: "prepare")
+    after = talkwright("plan", recipe, "--json").json
+    assert "as encoded" in before["notes"][0]
+    assert "as encoded" not in after["notes"][0]
+    assert int(after["notes"][0].split()[0]) < int(before["notes"][0].split()[0])

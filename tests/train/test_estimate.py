@@ -340,6 +340,15 @@ def test_formulas_tell_recorded_runs(run: Run) -> None:
     assert abs(time_off) <= 0.25, f"time: {time_off:+.1%}"
 
 
+def test_formulas_tell_the_memory_of_models_that_are_no_llamas() -> None:
+    runs = [run for run in recorded() if run.role == "memory"]
+    off = {run.name: errors_of(run, coefficients())[0] for run in runs}
+    assert len({json.loads(run.shape.config)["model_type"] for run in runs}) >= 10
+    far = {name for name, share in off.items() if abs(share) > 0.15}
+    assert far <= {"stablelm lora"}, off  # 16 % too much
+    assert max(map(abs, off.values())) <= 0.17
+
+
 CHILD = """
 import json, re, sys
 from pathlib import Path

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -16,8 +18,9 @@ from talkwright.models import summed_loss
 from talkwright.runs import read_json
 from talkwright.train import loop
 from talkwright.train.checkpoint import State
-from talkwright.train.faults import find_fault, split, split_further
+from talkwright.train.faults import find_fault, split_further
 from talkwright.train.optimizers import Optimizer
+from talkwright.train.passes import split
 from talkwright.train.records import seconds_allowed
 from talkwright.types import Example
 
@@ -52,8 +55,8 @@ def short_of_memory(monkeypatch: pytest.MonkeyPatch) -> Callable[..., ShortOfMem
         shortage = ShortOfMemory(failing)
         restore, finish = loop.restore_newest, loop._finish
 
-        def begin(*given: Any) -> Any:
-            state = restore(*given)
+        def begin(*given: Any, **options: Any) -> Any:
+            state = restore(*given, **options)
             shortage.armed = True
             return state
 
@@ -220,7 +223,9 @@ def test_one_row_that_does_not_fit_is_named(train_tiny, rows, monkeypatch) -> No
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(loop, "make_batch", never)
-    with pytest.raises(TrainError, match=r"one row at a time.*tokens \(conversation \w+\).*recompute"):
+    with pytest.raises(
+        TrainError, match=r"one row at a time.*tokens \(conversation \w+\).*_length.*nf4"
+    ):
         train_tiny()
 
 
@@ -450,6 +455,39 @@ def test_a_roll_back_takes_the_checkpoints_moments_too(train_tiny, monkeypatch, 
     assert all(torch.equal(tensor, now[name]) for name, tensor in then.items())
 
 
+@pytest.mark.parametrize("keep", [1, 2])
+@pytest.mark.parametrize("cut", [1, 4, 5])
+def test_a_roll_back_goes_where_it_would_have_gone_without_an_interruption(
+    cut, keep, train_tiny, weights_of, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    """What Ctrl-C saves is for going on from, and no step that the recipe asked to be saved."""
+    how = {"max_steps": 8, "save_every": 3, "on_fault": "roll_back", "keep_checkpoints": keep}
+    plain, calls = loop.find_fault, []
+
+    def faulty(*given: Any) -> str | None:
+        calls.append(1)
+        return "a bad row" if len(calls) == 6 else plain(*given)
+
+    monkeypatch.setattr(loop, "find_fault", faulty)
+    whole = weights_of(train_tiny("whole", **how))
+    wanted = capsys.readouterr().err
+    calls.clear()
+
+    @contextmanager
+    def pressed() -> Iterator[Any]:
+        yield lambda: signal.SIGINT if len(calls) == cut else 0
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "stop_between_steps", pressed)
+        with pytest.raises(KeyboardInterrupt):
+            train_tiny("cut", **how)
+    again = weights_of(train_tiny("cut", **how))
+    said = capsys.readouterr().err
+    assert "back to the weights of step 3" in wanted
+    assert "back to the weights of step 3" in said
+    assert all(torch.equal(again[name], whole[name]) for name in whole)
+
+
 @pytest.mark.parametrize("rule", ["skip", "roll_back"])
 def test_a_run_with_a_fault_resumes_bit_for_bit(
     rule, train_tiny, weights_of, metrics_of, monkeypatch: pytest.MonkeyPatch
@@ -555,3 +593,46 @@ def test_a_limit_is_reached_when_it_is_met(tokens, seconds, section) -> None:
     assert loop._limit_reached(section(max_tokens=100), state) == "max_tokens" * (tokens >= 100)
     assert loop._limit_reached(section(max_minutes=1.0), state) == "max_minutes" * (seconds >= 60)
     assert loop._limit_reached(section(), state) == ""
+
+
+# --- recomputing ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("share", [0.5, 1.0])
+@pytest.mark.parametrize("method", ["lora", "ia3", "prompt", "full"])
+def test_gradients_are_the_same_with_activations_recomputed(
+    method, share, tiny_base, section, rows
+) -> None:
+    from talkwright.models import make_batch
+    from talkwright.train.model import prepare_model, recompute
+
+    model, padded = prepare_model(tiny_base, section(method=method), 7)
+    trained = [weight for weight in model.parameters() if weight.requires_grad]
+    found = []
+    for part in (0.0, share):
+        assert recompute(model, part)
+        summed_loss(model, make_batch(rows[:3], padded=padded)).backward()
+        found.append([weight.grad.clone() for weight in trained if weight.grad is not None])
+        for weight in trained:
+            weight.grad = None
+    assert any(gradient.any() for gradient in found[0])
+    for plain, again in zip(*found, strict=True):
+        assert torch.allclose(plain, again, rtol=1e-4, atol=1e-6)
+
+
+def test_a_prefix_is_never_recomputed(train_tiny, tiny_base, section, rows, monkeypatch) -> None:
+    """A layer that is made again would be made without its learnt keys and values."""
+    with pytest.raises(ValueError, match="recompute cannot go with method prefix"):
+        section(method="prefix", recompute="all")
+    shares: list[bool] = []
+
+    def short(model: Any, *_given: Any) -> Any:
+        layers = [m for m in model.modules() if isinstance(m, GradientCheckpointingLayer)]
+        shares.append(any(layer.gradient_checkpointing for layer in layers))
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(loop, "summed_loss", short)
+    with pytest.raises(TrainError, match="one row at a time") as stopped:
+        train_tiny(method="prefix", max_steps=1)
+    assert shares == [False] * 3  # four rows, two, one
+    assert "recompute" not in str(stopped.value)

@@ -63,8 +63,8 @@ def test_the_plan_counts_the_tokens_that_the_loop_computes(
 ) -> None:
     """Against the batches that the loop makes of the same steps."""
     from talkwright.models import make_batch, until_last_supervised
-    from talkwright.train.faults import split
     from talkwright.train.model import VIRTUAL
+    from talkwright.train.passes import split
     from talkwright.train.plan import make_plan, may_share_beginnings, rows_of_steps
 
     chosen = section(**{"batch_size": 5, "max_steps": 4, **settings})

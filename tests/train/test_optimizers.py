@@ -184,3 +184,18 @@ def test_adafactor_learns_at_its_own_default_rate(method, train_tiny, rows, metr
         first, last = (r["validation_loss"] for r in metrics_of(out) if "validation_loss" in r)
         gains.append(first - last)
     assert gains[1] > 0.5 * gains[0] > 0
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"lora": {"rank": 1}}, {"method": "prompt", "virtual_tokens": 1},
+     {"method": "prefix", "virtual_tokens": 1}],
+    ids=str,
+)  # fmt: skip
+def test_a_matrix_of_one_row_or_column_is_a_vector(settings, train_tiny, tiny_base, section) -> None:
+    """Made orthogonal, a vector is its direction alone: every gradient would move it as far."""
+    chosen = section(optimizer="muon", weight_decay=0.5, **settings)
+    model, _ = prepare_model(tiny_base, chosen, 7)
+    optimizer = make_optimizer(model, Masters(model), chosen)
+    assert [type(part).__name__ for part in optimizer._parts] == ["AdamW"]
+    assert {group["weight_decay"] for group in optimizer.groups()} == {0.0}

@@ -39,3 +39,38 @@ def test_tokens_of_limits_and_metrics_are_all_of_the_rows(train_tiny, rows) -> N
     summary = read_json(train_tiny(max_steps=5, batch_size=4) / "summary.json")  # twice through ten rows
     assert summary["tokens"] == 2 * sum(len(row.input_ids) for row in rows)
     assert summary["supervised_tokens"] == 2 * sum(row.n_supervised for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("settings", "wanted"),
+    [
+        ({"save_every": 2, "max_steps": 5}, [2, 4, 5]),
+        ({"save_every": 2, "max_steps": 4}, [2, 4]),
+        ({"save_every": 9, "max_steps": 4}, [4]),
+        ({"save_every": 2, "max_steps": 9, "max_tokens": 400}, [2, 3]),
+    ],
+    ids=str,
+)
+def test_a_checkpoint_every_so_often_and_at_the_end(settings, wanted, train_tiny, monkeypatch) -> None:
+    """The last one keeps the work of the last steps where writing the artefact fails."""
+    saved: list[int] = []
+    save = loop.save_checkpoint
+
+    def noting(*given: Any, **named: Any) -> None:
+        saved.append(given[2].step)
+        save(*given, **named)
+
+    monkeypatch.setattr(loop, "save_checkpoint", noting)
+    train_tiny(**settings)
+    assert saved == wanted
+
+
+def test_as_many_checkpoints_stay_as_the_recipe_says(train_tiny, tmp_path, monkeypatch) -> None:
+    def fails(*_given: Any, **_named: Any) -> None:
+        raise OSError(28, "the disk is full")
+
+    monkeypatch.setattr(loop, "save_model", fails)
+    with pytest.raises(OSError, match="disk is full"):
+        train_tiny(save_every=1, keep_checkpoints=3, max_steps=5)
+    left = sorted(path.name for path in (tmp_path / "run" / "checkpoints").glob("step-*"))
+    assert left == ["step-000003", "step-000004", "step-000005"]

@@ -67,3 +67,37 @@ def test_a_tracker_is_closed_also_when_training_fails(train_tiny, section, tmp_p
     with pytest.raises(TrainError), tracking(Recording(), section(trackers=["wandb"]), Path(tmp_path)):
         raise TrainError("no")
     assert told == ["offline", "end"]
+
+
+@pytest.mark.parametrize("before", [None, "online"])
+@pytest.mark.parametrize("fails", [False, True])
+def test_the_environment_is_put_back_as_it_was(before, fails, section, tmp_path, monkeypatch) -> None:
+    from talkwright.train.trackers import tracking
+
+    names = ("WANDB_MODE", "TRACKIO_DIR", "MLFLOW_TRACKING_URI", "MLFLOW_ALLOW_FILE_STORE")
+    for name in names:
+        monkeypatch.delenv(name, raising=False)
+    if before:
+        monkeypatch.setenv("WANDB_MODE", before)
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    found = dict(os.environ)
+    seen: list[dict[str, str]] = []
+
+    class Recording:
+        def init_trackers(self, *_given: Any, **_named: Any) -> None:
+            seen.append({name: os.environ[name] for name in names})
+
+        def end_training(self) -> None:
+            seen.append({name: os.environ[name] for name in names})
+
+    try:
+        with tracking(Recording(), section(trackers=["wandb", "mlflow"]), Path(tmp_path)):
+            if fails:
+                raise TrainError("no")
+    except TrainError:
+        assert fails
+    assert dict(os.environ) == found
+    assert len(seen) == 2
+    assert seen[0] == seen[1]
+    assert seen[0]["WANDB_MODE"] == "offline"
+    assert seen[0]["MLFLOW_TRACKING_URI"].startswith("file:")

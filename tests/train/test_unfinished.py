@@ -10,29 +10,34 @@ import pytest
 
 from talkwright import pipeline
 from talkwright.config import build_recipe
+from talkwright.errors import TrainError
 from talkwright.runs import holding
-from talkwright.train import loop, unfinished
+from talkwright.train import loop
 
 
 @pytest.fixture
 def start(tiny_base, tmp_path, monkeypatch: pytest.MonkeyPatch):
     """Run a recipe on a dozen chats; with `cut`, until the checkpoint of that step is saved."""
     chats = tmp_path / "chats.jsonl"
-    said = [(f"What is number {n}, please?", f"It is a good number, {n}.") for n in range(12)]
-    rows = [[{"role": "user", "content": q}, {"role": "assistant", "content": a}] for q, a in said]
-    chats.write_text("".join(json.dumps({"messages": row}) + "\n" for row in rows), encoding="utf-8")
+    said = [(f"What is number {n}, please?", f"It is a good number, {n}.") for n in range(24)]
+    chat = [[{"role": "user", "content": q}, {"role": "assistant", "content": a}] for q, a in said]
 
     def run(
         *,
         cut: int = 0,
         name: str = "long",
         evaluate: dict[str, int] | None = None,
+        anew: bool = False,
+        rows: int = 12,
+        validation: float = 0,
         **train: object,
     ) -> Path:
+        lines = [json.dumps({"messages": row}) + "\n" for row in chat[:rows]]
+        chats.write_text("".join(lines), encoding="utf-8")
         values = {
             "name": name,
             "model": tiny_base.path,
-            "data": {"sources": [str(chats)], "validation": 0, "test": 0},
+            "data": {"sources": [str(chats)], "validation": validation, "test": 0},
             "train": {"max_steps": 4, "save_every": 1, "batch_size": 4, "precision": "fp32", **train},
             "evaluate": evaluate or {},
         }
@@ -45,7 +50,8 @@ def start(tiny_base, tmp_path, monkeypatch: pytest.MonkeyPatch):
 
         with monkeypatch.context() as patch:
             patch.setattr(loop, "save_checkpoint", stopping)
-            return pipeline.run(build_recipe(values, folder=tmp_path), tmp_path / "runs", until="train")
+            recipe = build_recipe(values, folder=tmp_path)
+            return pipeline.run(recipe, tmp_path / "runs", until="train", anew=anew)
 
     return run
 
@@ -70,16 +76,64 @@ def test_settings_that_compute_the_same_go_on(changes, start, capsys, weights_of
     assert not list(run.parent.glob("*/checkpoints"))
 
 
-def test_another_setting_begins_anew_and_says_why(start, tmp_path, capsys) -> None:
+def test_another_setting_is_refused_and_named_and_nothing_is_lost(start, capsys) -> None:
     cut_first(start)
+    with pytest.raises(TrainError) as refused:
+        start(learning_rate=1e-4, accumulation=2)
+    said = str(refused.value)
+    assert "cannot go on with: train.learning_rate (0.001 then, 0.0001 now). Put that back" in said
+    assert "`--anew`" in said
     capsys.readouterr()
-    start(learning_rate=1e-4, accumulation=2)
-    said = capsys.readouterr().err
-    assert "train.learning_rate (0.001 then, 0.0001 now)" in said
-    assert "accumulation" not in said
-    assert "Going on" not in said
-    start()  # and the first is still there
+    start()  # the setting put back
     assert "Going on from step 2 of 4." in capsys.readouterr().err
+
+
+def test_anew_begins_beside_it(start, tmp_path, capsys) -> None:
+    cut_first(start)
+    (cut,) = (tmp_path / "runs").glob("long-*")
+    capsys.readouterr()
+    run = start(learning_rate=1e-4, anew=True)
+    assert "Going on" not in capsys.readouterr().err
+    assert run != cut
+    assert (run / "train" / "manifest.json").is_file()
+    start()
+    assert "Going on from step 2 of 4." in capsys.readouterr().err
+
+
+def test_anew_with_the_same_recipe_keeps_the_checkpoints_aside(start, tmp_path, capsys) -> None:
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            start(cut=2, anew=True)
+    capsys.readouterr()
+    run = start(anew=True)
+    said = capsys.readouterr().err
+    assert "Going on" not in said
+    assert str(run / "checkpoints-before-2") in said
+    assert (run / "checkpoints-before-1" / "step-000002").is_dir()
+    assert (run / "checkpoints-before-2" / "step-000002").is_dir()
+
+
+def test_another_data_set_is_refused_and_named(start, tmp_path, capsys) -> None:
+    cut_first(start)
+    with pytest.raises(TrainError, match=r"the training rows \(12 then, 16 now.*`--anew`"):
+        start(rows=16)
+    capsys.readouterr()
+    start()
+    assert "Going on from step 2 of 4." in capsys.readouterr().err
+    assert not list((tmp_path / "runs").glob("*/checkpoints*"))
+
+
+def test_what_was_given_up_for_another_since_is_in_nobodys_way(start, capsys) -> None:
+    cut_first(start)
+    start(learning_rate=1e-4, anew=True)
+    capsys.readouterr()
+    start(learning_rate=2e-4)
+    said = capsys.readouterr().err
+    assert "train.learning_rate (0.001 then, 0.0002 now). This one begins anew." in said
+    with pytest.raises(KeyboardInterrupt):
+        start(cut=1, learning_rate=3e-4)
+    with pytest.raises(TrainError, match=r"\(0.0003 then, 0.0004 now\)"):  # the newest counts
+        start(learning_rate=4e-4)
 
 
 def test_a_training_that_still_runs_is_left_alone(start, tmp_path, capsys) -> None:
@@ -92,9 +146,12 @@ def test_a_training_that_still_runs_is_left_alone(start, tmp_path, capsys) -> No
     assert (other / "checkpoints" / "step-000002").is_dir()
 
 
-def test_a_run_of_another_name_is_neither_taken_nor_spoken_of(start, capsys) -> None:
-    cut_first(start)
+@pytest.mark.parametrize("cut", ["long", "long-er", "lo-nger"])
+def test_a_run_of_another_name_is_neither_taken_nor_spoken_of(cut, start, capsys) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        start(name=cut, cut=2)
     capsys.readouterr()
+    start(name="lo", learning_rate=1e-4)
     start(name="longer")
     said = capsys.readouterr().err
     assert "Going on" not in said
@@ -115,9 +172,9 @@ def test_a_run_of_another_name_is_neither_taken_nor_spoken_of(start, capsys) -> 
 )
 def test_numbers_words_and_nothing_are_said_as_they_are(changes, said, start, capsys) -> None:
     cut_first(start)
-    capsys.readouterr()
-    start(**changes)
-    assert said in capsys.readouterr().err
+    with pytest.raises(TrainError) as refused:
+        start(**changes)
+    assert said in str(refused.value)
 
 
 def test_what_an_earlier_try_left_without_a_checkpoint_is_not_in_the_way(
@@ -143,18 +200,16 @@ def test_there_and_back_again_loses_nothing(start, capsys) -> None:
     assert "Going on from step 3 of 4." in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("backwards", [False, True])
-def test_of_several_the_closest_is_named(backwards, start, capsys, monkeypatch) -> None:
-    list_runs = unfinished.list_runs
-    for settings in ({"learning_rate": 1e-4}, {"learning_rate": 1e-4, "weight_decay": 0.3}):
-        with pytest.raises(KeyboardInterrupt):
-            start(cut=1, **settings)
+def test_how_often_it_is_looked_at_may_change_but_not_with_patience(start, capsys) -> None:
+    looks = {"eval_every": 3, "sample_every": 0}
+    cut_first(start)
     capsys.readouterr()
-    monkeypatch.setattr(unfinished, "list_runs", lambda runs: sorted(list_runs(runs), reverse=backwards))
-    start(max_steps=1)
-    said = capsys.readouterr().err
-    assert "train.learning_rate" in said
-    assert "weight_decay" not in said
+    start(**looks)
+    assert "Going on from step 2 of 4." in capsys.readouterr().err
+    with pytest.raises(KeyboardInterrupt):
+        start(cut=2, name="patient", patience=2, validation=0.3)
+    with pytest.raises(TrainError, match=r"train\.eval_every \(None then, 3 now\)"):
+        start(name="patient", patience=2, eval_every=3, validation=0.3)
 
 
 def test_a_run_with_checkpoints_of_its_own_takes_no_other(start, tmp_path, capsys) -> None:

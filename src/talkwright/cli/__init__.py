@@ -25,7 +25,7 @@ from talkwright.cli.datasets import diff, ledger
 from talkwright.cli.doctor import doctor
 from talkwright.cli.options import Commands, program
 from talkwright.cli.plan import plan
-from talkwright.errors import TalkwrightError
+from talkwright.errors import TalkwrightError, is_out_of_memory
 
 __all__ = ["app", "main"]
 
@@ -43,6 +43,7 @@ SYSTEM_PROBLEMS = {
     errno.ENAMETOOLONG: "the name is too long for this file system",
     errno.EFBIG: "the file would be larger than is allowed here (`ulimit -f`, or the file system)",
     errno.EMFILE: "too many open files. Raise the limit (`ulimit -n`)",
+    errno.ENOMEM: "the memory ran out. Close other programs, or raise the limit (`ulimit -v`)",
     errno.EIO: "the disk reports an error. Look after it before going on",
 }
 
@@ -119,7 +120,9 @@ def _run(arguments: list[str]) -> int:
         # Whoever read the output has enough of it. The exit's own flush would complain again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except MemoryError:  # Arrow's is one, too
+    except (MemoryError, RuntimeError) as error:  # Arrow's is one, too, and torch has none of its own
+        if not is_out_of_memory(error):
+            raise
         return _fail(
             "the memory ran out, not in training, which would have taken smaller passes. Close other "
             "programs, raise the limit (`ulimit -v`), or give less data at a time."

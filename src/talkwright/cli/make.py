@@ -17,6 +17,7 @@ from talkwright.cli.options import (
     print_json,
     program,
     recipe_for,
+    with_anew,
     with_json,
     with_runs,
     with_set,
@@ -30,9 +31,10 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("recipe", type=click.Path(path_type=Path))
 @with_set
+@with_anew
 @with_runs
 @with_json
-def run(recipe: Path, overrides: tuple[str, ...], folder: Path, as_json: bool) -> None:
+def run(recipe: Path, overrides: tuple[str, ...], anew: bool, folder: Path, as_json: bool) -> None:
     """Go the whole way from raw files to a report.
 
     Prepare, check, train, evaluate, compare, report. Finished stages are kept: the same command
@@ -43,7 +45,7 @@ def run(recipe: Path, overrides: tuple[str, ...], folder: Path, as_json: bool) -
     """
     from talkwright import pipeline
 
-    done = _run(recipe, overrides, folder, until=None)
+    done = _run(recipe, overrides, folder, until=None, anew=anew)
     comparisons = pipeline.comparisons_of(done)
     page = done / "report.html"
     if as_json:
@@ -101,19 +103,21 @@ def check(recipe: Path, overrides: tuple[str, ...], folder: Path, as_json: bool)
 @click.command()
 @click.argument("recipe", type=click.Path(path_type=Path))
 @with_set
+@with_anew
 @with_runs
 @with_json
-def train(recipe: Path, overrides: tuple[str, ...], folder: Path, as_json: bool) -> None:
+def train(recipe: Path, overrides: tuple[str, ...], anew: bool, folder: Path, as_json: bool) -> None:
     """Prepare, check and train, and stop there.
 
-    An interrupted training goes on at its last checkpoint when the same command is typed again.
+    An interrupted training goes on at its last checkpoint when the same command is typed again. With
+    a setting or data changed that the training depends on, it stops and says which.
 
     \b
     Example: talkwright train recipe.yaml --set train.max_steps=100
     """
     from talkwright.runs import read_json
 
-    done = _run(recipe, overrides, folder, until="train")
+    done = _run(recipe, overrides, folder, until="train", anew=anew)
     summary = read_json(done / "train" / "summary.json")
     if as_json:
         print_json({"run": str(done), "summary": summary})
@@ -128,6 +132,8 @@ def _run(
     folder: Path,
     until: Literal["check", "train"] | None,
     tell: Callable[[list[Finding]], None] | None = None,
+    *,
+    anew: bool = False,
 ) -> Path:
     from talkwright import pipeline
     from talkwright.config import load_recipe
@@ -135,7 +141,7 @@ def _run(
     recipe = load_recipe(path, tuple(overrides))
     note_place(folder)
     text = path.read_text(encoding="utf-8")
-    return pipeline.run(recipe, folder, recipe_text=text, until=until, tell=tell)
+    return pipeline.run(recipe, folder, recipe_text=text, until=until, tell=tell, anew=anew)
 
 
 @click.command()

@@ -37,6 +37,13 @@ def with_set(command: F) -> F:
     )(command)
 
 
+def with_anew(command: F) -> F:
+    """Add `--anew`, which begins a training at its first step."""
+    return click.option(
+        "--anew", is_flag=True, help="Train from the first step; checkpoints there are, are kept aside."
+    )(command)
+
+
 def with_runs(command: F) -> F:
     """Add `--runs`, the folder that holds all runs."""
     return click.option(

@@ -145,8 +145,9 @@ class TrainSection(Section):
     """NEFTune: noise of this alpha on the embeddings while training; 5 is usual."""
 
     on_fault: Literal["skip", "roll_back", "stop"] = "skip"
-    """A step whose loss or gradient is not finite, or spikes: leave its update out; go back to the
-    newest checkpoint's weights and on with the rows after it; or stop. Three steps in a row stop."""
+    """A step whose loss or gradient is not finite, or spikes: leave its update out; go back to
+    the weights of the newest checkpoint of `save_every` (not of an interruption) and on with the rows
+    after it; or stop. Three steps in a row stop."""
 
     spike: float | None = Field(None, gt=1)
     """Count as a spike a gradient norm of more than this many times the median of the last 32."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from talkwright.config import EvaluateSection
-from talkwright.errors import DataError, RequestError, TemplateError
+from talkwright.errors import DataError, RequestError, TemplateError, needs_memory
 from talkwright.evaluate.cache import Cache
 from talkwright.evaluate.facts import suite_facts
 from talkwright.evaluate.items import distinct, is_item
@@ -56,7 +56,11 @@ def evaluate(
     )
     about: dict[str, Any] = {}
     known = Cache(cache, weights)
-    with artefact(out, kind="evaluation", key=key, about=about) as folder:
+    instead = "Lower evaluate.batch_size, or max_new_tokens; what was measured by now is kept."
+    with (
+        needs_memory(f"in asking the {variant} model", instead),
+        artefact(out, kind="evaluation", key=key, about=about) as folder,
+    ):
         prompts, refused = _prompts(engine, items)
         replies = make_replies(
             engine,

@@ -11,8 +11,10 @@ from talkwright.models.batch import computed_before, make_batch, until_last_supe
 from talkwright.models.find import cache_folder, find_base, is_on_hub_only
 from talkwright.models.flat import (
     choose_attention,
+    has_plain_head,
     keeps_rows_apart,
     row_losses,
+    seen_by_attention,
     summed_loss,
 )
 from talkwright.models.fused import fuse
@@ -38,6 +40,7 @@ __all__ = [
     "find_base",
     "fuse",
     "has_fixed_positions",
+    "has_plain_head",
     "is_on_hub_only",
     "keeps_rows_apart",
     "load_adapter",
@@ -47,6 +50,7 @@ __all__ = [
     "merge_adapter",
     "parameter_count",
     "row_losses",
+    "seen_by_attention",
     "summed_loss",
     "until_last_supervised",
     "virtual_tokens",

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
-from talkwright.errors import ArtefactError, ModelError
+from talkwright.errors import ArtefactError, ModelError, OutOfMemory, is_out_of_memory, needs_memory
 from talkwright.models.load import load_config, load_weights, without_peft_noise
 from talkwright.runs import MANIFEST, artefact, file_digest, read_json
 from talkwright.types import BaseModel, content_id, to_json
@@ -36,7 +36,12 @@ def load_adapter(model: Any, folder: Path) -> Any:
             adapted = PeftModel.from_pretrained(
                 model, str(folder), local_files_only=True, autocast_adapter_dtype=False
             )
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+    except (
+        OSError, ValueError, KeyError, TypeError, RuntimeError, MemoryError, SafetensorError,
+    ) as error:  # fmt: skip
+        if is_out_of_memory(error):
+            instead = "Close other programs, or raise the limit (`ulimit -v`)."
+            raise OutOfMemory(f"out of memory in loading the adapter {folder}. {instead}") from None
         raise ArtefactError(f"{folder}: the adapter does not fit its base model: {error}") from None
     if differing := stored ^ set(get_peft_model_state_dict(adapted, save_embedding_layers=False)):
         raise ArtefactError(
@@ -127,7 +132,11 @@ def write_merged(
         raise ArtefactError(f"{out}: there is already something of this name; name another folder")
     weights = adapter / "adapter_model.safetensors"
     made = {"base": to_json(base), "adapter": file_digest(weights) if weights.is_file() else None}
-    with artefact(out, kind="merged model", key=content_id(made, 64), about=made) as folder:
+    instead = "All of the base must fit in fp32 to be merged: merge on a machine with more memory."
+    with (
+        needs_memory("in merging", instead),
+        artefact(out, kind="merged model", key=content_id(made, 64), about=made) as folder,
+    ):
         merge_adapter(base, adapter, folder, **how)
         save_template(folder)
 

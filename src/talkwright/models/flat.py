@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from talkwright.models.batch import Batch, Runs, make_batch
@@ -66,6 +68,27 @@ def keeps_rows_apart(model: Any) -> bool:
 
 _SAME = (13, 19, 4, 31, 8, 6, 27, 9, 21, 30)
 _PROBE = ((11, 7, 29, 3, 17, 5, 23, 2), (*_SAME, 15, 12, 18), (*_SAME, 16, 10))
+
+
+@contextmanager
+def seen_by_attention() -> Iterator[list[tuple[int, ...] | None]]:
+    """Collect what attention is told about rows, call by call: their lengths, or None for nothing.
+
+    For models without numbers, of which `keeps_rows_apart` can tell nothing.
+    """
+    from transformers import AttentionInterface
+
+    seen: list[tuple[int, ...] | None] = []
+
+    def noting(*given: Any, **how: Any) -> Any:
+        seen.append(how.get("row_lengths"))
+        return _attend_within_rows(*given, **how)
+
+    AttentionInterface.register(WITHIN_ROWS, noting)
+    try:
+        yield seen
+    finally:
+        AttentionInterface.register(WITHIN_ROWS, _attend_within_rows)
 
 
 def _attend_within_rows(
@@ -141,6 +164,12 @@ def summed_loss(model: Any, batch: Batch, smoothing: float = 0.0) -> Tensor:
         logits = _own_logits(model, batch).float()
         return cross_entropy(logits, batch.targets, reduction="sum", label_smoothing=smoothing)
     return _loss_and_gradient_in_one_pass()(_hidden(model, batch), head, batch.targets, smoothing)
+
+
+def has_plain_head(model: Any) -> bool:
+    """Whether logits are hidden states times the LM head's weight, so that only those of supervised
+    positions need to be made, a few at a time."""
+    return _plain_head(_causal(model)) is not None
 
 
 def _causal(model: Any) -> Any:

@@ -7,6 +7,7 @@ a norm or an MLP is taken over only when the pass written here gives what the mo
 
 from __future__ import annotations
 
+import copy
 import functools
 import types
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,8 @@ def fuse(model: Any) -> dict[str, int]:
     Norms and MLPs only on a CPU, where each pass over memory counts; a GPU's compiler joins these
     itself. What has an own way (DoRA, dropout, a quantised base, scaled or capped variants) stays.
     """
-    on_cpu = next(model.parameters()).device.type == "cpu"
+    # A model without numbers is one to be counted, and is taken for one on a CPU.
+    on_cpu = next(model.parameters()).device.type in ("cpu", "meta")
     taken = {"lora": 0, "norm": 0, "mlp": 0}
     for module in model.modules():
         if _is_plain_lora(module):
@@ -108,12 +110,34 @@ def _computes_the_same(module: Any, forward: Any, width: int, weight: Tensor) ->
     import torch
 
     dtype = weight.dtype if weight.dtype.is_floating_point else torch.float32
+    if weight.is_meta:
+        module, width = _with_numbers(module, dtype)
     spread = torch.linspace(-3, 3, 2 * width).sin().view(1, 2, width)
     x = torch.cat([spread, 100 * spread, spread / 100], 1).to(dtype)
     with torch.no_grad():
         wanted, got = type(module).forward(module, x).float(), forward(module, x).float()
     limit = 0.01 if dtype == torch.bfloat16 else 1e-5
     return wanted.shape == got.shape and bool((wanted - got).norm() <= limit * wanted.norm())
+
+
+def _with_numbers(module: Any, dtype: Any) -> tuple[Any, int]:
+    """A module like a norm or an MLP that has no numbers, with some, and its width; small matrices tell
+    as much as large ones."""
+    import torch
+    from torch import nn
+
+    like = copy.copy(module)
+    like._parameters, like._modules = dict(module._parameters), dict(module._modules)
+    if module._parameters.get("weight") is not None:
+        width = len(module.weight)
+        like.weight = nn.Parameter(torch.linspace(0.5, 1.5, width, dtype=dtype))
+        return like, width
+    for name, inputs, outputs in (("gate_proj", 8, 12), ("up_proj", 8, 12), ("down_proj", 12, 8)):
+        linear = nn.Linear(inputs, outputs, bias=False, dtype=dtype)
+        with torch.no_grad():
+            linear.weight.copy_(torch.linspace(-1, 1, inputs * outputs).cos().view(outputs, inputs))
+        like._modules[name] = linear
+    return like, 8
 
 
 # --- forward and backward ------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from talkwright.errors import ModelError
+from talkwright.errors import ModelError, OutOfMemory, is_out_of_memory
 from talkwright.models.load import first_line, load_errors, refuse_missing
 
 # How llama.cpp's `tokenizer.ggml.pre` names cut text before merging. transformers rebuilds a plain
@@ -39,6 +39,11 @@ def convert_gguf(path: Path, out: Path) -> str:
             dtype=getattr(torch, fields["dtype"]),
         )
     except load_errors() as error:
+        if is_out_of_memory(error):
+            raise OutOfMemory(
+                f"out of memory in unpacking {path}. Close other programs, or raise the limit "
+                "(`ulimit -v`)."
+            ) from None
         raise ModelError(f"{path}: this GGUF cannot be loaded: {first_line(error)}") from None
     refuse_missing(path, info["missing_keys"])
     _restore_pretokenizer(tokenizer, fields.get("tokenizer.ggml.pre", ""), path)

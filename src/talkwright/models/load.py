@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from talkwright.errors import ModelError
+from talkwright.errors import ModelError, OutOfMemory, is_out_of_memory
 from talkwright.types import BaseModel, content_id
 
 if TYPE_CHECKING:
@@ -92,10 +92,22 @@ def load_weights(
             trust_remote_code=False,
         )
     except load_errors() as error:
+        if is_out_of_memory(error):
+            raise OutOfMemory(_too_large(base, precision)) from None
         raise ModelError(f"{base.path}: the model cannot be loaded: {first_line(error)}") from None
     model: PreTrainedModel = loaded[0]
     refuse_missing(base.path, loaded[1]["missing_keys"])
     return model
+
+
+def _too_large(base: BaseModel, precision: str) -> str:
+    count = parameter_count(base)
+    size = count * (2 if precision == "bf16" else 4) / 2**30
+    return (
+        f"out of memory in loading the base model '{base.name}': its {count / 1e6:,.0f} million "
+        f"weights take {size:.1f} GiB in {precision}. Close other programs, raise the limit "
+        "(`ulimit -v`), or take a smaller model."
+    )
 
 
 def _four_bits(dtype: Any) -> Any:
@@ -133,7 +145,7 @@ def load_errors() -> tuple[type[Exception], ...]:
     from safetensors import SafetensorError
 
     plain = (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RuntimeError)
-    return (*plain, AssertionError, ImportError, SafetensorError, StrictDataclassError)
+    return (*plain, MemoryError, AssertionError, ImportError, SafetensorError, StrictDataclassError)
 
 
 def first_line(error: BaseException) -> str:

@@ -28,6 +28,7 @@ BATCH = 512  # conversations encoded at a time: their words are looked up togeth
 SHOWN = 3  # rows kept for looking at
 WORTH_IT = 2_000  # conversations from which on another process pays off: it has to learn the words, too
 
+
 @dataclass
 class _Places:
     """How many rows something happened to, and to which first."""

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from talkwright.errors import ArtefactError, TrainError
+from talkwright.errors import ArtefactError, TrainError, needs_memory
 from talkwright.progress import say
 from talkwright.runs import artefact, manifest, read_json, verify, write_json, write_text
 from talkwright.train.origin import Origin, differences, key_of
@@ -28,6 +28,8 @@ FOLDER = "checkpoints"  # beside the artefact, until that is finished
 BEST = "best"
 METRICS = "metrics.jsonl"
 SAMPLES = "samples.jsonl"
+ROOM = "Close other programs, or raise the limit (`ulimit -v`)"
+GO_ON = f"{ROOM}; the same command goes on from the newest checkpoint there is."
 
 
 @dataclass
@@ -60,16 +62,42 @@ class State:
 
 
 def save_checkpoint(
-    folder: Path, origin: Origin, state: State, masters: Masters, optimizer: Optimizer, *, keep: int
-) -> None:
-    """Write the checkpoint of `state.step` and remove the oldest beyond `keep`.
+    folder: Path, origin: Origin, state: State, masters: Masters, optimizer: Optimizer,
+    *, keep: int, every: int = 0,
+) -> None:  # fmt: skip
+    """Write the checkpoint of `state.step` and remove the oldest beyond `keep`, but for the newest whose
+    step is a multiple of `every`: the one that `roll_back` goes to.
 
     Raises OSError when it cannot be written; those before it are untouched then.
     """
     from safetensors.torch import save_file
 
+    place = place_of(folder, state.step)
+    with (
+        needs_memory(f"in writing the checkpoint of step {state.step}", GO_ON),
+        artefact(place, kind="checkpoint", key=key_of(origin), about={"origin": origin}) as out,
+    ):
+        tensors, counters = _contents(masters, optimizer)
+        save_file(tensors, out / "state.safetensors")
+        write_json(out / "state.json", {**asdict(state), "counters": counters})
+        for name in (METRICS, SAMPLES):
+            if (folder / name).is_file():
+                shutil.copyfile(folder / name, out / name)
+    # What bears a later step is damaged: it must not push out a whole one.
+    checkpoints = _checkpoints(folder)
+    past = [path for path in checkpoints if _step_of(path) <= state.step]
+    regular = [path for path in past if every and _step_of(path) % every == 0][:1]
+    for old in [*(path for path in checkpoints if path not in past), *past[keep:]]:
+        if old not in regular:
+            shutil.rmtree(old)
+
+
+def _contents(
+    masters: Masters, optimizer: Optimizer
+) -> tuple[dict[str, Tensor], dict[str, dict[str, Any]]]:
+    """Weights and moments by name, and what an optimizer keeps as plain numbers."""
     tensors: dict[str, Tensor] = {}
-    counters: dict[str, dict[str, Any]] = {}  # what an optimizer keeps as plain numbers
+    counters: dict[str, dict[str, Any]] = {}
     seen: set[int] = set()
     for name, master in zip(masters.names, masters.masters, strict=True):
         tensors[f"weight/{name}"] = master.detach().contiguous()
@@ -82,24 +110,14 @@ def save_checkpoint(
                 tensors[f"{moment}/{name}"] = kept.contiguous()
             else:
                 counters.setdefault(name, {})[moment] = value
-    about = {"origin": origin}
-    with artefact(
-        place_of(folder, state.step), kind="checkpoint", key=key_of(origin), about=about
-    ) as out:
-        save_file(tensors, out / "state.safetensors")
-        write_json(out / "state.json", {**asdict(state), "counters": counters})
-        for name in (METRICS, SAMPLES):
-            if (folder / name).is_file():
-                shutil.copyfile(folder / name, out / name)
-    # What bears a later step is damaged: it must not push out a whole one.
-    checkpoints = _checkpoints(folder)
-    past = [path for path in checkpoints if _step_of(path) <= state.step]
-    for old in [*(path for path in checkpoints if path not in past), *past[keep:]]:
-        shutil.rmtree(old)
+    return tensors, counters
 
 
-def restore_newest(folder: Path, origin: Origin, masters: Masters, optimizer: Optimizer) -> State:
-    """Load the newest checkpoint that is whole; a fresh `State` when there is none.
+def restore_newest(
+    folder: Path, origin: Origin, masters: Masters, optimizer: Optimizer, *, every: int = 1
+) -> State:
+    """Load the newest checkpoint that is whole, of those whose step is a multiple of `every`; a fresh
+    `State` when there is none.
 
     A damaged one is named and passed over for the one before. Raises TrainError when the newest whole
     one is of a training that depends on something else than `origin`.
@@ -107,11 +125,14 @@ def restore_newest(folder: Path, origin: Origin, masters: Masters, optimizer: Op
     from safetensors.torch import load_file
 
     for path in _checkpoints(folder):
+        if _step_of(path) % every:
+            continue
         try:
             about = manifest(path, "checkpoint")["about"]
             verify(path)
             _refuse_another(path, about, origin)
-            tensors = load_file(path / "state.safetensors")
+            with needs_memory(f"in reading {path}", ROOM):
+                tensors = load_file(path / "state.safetensors")
             found = read_json(path / "state.json")
             counters = found.pop("counters")
             state = State(**found)
@@ -138,7 +159,10 @@ def save_best(folder: Path, origin: Origin, masters: Masters) -> None:
     """Keep the masters of the best validation so far."""
     from safetensors.torch import save_file
 
-    with artefact(folder / BEST, kind="best weights", key=key_of(origin)) as out:
+    with (
+        needs_memory("in writing the best weights", GO_ON),
+        artefact(folder / BEST, kind="best weights", key=key_of(origin)) as out,
+    ):
         tensors = {
             n: m.detach().contiguous() for n, m in zip(masters.names, masters.masters, strict=True)
         }
@@ -201,12 +225,12 @@ def _refuse_another(path: Path, about: dict[str, Any], origin: Origin) -> None:
     if "origin" not in about:
         raise TrainError(
             f"{path}: an earlier version of talkwright wrote it, without what its training depends on. "
-            f"Go on with that version, or remove {path.parent} to begin again"
+            "Go on with that version, or add `--anew` to begin anew; the checkpoints are kept"
         )
     if changed := differences(about["origin"], origin):
         raise TrainError(
             f"{path}: belongs to a training that began with something else: {'; '.join(changed)}. Put "
-            f"that back to go on from there, or remove {path.parent} to begin again"
+            "that back to go on from there, or add `--anew` to begin anew; the checkpoints are kept"
         )
 
 

@@ -10,72 +10,23 @@ from __future__ import annotations
 import gc
 import math
 from collections.abc import Sequence
-from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from talkwright.config import TrainSection
 from talkwright.errors import TrainError
-from talkwright.models import until_last_supervised
+from talkwright.train.passes import split
 from talkwright.types import Example
 
 if TYPE_CHECKING:
     from talkwright.train.model import Masters
 
 FAULTS_IN_A_ROW = 3
-OUT_OF_MEMORY = ("not enough memory", "can't allocate memory", "out of memory", "bad_alloc")
 WINDOW = 32  # gradient norms that say what is usual
 FEWEST = 8  # ... and how many it takes to say so
 
 
 # --- out of memory -------------------------------------------------------------------------------
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error of torch says that an allocation failed; on a CPU it has no class of its own."""
-    import torch
-
-    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
-        return True
-    if not isinstance(error, RuntimeError):
-        return False
-    said = str(error)  # "can't" is what torch says where Linux limits a process
-    return any(words in said for words in OUT_OF_MEMORY)
-
-
-def split(
-    examples: Sequence[Example], section: TrainSection, halvings: int, *, padded: bool
-) -> list[Sequence[Example]]:
-    """The rows of each forward pass of a step, `halvings` times smaller than the recipe says.
-
-    The gradient is a sum, so the order of a step's rows says nothing.
-    """
-    rows = in_order(examples, padded=padded)
-    borders = cuts([len(row.input_ids) for row in rows], section, halvings, padded=padded)
-    return [rows[start:end] for start, end in pairwise(borders)]
-
-
-def in_order(examples: Sequence[Example], *, padded: bool) -> list[Example]:
-    """Rows of a step, like beside like: by length where there is padding, else by the tokens that are
-    computed, so that common beginnings meet in one pass."""
-    if padded:
-        return sorted(examples, key=lambda example: len(example.input_ids))
-    return sorted(examples, key=lambda example: until_last_supervised(example)[0])
-
-
-def cuts(lengths: Sequence[int], section: TrainSection, halvings: int, *, padded: bool) -> list[int]:
-    """Where each pass of a step begins, and the end: rows of these lengths, in order."""
-    if section.pass_tokens is None:
-        parts = min(len(lengths), section.accumulation << halvings)
-        return [len(lengths) * part // parts for part in range(parts + 1)]
-    budget = section.pass_tokens >> halvings
-    borders, longest, total = [0], 0, 0
-    for number, length in enumerate(lengths):
-        longest, total = max(longest, length), total + length
-        if number > borders[-1] and (longest * (number + 1 - borders[-1]) if padded else total) > budget:
-            borders.append(number)
-            longest = total = length
-    return [*borders, len(lengths)]
 
 
 def split_further(
@@ -85,15 +36,24 @@ def split_further(
     passes = split(examples, section, halvings, padded=padded)
     if all(len(rows) == 1 for rows in passes):
         longest = max(examples, key=lambda example: len(example.input_ids))
+        again = "" if section.method == "prefix" else " and what can be recomputed not kept"
         raise TrainError(
-            "out of memory with one row at a time; the longest of the step has "
-            f"{len(longest.input_ids)} tokens (conversation {longest.conversation or '?'}). Write "
-            "`train.recompute: true`, lower template.max_length, or take an adapter with "
-            "`train.quantise: nf4`. Checkpoints are kept."
+            f"out of memory with one row at a time{again}; the longest of the step has "
+            f"{len(longest.input_ids)} tokens (conversation {longest.conversation or '?'}). Lower "
+            f"template.max_length, or {smaller_model(section)}. Checkpoints are kept."
         )
     while len(split(examples, section, halvings, padded=padded)) == len(passes):
         halvings += 1
     return halvings
+
+
+def smaller_model(section: TrainSection) -> str:
+    """What of a recipe makes the model itself take less memory."""
+    if section.method == "full":
+        return "train an adapter (`train.method: lora`)"
+    if section.quantise == "none":
+        return "keep the base in four bits (`train.quantise: nf4`)"
+    return "take a smaller base model"
 
 
 def make_room(masters: Masters) -> None:

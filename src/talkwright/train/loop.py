@@ -1,22 +1,34 @@
-"""The training loop, from the first step to the artefact. Read it top to bottom."""
+"""The training loop, from the first step to the artefact. Read it top to bottom.
+
+What makes a step cheap is not here, but in pieces of their own, none of which changes what is computed:
+
+    rows end to end, what they begin with computed once     models/batch.py, models/flat.py
+    logits of supervised positions alone, in one pass       models/flat.py (`HeadLoss`)
+    LoRA, RMSNorm and SwiGLU in one pass each               models/fused.py
+    adapters in the base's precision, masters in fp32       train/model.py (`Masters`)
+    passes of so many rows or tokens                        train/passes.py
+    activations made again instead of kept                  train/model.py (`recompute`)
+    layers translated to machine code                       train/compiled.py
+"""
 
 from __future__ import annotations
 
 import math
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from talkwright.config import TrainSection, share_recomputed
-from talkwright.errors import TrainError
+from talkwright.errors import TrainError, is_out_of_memory, needs_memory
 from talkwright.models import make_batch, row_losses, summed_loss
 from talkwright.progress import say, training_line
 from talkwright.runs import artefact, make_folder, read_jsonl, write_json, write_jsonl
 from talkwright.train.checkpoint import (
+    GO_ON,
     SAMPLES,
     State,
     drop_checkpoints,
@@ -29,9 +41,8 @@ from talkwright.train.faults import (
     WINDOW,
     describe_fault,
     find_fault,
-    is_out_of_memory,
     make_room,
-    split,
+    smaller_model,
     split_further,
     stop_if_it_persists,
 )
@@ -45,6 +56,7 @@ from talkwright.train.model import (
 from talkwright.train.noise import RowNoise
 from talkwright.train.optimizers import Optimizer, make_optimizer
 from talkwright.train.origin import Origin, describe_origin
+from talkwright.train.passes import split
 from talkwright.train.plan import (
     SCORING_TOKENS,
     Plan,
@@ -64,6 +76,7 @@ from talkwright.train.records import (
 )
 from talkwright.train.samples import Sampler, sample_steps
 from talkwright.train.schedules import learning_rate
+from talkwright.train.settings import refuse_useless
 from talkwright.train.trackers import FOLDER, refuse_missing_trackers, tracking
 from talkwright.types import BaseModel, Conversation, Example, to_json
 
@@ -130,31 +143,43 @@ def train(
         metrics_file(checkpoints, state.step, track, line.take) as metrics,
         stop_between_steps() as asked_to_stop,
     ):
-        if state.step == 0:
-            _validate(session, state, metrics)
-            state.validating += sampler.take(0)
-        for numbers in rows_of_steps(plan, section.batch_size, seed, first=state.step):
-            if state.stopped:
-                break
-            _take_step(session, state, [rows[n] for n in numbers], metrics)
-            state.stopped = _limit_reached(section, state)
-            last = state.step == plan.steps or bool(state.stopped)
-            if state.step % plan.eval_every == 0 or last:
-                _validate(session, state, metrics)
-            state.validating += sampler.take(state.step, last=last)
-            stop = asked_to_stop()
-            if state.step % plan.save_every == 0 or last or stop or state.stopped:
-                keep = section.keep_checkpoints
-                save_checkpoint(checkpoints, origin, state, masters, session.optimizer, keep=keep)
-            if stop:
-                say(f"Saved at step {state.step} of {plan.steps}. The same command goes on from there.")
-                raise KeyboardInterrupt if stop == signal.SIGINT else SystemExit(128 + stop)
+        _take_steps(session, state, sampler, metrics, asked_to_stop)
     if state.stopped:
         say(f"Stopped by train.{state.stopped} after step {state.step} of {plan.steps}.")
     best = False
     if section.patience and state.best_loss is not None:
         best = load_best(checkpoints, origin, masters, state.best_step)
     _finish(session, state, base, template, out, key, best=best)
+
+
+def _take_steps(
+    session: _Session,
+    state: State,
+    sampler: Sampler,
+    metrics: Metrics,
+    asked_to_stop: Callable[[], int],
+) -> None:
+    """All steps from where the run is, each with what is due after it: validation, samples, saving."""
+    section, plan = session.section, session.plan
+    if state.step == 0:
+        _validate(session, state, metrics)
+        state.validating += sampler.take(0)
+    for numbers in rows_of_steps(plan, section.batch_size, session.seed, first=state.step):
+        if state.stopped:
+            return
+        _take_step(session, state, [session.rows[n] for n in numbers], metrics)
+        state.stopped = _limit_reached(section, state)
+        last = state.step == plan.steps or bool(state.stopped)
+        if state.step % plan.eval_every == 0 or last:
+            _validate(session, state, metrics)
+            last = last or bool(state.stopped)  # by `patience`
+        state.validating += sampler.take(state.step, last=last)
+        stop = asked_to_stop()
+        if state.step % plan.save_every == 0 or last or stop:
+            _save(session, state)
+        if stop:
+            say(f"Saved at step {state.step} of {plan.steps}. The same command goes on from there.")
+            raise KeyboardInterrupt if stop == signal.SIGINT else SystemExit(128 + stop)
 
 
 def _open_session(
@@ -169,16 +194,18 @@ def _open_session(
     from accelerate import Accelerator
     from accelerate.utils import set_seed
 
-    _refuse_useless(rows)
+    refuse_useless(rows)
     refuse_missing_trackers(section)
     logs = str(checkpoints.parent / FOLDER)
     accelerator = Accelerator(log_with=section.trackers or None, project_dir=logs)
     if accelerator.num_processes > 1:
         raise TrainError("this version trains in one process; start it without a multi-process launcher")
     set_seed(seed)
-    model, padded = prepare_model(base, section, seed)
-    model = accelerator.prepare(model)
-    masters = Masters(model)
+    instead = f"Close other programs, or {smaller_model(section)}."
+    with needs_memory("in making the model ready for training", instead):
+        model, padded = prepare_model(base, section, seed)
+        model = accelerator.prepare(model)
+        masters = Masters(model)
     make_folder(checkpoints)
     dropout = has_dropout(vars(model.config.get_text_config()))
     return _Session(
@@ -323,7 +350,11 @@ def _pass_over(session: _Session, state: State, fault: dict[str, Any]) -> None:
     back = ""
     if session.section.on_fault == "roll_back":
         # On with the rows after this one: the same rows again would end in the same fault.
-        found = restore_newest(session.checkpoints, session.origin, session.masters, session.optimizer)
+        # Not to what an interruption saved: a run that was never interrupted would not have that.
+        found = restore_newest(
+            session.checkpoints, session.origin, session.masters, session.optimizer,
+            every=session.plan.save_every,
+        )  # fmt: skip
         back = f", back to the weights of step {found.step}" if found.step else ", no checkpoint yet"
     say(f"Step {fault['step']} is passed over{back}: {fault['what']}.")
 
@@ -402,24 +433,16 @@ def mean_loss(
     return total / count
 
 
-def _refuse_useless(rows: Sequence[Example]) -> None:
-    if not rows:
-        raise TrainError("there are no training rows; look at `talkwright data prepare` and its ledger")
-    # Rows on disk know their counts; making a million examples to count would take a minute.
-    counts = getattr(rows, "supervised", None)
-    idle = [
-        n
-        for n, count in enumerate([r.n_supervised for r in rows] if counts is None else counts)
-        if not count
-    ]
-    if idle:
-        raise TrainError(
-            f"{len(idle)} training rows have no supervised token and teach nothing, the first from "
-            f"conversation {rows[idle[0]].conversation or '?'}; remove them"
-        )
-
-
 # --- records -------------------------------------------------------------------------------------
+
+
+def _save(session: _Session, state: State) -> None:
+    section = session.section
+    save_checkpoint(
+        session.checkpoints, session.origin, state, session.masters, session.optimizer,
+        keep=section.keep_checkpoints,
+        every=session.plan.save_every if section.on_fault == "roll_back" else 0,
+    )  # fmt: skip
 
 
 def _write(metrics: Metrics, row: dict[str, Any]) -> None:
@@ -460,7 +483,10 @@ def _finish(
     }
     kind = "model" if section.method == "full" else "adapter"
     about = {"template": template.fingerprint, "base": to_json(base)}
-    with artefact(out, kind=kind, key=key, about=about, since=time.time() - state.seconds) as folder:
+    with (
+        needs_memory("in writing what was trained", GO_ON),
+        artefact(out, kind=kind, key=key, about=about, since=time.time() - state.seconds) as folder,
+    ):
         save_model(session.model, folder, section.method)
         template.save(folder / kind)
         write_jsonl(folder / "metrics.jsonl", read_jsonl(session.checkpoints / "metrics.jsonl"))

@@ -25,6 +25,9 @@ FREE = {
     "max_minutes",
     "trackers",
     "trackers_online",
+    "eval_every",
+    "sample_every",
+    "sample_prompts",
 }
 
 ROWS = ("the training rows", "the validation rows")
@@ -40,7 +43,7 @@ def describe_origin(
 ) -> Origin:
     """All that decides what a training computes, by a name a person knows it by."""
     return {
-        **flat("train.", section.model_dump(mode="json", exclude=FREE)),
+        **flat("train.", section.model_dump(mode="json", exclude=free_settings(section))),
         "train.start_from (its weights)": start_digest(section),
         "seed": seed,
         "the base model": base.digest,
@@ -48,6 +51,16 @@ def describe_origin(
         ROWS[0]: _digest_of(rows),
         ROWS[1]: _digest_of(validation),
     }
+
+
+def free_settings(section: TrainSection) -> set[str]:
+    """The settings that may change between a training's beginning and its end."""
+    free = set(FREE)
+    if section.patience:  # validations decide when the run ends
+        free -= {"eval_every"}
+    if section.on_fault == "roll_back":  # checkpoints decide which weights a fault goes back to
+        free -= {"eval_every", "save_every"}
+    return free
 
 
 def key_of(origin: Origin) -> str:

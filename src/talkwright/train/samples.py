@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from talkwright.config import TrainSection
-from talkwright.errors import RequestError, TemplateError
+from talkwright.errors import RequestError, TemplateError, is_out_of_memory
 from talkwright.progress import say
 from talkwright.train.checkpoint import SAMPLES, restore_record
-from talkwright.train.faults import is_out_of_memory
 from talkwright.train.plan import Plan
 from talkwright.types import Conversation, Message, Sampling
 

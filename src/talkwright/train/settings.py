@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +21,7 @@ from talkwright.train.adapters import add_adapter, freeze, model_folder, refuse_
 from talkwright.train.model import VIRTUAL, empty_model, refuse_added_tokens
 from talkwright.train.plan import Plan, make_plan
 from talkwright.train.trackers import refuse_missing_trackers
-from talkwright.types import BaseModel, Finding, Lengths
+from talkwright.types import BaseModel, Example, Finding, Lengths
 
 if TYPE_CHECKING:
     from talkwright.template import Template
@@ -106,6 +106,24 @@ def refuse_unready(section: TrainSection, base: BaseModel, template: Template) -
                 f"train.{name}: {getattr(section, name)} needs bitsandbytes, which is not installed: "
                 f"`pip install 'talkwright[quantise]'`, or write `{name}: {instead}`"
             )
+
+
+def refuse_useless(rows: Sequence[Example]) -> None:
+    """Raise TrainError where there are no rows, or some with nothing to learn."""
+    if not rows:
+        raise TrainError("there are no training rows; look at `talkwright data prepare` and its ledger")
+    # Rows on disk know their counts; making a million examples to count would take a minute.
+    counts = getattr(rows, "supervised", None)
+    idle = [
+        n
+        for n, count in enumerate([r.n_supervised for r in rows] if counts is None else counts)
+        if not count
+    ]
+    if idle:
+        raise TrainError(
+            f"{len(idle)} training rows have no supervised token and teach nothing, the first from "
+            f"conversation {rows[idle[0]].conversation or '?'}; remove them"
+        )
 
 
 def check_settings(

@@ -2,8 +2,9 @@
 
 In: a model's shape, the lengths of its training rows, a `train` section and a machine. Out: `Estimate`
 and `Planned`. No weights are loaded and no GPU is needed. `shape.py` reads what a model is made of,
-`load.py` what a run's rows amount to; `memory.py` and `work.py` are the formulas, `machines.py` what
-they are divided by, `choose.py` tries settings. What no formula gives is counted (`count.py`) or fitted
+`structure.py` counts what it keeps for its backward pass, `load.py` what a run's rows amount to;
+`memory.py` and `work.py` are the formulas, `machines.py` what they are divided by, `choose.py` tries
+settings. What no formula gives is counted (`count.py`) or fitted
 (`fit.py`) by `bench/calibrate.py`, and stands in `coefficients.json`.
 """
 
@@ -21,6 +22,7 @@ from talkwright.train.estimate.machines import (
     this_machine,
 )
 from talkwright.train.estimate.shape import Shape, shape_of_base
+from talkwright.train.estimate.structure import can_count, layout_of
 
 __all__ = [
     "Estimate",
@@ -31,7 +33,9 @@ __all__ = [
     "Shape",
     "all_machines",
     "best_precision_here",
+    "can_count",
     "find_machine",
+    "layout_of",
     "measure_rates",
     "plan_for",
     "precision_on",

@@ -15,6 +15,7 @@ from talkwright.train.estimate.load import Load, Rows, make_load
 from talkwright.train.estimate.machines import GIB, THIS, Machine, Rates, table_rates
 from talkwright.train.estimate.memory import Memory, memory
 from talkwright.train.estimate.shape import Shape
+from talkwright.train.estimate.structure import layout_of
 from talkwright.train.estimate.work import floating_point, run_seconds, step_seconds
 
 ROOM = 0.9  # of a machine's memory may be planned with: formulas err, and the system needs some
@@ -90,7 +91,7 @@ def estimate(
     """Memory and time of a recipe on a machine; `rates` None: those of its data sheet."""
     known = coefficients()
     rates = rates or table_rates(machine, precision)
-    load = make_load(rows, section, padded=shape.padded, seed=seed, dropout=shape.dropout)
+    load = make_load(rows, section, padded=layout_of(shape).padded, seed=seed, dropout=shape.dropout)
     how = (shape, section, precision, load)
     return Estimate(
         machine,

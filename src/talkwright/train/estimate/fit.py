@@ -150,8 +150,9 @@ def report(runs: list[Run], coefficients: dict[str, Any]) -> str:
     for run in sorted(runs, key=lambda each: each.role):
         size, seconds = predicted(run, coefficients)
         off = errors_of(run, coefficients)
-        if run.role == "judge":
-            worst = [max(w, abs(o)) for w, o in zip(worst, off, strict=True)]
+        if run.role != "fit":
+            judged = off if run.role == "judge" else (off[0], 0.0)
+            worst = [max(w, abs(o)) for w, o in zip(worst, judged, strict=True)]
         lines.append(
             f"{run.role:<7}{run.name:<24}{run.peak_mib:>7.0f}{size:>7.0f}{off[0]:>7.1%}"
             f"{run.step_seconds:>9.3f}{seconds:>9.3f}{off[1]:>7.1%}"

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from talkwright.config import TrainSection
 from talkwright.models import computed_before, until_last_supervised
-from talkwright.train.faults import cuts, in_order
 from talkwright.train.model import VIRTUAL
+from talkwright.train.passes import cuts, in_order
 from talkwright.train.plan import (
     SCORING_TOKENS,
     Plan,
@@ -57,7 +57,7 @@ class Load:
     """A run's work. Means are of an optimizer step: `passes`; `tokens`; `supervised`; `padded` tokens,
     which are computed: with padding where batches have it, without what an earlier row of a pass begins
     with; and `squares`, the sum of squared row lengths. `largest` is the largest pass in such tokens;
-    `scoring` the largest batch of validation."""
+    `scoring` the largest batch of validation; `largest_squares` the squares of the largest pass."""
 
     steps: int
     validations: int
@@ -72,6 +72,7 @@ class Load:
     longest: int
     scoring: int
     validation_tokens: int
+    largest_squares: float = 0.0
 
 
 class _Row(NamedTuple):
@@ -103,6 +104,7 @@ def _measure(rows: Rows, section: TrainSection, *, padded: bool, seed: int, drop
     steps = _steps(rows, plan, section.batch_size, seed, padded=padded)
     sums = dict.fromkeys(("passes", "tokens", "supervised", "padded", "squares"), 0.0)
     largest = largest_supervised = most = longest = 0
+    largest_squares = 0.0
     for step in steps:
         borders = cuts([row.length for row in step], section, 0, padded=padded)
         most = max(most, len(borders) - 1)
@@ -117,6 +119,7 @@ def _measure(rows: Rows, section: TrainSection, *, padded: bool, seed: int, drop
             sums["squares"] += squares
             largest_supervised = max(largest_supervised, supervised)
             largest, longest = max(largest, laid), max(longest, longest_here)
+            largest_squares = max(largest_squares, squares)
     means = {name: value / len(steps) for name, value in sums.items()}
     scored = [
         _laid(group, padded=padded, share=share, virtual=virtual)[0]
@@ -128,6 +131,7 @@ def _measure(rows: Rows, section: TrainSection, *, padded: bool, seed: int, drop
         most_passes=most,
         largest=largest,
         largest_supervised=largest_supervised,
+        largest_squares=largest_squares,
         longest=longest,
         scoring=max(scored, default=0),
         validation_tokens=sum(scored),

@@ -24,6 +24,7 @@ from talkwright.train.estimate.shape import (
     trainable,
     trained_sizes,
 )
+from talkwright.train.estimate.structure import kept_by, layout_of
 
 HEAD_ROWS = 256  # as in models/flat.py: supervised positions whose logits are in memory at a time
 MOMENTS = {
@@ -106,7 +107,7 @@ def memory(
         if section.method == "lora":
             share *= adapter_share(shape, section)
         share *= 1 - share_recomputed(section.recompute) * (1 - fitted["holes_recomputed"])
-        act += share * activation_bytes(shape, whole, precision, load, coefficients)
+        act += share * activation_bytes(shape, whole, precision, load, coefficients, holed=True)
     logits = head_bytes(shape, section, precision, load)
     flight = fitted["in_flight"] * load.largest * (shape.width + shape.inner) * size
     if section.quantise == "nf4":  # a matrix is unpacked for each use
@@ -120,7 +121,8 @@ def memory(
                       flight, "in the largest forward and backward pass")  # fmt: skip
     # Validation lays up to SCORING_TOKENS (train/plan.py) side by side and keeps one layer at a time.
     scored = load.scoring * (2 * shape.width + 3 * shape.inner + 2 * shape.queries) * size
-    scoring = Memory(library, weights, masters, moments, 0.0, scored, logits, 0.0, "in validation")
+    told = head_bytes(shape, section, precision, load, scoring=True)
+    scoring = Memory(library, weights, masters, moments, 0.0, scored, told, 0.0, "in validation")
     updating = Memory(library, weights, masters, moments, 4.0 * count, 0.0, 0.0,
                       update_bytes(shape, section, gpu=gpu), "in the optimizer's update")  # fmt: skip
     peaks = [training, scoring, updating]
@@ -154,9 +156,11 @@ def update_bytes(shape: Shape, section: TrainSection, *, gpu: bool) -> float:
 
 
 def activation_bytes(
-    shape: Shape, section: TrainSection, precision: str, load: Load, coefficients: dict[str, Any]
-) -> float:
-    """What the largest pass keeps for its backward pass.
+    shape: Shape, section: TrainSection, precision: str, load: Load, coefficients: dict[str, Any],
+    *, holed: bool = False,
+) -> float:  # fmt: skip
+    """What the largest pass keeps for its backward pass. `holed`: only what leaves holes between it, for
+    matrices that are large and all of a size (attention that is kept whole, DoRA's weights) leave none.
 
     tokens x (layers x per layer + outside), the terms counted on the real code (`count.py`). With full
     recomputation a layer keeps its input alone, and one layer at a time keeps everything (Chen et al.
@@ -164,22 +168,40 @@ def activation_bytes(
     """
     if section.recompute == "half":
         both = [section.model_copy(update={"recompute": kind}) for kind in ("none", "all")]
-        return sum(activation_bytes(shape, s, precision, load, coefficients) for s in both) / 2
-    terms = terms_of(section, precision, coefficients)
+        how: Any = {"coefficients": coefficients, "holed": holed}
+        return sum(activation_bytes(shape, s, precision, load, **how) for s in both) / 2
     layer, outside = bytes_per_layer(shape, section, precision, coefficients)
     deep = shape.layers * deep_share(shape, section)  # below the lowest adapter nothing is kept
     total = load.largest * (deep * layer + outside)
+    whole = section.model_copy(update={"recompute": "none"})
     if section.recompute == "all":
-        whole = section.model_copy(update={"recompute": "none"})
         total += load.largest * bytes_per_layer(shape, whole, precision, coefficients)[0]
-    return total + terms["weight"]["one"] * shape.body * (
-        1 if section.recompute == "none" else 1 / shape.layers
-    )
+    if holed:
+        return total
+    at_once = shape.layers if section.recompute == "none" else 1
+    if kept := kept_by(shape, whole, precision):
+        of_rows = load.largest_squares * kept.square + kept.fixed
+        return total + min(at_once, deep) * of_rows + load.largest_squares * kept.outside_square
+    terms = terms_of(section, precision, coefficients)
+    return total + terms["weight"]["one"] * shape.body * at_once / shape.layers
 
 
-def head_bytes(shape: Shape, section: TrainSection, precision: str, load: Load) -> float:
+def head_bytes(
+    shape: Shape, section: TrainSection, precision: str, load: Load, *, scoring: bool = False
+) -> float:
     """Logits of HEAD_ROWS positions and one temporary of their size (models/flat.py, `HeadLoss`), and
-    with all weights trained the head's gradient and the product that is added to it."""
+    with all weights trained the head's gradient and the product that is added to it.
+
+    A model that makes its logits itself makes them of all positions of a pass (`scoring`: of
+    validation), keeps what it does to them, and makes a gradient of each; those of supervised positions
+    and their probabilities come on top.
+    """
+    layout = layout_of(shape)
+    if layout.own_logits:
+        size = 2 if precision == "bf16" else 4
+        positions = load.scoring if scoring else load.largest
+        each = positions * (size + 2 * layout.kept_of_logits)
+        return shape.vocabulary * (each + (size + 4.0) * load.largest_supervised)
     rows = min(HEAD_ROWS, load.largest_supervised)
     entry = 8.0 if precision == "fp32" else 12.0
     grown = 8.0 * shape.vocabulary * shape.width if section.method == "full" else 0.0
@@ -229,17 +251,26 @@ def bytes_per_layer(
 
     A layer without an adapter keeps what it keeps under prompt tuning, where all layers are frozen.
     """
-    terms = terms_of(section, precision, coefficients)
     modules = adapted(shape, section)
     if section.method != "lora" or section.lora.layers is None or not modules:
-        return bytes_per_token(terms, shape, ranks_per_layer(shape, section))
+        ranks = ranks_per_layer(shape, section)
+        return _bytes_everywhere(shape, section, precision, coefficients, ranks)
     deep = shape.layers * deep_share(shape, section)
     own = min(1.0, len(set(section.lora.layers)) / max(1.0, deep))
     frozen = TrainSection(method="prompt", recompute=section.recompute)
     ranks = section.lora.rank * len(modules) / len(set(section.lora.layers))
-    with_adapter, outside = bytes_per_token(terms, shape, ranks)
-    without, _ = bytes_per_token(terms_of(frozen, precision, coefficients), shape, 0.0)
+    with_adapter, outside = _bytes_everywhere(shape, section, precision, coefficients, ranks)
+    without, _ = _bytes_everywhere(shape, frozen, precision, coefficients, 0.0)
     return own * with_adapter + (1 - own) * without, outside
+
+
+def _bytes_everywhere(
+    shape: Shape, section: TrainSection, precision: str, coefficients: dict[str, Any], ranks: float
+) -> tuple[float, float]:
+    """The same where all layers are alike: counted on the model itself, or by the terms of a Llama."""
+    if kept := kept_by(shape, section, precision):
+        return kept.token, kept.outside_token
+    return bytes_per_token(terms_of(section, precision, coefficients), shape, ranks)
 
 
 def adapter_share(shape: Shape, section: TrainSection) -> float:

@@ -51,6 +51,8 @@ class Shape:
     """All other weights: name and how many."""
     dropout: bool = False
     """Whether the model has dropout of its own."""
+    config: str = ""
+    """Its `config.json`, from which its modules can be made; empty where that is not known."""
 
     @property
     def body(self) -> int:
@@ -105,8 +107,10 @@ def make_shape(config: dict[str, Any], tensors: dict[str, list[int]], size: int,
 
     width, heads = number("hidden_size", "n_embd", "d_model"), number("num_attention_heads", "n_head")
     head_width = number("head_dim", default=width // heads)
+    # GPT-2 has the weights of its linear modules the other way round (transformers' Conv1D).
+    outputs, inputs = (1, 0) if text.get("model_type") in ("gpt2", "openai-gpt") else (0, 1)
     linear = tuple(
-        (name.removesuffix(".weight"), shape[1], shape[0])
+        (name.removesuffix(".weight"), shape[inputs], shape[outputs])
         for name, shape in sorted(tensors.items())
         if len(shape) == 2 and name.endswith(".weight") and not _ENDS.search(name)
     )
@@ -130,6 +134,7 @@ def make_shape(config: dict[str, Any], tensors: dict[str, list[int]], size: int,
         file_bytes=size,
         padded=_must_be_padded(text),
         dropout=has_dropout(text),
+        config=json.dumps(config, sort_keys=True, default=str),
         rest=tuple(
             (name, math.prod(shape))
             for name, shape in sorted(tensors.items())

@@ -1,0 +1,237 @@
+"""What a forward pass of any model keeps for its backward pass, counted on the model itself.
+
+The terms in `coefficients.json` were counted on Llamas, whose norms and MLPs this project computes in
+one pass. Another family has other modules between its products: an activation written in eight
+operations, dropout, norms of its own. So the real loss runs here over two and three layers of the model
+as its configuration describes it, at its true sizes, on tensors that have a shape and no content
+(torch's fake tensors): nothing is loaded or computed, and it takes a second.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from talkwright.config import TrainSection, share_recomputed
+from talkwright.train.estimate.shape import Shape
+from talkwright.train.model import VIRTUAL
+
+_TOKENS = (64, 128, 256)  # three lengths of a row, for what grows with them: c + a n + b n²
+_LAYERS = (2, 3)
+_WORDS = 512  # of the vocabulary; logits are counted apart, from the difference that as many more make
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Bytes kept for the backward pass: `token` for each token, `square` for each pair of tokens of a
+    row, `fixed` whatever the tokens; in a layer, and outside the layers."""
+
+    token: float
+    square: float
+    fixed: float
+    outside_token: float
+    outside_square: float
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a model goes through the loop: whether its batches are padded, and whether it makes its logits
+    itself, of all positions (`models/flat.py`), with how many bytes kept of each."""
+
+    padded: bool
+    own_logits: bool
+    kept_of_logits: float
+
+
+def kept_by(shape: Shape, section: TrainSection, precision: str) -> Kept | None:
+    """What a model keeps with a recipe's method, adapter and recomputation, in all layers alike; None
+    for a Llama, whose terms are stored, and for a model that cannot be gone through without numbers."""
+    if not _is_counted(shape):
+        return None
+    plain: dict[str, Any] = {
+        "method": section.method, "recompute": section.recompute,
+        "virtual_tokens": section.virtual_tokens,
+        "lora": section.lora.model_copy(update={"layers": None, "plus_ratio": 1.0}),
+    }  # fmt: skip
+    return _count(shape.config, TrainSection(**plain).model_dump_json(), precision)
+
+
+def can_count(shape: Shape, section: TrainSection, precision: str) -> bool:
+    """Whether what a model keeps is known, and not only guessed from a Llama's."""
+    return not _is_counted(shape) or kept_by(shape, section, precision) is not None
+
+
+def layout_of(shape: Shape) -> Layout:
+    """How a model will be laid out; as a Llama's where it cannot be gone through without numbers."""
+    return (_layout(shape.config) if _is_counted(shape) else None) or Layout(shape.padded, False, 0.0)
+
+
+def _is_counted(shape: Shape) -> bool:
+    return bool(shape.config) and json.loads(shape.config).get("model_type") != "llama"
+
+
+@cache
+def _count(config: str, settings: str, precision: str) -> Kept | None:
+    section = TrainSection.model_validate_json(settings)
+    found = []
+    try:
+        for layers in _LAYERS:
+            model = _empty(config, layers, section, precision)
+            found.append(_parabola([_bytes_of(model, tokens) for tokens in _TOKENS]))
+    except Exception:  # noqa: BLE001 - whatever a model's own code stops at, like experts chosen by numbers
+        return None
+    layer = [more - less for less, more in zip(*found, strict=True)]
+    outside = [less - _LAYERS[0] * one for less, one in zip(found[0], layer, strict=True)]
+    fixed, token, square = (max(0.0, value) for value in layer)
+    if section.method in VIRTUAL:
+        fixed = 0.0  # it is what the learnt tokens keep, and these are counted among the tokens
+    return Kept(token, square, fixed, max(0.0, outside[1]), max(0.0, outside[2]))
+
+
+@cache
+def _layout(config: str) -> Layout | None:
+    from talkwright.models import has_plain_head
+
+    section = TrainSection()
+    try:
+        few, many = (_empty(config, 1, section, "fp32", words) for words in (_WORDS, 2 * _WORDS))
+        if has_plain_head(few.model):
+            return Layout(few.padded, False, 0.0)
+        more = _bytes_of(many, _TOKENS[0]) - _bytes_of(few, _TOKENS[0])
+    except Exception:  # noqa: BLE001 - as above
+        return None
+    # Of the one token that is learnt there is a row of probabilities besides.
+    return Layout(few.padded, True, max(0.0, more / _WORDS - 4) / _TOKENS[0])
+
+
+@dataclass(frozen=True, slots=True)
+class _Empty:
+    """A model whose tensors are fake, and the mode in which they can be used."""
+
+    model: Any
+    mode: Any
+    padded: bool
+
+
+def _empty(
+    config: str, layers: int, section: TrainSection, precision: str, words: int = _WORDS
+) -> _Empty:
+    """A model of so many layers, with the adapter of the recipe, as `train/model.py` makes it."""
+    from talkwright.models import choose_attention
+
+    made = _config(config, layers, words)
+    attention, padded = (None, True) if section.method in VIRTUAL else choose_attention(made)
+    empty = _built(made, attention, section, precision, padded=padded)
+    if not padded and not _tells_rows_apart(empty):
+        return _built(made, None, section, precision, padded=True)
+    return empty
+
+
+def _config(config: str, layers: int, words: int) -> Any:
+    from transformers import AutoConfig
+
+    made = AutoConfig.for_model(**json.loads(config))
+    text = made.get_text_config()
+    text.num_hidden_layers = layers
+    if getattr(text, "layer_types", None):
+        text.layer_types = list(text.layer_types)[:layers]
+    text.vocab_size = words
+    text.pad_token_id = None
+    return made
+
+
+def _built(
+    made: Any, attention: str | None, section: TrainSection, precision: str, *, padded: bool
+) -> _Empty:
+    import torch
+    from torch import nn
+    from torch._subclasses.fake_tensor import FakeTensorMode
+    from transformers import AutoModelForCausalLM
+
+    from talkwright.models import fuse
+    from talkwright.train.adapters import add_adapter, freeze
+    from talkwright.train.model import recompute
+
+    how = {} if attention is None else {"attn_implementation": attention}
+    with torch.device("meta"):
+        model: Any = AutoModelForCausalLM.from_config(made, trust_remote_code=False, **how)
+        model.to(torch.bfloat16 if precision == "bf16" else torch.float32)
+        if section.method == "full":
+            freeze(model, [])
+        else:
+            model = add_adapter(model, section)
+    fuse(model)
+    recompute(model, share_recomputed(section.recompute))
+    model.train()
+    mode = FakeTensorMode(allow_non_fake_inputs=True)
+    known: dict[int, Any] = {}  # weights may be shared
+    with mode:
+        for module in model.modules():
+            for name, old in [*module._parameters.items(), *module._buffers.items()]:
+                if old is None:
+                    continue
+                if id(old) not in known:
+                    fake = torch.empty(old.shape, dtype=old.dtype)
+                    trained = old.requires_grad
+                    known[id(old)] = nn.Parameter(fake, trained) if name in module._parameters else fake
+                held = module._parameters if name in module._parameters else module._buffers
+                held[name] = known[id(old)]
+    return _Empty(model, mode, padded)
+
+
+def _bytes_of(empty: _Empty, tokens: int) -> int:
+    """Bytes that the loss of one row keeps for its backward pass, weights not counted."""
+    import torch
+
+    from talkwright.models import has_plain_head, summed_loss
+
+    kept: dict[int, tuple[int, Any]] = {}
+    learnt = tokens if has_plain_head(empty.model) else 1  # else logits are a part of their own
+    with empty.mode:
+        weights = {weight.untyped_storage()._cdata for weight in empty.model.parameters()}
+
+        def pack(tensor: Any) -> Any:
+            storage = tensor.untyped_storage()
+            if storage._cdata not in weights:
+                kept[storage._cdata] = (storage.nbytes(), tensor)  # held: no address comes twice
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+            loss = summed_loss(empty.model, _batch([tokens], learnt, padded=empty.padded))
+        found = sum(size for size, _ in kept.values())
+        del loss
+    return found
+
+
+def _batch(lengths: Sequence[int], learnt: int, *, padded: bool) -> Any:
+    """Rows of these lengths, the last tokens of which are learnt."""
+    from talkwright.models import make_batch
+    from talkwright.types import IGNORED, Example
+
+    rows = []
+    for tokens in lengths:
+        ids = tuple(n % _WORDS for n in range(tokens + 1))
+        rows.append(Example(ids, (*[IGNORED] * (tokens + 1 - learnt), *ids[-learnt:])))
+    return make_batch(rows, padded=padded)
+
+
+def _tells_rows_apart(empty: _Empty) -> bool:
+    """Whether each layer tells its attention where rows begin: `keeps_rows_apart` without numbers."""
+    import torch
+
+    from talkwright.models import seen_by_attention, summed_loss
+
+    with empty.mode, torch.no_grad(), seen_by_attention() as seen:
+        summed_loss(empty.model, _batch([8, 8], 1, padded=False))
+    return bool(seen) and all(lengths == (8, 8) for lengths in seen)
+
+
+def _parabola(values: Sequence[float]) -> tuple[float, float, float]:
+    """c, a and b of c + a n + b n² through the values at `_TOKENS`."""
+    (x, y, z), (p, q, r) = _TOKENS, values
+    square = ((r - q) / (z - y) - (q - p) / (y - x)) / (z - x)
+    token = (q - p) / (y - x) - square * (x + y)
+    return p - token * x - square * x * x, token, square
