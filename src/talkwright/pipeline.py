@@ -36,6 +36,7 @@ from talkwright.writer import writer_of
 if TYPE_CHECKING:
     from talkwright.engine import Engine
     from talkwright.template import Template
+    from talkwright.types import Lengths
 
 Stage = Literal["prepare", "augment", "check", "train", "evaluate", "compare"]
 

@@ -429,3 +429,28 @@ def test_four_bits_without_bitsandbytes_say_what_to_install(
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ModelError, match=r"pip install 'talkwright\[quantise\]'"):
         load_weights(tiny_base, precision="fp32", quantise="nf4")
+
+
+@pytest.mark.parametrize("method", ["prefix", "prompt"])
+def test_learnt_tokens_on_a_model_that_has_no_place_for_them_are_refused(
+    method, tiny_base, section, tmp_path: Path
+) -> None:
+    """Mamba's layers have no heads; Falcon's keys and values have one head only, of which PEFT knows
+    nothing."""
+    from transformers import FalconConfig, FalconForCausalLM, MambaConfig, MambaForCausalLM
+
+    small: dict[str, Any] = {"vocab_size": 64, "hidden_size": 16, "num_hidden_layers": 1}
+    families = {
+        "mamba": MambaForCausalLM(MambaConfig(**small, state_size=4)),
+        "falcon": FalconForCausalLM(FalconConfig(**small, num_attention_heads=2, multi_query=True)),
+    }
+    for family, model in families.items():
+        if (family, method) == ("falcon", "prompt"):
+            continue  # which works
+        model.save_pretrained(str(tmp_path / family))
+        with pytest.raises(TrainError, match=f"does not work with models of the kind '{family}'.*lora"):
+            prepare_model(
+                replace(tiny_base, path=str(tmp_path / family)),
+                section(method=method, virtual_tokens=3),
+                7,
+            )

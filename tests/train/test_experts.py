@@ -1,4 +1,4 @@
-"""Mixtures of experts: their weights lie in one tensor for all experts, where PEFT nests two adapters."""
+"""Mixtures of experts: one tensor holds a weight of all experts, and PEFT nests two adapters there."""
 
 from __future__ import annotations
 

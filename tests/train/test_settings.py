@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 import re
+from dataclasses import replace
 
 import pytest
 import yaml
 
 from talkwright.config import build_recipe
 from talkwright.errors import RecipeError
-from talkwright.models import parameter_count
+from talkwright.models import load_config, parameter_count
 from talkwright.train import check_settings, check_template
 from talkwright.train.settings import check_context
 
@@ -152,7 +153,7 @@ WRONG = [
     {"batch_size": 81, "max_steps": 3},
     {"batch_size": 81, "max_steps": 3, "accumulation": 40},
     {"batch_size": 81, "max_steps": 40, "accumulation": 40, "patience": 3, "eval_every": 1},
-    {"warmup_steps": 12, "max_tokens": 2400},
+    {"warmup_steps": 12, "max_tokens": 1000},
     {"max_steps": None, "epochs": 30.0},
     {"learning_rate": 1.0},
     {"learning_rate": 1e-9},

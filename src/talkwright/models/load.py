@@ -156,8 +156,8 @@ def first_line(error: BaseException) -> str:
 @contextmanager
 def without_peft_noise() -> Iterator[None]:
     """Hold back warnings of peft 0.21 that are none for a user: of its own code, which reads a name that
-    transformers 5.23 changed; of what it puts right itself; of tied weights, which merging parts; of patterns for the weights of
-    experts, which it writes itself and then looks for among modules."""
+    transformers 5.23 changed; of what it puts right itself; of tied weights, which merging parts; of
+    patterns for the weights of experts, which it writes itself and then looks for among modules."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "fan_in_fan_out is set to False", UserWarning)
         warnings.filterwarnings("ignore", "Model (has|with) `tie_word_embeddings=True`", UserWarning)

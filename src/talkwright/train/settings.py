@@ -178,18 +178,18 @@ def check_context(section: TrainSection, lengths: Lengths, base: BaseModel) -> l
     learnt = section.virtual_tokens if section.method in VIRTUAL else 0
     room = text.max_position_embeddings - learnt
     # A row's last token is predicted, not read.
-    longer = {n: c for split in ("train", "validation") for n, c in lengths.get(split, {}).items()
-              if n - 1 > room}  # fmt: skip
+    rows = [each for split in ("train", "validation") for each in lengths.get(split, {}).items()]
+    longer = [(length, count) for length, count in rows if length - 1 > room]
     if not longer:
         return []
-    count = sum(longer.values())
+    count = sum(count for _, count in longer)
     fixed = has_fixed_positions(empty_model(base))
     beside = f", beside {learnt} learnt ones," if learnt else ""
     return [
         Finding(
             "error" if fixed else "warning", "beyond_context",
             f"{count} rows are longer than the {room} tokens{beside} that the model was made for, the "
-            f"longest has {max(longer)}: "
+            f"longest has {max(longer)[0]}: "
             + ("it has no more places" if fixed else "it knows nothing of what comes after"),
             f"write `template.max_length: {room}`" if room >= 16 else
             "write a smaller `train.virtual_tokens`", count,
