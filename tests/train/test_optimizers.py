@@ -135,6 +135,20 @@ def test_decay_leaves_factors_alone(tiny_base, section) -> None:
     assert [group["weight_decay"] for group in groups] == [0.0]
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [{"lora": {"rank": 1}}, {"method": "prompt", "virtual_tokens": 1}],
+    ids=["lora", "prompt"],
+)
+def test_decay_is_of_matrices_of_one_row_too(settings, train_tiny, weights_of) -> None:
+    """AdamW's decay: w (1 - rate × decay) each step. What has one row or column is no factor of IA3."""
+    how = {"max_steps": 1, "learning_rate": 1e-9, "schedule": "constant", **settings}
+    plain = weights_of(train_tiny("plain", **how))
+    decayed = weights_of(train_tiny("decayed", weight_decay=1e8, **how))
+    (name,) = [n for n in plain if "layers.0.self_attn.q_proj.lora_A" in n or "prompt" in n]
+    assert torch.allclose(decayed[name], 0.9 * plain[name], atol=1e-7)
+
+
 def test_the_second_matrix_of_lora_plus_has_its_rate(tiny_base, section) -> None:
     chosen = section(lora={"plus_ratio": 16.0}, weight_decay=0.5)
     model, _ = prepare_model(tiny_base, chosen, 7)
@@ -192,10 +206,12 @@ def test_adafactor_learns_at_its_own_default_rate(method, train_tiny, rows, metr
      {"method": "prefix", "virtual_tokens": 1}],
     ids=str,
 )  # fmt: skip
-def test_a_matrix_of_one_row_or_column_is_a_vector(settings, train_tiny, tiny_base, section) -> None:
+def test_muon_leaves_matrices_of_one_row_or_column_to_adamw(
+    settings, train_tiny, tiny_base, section
+) -> None:
     """Made orthogonal, a vector is its direction alone: every gradient would move it as far."""
     chosen = section(optimizer="muon", weight_decay=0.5, **settings)
     model, _ = prepare_model(tiny_base, chosen, 7)
     optimizer = make_optimizer(model, Masters(model), chosen)
     assert [type(part).__name__ for part in optimizer._parts] == ["AdamW"]
-    assert {group["weight_decay"] for group in optimizer.groups()} == {0.0}
+    assert {group["weight_decay"] for group in optimizer.groups()} == {0.5}

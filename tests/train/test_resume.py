@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 import torch
 
+from talkwright.config import TrainSection
 from talkwright.errors import TrainError
 from talkwright.train import checkpoint, loop
+from talkwright.train.origin import free_settings
 
 
 class Stopped(Exception):
@@ -105,6 +107,31 @@ def test_a_step_in_parts_is_the_same_step(
     wanted, got = weights_of(whole), weights_of(parts)
     apart = sum((wanted[n] - got[n]).square().sum() for n in wanted).sqrt()
     assert apart <= tolerance * sum(w.square().sum() for w in wanted.values()).sqrt()
+
+
+def test_dropout_is_drawn_pass_by_pass_so_their_number_may_not_change(
+    train_tiny, stop_after, metrics_of
+) -> None:
+    """Nor with the model's own dropout, of which its configuration tells."""
+    drawn = {"max_steps": 3, "save_every": 1, "learning_rate": 1e-30, "lora": {"dropout": 0.5}}
+    one, two = (
+        [row["loss"] for row in metrics_of(train_tiny(f"of {n}", **drawn, accumulation=n))]
+        for n in (1, 2)
+    )
+    assert one != two
+    for section_says, allowed in ((drawn, False), ({**drawn, "lora": {"dropout": 0.0}}, True)):
+        name = f"cut {allowed}"
+        stop_after(2)
+        with pytest.raises(Stopped):
+            train_tiny(name, **section_says)
+        stop_after(0)
+        if allowed:
+            train_tiny(name, **section_says, accumulation=2)
+        else:
+            with pytest.raises(TrainError, match=r"train\.accumulation \(1 then, 2 now\)"):
+                train_tiny(name, **section_says, accumulation=2)
+    assert "accumulation" in free_settings(TrainSection())
+    assert "accumulation" not in free_settings(TrainSection(), dropout=True)
 
 
 @pytest.mark.parametrize(

@@ -98,10 +98,11 @@ def make_optimizer(model: Any, masters: Masters, section: TrainSection) -> Optim
 
 
 def _groups(masters: Masters, section: TrainSection) -> list[Group]:
-    """Masters by weight decay (matrices only: it does no good to norms, biases and factors) and rate."""
+    """Masters by weight decay (matrices only: it does no good to norms, biases and IA3's factors, which
+    PEFT keeps as matrices of one row or column) and rate."""
     groups: dict[tuple[float, float], Group] = {}
     for name, master in zip(masters.names, masters.masters, strict=True):
-        decay = section.weight_decay if master.ndim >= 2 and min(master.shape) > 1 else 0.0
+        decay = section.weight_decay if master.ndim >= 2 and "ia3_l" not in name else 0.0
         scale = section.lora.plus_ratio if "lora_B" in name or "lora_embedding_B" in name else 1.0
         empty: Group = {"params": [], "weight_decay": decay, "scale": scale}
         groups.setdefault((decay, scale), empty)["params"].append(master)

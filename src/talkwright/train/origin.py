@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from talkwright.config import TrainSection
+from talkwright.models import load_config
 from talkwright.train.adapters import start_digest
+from talkwright.train.plan import has_dropout
 from talkwright.types import BaseModel, Example, content_id
 
 if TYPE_CHECKING:
@@ -42,8 +44,9 @@ def describe_origin(
     seed: int,
 ) -> Origin:
     """All that decides what a training computes, by a name a person knows it by."""
+    free = free_settings(section, dropout=has_dropout(vars(load_config(base).get_text_config())))
     return {
-        **flat("train.", section.model_dump(mode="json", exclude=free_settings(section))),
+        **flat("train.", section.model_dump(mode="json", exclude=free)),
         "train.start_from (its weights)": start_digest(section),
         "seed": seed,
         "the base model": base.digest,
@@ -53,9 +56,12 @@ def describe_origin(
     }
 
 
-def free_settings(section: TrainSection) -> set[str]:
-    """The settings that may change between a training's beginning and its end."""
+def free_settings(section: TrainSection, *, dropout: bool = False) -> set[str]:
+    """The settings that may change between a training's beginning and its end. `dropout`: the model has
+    some of its own."""
     free = set(FREE)
+    if dropout or section.lora.dropout:  # it is drawn pass by pass
+        free -= {"accumulation", "pass_tokens"}
     if section.patience:  # validations decide when the run ends
         free -= {"eval_every"}
     if section.on_fault == "roll_back":  # checkpoints decide which weights a fault goes back to
