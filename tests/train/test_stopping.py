@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -74,3 +75,24 @@ def test_as_many_checkpoints_stay_as_the_recipe_says(train_tiny, tmp_path, monke
         train_tiny(save_every=1, keep_checkpoints=3, max_steps=5)
     left = sorted(path.name for path in (tmp_path / "run" / "checkpoints").glob("step-*"))
     assert left == ["step-000003", "step-000004", "step-000005"]
+
+
+def test_time_in_validation_is_counted_and_is_not_the_steps(train_tiny, rows, monkeypatch) -> None:
+    found: list[Any] = []
+    save = loop.save_checkpoint
+
+    def noting(*given: Any, **named: Any) -> None:
+        found.append((given[2].step, given[2].seconds, given[2].validating))
+        save(*given, **named)
+
+    def slow(*_given: Any, **_how: Any) -> float:
+        time.sleep(0.4)
+        return 1.0
+
+    monkeypatch.setattr(loop, "save_checkpoint", noting)
+    monkeypatch.setattr(loop, "mean_loss", slow)
+    started = time.perf_counter()
+    train_tiny(validation=rows[:2], eval_every=1, save_every=2, max_steps=2)
+    (_, seconds, validating), took = found[-1], time.perf_counter() - started
+    assert validating >= 3 * 0.4  # before the first step and after each
+    assert seconds + validating <= took

@@ -13,6 +13,7 @@ from talkwright.config import build_recipe
 from talkwright.errors import TrainError
 from talkwright.runs import holding
 from talkwright.train import loop
+from talkwright.train.origin import free_settings
 
 
 @pytest.fixture
@@ -210,6 +211,19 @@ def test_how_often_it_is_looked_at_may_change_but_not_with_patience(start, capsy
         start(cut=2, name="patient", patience=2, validation=0.3)
     with pytest.raises(TrainError, match=r"train\.eval_every \(None then, 3 now\)"):
         start(name="patient", patience=2, eval_every=3, validation=0.3)
+
+
+def test_what_a_fault_goes_back_to_may_not_change(section) -> None:
+    always = {"accumulation", "pass_tokens", "recompute", "max_minutes", "sample_every", "trackers"}
+    for settings, fixed in (
+        ({}, set()),
+        ({"patience": 2}, {"eval_every"}),
+        ({"on_fault": "roll_back"}, {"eval_every", "save_every"}),  # the first is the second's default
+        ({"on_fault": "stop"}, set()),
+    ):
+        free = free_settings(section(**settings))
+        assert always <= free
+        assert {"eval_every", "save_every"} - free == fixed
 
 
 def test_a_run_with_checkpoints_of_its_own_takes_no_other(start, tmp_path, capsys) -> None:

@@ -10,6 +10,7 @@ as its configuration describes it, at its true sizes, on tensors that have a sha
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -75,13 +76,15 @@ def _is_counted(shape: Shape) -> bool:
 
 @cache
 def _count(config: str, settings: str, precision: str) -> Kept | None:
+    from talkwright.models import load_errors
+
     section = TrainSection.model_validate_json(settings)
     found = []
     try:
         for layers in _LAYERS:
             model = _empty(config, layers, section, precision)
             found.append(_parabola([_bytes_of(model, tokens) for tokens in _TOKENS]))
-    except Exception:  # noqa: BLE001 - whatever a model's own code stops at, like experts chosen by numbers
+    except load_errors():  # a model's own code may want numbers, as where experts are chosen
         return None
     layer = [more - less for less, more in zip(*found, strict=True)]
     outside = [less - _LAYERS[0] * one for less, one in zip(found[0], layer, strict=True)]
@@ -93,7 +96,7 @@ def _count(config: str, settings: str, precision: str) -> Kept | None:
 
 @cache
 def _layout(config: str) -> Layout | None:
-    from talkwright.models import has_plain_head
+    from talkwright.models import has_plain_head, load_errors
 
     section = TrainSection()
     try:
@@ -101,7 +104,7 @@ def _layout(config: str) -> Layout | None:
         if has_plain_head(few.model):
             return Layout(few.padded, False, 0.0)
         more = _bytes_of(many, _TOKENS[0]) - _bytes_of(few, _TOKENS[0])
-    except Exception:  # noqa: BLE001 - as above
+    except load_errors():
         return None
     # Of the one token that is learnt there is a row of probabilities besides.
     return Layout(few.padded, True, max(0.0, more / _WORDS - 4) / _TOKENS[0])
@@ -156,7 +159,8 @@ def _built(
     from talkwright.train.model import recompute
 
     how = {} if attention is None else {"attn_implementation": attention}
-    with torch.device("meta"):
+    with torch.device("meta"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what is odd about a model is said when it is trained
         model: Any = AutoModelForCausalLM.from_config(made, trust_remote_code=False, **how)
         model.to(torch.bfloat16 if precision == "bf16" else torch.float32)
         if section.method == "full":
