@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import math
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +20,7 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 from talkwright.errors import TrainError
 from talkwright.models import summed_loss
 from talkwright.runs import read_json
-from talkwright.train import loop
+from talkwright.train import loop, train
 from talkwright.train.checkpoint import State
 from talkwright.train.faults import find_fault, split_further
 from talkwright.train.optimizers import Optimizer
@@ -528,6 +532,54 @@ def test_a_run_with_a_fault_resumes_bit_for_bit(
     wanted, got = weights_of(whole), weights_of(resumed)
     assert all(torch.equal(wanted[n], got[n]) for n in wanted)
     assert metrics_of(whole) == metrics_of(resumed)
+
+
+@pytest.fixture
+def base_without_a_word(tiny_base, tmp_path: Path) -> tuple[Any, int]:
+    """A base in whose embeddings one token's row is no numbers, and that token."""
+    from safetensors.torch import load_file, save_file
+
+    folder = tmp_path / "holed"
+    shutil.copytree(tiny_base.path, folder)
+    weights = load_file(folder / "model.safetensors")
+    table = weights["model.embed_tokens.weight"]
+    weights["lm_head.weight"] = table.clone()
+    config = {**json.loads((folder / "config.json").read_text()), "tie_word_embeddings": False}
+    (folder / "config.json").write_text(json.dumps(config))
+    token = 126  # a byte that no row has
+    table[token] = math.nan
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    return replace(tiny_base, path=str(folder)), token
+
+
+def test_rows_at_fault_are_named_and_how_to_see_them(
+    base_without_a_word, tiny_template, rows, section, tmp_path: Path
+) -> None:
+    base, token = base_without_a_word
+    named = [replace(row, conversation=f"row {n}") for n, row in enumerate(rows)]
+    assert all(token not in row.input_ids for row in rows)
+    bad = replace(named[6], input_ids=(token, *named[6].input_ids[1:]))
+    spoilt = [*named[:6], bad, *named[7:]]
+
+    def run(name: str, train_rows: list[Any], validation: list[Any], **settings: Any) -> str:
+        out = tmp_path / name / "train"
+        how = section(max_steps=3, batch_size=10, **settings)
+        with pytest.raises(TrainError) as caught:
+            train(base, tiny_template, train_rows, validation, how, seed=7, out=out, key="k")
+        return str(caught.value)
+
+    said = run("one", spoilt, [], on_fault="stop")
+    assert "step 1: the loss is nan (1 of its 10 rows, alone, too)" in said
+    assert "conversations row 6\n" in said
+    assert f"`talkwright data ledger {tmp_path / 'one'} --where conversation=row 6`" in said
+    said = run("validated", named, spoilt)
+    assert "before the first step is nan" in said
+    assert "1 of the 10 validation rows have such a loss alone" in said
+    assert "The first is conversation row 6: `talkwright data ledger " in said
+    assert "learning_rate" not in said
+    assert "checkpoints" not in said
+    said = run("only", named, [bad])
+    assert "The base's weights are damaged" in said
 
 
 def test_a_spike_is_passed_over(train_tiny, weights_of, metrics_of, monkeypatch) -> None:

@@ -100,7 +100,7 @@ def test_the_plan_counts_the_tokens_that_a_validation_computes(
     """Against the batches that the loop scores."""
     import torch
 
-    from talkwright.train import loop, plan
+    from talkwright.train import plan, scoring
     from talkwright.train.estimate import load as estimate
     from talkwright.train.model import VIRTUAL
 
@@ -114,9 +114,9 @@ def test_the_plan_counts_the_tokens_that_a_validation_computes(
         made.append(batch.ids.numel() + virtual * len(batch.ids))
         return torch.ones(len(batch.targets))
 
-    monkeypatch.setattr(loop, "row_losses", score)
+    monkeypatch.setattr(scoring, "row_losses", score)
     kept = plan.evenly(examples, chosen.eval_rows)
-    loop.mean_loss(torch.nn.Identity(), kept, tokens=budget, padded=padded, share=share)
+    scoring.mean_loss(torch.nn.Identity(), kept, tokens=budget, padded=padded, share=share)
     monkeypatch.setattr(estimate, "SCORING_TOKENS", budget)
     lengths = [len(e.input_ids) for e in examples]
     rows = Rows([50] * 8, [9] * 8, lengths, "made up", (), examples)

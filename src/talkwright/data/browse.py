@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 # What can be asked for, and the column it is about.
 EXACT = {
     "fate": "fate", "reason": "reason", "repair": "repairs", "mark": "marks", "source": "source",
-    "split": "split", "format": "format",
+    "split": "split", "format": "format", "conversation": "conversation",
 }  # fmt: skip
 CONTAINED = {"place": ("where",), "text": ("before", "after")}
 _LISTS = ("repairs", "marks")

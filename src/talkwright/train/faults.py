@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -81,13 +82,18 @@ def find_fault(loss: float, norm: float, norms: Sequence[float], section: TrainS
     return None
 
 
-def describe_fault(step: int, what: str, rate: float, examples: Sequence[Example]) -> dict[str, Any]:
-    """A fault as a checkpoint keeps it. Step counts from 1."""
-    rows = list(dict.fromkeys(example.conversation for example in examples))
+def describe_fault(
+    step: int, what: str, rate: float, examples: Sequence[Example], guilty: Sequence[Example] = ()
+) -> dict[str, Any]:
+    """A fault as a checkpoint keeps it. Step counts from 1; `guilty` are the rows without a loss of
+    their own."""
+    if guilty:
+        what += f" ({len(guilty)} of its {len(examples)} rows, alone, too)"
+    rows = list(dict.fromkeys(example.conversation for example in guilty or examples))
     return {"step": step, "what": what, "learning_rate": rate, "conversations": rows}
 
 
-def stop_if_it_persists(faults: Sequence[dict[str, Any]], section: TrainSection) -> None:
+def stop_if_it_persists(faults: Sequence[dict[str, Any]], section: TrainSection, run: Path) -> None:
     """Raise TrainError when the steps that ended in a fault are as many in a row as are borne."""
     if section.on_fault != "stop" and len(faults) < FAULTS_IN_A_ROW:
         return
@@ -98,6 +104,33 @@ def stop_if_it_persists(faults: Sequence[dict[str, Any]], section: TrainSection)
     )
     in_a_row = f" after {len(faults)} steps in a row" if len(faults) > 1 else ""
     raise TrainError(
-        f"training cannot go on{in_a_row}:\n{said}\nLower train.learning_rate, or look at these rows "
-        "with `talkwright show`. Earlier checkpoints are kept."
+        f"training cannot go on{in_a_row}:\n{said}\nLower train.learning_rate, or look at these rows: "
+        f"{_in_the_ledger(run, faults[-1]['conversations'][0])}. Earlier checkpoints are kept."
     )
+
+
+def refuse_to_validate(
+    loss: float, step: int, rows: Sequence[Example], guilty: Sequence[Example], run: Path
+) -> None:
+    """Raise TrainError for a validation loss that is not finite; `guilty` as in `describe_fault`."""
+    when = f"after step {step}" if step else "before the first step"
+    said = f"the validation loss {when} is {loss}, so training cannot go on"
+    if guilty:
+        said += f"; {len(guilty)} of the {len(rows)} validation rows have such a loss alone"
+    if len(guilty) == len(rows) and step:
+        cure = "The weights are lost. Lower train.learning_rate, or try `precision: fp32`"
+    elif len(guilty) == len(rows):
+        cure = "The base's weights are damaged, or too large for this precision: try `precision: fp32`"
+    elif guilty:
+        first = guilty[0].conversation
+        cure = (
+            f"The first is conversation {first}: {_in_the_ledger(run, first)}. Something in it, or the "
+            "base's weights for it, is not a number"
+        )
+    else:
+        cure = "Lower train.learning_rate, or try `precision: fp32`"
+    raise TrainError(f"{said}. {cure}." + (" Earlier checkpoints are kept." if step else ""))
+
+
+def _in_the_ledger(run: Path, conversation: str) -> str:
+    return f"`talkwright data ledger {run} --where conversation={conversation}`"

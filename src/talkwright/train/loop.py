@@ -18,13 +18,12 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from talkwright.config import TrainSection, share_recomputed
 from talkwright.errors import TrainError, is_out_of_memory, needs_memory
-from talkwright.models import make_batch, row_losses, summed_loss
+from talkwright.models import make_batch, summed_loss
 from talkwright.progress import say, training_line
 from talkwright.runs import artefact, make_folder, read_jsonl, write_json, write_jsonl
 from talkwright.train.checkpoint import (
@@ -42,6 +41,7 @@ from talkwright.train.faults import (
     describe_fault,
     find_fault,
     make_room,
+    refuse_to_validate,
     smaller_model,
     split_further,
     stop_if_it_persists,
@@ -65,7 +65,6 @@ from talkwright.train.plan import (
     make_plan,
     may_share_beginnings,
     rows_of_steps,
-    scoring_cuts,
 )
 from talkwright.train.records import (
     Metrics,
@@ -76,6 +75,7 @@ from talkwright.train.records import (
 )
 from talkwright.train.samples import Sampler, sample_steps
 from talkwright.train.schedules import learning_rate
+from talkwright.train.scoring import mean_loss, without_a_loss
 from talkwright.train.settings import refuse_useless
 from talkwright.train.trackers import FOLDER, refuse_missing_trackers, tracking
 from talkwright.types import BaseModel, Conversation, Example, to_json
@@ -244,7 +244,8 @@ def _take_step(session: _Session, state: State, examples: Sequence[Example], met
         state.faults = []
         state.norms = [*state.norms, norm][-WINDOW:]
     else:
-        _pass_over(session, state, describe_fault(state.step + 1, fault, rate, examples))
+        guilty = [] if math.isfinite(loss) else without_a_loss(session.model, examples, **session.layout)
+        _pass_over(session, state, describe_fault(state.step + 1, fault, rate, examples, guilty))
     state.step += 1
     state.tokens += sum(len(example.input_ids) for example in examples)
     state.supervised += sum(example.n_supervised for example in examples)
@@ -346,7 +347,7 @@ def _pass_over(session: _Session, state: State, fault: dict[str, Any]) -> None:
     session.optimizer.clear()
     state.faults = [*state.faults, fault]
     state.passed_over += 1
-    stop_if_it_persists(state.faults, session.section)
+    stop_if_it_persists(state.faults, session.section, session.checkpoints.parent)
     back = ""
     if session.section.on_fault == "roll_back":
         # On with the rows after this one: the same rows again would end in the same fault.
@@ -383,10 +384,9 @@ def _validate(session: _Session, state: State, metrics: Metrics) -> None:
         state.scoring_halvings += 1
     state.validating += time.perf_counter() - started
     if not math.isfinite(loss):
-        raise TrainError(
-            f"the validation loss after step {state.step} is {loss}, so training cannot go on. Lower "
-            "train.learning_rate, or try `precision: fp32`. Earlier checkpoints are kept."
-        )
+        guilty = without_a_loss(session.model, session.validation, **session.layout)
+        run = session.checkpoints.parent
+        refuse_to_validate(loss, state.step, session.validation, guilty, run)
     _write(metrics, {"step": state.step, "validation_loss": loss})
     if state.best_loss is None or loss < state.best_loss:
         state.best_loss, state.best_step, state.worse = loss, state.step, 0
@@ -411,29 +411,6 @@ def _measure(session: _Session, state: State) -> float | None:
             ) from None
     make_room(session.masters)
     return None
-
-
-def mean_loss(
-    model: Any, examples: Sequence[Example], *, tokens: int | None = None, **layout: Any
-) -> float:
-    """Mean negative log-likelihood in nats over the supervised tokens of all examples; `tokens` (left
-    out: SCORING_TOKENS) go through the model at a time, laid out as `make_batch` is told to."""
-    import torch
-
-    total, count = 0.0, 0
-    borders = scoring_cuts([len(example.input_ids) for example in examples], tokens or SCORING_TOKENS)
-    model.eval()
-    try:
-        with torch.inference_mode():
-            for start, end in pairwise(borders):
-                losses = row_losses(model, make_batch(examples[start:end], **layout))
-                total, count = total + float(losses.double().sum()), count + len(losses)
-    finally:
-        model.train()
-    return total / count
-
-
-# --- records -------------------------------------------------------------------------------------
 
 
 def _save(session: _Session, state: State) -> None:
