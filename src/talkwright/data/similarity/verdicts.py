@@ -165,12 +165,12 @@ _HOW = re.compile(r"\W*(?:how (?:do|can|could|should|to|would)|what(?:'s| is) (?
 
 def verdicts_differ(a: tuple[str, str], b: tuple[str, str]) -> bool:
     """Say whether of two (question, answer) that ask the same one says it is so, one not."""
-    questions, answers = [_plain(x[0]) for x in (a, b)], [_plain(x[1]) for x in (a, b)]
+    questions, answers = [plainly(x[0]) for x in (a, b)], [plainly(x[1]) for x in (a, b)]
     if any("?" in said or len(_TOKEN.findall(said)) > _LONGEST for said in answers):
         return False
     if any(map(_HOW.match, questions)):
         return _unable(*answers) or _unable(*reversed(answers))
-    frames = [_frame(question) for question in questions]
+    frames = [frame_of(question) for question in questions]
     claimed = [frame for frame in frames if frame]
     if any(frame and frame.asked.negated and _NEGATED.search(frame.question) for frame in frames):
         return False
@@ -197,6 +197,16 @@ def verdicts_differ(a: tuple[str, str], b: tuple[str, str]) -> bool:
     return _silent_differs(claimed[0], found, answers) or sides_opposed(questions[0], *answers)
 
 
+def is_request(question: str) -> bool:
+    """Say whether what is asked, in normal form, is that something be done or explained."""
+    return _REQUEST.search(question) is not None
+
+
+def answered(answer: str) -> int:
+    """1 where an answer in normal form begins with yes, -1 with no, else 0."""
+    return 1 if _YES.match(answer) else -1 if _NO.match(answer) else 0
+
+
 def _unable(refusing: str, telling: str) -> bool:
     """Say whether one answer to how it is done says that it cannot be, the other in which way."""
     said, *rest = _SENTENCE.split(refusing, maxsplit=1)
@@ -219,12 +229,14 @@ def _silent_differs(frame: Frame, found: Sequence[Verdict], answers: Sequence[st
     return refuses == (known.sign > 0)
 
 
-def _plain(text: str) -> str:
+def plainly(text: str) -> str:
+    """A text in normal form, without typographic apostrophes and marks."""
     return normal(text).replace("\u2019", "'").replace("*", "").rstrip(" ")
 
 
 @lru_cache(maxsize=2048)
-def _frame(question: str) -> Frame | None:
+def frame_of(question: str) -> Frame | None:
+    """The claim of a question of whether, in normal form; None for any other."""
     asked = asked_for(question.strip("?!. \u00bf"))
     if asked is None or asked.sort != "whether" or _REQUEST.search(question):
         return None
