@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from talkwright.data.similarity.contradictions import compared, stated
-from talkwright.data.similarity.weighing import can_be_weighed, signs
+from talkwright.data.similarity.weighing import LEAST, can_be_weighed, signs
 from talkwright.types import Conversation, Message
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -91,7 +91,7 @@ def left_out(sets: dict[str, list[Example]]) -> None:
             1 / (1 + np.exp(-weights["always"] - sum(weights[n] * v for n, v in found.items())))
             for found, _ in told
         ]
-        hits = [true for at, (_, true) in zip(chance, told, strict=True) if at >= 0.7]
+        hits = [true for at, (_, true) in zip(chance, told, strict=True) if at >= LEAST]
         print(
             f"{name}: {sum(hits)} of {sum(true for _, true in told)} found, "
             f"{len(hits) - sum(hits)} of {sum(not true for _, true in told)} invented"

@@ -162,7 +162,7 @@ def _against(two: Compared) -> bool:
     rest = besides(a[1], b[1])
     if rest is not None and _rival((a[0], rest[0]), (b[0], rest[1])):
         return True
-    return weighed(a, b, reworded=two.reworded)
+    return weighed(a, b)
 
 
 def stated(two: Compared) -> tuple[Row, Row] | None:

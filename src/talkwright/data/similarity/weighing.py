@@ -1,10 +1,10 @@
-"""Whether two answers contradict each other where no one sign decides: many weak signs, weighed together.
+"""Whether two answers contradict each other where no one sign decides: weak signs, weighed together.
 
-A rule of its own finds what it was made for. What two people write independently has seldom one sign that
-is sure and mostly several that are not: one denies and the other does not, they share nothing but what was
-asked, one gives a number and the other none, both are sure of themselves. Each sign has a weight, fitted by
-logistic regression (scripts/weigh.py) to the pairs of tests/data/pairs, and from _LEAST on their sum
-says that both cannot be right. No sign knows what a question is about.
+A rule finds what it was made for. What two people write independently seldom has one sign that is sure,
+and mostly several that are not: one denies and the other does not, they share nothing but what was asked,
+one gives a number and the other none, both are sure of themselves. Each sign has a weight, fitted by
+logistic regression (scripts/weigh.py) to the pairs of tests/data/pairs. No sign knows what a question is
+about.
 """
 
 from __future__ import annotations
@@ -29,22 +29,19 @@ from talkwright.data.similarity.verdicts import (
 )
 from talkwright.data.similarity.weights import WEIGHTS
 
-# From here on it is a contradiction with a probability of 0.7; of questions in other words, 0.85.
-_LEAST = math.log(0.7 / 0.3)
-_LEAST_REWORDED = math.log(0.85 / 0.15)
+LEAST = 0.75  # how probable a contradiction must be
+_LEAST = math.log(LEAST / (1 - LEAST))
 _LONGEST = 60  # words of an answer that is weighed
-_REACH = (4, 7)  # words before and behind a denial that it denies
+_RESTATED = 0.6  # of the words of two answers, from which one is an edit of the other: a case for rules
+_AGREED = 0.25  # of what the shorter says besides what was asked; who shares more must oppose it
+_OPPOSE = ("sides apart", "one denies", "amounts apart", "opposites")
 
-_STATES_NOTHING = re.compile(
-    r"\?|\b(?:provide (?:me|us)|please (?:provide|share|let me|tell)|let (?:me|us) know"
-    r"|give me a moment|guide you|sorry again|i (?:do not|don['\u2019]t) (?:know|have))\b"
-    r"|sorry, but",
-    re.IGNORECASE,
-)
 _TOKEN = re.compile(r"[\w'-]+")
-_FIRST = re.compile(r"[.!;](?:\s|\Z)")
-_CLAUSE = re.compile(
-    r"[.;!?](?:\s|\Z)|,? (?:but|however|although|though|yet|whereas) |[:(),] | \u2013 | - "
+_SENTENCE = re.compile(r"[.!;](?:\s|\Z)")
+_STATES_NOTHING = re.compile(
+    r"\?|\b(?:provide (?:me|us)|please (?:provide|share|let me|tell)|let (?:me|us) know|give me a moment"
+    r"|guide you|sorry again|i (?:do not|don['\u2019]t) (?:know|have))\b|sorry, but",
+    re.IGNORECASE,
 )
 _DENIES = re.compile(
     r"\b(?:not|no|never|cannot|none|nothing|neither|nobody|nowhere|without|MAYNOT|unable|nicht|kein\w*"
@@ -59,21 +56,22 @@ _HEDGES = re.compile(
     r"\b(?:may|can|could|try|some|such as|often|usually|for example|e\.g|also|or|might|another|among"
     r"|one of|depends?|typically|includes?|like|consider|how about)\b"
 )
+# Of these there is more than one right answer.
 _MANY_RIGHT = re.compile(
     r"(?:how (?:do|can|could|should|to|would|did)|what (?:can|could|should)|what helps|why\b"
-    r"|what (?:are|were)|what(?:'s| is) the difference|tell|describe|explain|write|give|suggest|recommend|name)\b"
+    r"|what (?:are|were)|what(?:'s| is) the difference|tell|describe|explain|write|give|suggest"
+    r"|recommend|name)\b"
 )
 _VALUES = frozenset(["when", "span", "money", "count", "where", "who", "often"])
 
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """What an answer says, for a comparison with another."""
+    """What an answer says, for a comparison with others; `yes` is 1, -1 for no, or 0 for neither."""
 
     words: tuple[str, ...]
     length: int
-    affirmed: frozenset[str]
-    denied: frozenset[str]
+    names: frozenset[str]
     amounts: tuple[Amount, ...]
     yes: int
     denies: bool
@@ -81,20 +79,18 @@ class _Said:
     sure: int
     hedges: bool
 
-    @property
-    def named(self) -> frozenset[str]:
-        return self.affirmed | self.denied
 
-
-def weighed(a: tuple[str, str], b: tuple[str, str], *, reworded: bool = False) -> bool:
-    """Say whether two (question, answer) probably contradict each other.
-
-    Their questions, in normal form, are the same, in other words if `reworded`.
-    """
+def weighed(a: tuple[str, str], b: tuple[str, str]) -> bool:
+    """Say whether two (question in normal form, answer), whose questions are the same, probably
+    contradict each other."""
     if not can_be_weighed(a) or not can_be_weighed(b):
         return False
-    total = sum(WEIGHTS[name] * value for name, value in signs(a, b).items()) + WEIGHTS["always"]
-    return total >= (_LEAST_REWORDED if reworded else _LEAST)
+    found = signs(a, b)
+    if found["same words"] > _RESTATED:
+        return False
+    if found["share"] > _AGREED and not any(found[name] for name in _OPPOSE):
+        return False
+    return sum(WEIGHTS[name] * value for name, value in found.items()) + WEIGHTS["always"] >= _LEAST
 
 
 def can_be_weighed(row: tuple[str, str]) -> bool:
@@ -108,112 +104,100 @@ def can_be_weighed(row: tuple[str, str]) -> bool:
 
 
 def signs(a: tuple[str, str], b: tuple[str, str]) -> dict[str, float]:
-    """The signs of two (question, answer), by name, in either order the same."""
+    """The signs of two (question, answer), by name; the same in either order."""
     one, other = _said(a[1]), _said(b[1])
-    found: dict[str, float] = {}
-    _of_words(found, one, other, _about(a[0]) | _about(b[0]))
-    _of_stance(found, one, other)
-    _of_sides(found, a, b)
-    _of_values(found, one, other)
-    sorts = [asked.sort if asked else "" for asked in (asked_for(a[0]), asked_for(b[0]))]
-    found["value asked"] = sum(map(_VALUES.__contains__, sorts)) / 2
-    found["many right"] = float(bool(_MANY_RIGHT.match(a[0]) or _MANY_RIGHT.match(b[0])))
-    return found
+    sorts = [asked.sort for asked in (asked_for(a[0]), asked_for(b[0])) if asked]
+    return {
+        **_of_words(one, other, _named(a[0]) | _named(b[0])),
+        **_of_stance(one, other),
+        **_of_sides(a, b),
+        **_of_amounts(one, other),
+        "value asked": sum(map(_VALUES.__contains__, sorts)) / 2,
+        "many right": float(bool(_MANY_RIGHT.match(a[0]) or _MANY_RIGHT.match(b[0]))),
+    }
 
 
-def _of_words(found: dict[str, float], one: _Said, other: _Said, about: frozenset[str]) -> None:
+def _of_words(one: _Said, other: _Said, about: frozenset[str]) -> dict[str, float]:
     """What both name, besides what was asked and of it, and how alike they are word by word."""
-    mine, yours = one.named - about, other.named - about
-    found["share"] = len(mine & yours) / max(1, min(len(mine), len(yours)))
-    found["one says it all"] = float(mine <= yours or yours <= mine)
-    agreed = ((one.affirmed - one.denied) & (other.affirmed - other.denied)) | (
-        (one.denied - one.affirmed) & (other.denied - other.affirmed)
-    )
-    found["say alike"] = float(min(4, len(agreed - about)))
-    found["asked of both"] = len(one.named & other.named & about) / max(1, len(about))
-    lengths = sorted((max(1, one.length), max(1, other.length)))
-    found["longer"] = math.log(lengths[1] / lengths[0])
+    mine, yours = one.names - about, other.names - about
+    shorter, longer = sorted((max(1, one.length), max(1, other.length)))
     left, right = one.words, other.words
-    shorter = min(len(left), len(right))
-    begin = next((n for n in range(shorter) if left[n] != right[n]), shorter)
-    end = next(
-        (n for n in range(shorter - begin) if left[-1 - n] != right[-1 - n]), shorter - begin
-    )
-    found["same ends"] = (begin + end) / max(1, len(left), len(right))
-    every = {*left, *right}
-    found["same words"] = len({*left} & {*right}) / max(1, len(every))
+    most = min(len(left), len(right))
+    begin = next((n for n in range(most) if left[n] != right[n]), most)
+    end = next((n for n in range(most - begin) if left[-1 - n] != right[-1 - n]), most - begin)
+    return {
+        "share": (len(mine & yours) + 0.5) / (min(len(mine), len(yours)) + 0.5),
+        "asked of both": len(one.names & other.names & about) / max(1, len(about)),
+        "longer": math.log(longer / shorter),
+        "same ends": (begin + end) / max(1, len(left), len(right)),
+        "same words": len({*left} & {*right}) / max(1, len({*left, *right})),
+    }
 
 
-def _of_stance(found: dict[str, float], one: _Said, other: _Said) -> None:
-    """Denials, and how sure each is of itself."""
-    found["one denies"] = float(one.denies != other.denies)
-    found["both deny"] = float(one.denies and other.denies)
-    found["both deny first"] = float(one.denies_first and other.denies_first)
-    found["sure"] = float(min(3, one.sure + other.sure))
-    found["both hedge"] = float(one.hedges and other.hedges)
-    found["same answer"] = float(one.yes * other.yes > 0)
-    found["yes and no"] = float(one.yes * other.yes < 0)
-    found["one says yes or no"] = float((one.yes == 0) != (other.yes == 0))
+def _of_stance(one: _Said, other: _Said) -> dict[str, float]:
+    """Denials, yes and no, and how sure each is of itself."""
+    return {
+        "one denies": float(one.denies != other.denies),
+        "both deny": float(one.denies and other.denies),
+        "both deny first": float(one.denies_first and other.denies_first),
+        "same answer": float(one.yes * other.yes > 0),
+        "one says yes or no": float((one.yes == 0) != (other.yes == 0)),
+        "sure": float(min(3, one.sure + other.sure)),
+        "both hedge": float(one.hedges and other.hedges),
+    }
 
 
-def _of_sides(found: dict[str, float], a: tuple[str, str], b: tuple[str, str]) -> None:
+def _of_sides(a: tuple[str, str], b: tuple[str, str]) -> dict[str, float]:
     """Which side each takes of what was asked."""
+    questions, answers = [plainly(x[0]) for x in (a, b)], [plainly(x[1]) for x in (a, b)]
     if is_foreign(a[0]) or is_foreign(b[0]):
-        mine, yours = side_abroad(a[0], a[1]), side_abroad(b[0], b[1])
+        mine, yours = side_abroad(*a), side_abroad(*b)
     else:
-        frames = [frame_of(plainly(x[0])) for x in (a, b)]
+        frames = [frame_of(question) for question in questions]
         claim, theirs = frames[0] or frames[1], frames[1] or frames[0]
-        mine = verdict(claim, plainly(a[1])).sign if claim else 0
-        yours = verdict(theirs, plainly(b[1])).sign if theirs else 0
-    found["sides apart"] = float(mine * yours < 0)
-    found["opposites"] = float(
-        sides_opposed(f"{a[0]} {b[0]}", plainly(a[1]), plainly(b[1]))
-    )
+        mine = verdict(claim, answers[0]).sign if claim else 0
+        yours = verdict(theirs, answers[1]).sign if theirs else 0
+    return {
+        "sides apart": float(mine * yours < 0),
+        "opposites": float(sides_opposed(" ".join(questions), *answers)),
+    }
 
 
-def _of_values(found: dict[str, float], one: _Said, other: _Said) -> None:
-    """Whether they give amounts, and the same."""
+def _of_amounts(one: _Said, other: _Said) -> dict[str, float]:
     both = bool(one.amounts) and bool(other.amounts)
     apart = both and amounts_conflict(one.amounts, other.amounts)
-    found["amounts apart"] = float(apart)
-    found["amounts agree"] = float(both and not apart)
-    found["one amount"] = float(bool(one.amounts) != bool(other.amounts))
+    return {
+        "amounts apart": float(apart),
+        "amounts agree": float(both and not apart),
+        "one amount": float(bool(one.amounts) != bool(other.amounts)),
+    }
 
 
 @lru_cache(maxsize=4096)
 def _said(answer: str) -> _Said:
     plain = plainly(answer)
     named = in_one_word(plain)
-    affirmed, denied = _by_polarity(named)
     return _Said(
         words=words(answer),
         length=len(_TOKEN.findall(plain)),
-        affirmed=affirmed,
-        denied=denied,
+        names=_named(named),
         amounts=amounts(answer)[0],
         yes=answered(plain),
         denies=bool(_DENIES.search(named)),
-        denies_first=bool(_DENIES.search(_FIRST.split(named, maxsplit=1)[0])),
+        denies_first=bool(_DENIES.search(_SENTENCE.split(named, maxsplit=1)[0])),
         sure=len(_SURE.findall(plain)),
         hedges=bool(_HEDGES.search(plain)),
     )
 
 
 @lru_cache(maxsize=4096)
-def _about(question: str) -> frozenset[str]:
-    return frozenset(map(concept, _TOKEN.findall(question))) - {""}
-
-
-def _by_polarity(text: str) -> tuple[frozenset[str], frozenset[str]]:
-    """What a text names within reach of a denial of the same clause, and elsewhere, the latter first."""
-    affirmed: set[str] = set()
-    denied: set[str] = set()
-    for clause in _CLAUSE.split(text):
-        said = _TOKEN.findall(clause)
-        deniers = [at for at, word in enumerate(said) if _DENIES.search(word)]
-        for at, word in enumerate(said):
-            name = "" if word in LIGHT or any(map(str.isdecimal, word)) else concept(word)
-            if name and name not in LIGHT:
-                reached = any(-_REACH[0] <= at - denier <= _REACH[1] for denier in deniers)
-                (denied if reached else affirmed).add(name)
-    return frozenset(affirmed), frozenset(denied)
+def _named(text: str) -> frozenset[str]:
+    """What a text names, by the names of the lexicon, without what carries no matter and numbers."""
+    return frozenset(
+        name
+        for word in _TOKEN.findall(text)
+        if word not in LIGHT
+        and not any(map(str.isdecimal, word))
+        and (name := concept(word))
+        and name not in LIGHT
+    )
