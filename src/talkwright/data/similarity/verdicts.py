@@ -120,7 +120,7 @@ _FOR_SOME = re.compile(r"\b(?:only|reserved|restricted|limited|exclusive\w*)\b")
 _FOR_ALL = re.compile(r"\b(?:anyone|anybody|everyone|everybody|all (?:are )?welcome|open to all)\b")
 _IN_TURN = re.compile(r"\bfirst\b.*\b(?:after|afterwards|then)\b")
 _TIMES = frozenset("summer winter night day daytime nighttime morning evening afternoon".split())  # noqa: SIM905
-_NEITHER = Verdict(0)
+NEITHER = Verdict(0)
 # Whatever it is that an answer to whether one may calls so, it is what was asked.
 _FORBIDDEN = frozenset(
     "forbidden prohibited banned disallowed illegal unlawful forfeited impossible".split()  # noqa: SIM905
@@ -279,7 +279,7 @@ def verdict(frame: Frame, answer: str, asked_so: bool = True) -> Verdict:
         shares = shares or not about.isdisjoint(map(concept, _TOKEN.findall(clause)))
         if frame.axis == "may" and not shares and "MAYNOT" in clause:
             return Verdict(-1, False, _some(clause, frame))  # nothing else is said of what was asked
-    return _NEITHER
+    return NEITHER
 
 
 @lru_cache(maxsize=4096)

@@ -15,11 +15,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from talkwright.data.similarity.amounts import Amount, amounts, amounts_conflict
+from talkwright.data.similarity.fillers import other_cases
 from talkwright.data.similarity.lexicon import LIGHT
 from talkwright.data.similarity.rewording import asked_for, concept, in_one_word
 from talkwright.data.similarity.similar import words
 from talkwright.data.similarity.tongues import is_foreign, side_abroad
 from talkwright.data.similarity.verdicts import (
+    NEITHER,
     answered,
     frame_of,
     is_request,
@@ -32,6 +34,7 @@ from talkwright.data.similarity.weights import WEIGHTS
 LEAST = 0.75  # how probable a contradiction must be
 _LEAST = math.log(LEAST / (1 - LEAST))
 _LONGEST = 60  # words of an answer that is weighed
+_NEARLY = 0.7  # of what two questions are about, that both name
 _RESTATED = 0.6  # of the words of two answers, from which one is an edit of the other: a case for rules
 _AGREED = 0.25  # of what the shorter says besides what was asked; who shares more must oppose it
 _OPPOSE = ("sides apart", "one denies", "amounts apart", "opposites")
@@ -40,9 +43,11 @@ _TOKEN = re.compile(r"[\w'-]+")
 _SENTENCE = re.compile(r"[.!;](?:\s|\Z)")
 _STATES_NOTHING = re.compile(
     r"\?|\b(?:provide (?:me|us)|please (?:provide|share|let me|tell)|let (?:me|us) know|give me a moment"
-    r"|guide you|sorry again|i (?:do not|don['\u2019]t) (?:know|have))\b|sorry, but",
+    r"|guide you|sorry again|i (?:do not|don['\u2019]t) (?:know|have)|i(?:['\u2019]m| am) here to"
+    r"|my (?:\w+ )?(?:limitations|capabilities)|language model)\b|sorry, but|\{\{|\[[a-z ]+\]",
     re.IGNORECASE,
 )
+_CASE = re.compile(r"\b(?:if|unless|until|as long as|provided|once|except)\b[^.;!]*")
 _DENIES = re.compile(
     r"\b(?:not|no|never|cannot|none|nothing|neither|nobody|nowhere|without|MAYNOT|unable|nicht|kein\w*"
     r"|niet|geen|pas|jamais|nunca|non|n\u00e3o|nie|aucun\w*)\b|n't\b"
@@ -85,6 +90,11 @@ def weighed(a: tuple[str, str], b: tuple[str, str]) -> bool:
     contradict each other."""
     if not can_be_weighed(a) or not can_be_weighed(b):
         return False
+    asked, other = asked_for(a[0]), asked_for(b[0])
+    if a[0] != b[0] and asked and other:
+        both, either = asked.about & other.about, asked.about | other.about
+        if len(both) < _NEARLY * len(either):
+            return False
     found = signs(a, b)
     if found["same words"] > _RESTATED:
         return False
@@ -111,7 +121,7 @@ def signs(a: tuple[str, str], b: tuple[str, str]) -> dict[str, float]:
         **_of_words(one, other, _named(a[0]) | _named(b[0])),
         **_of_stance(one, other),
         **_of_sides(a, b),
-        **_of_amounts(one, other),
+        **_of_amounts(one, other, a[1], b[1]),
         "value asked": sum(map(_VALUES.__contains__, sorts)) / 2,
         "many right": float(bool(_MANY_RIGHT.match(a[0]) or _MANY_RIGHT.match(b[0]))),
     }
@@ -151,21 +161,25 @@ def _of_sides(a: tuple[str, str], b: tuple[str, str]) -> dict[str, float]:
     """Which side each takes of what was asked."""
     questions, answers = [plainly(x[0]) for x in (a, b)], [plainly(x[1]) for x in (a, b)]
     if is_foreign(a[0]) or is_foreign(b[0]):
-        mine, yours = side_abroad(*a), side_abroad(*b)
+        apart = side_abroad(*a) * side_abroad(*b) < 0
     else:
-        frames = [frame_of(question) for question in questions]
-        claim, theirs = frames[0] or frames[1], frames[1] or frames[0]
-        mine = verdict(claim, answers[0]).sign if claim else 0
-        yours = verdict(theirs, answers[1]).sign if theirs else 0
+        mine, yours = map(frame_of, questions)
+        taken = [
+            verdict(claim, answer)
+            for claim, answer in zip((mine or yours, yours or mine), answers, strict=True)
+            if claim
+        ]
+        no, yes = sorted(taken, key=lambda side: side.sign) if taken else (NEITHER, NEITHER)
+        apart = no.sign * yes.sign < 0 and (no.plain or not no.some)
     return {
-        "sides apart": float(mine * yours < 0),
+        "sides apart": float(apart),
         "opposites": float(sides_opposed(" ".join(questions), *answers)),
     }
 
 
-def _of_amounts(one: _Said, other: _Said) -> dict[str, float]:
+def _of_amounts(one: _Said, other: _Said, *answers: str) -> dict[str, float]:
     both = bool(one.amounts) and bool(other.amounts)
-    apart = both and amounts_conflict(one.amounts, other.amounts)
+    apart = both and amounts_conflict(one.amounts, other.amounts) and not other_cases(*answers)
     return {
         "amounts apart": float(apart),
         "amounts agree": float(both and not apart),
@@ -183,7 +197,7 @@ def _said(answer: str) -> _Said:
         names=_named(named),
         amounts=amounts(answer)[0],
         yes=answered(plain),
-        denies=bool(_DENIES.search(named)),
+        denies=bool(_DENIES.search(_CASE.sub("", named))),
         denies_first=bool(_DENIES.search(_SENTENCE.split(named, maxsplit=1)[0])),
         sure=len(_SURE.findall(plain)),
         hedges=bool(_HEDGES.search(plain)),
