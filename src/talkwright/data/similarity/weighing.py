@@ -63,7 +63,7 @@ _HEDGES = re.compile(
 )
 # Of these there is more than one right answer.
 _MANY_RIGHT = re.compile(
-    r"(?:how (?:do|can|could|should|to|would|did)|what (?:can|could|should)|what helps|why\b"
+    r"(?:how (?:do|can|could|should|to|would|did)|(?:what|where) (?:can|could|should)|what helps|why\b"
     r"|what (?:are|were)|what(?:'s| is) the difference|tell|describe|explain|write|give|suggest"
     r"|recommend|name)\b"
 )
@@ -90,11 +90,8 @@ def weighed(a: tuple[str, str], b: tuple[str, str]) -> bool:
     contradict each other."""
     if not can_be_weighed(a) or not can_be_weighed(b):
         return False
-    asked, other = asked_for(a[0]), asked_for(b[0])
-    if a[0] != b[0] and asked and other:
-        both, either = asked.about & other.about, asked.about | other.about
-        if len(both) < _NEARLY * len(either):
-            return False
+    if not _nearly_same(a[0], b[0]):
+        return False
     found = signs(a, b)
     if found["same words"] > _RESTATED:
         return False
@@ -111,6 +108,14 @@ def can_be_weighed(row: tuple[str, str]) -> bool:
         and asked_for(row[0]) is not None
         and not is_request(row[0])
     )
+
+
+def _nearly_same(a: str, b: str) -> bool:
+    """Say whether two questions are about the same, of the same number or day."""
+    one, other = asked_for(a), asked_for(b)
+    if one is None or other is None or a == b:
+        return a == b
+    return one.own == other.own and len(one.about & other.about) >= _NEARLY * len(one.about | other.about)
 
 
 def signs(a: tuple[str, str], b: tuple[str, str]) -> dict[str, float]:
