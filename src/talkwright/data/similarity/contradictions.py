@@ -186,7 +186,7 @@ def _rival(a: Row, b: Row) -> bool:
     if is_foreign(a[0]) or is_foreign(b[0]):
         return sides_abroad(a[0], a[1], b[1]) or filled_differently(a[0], a[1], b[1])
     return (
-        opposed(a, b)
+        opposed(a[0], a[1], b[1])
         or verdicts_differ(a, b)
         or filled_differently(a[0], a[1], b[1])
         or ruled_out((a[0], b[0]), a[1], b[1])

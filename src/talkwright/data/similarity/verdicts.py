@@ -119,6 +119,14 @@ class Frame:
 _FOR_SOME = re.compile(r"\b(?:only|reserved|restricted|limited|exclusive\w*)\b")
 _FOR_ALL = re.compile(r"\b(?:anyone|anybody|everyone|everybody|all (?:are )?welcome|open to all)\b")
 _IN_TURN = re.compile(r"\bfirst\b.*\b(?:after|afterwards|then)\b")
+# From here on it is asked, so that what is said of the time after it is said of all of it.
+_FROM_HERE = re.compile(
+    r" (?:once|after|when) (?:it (?:is|has been) |they (?:are|have been) |you(?:['\u2019]ve| have)? )?"
+    r"(?:been )?(?:order(?:ing|ed)|book(?:ing|ed)|plac(?:ing|ed)|submitt(?:ing|ed)|confirm(?:ing|ed)"
+    r"|made"
+    r"|purchas(?:ing|ed?)|bought|checkout|pa(?:id|ying)|registered|registration)\b(?: (?:it|them"
+    r"|the order))?"
+)
 _TIMES = frozenset("summer winter night day daytime nighttime morning evening afternoon".split())  # noqa: SIM905
 NEITHER = Verdict(0)
 # Whatever it is that an answer to whether one may calls so, it is what was asked.
@@ -165,7 +173,8 @@ _HOW = re.compile(r"\W*(?:how (?:do|can|could|should|to|would)|what(?:'s| is) (?
 
 def verdicts_differ(a: tuple[str, str], b: tuple[str, str]) -> bool:
     """Say whether of two (question, answer) that ask the same one says it is so, one not."""
-    questions, answers = [plainly(x[0]) for x in (a, b)], [plainly(x[1]) for x in (a, b)]
+    questions = [plainly(x[0]) for x in (a, b)]
+    answers = [_FROM_HERE.sub("", plainly(x[1])) for x in (a, b)]
     if any("?" in said or len(_TOKEN.findall(said)) > _LONGEST for said in answers):
         return False
     if any(map(_HOW.match, questions)):
