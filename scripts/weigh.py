@@ -1,4 +1,4 @@
-"""Fit the weights of `data/similarity/weighing.py` to the pairs of tests/data/pairs, and write them down.
+"""Fit the weights of `data/similarity/weighing.py` to the pairs of tests/data/pairs, and write them.
 
     python scripts/weigh.py            # leave one set out, then fit all and write weights.py
     python scripts/weigh.py --check    # fail if weights.py is not what the pairs give
@@ -41,7 +41,7 @@ Example = tuple[dict[str, float], bool]
 
 
 def examples(path: Path) -> Iterator[Example]:
-    """The signs of all pairs of rows of a set that are weighed, and whether they contradict each other."""
+    """The signs of all pairs of rows of a set that are weighed, and whether they are a contradiction."""
     pairs = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     rows = [
         Conversation((Message("user", pair["question"][n]), Message("assistant", pair["answer"][n])))

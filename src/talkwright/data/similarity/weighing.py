@@ -1,10 +1,10 @@
 """Whether two answers contradict each other where no one sign decides: weak signs, weighed together.
 
 A rule finds what it was made for. What two people write independently seldom has one sign that is sure,
-and mostly several that are not: one denies and the other does not, they share nothing but what was asked,
-one gives a number and the other none, both are sure of themselves. Each sign has a weight, fitted by
-logistic regression (scripts/weigh.py) to the pairs of tests/data/pairs. No sign knows what a question is
-about.
+and mostly several that are not: one denies and the other does not, they share nothing but what was
+asked, one gives a number and the other none, both are sure of themselves. Each sign has a weight, fitted
+by logistic regression (scripts/weigh.py) to the pairs of tests/data/pairs. No sign knows what a question
+is about.
 """
 
 from __future__ import annotations
@@ -115,7 +115,9 @@ def _nearly_same(a: str, b: str) -> bool:
     one, other = asked_for(a), asked_for(b)
     if one is None or other is None or a == b:
         return a == b
-    return one.own == other.own and len(one.about & other.about) >= _NEARLY * len(one.about | other.about)
+    return one.own == other.own and len(one.about & other.about) >= _NEARLY * len(
+        one.about | other.about
+    )
 
 
 def signs(a: tuple[str, str], b: tuple[str, str]) -> dict[str, float]:
