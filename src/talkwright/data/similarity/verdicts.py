@@ -145,7 +145,8 @@ _REFUSES = re.compile(
 # What is asked of a case is asked of whether, too.
 _CASE = re.compile(r"(?:.*\b)?what (?:if|happens|about)\b|\bwhich\b")
 _REQUEST = re.compile(
-    r"(?:please |hi |hello )*\b(?:can|could|would|will) (?:you|i|u) (?:please )?(?:help|assist|tell"
+    r"\Aneed\b"
+    r"|(?:please |hi |hello )*\b(?:can|could|would|will) (?:you|i|u) (?:please )?(?:help|assist|tell"
     r"|show|explain|guide|get (?:some |any )?help)\b"
 )
 _SHUNS = re.compile(r"\b(?:avoid|refrain|stay away|keep away|stop)\b")

@@ -31,7 +31,7 @@ from talkwright.data.similarity.verdicts import (
 )
 from talkwright.data.similarity.weights import WEIGHTS
 
-LEAST = 0.75  # how probable a contradiction must be
+LEAST = 0.7  # how probable a contradiction must be
 _LEAST = math.log(LEAST / (1 - LEAST))
 _LONGEST = 60  # words of an answer that is weighed
 _NEARLY = 0.7  # of what two questions are about, that both name
@@ -49,7 +49,7 @@ _STATES_NOTHING = re.compile(
 )
 _CASE = re.compile(r"\b(?:if|unless|until|as long as|provided|once|except)\b[^.;!]*")
 _DENIES = re.compile(
-    r"\b(?:not|no|never|cannot|none|nothing|neither|nobody|nowhere|without|MAYNOT|unable|nicht|kein\w*"
+    r"\b(?:not|no|never|cannot|none|nothing|neither|nobody|nowhere|MAYNOT|unable|nicht|kein\w*"
     r"|niet|geen|pas|jamais|nunca|non|n\u00e3o|nie|aucun\w*)\b|n't\b"
 )
 _SURE = re.compile(
@@ -97,6 +97,8 @@ def weighed(a: tuple[str, str], b: tuple[str, str]) -> bool:
         return False
     if found["share"] > _AGREED and not any(found[name] for name in _OPPOSE):
         return False
+    if found["many right"] and not found["sure"]:
+        return False  # of several ways, one excludes the others only if it says so
     return sum(WEIGHTS[name] * value for name, value in found.items()) + WEIGHTS["always"] >= _LEAST
 
 
