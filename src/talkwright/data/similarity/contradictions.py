@@ -234,6 +234,8 @@ def _asked(
 ) -> tuple[tuple[object, ...], tuple[str, ...]]:
     """Of (system, question): what must be equal, and the content words. `known` are its words."""
     question = key[1]
+    if question.endswith(" or not"):
+        question, known = question.removesuffix(" or not"), None
     # One of these is in whatever NEGATED finds; looking for them is fast.
     negated = (
         ("not" in question or "n't" in question or "n\u2019t" in question or "never" in question)
