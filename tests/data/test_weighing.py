@@ -53,7 +53,7 @@ def test_precision_and_recall_on_pairs_of_strangers(name: str, recall: float) ->
     alarms = contradictions.contradictory_pairs(dict(enumerate(rows)))
     true = {a // 2 for a, b in alarms if a // 2 == b // 2 and pairs[a // 2]["contradict"]}
     assert len(true) >= recall * sum(p["contradict"] for p in pairs)
-    assert len(true) >= 0.93 * len(alarms), alarms
+    assert len(true) >= 0.91 * len(alarms), alarms
 
 
 def test_the_weights_are_what_the_pairs_give() -> None:

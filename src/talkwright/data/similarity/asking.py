@@ -99,7 +99,8 @@ _SAME = """
     debo debe deben tengo devo deve devono bisogna occorre devi muszę trzeba musi |
     brauche braucht brauchen benötige benötigt |
     maximum max | minimum min | turn switch | small minor little | javascript js | typescript ts |
-    usar utilizar | paid payed | ouvert ouvre ouvrir | fermé ferme fermer | open geopend | wann wanneer quand cuándo
+    usar utilizar | paid payed |
+    ouvert ouvre ouvrir | fermé ferme fermer | open geopend | wann wanneer quand cuándo
     quando kiedy | wlan wifi wlan-zugang | fahrrad rad | beforehand advance
 """
 _NAMES = {word: line.split()[0] for line in _SAME.split("|") for word in line.split()}
