@@ -117,9 +117,8 @@ def _nearly_same(a: str, b: str) -> bool:
     one, other = asked_for(a), asked_for(b)
     if one is None or other is None or a == b:
         return a == b
-    return one.own == other.own and len(one.about & other.about) >= _NEARLY * len(
-        one.about | other.about
-    )
+    both, either = one.about & other.about, one.about | other.about
+    return one.own == other.own and len(both) >= _NEARLY * len(either)
 
 
 def signs(a: tuple[str, str], b: tuple[str, str]) -> dict[str, float]:
