@@ -21,7 +21,7 @@ _EMPTY = frozenset(
     ist sind bin wird werden wurde kann können könnte bitte mit per in im am an auf für von vom zu zum
     zur bei beim es hallo guten tag gern mich mir uns sich hat haben habe gibt denn eigentlich noch
     de het een mijn onze deze dit dat op voor met ik wij we jullie u kan mag zich mij dan er bij naar ook
-    alstublieft graag hoi is zijn wat heb heeft
+    alstublieft graag hoi is zijn wat heb heeft goedemiddag goedemorgen goedendag
     le la les l un une des du de au aux mon ma mes votre vos notre nos ce cet cette ces est sont sera
     seront serai serez suis êtes soit ce que qu'on qu'il qu'elle qu'est est-ce il ils elle elles on je
     tu nous vous t y s'il vous plaît bonjour svp merci peut puis peux pouvez peut-on par avec pour en
@@ -34,7 +34,7 @@ _EMPTY = frozenset(
     há fosse ser sobre pelo pela
     il i gli uno una mio mia miei mie suo sua nostro nostra questo questa queste questi nel nella nei sul
     sulla allo alla ai agli alle dal dalla dello della dei degli delle di da con si può posso possono
-    è sono c'è ci buongiorno salve ciao cosa qual quale quali che ed e
+    è sono c'è ci ho hai hanno buongiorno salve ciao cosa qual quale quali che ed e
     czy w we na z ze do od po za dla przez się to ten ta te tego tej tym mój moja moje moim swoim swój
     jest są ja mogę można jaki jaka jakie dzień dobry proszę godzinie u mam
     bitteschön porfavor onto
@@ -98,6 +98,8 @@ _SAME = """
     harbour harbor | licence license | must muss müssen moet moeten dois doit doivent devez faut faut-il
     debo debe deben tengo devo deve devono bisogna occorre devi muszę trzeba musi |
     brauche braucht brauchen benötige benötigt |
+    maximum max | minimum min | turn switch | small minor little | javascript js | typescript ts |
+    usar utilizar | paid payed |
     ouvert ouvre ouvrir | fermé ferme fermer | open geopend | wann wanneer quand cuándo
     quando kiedy | wlan wifi wlan-zugang | fahrrad rad | beforehand advance
 """

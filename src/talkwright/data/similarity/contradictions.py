@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 from talkwright.data.similarity.asking import ask_apart, forms_of, is_open, letters_of, said_plainly
@@ -29,6 +30,7 @@ from talkwright.data.similarity.slots import filled_differently
 from talkwright.data.similarity.stances import opposed
 from talkwright.data.similarity.tongues import is_foreign, sides_abroad
 from talkwright.data.similarity.verdicts import verdicts_differ
+from talkwright.data.similarity.weighing import weighed
 from talkwright.types import Conversation, Message
 
 MOST_COMPARED = 50_000  # rows
@@ -39,6 +41,19 @@ _HOW = re.compile(r"(?:how (?:do|can|could|should|to|would)|wie kann|comment|có
 _EVENTS = re.compile(r"what (?:happens|will happen|if)\b|why\b")  # of which there may be several
 _SORRY = re.compile(r"I(?:['\u2019]m| am) sorry,? but\b")
 _KNOWS_NOT = re.compile(r"\bI (?:do not|don['\u2019]t) know\b", re.IGNORECASE)  # states nothing
+
+Row = tuple[str, str]  # a question in normal form, and its answer
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Two rows, the earlier first, whose questions are the same, in other words if `reworded`."""
+
+    earlier: int
+    later: int
+    rows: tuple[Row, Row]
+    reworded: bool
+
 
 # --- questions -----------------------------------------------------------------------------------
 
@@ -107,6 +122,14 @@ def _contradictory(
     conversations: Iterable[tuple[int, Conversation]], alone: frozenset[int] = frozenset()
 ) -> list[tuple[int, int]]:
     """The same; a row that is `alone` shares its question's letters with none: it is no typo of one."""
+    return sorted({(two.earlier, two.later) for two in compared(conversations, alone) if _against(two)})
+
+
+def compared(
+    conversations: Iterable[tuple[int, Conversation]], alone: frozenset[int] = frozenset()
+) -> Iterator[Compared]:
+    """Pairs of rows whose first questions are the same, under one system prompt, in the same words but
+    for courtesy or in others; see `contradictory_pairs`. Some come twice."""
     asked: dict[tuple[str, str], list[tuple[int, str]]] = defaultdict(list)
     for at, conversation in conversations:
         talk = [m for m in conversation.messages if m.role != "system"]
@@ -115,7 +138,6 @@ def _contradictory(
             system = " ".join((system, *conversation.tools))  # who has other tools can do other things
             question = normal_question(talk[0].content) or talk[0].content
             asked[system, question].append((at, talk[1].content))
-    found: set[tuple[int, int]] = set()
     for keys in _same_questions(
         [key for key, said in asked.items() if len(said) > 1 or said[0][0] not in alone]
     ):
@@ -124,41 +146,54 @@ def _contradictory(
         rivals = sorted((at, answer, key[1]) for key in keys for at, answer in asked[key])
         for position, (at, answer, question) in enumerate(rivals):
             for other, rival, same in rivals[max(0, position - _RIVALS) : position]:
-                if answer != rival and _against((question, answer), (same, rival)):
-                    found.add((other, at))
-    return sorted(found | _against_reworded(asked))
+                if answer != rival:
+                    yield Compared(other, at, ((same, rival), (question, answer)), False)
+    yield from _compared_reworded(asked)
 
 
-def _against(a: tuple[str, str], b: tuple[str, str]) -> bool:
-    """Say whether two (question, answer), whose questions are the same, contradict each other."""
-    if a[0] != b[0] and (ask_apart(a[0], b[0]) or _meant_so(a, b)):
+def _against(two: Compared) -> bool:
+    """Say whether two rows, whose questions are the same, contradict each other."""
+    rows = stated(two)
+    if rows is None:
         return False
-    a, b = ((question, gist(of_leave(question, answer))) for question, answer in (a, b))
-    if _KNOWS_NOT.search(a[1]) or _KNOWS_NOT.search(b[1]) or (_SORRY.match(a[1]) and _SORRY.match(b[1])):
-        return False  # two refusals agree
-    if " on " in f" {a[1]}".lower() and other_computers(a[0], normal(a[1]), normal(b[1])):
-        return False
+    a, b = rows
     if _rival(a, b):
         return True
     rest = besides(a[1], b[1])
-    return rest is not None and _rival((a[0], rest[0]), (b[0], rest[1]))
+    if rest is not None and _rival((a[0], rest[0]), (b[0], rest[1])):
+        return True
+    return weighed(a, b)
 
 
-def _rival(a: tuple[str, str], b: tuple[str, str]) -> bool:
-    """The same of answers without courtesy."""
+def stated(two: Compared) -> tuple[Row, Row] | None:
+    """What two rows state besides courtesy; None where one of them states nothing, or they were asked
+    different things after all."""
+    a, b = two.rows
+    if a[0] != b[0] and (ask_apart(a[0], b[0]) or _meant_so(a, b)):
+        return None
+    a, b = ((question, gist(of_leave(question, answer))) for question, answer in (a, b))
+    if _KNOWS_NOT.search(a[1]) or _KNOWS_NOT.search(b[1]) or (_SORRY.match(a[1]) and _SORRY.match(b[1])):
+        return None  # two refusals agree
+    if " on " in f" {a[1]}".lower() and other_computers(a[0], normal(a[1]), normal(b[1])):
+        return None
+    return a, b
+
+
+def _rival(a: Row, b: Row) -> bool:
+    """Say whether a single rule tells that two answers without courtesy contradict each other."""
     if contradicts(a[1], b[1], ways=bool(_HOW.match(a[0]) or _EVENTS.match(a[0])), asked=a[0]):
         return True
     if is_foreign(a[0]) or is_foreign(b[0]):
         return sides_abroad(a[0], a[1], b[1]) or filled_differently(a[0], a[1], b[1])
     return (
-        opposed(a, b)
+        opposed(a[0], a[1], b[1])
         or verdicts_differ(a, b)
         or filled_differently(a[0], a[1], b[1])
         or ruled_out((a[0], b[0]), a[1], b[1])
     )
 
 
-def _meant_so(a: tuple[str, str], b: tuple[str, str]) -> bool:
+def _meant_so(a: Row, b: Row) -> bool:
     """Say whether what looks like a slip in one of two questions comes again in its answer: Iceland."""
     mine, yours = set(words(a[0])) - set(words(b[0])), set(words(b[0])) - set(words(a[0]))
     slips = [(x, y) for x in mine for y in yours if is_typo(x, y)]
@@ -168,10 +203,9 @@ def _meant_so(a: tuple[str, str], b: tuple[str, str]) -> bool:
     return any(x in said and x not in theirs and y in theirs and y not in said for x, y in slips)
 
 
-def _against_reworded(asked: Mapping[tuple[str, str], list[tuple[int, str]]]) -> set[tuple[int, int]]:
+def _compared_reworded(asked: Mapping[tuple[str, str], list[tuple[int, str]]]) -> Iterator[Compared]:
     """The same of questions that are the same in other words."""
     keys = {n: key for n, key in enumerate(asked) if not is_open(key[1])}
-    found = set()
 
     def told(at: int) -> frozenset[str]:
         return frozenset[str].intersection(
@@ -190,11 +224,9 @@ def _against_reworded(asked: Mapping[tuple[str, str], list[tuple[int, str]]]) ->
             for rival_at, rival in asked[keys[other]][-_RIVALS:]:
                 if answer == rival or max(len(answer), len(rival)) > _LONGEST_REWORDED:
                     continue
-                if same_matter(mine, answer, yours, rival, rare) and _against(
-                    (keys[one][1], answer), (keys[other][1], rival)
-                ):
-                    found.add((min(at, rival_at), max(at, rival_at)))
-    return found
+                if same_matter(mine, answer, yours, rival, rare):
+                    rows = (keys[one][1], answer), (keys[other][1], rival)
+                    yield Compared(min(at, rival_at), max(at, rival_at), rows, True)
 
 
 def _asked(
@@ -202,6 +234,8 @@ def _asked(
 ) -> tuple[tuple[object, ...], tuple[str, ...]]:
     """Of (system, question): what must be equal, and the content words. `known` are its words."""
     question = key[1]
+    if question.endswith(" or not"):
+        question, known = question.removesuffix(" or not"), None
     # One of these is in whatever NEGATED finds; looking for them is fast.
     negated = (
         ("not" in question or "n't" in question or "n\u2019t" in question or "never" in question)

@@ -9,7 +9,6 @@ import re
 from functools import lru_cache
 
 from talkwright.data.similarity.amounts import MONTHS, WEEK, written_out
-from talkwright.data.similarity.asking import FORMS
 from talkwright.data.similarity.fillers import (
     addresses,
     apart,
@@ -56,7 +55,6 @@ _NO_NAMES = frozenset(
 )
 _CLAUSES = re.compile(r"(?<=[.;!?])\s+|,? but |,? however |; |,? (?=not )")
 _KINDS = [frozenset(line.split()) for line in CLASSES.split("|")]
-_AUXILIARY = frozenset("is are was were do does did can has have".split())  # noqa: SIM905
 _LEAD = re.compile(r"\A\W*(?:yes|no)\b[,.!]* ", re.IGNORECASE)
 _CLOSED = re.compile(r"\b(?:closed|never|shut|geschlossen|fermée?|cerrad[oa])\b")
 _CLOCK = re.compile(r"\b\d{1,2}(?:[:.]\d\d)? ?(?:am|pm|a\.m|p\.m|uhr|h|o'clock)\b|\b\d{1,2}:\d\d\b")
@@ -333,19 +331,6 @@ def _days_apart(one: str, other: str) -> bool:
     return any(_apart(frozenset(mine & kind), frozenset(yours & kind)) for kind in (_WEEK, _YEAR))
 
 
-def _doer(text: str, asked: set[str]) -> set[str]:
-    """The name that a text begins with, where it did what was asked: "Mozart wrote it"."""
-    found = re.match(r"([A-Z]\w+) (\w+)", text)
-    if (
-        not found
-        or found[2] in _AUXILIARY
-        or not FORMS[found[2]]
-        or FORMS[found[2]] not in {FORMS[word] for word in asked}
-    ):
-        return set()
-    return {found[1].lower()}
-
-
 def _kinds_apart(one: str, other: str, question: str, whether: bool) -> bool:
     """Say whether each names one member of a class of things, and not the same.
 
@@ -418,7 +403,7 @@ def _places(text: str, question: str) -> frozenset[object]:
 def _names(text: str, question: str) -> frozenset[str]:
     """The names of a text, by word, without those of the question; a sentence begins with any word."""
     asked = {*_TOKEN.findall(question)}
-    found = {word for name in _NAME.findall(text) for word in normal(name).split()} | _doer(text, asked)
+    found = {word for name in _NAME.findall(text) for word in normal(name).split()}
     for shape in (_SAID, _SUBJECT):  # "Canberra.", "Canberra is the capital"
         alone = shape.match(text)
         if alone and alone[1][:1].isupper():

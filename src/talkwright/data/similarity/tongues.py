@@ -200,6 +200,11 @@ def sides_abroad(question: str, a: str, b: str) -> bool:
     return one * other < 0 and not (some if one < 0 else others)
 
 
+def side_abroad(question: str, answer: str) -> int:
+    """1 where an answer to a foreign question takes its first side, -1 its second, 0 neither."""
+    return _side(normal(question), normal(answer))[0]
+
+
 def _axis(question: str) -> tuple[str, int]:
     """What claim a question has, and whether a yes takes its first side."""
     yes, no = _SIDES["open"]

@@ -119,8 +119,16 @@ class Frame:
 _FOR_SOME = re.compile(r"\b(?:only|reserved|restricted|limited|exclusive\w*)\b")
 _FOR_ALL = re.compile(r"\b(?:anyone|anybody|everyone|everybody|all (?:are )?welcome|open to all)\b")
 _IN_TURN = re.compile(r"\bfirst\b.*\b(?:after|afterwards|then)\b")
+# From here on it is asked, so that what is said of the time after it is said of all of it.
+_FROM_HERE = re.compile(
+    r" (?:once|after|when) (?:it (?:is|has been) |they (?:are|have been) |you(?:['\u2019]ve| have)? )?"
+    r"(?:been )?(?:order(?:ing|ed)|book(?:ing|ed)|plac(?:ing|ed)|submitt(?:ing|ed)|confirm(?:ing|ed)"
+    r"|made"
+    r"|purchas(?:ing|ed?)|bought|checkout|pa(?:id|ying)|registered|registration)\b(?: (?:it|them"
+    r"|the order))?"
+)
 _TIMES = frozenset("summer winter night day daytime nighttime morning evening afternoon".split())  # noqa: SIM905
-_NEITHER = Verdict(0)
+NEITHER = Verdict(0)
 # Whatever it is that an answer to whether one may calls so, it is what was asked.
 _FORBIDDEN = frozenset(
     "forbidden prohibited banned disallowed illegal unlawful forfeited impossible".split()  # noqa: SIM905
@@ -137,7 +145,8 @@ _REFUSES = re.compile(
 # What is asked of a case is asked of whether, too.
 _CASE = re.compile(r"(?:.*\b)?what (?:if|happens|about)\b|\bwhich\b")
 _REQUEST = re.compile(
-    r"(?:please |hi |hello )*\b(?:can|could|would|will) (?:you|i|u) (?:please )?(?:help|assist|tell"
+    r"\Aneed\b"
+    r"|(?:please |hi |hello )*\b(?:can|could|would|will) (?:you|i|u) (?:please )?(?:help|assist|tell"
     r"|show|explain|guide|get (?:some |any )?help)\b"
 )
 _SHUNS = re.compile(r"\b(?:avoid|refrain|stay away|keep away|stop)\b")
@@ -165,12 +174,13 @@ _HOW = re.compile(r"\W*(?:how (?:do|can|could|should|to|would)|what(?:'s| is) (?
 
 def verdicts_differ(a: tuple[str, str], b: tuple[str, str]) -> bool:
     """Say whether of two (question, answer) that ask the same one says it is so, one not."""
-    questions, answers = [_plain(x[0]) for x in (a, b)], [_plain(x[1]) for x in (a, b)]
+    questions = [plainly(x[0]) for x in (a, b)]
+    answers = [_FROM_HERE.sub("", plainly(x[1])) for x in (a, b)]
     if any("?" in said or len(_TOKEN.findall(said)) > _LONGEST for said in answers):
         return False
     if any(map(_HOW.match, questions)):
         return _unable(*answers) or _unable(*reversed(answers))
-    frames = [_frame(question) for question in questions]
+    frames = [frame_of(question) for question in questions]
     claimed = [frame for frame in frames if frame]
     if any(frame and frame.asked.negated and _NEGATED.search(frame.question) for frame in frames):
         return False
@@ -197,6 +207,16 @@ def verdicts_differ(a: tuple[str, str], b: tuple[str, str]) -> bool:
     return _silent_differs(claimed[0], found, answers) or sides_opposed(questions[0], *answers)
 
 
+def is_request(question: str) -> bool:
+    """Say whether what is asked, in normal form, is that something be done or explained."""
+    return _REQUEST.search(question) is not None
+
+
+def answered(answer: str) -> int:
+    """1 where an answer in normal form begins with yes, -1 with no, else 0."""
+    return 1 if _YES.match(answer) else -1 if _NO.match(answer) else 0
+
+
 def _unable(refusing: str, telling: str) -> bool:
     """Say whether one answer to how it is done says that it cannot be, the other in which way."""
     said, *rest = _SENTENCE.split(refusing, maxsplit=1)
@@ -219,12 +239,14 @@ def _silent_differs(frame: Frame, found: Sequence[Verdict], answers: Sequence[st
     return refuses == (known.sign > 0)
 
 
-def _plain(text: str) -> str:
+def plainly(text: str) -> str:
+    """A text in normal form, without typographic apostrophes and marks."""
     return normal(text).replace("\u2019", "'").replace("*", "").rstrip(" ")
 
 
 @lru_cache(maxsize=2048)
-def _frame(question: str) -> Frame | None:
+def frame_of(question: str) -> Frame | None:
+    """The claim of a question of whether, in normal form; None for any other."""
     asked = asked_for(question.strip("?!. \u00bf"))
     if asked is None or asked.sort != "whether" or _REQUEST.search(question):
         return None
@@ -267,7 +289,7 @@ def verdict(frame: Frame, answer: str, asked_so: bool = True) -> Verdict:
         shares = shares or not about.isdisjoint(map(concept, _TOKEN.findall(clause)))
         if frame.axis == "may" and not shares and "MAYNOT" in clause:
             return Verdict(-1, False, _some(clause, frame))  # nothing else is said of what was asked
-    return _NEITHER
+    return NEITHER
 
 
 @lru_cache(maxsize=4096)

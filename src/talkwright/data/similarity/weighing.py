@@ -1,0 +1,225 @@
+"""Whether two answers contradict each other where no one sign decides: weak signs, weighed together.
+
+A rule finds what it was made for. What two people write independently seldom has one sign that is sure,
+and mostly several that are not: one denies and the other does not, they share nothing but what was
+asked, one gives a number and the other none, both are sure of themselves. Each sign has a weight, fitted
+by logistic regression (scripts/weigh.py) to the pairs of tests/data/pairs. No sign knows what a question
+is about.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from talkwright.data.similarity.amounts import Amount, amounts, amounts_conflict
+from talkwright.data.similarity.fillers import other_cases
+from talkwright.data.similarity.lexicon import LIGHT
+from talkwright.data.similarity.rewording import asked_for, concept, in_one_word
+from talkwright.data.similarity.similar import words
+from talkwright.data.similarity.tongues import is_foreign, side_abroad
+from talkwright.data.similarity.verdicts import (
+    NEITHER,
+    answered,
+    frame_of,
+    is_request,
+    plainly,
+    sides_opposed,
+    verdict,
+)
+from talkwright.data.similarity.weights import WEIGHTS
+
+LEAST = 0.7  # how probable a contradiction must be
+_LEAST = math.log(LEAST / (1 - LEAST))
+_LONGEST = 60  # words of an answer that is weighed
+_NEARLY = 0.7  # of what two questions are about, that both name
+_RESTATED = 0.6  # of the words of two answers, from which one is an edit of the other: a case for rules
+_AGREED = 0.25  # of what the shorter says besides what was asked; who shares more must oppose it
+_OPPOSE = ("sides apart", "one denies", "amounts apart", "opposites")
+
+_TOKEN = re.compile(r"[\w'-]+")
+_SENTENCE = re.compile(r"[.!;](?:\s|\Z)")
+_STATES_NOTHING = re.compile(
+    r"\?|\b(?:provide (?:me|us)|please (?:provide|share|let me|tell)|let (?:me|us) know|give me a moment"
+    r"|guide you|sorry again|i (?:do not|don['\u2019]t) (?:know|have)|i(?:['\u2019]m| am) here to"
+    r"|my (?:\w+ )?(?:limitations|capabilities)|language model)\b|sorry, but|\{\{|\[[a-z ]+\]",
+    re.IGNORECASE,
+)
+_CASE = re.compile(r"\b(?:if|unless|until|as long as|provided|once|except)\b[^.;!]*")
+_DENIES = re.compile(
+    r"\b(?:not|no|never|cannot|none|nothing|neither|nobody|nowhere|MAYNOT|unable|nicht|kein\w*"
+    r"|niet|geen|pas|jamais|nunca|non|n\u00e3o|nie|aucun\w*)\b|n't\b"
+)
+_SURE = re.compile(
+    r"\b(?:only|always|never|every|all|any|must|nothing|none|whatever|exactly|entirely|strictly|solely"
+    r"|sole|exclusively|regardless|no matter|at all|impossible|forbidden|under no circumstances"
+    r"|completely|wholly|nur|immer|toujours|seulement|siempre|solo)\b"
+)
+_HEDGES = re.compile(
+    r"\b(?:may|can|could|try|some|such as|often|usually|for example|e\.g|also|or|might|another|among"
+    r"|one of|depends?|typically|includes?|like|consider|how about)\b"
+)
+# Of these there is more than one right answer.
+_MANY_RIGHT = re.compile(
+    r"(?:how (?:do|can|could|should|to|would|did)|(?:what|where) (?:can|could|should)|what helps|why\b"
+    r"|what (?:are|were)|what(?:'s| is) the difference|tell|describe|explain|write|give|suggest"
+    r"|recommend|name)\b"
+)
+_VALUES = frozenset(["when", "span", "money", "count", "where", "who", "often"])
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What an answer says, for a comparison with others; `yes` is 1, -1 for no, or 0 for neither."""
+
+    words: tuple[str, ...]
+    length: int
+    names: frozenset[str]
+    amounts: tuple[Amount, ...]
+    yes: int
+    denies: bool
+    denies_first: bool
+    sure: int
+    hedges: bool
+
+
+def weighed(a: tuple[str, str], b: tuple[str, str]) -> bool:
+    """Say whether two (question in normal form, answer), whose questions are the same, probably
+    contradict each other."""
+    if not can_be_weighed(a) or not can_be_weighed(b):
+        return False
+    if not _nearly_same(a[0], b[0]):
+        return False
+    found = signs(a, b)
+    if found["same words"] > _RESTATED:
+        return False
+    if found["share"] > _AGREED and not any(found[name] for name in _OPPOSE):
+        return False
+    if found["many right"] and not found["sure"]:
+        return False  # of several ways, one excludes the others only if it says so
+    return sum(WEIGHTS[name] * value for name, value in found.items()) + WEIGHTS["always"] >= _LEAST
+
+
+def can_be_weighed(row: tuple[str, str]) -> bool:
+    """Say whether a (question, answer) is a plain question with an answer that states something."""
+    return (
+        row[1].count(" ") < _LONGEST
+        and not _STATES_NOTHING.search(row[1])
+        and asked_for(row[0]) is not None
+        and not is_request(row[0])
+    )
+
+
+def _nearly_same(a: str, b: str) -> bool:
+    """Say whether two questions are about the same, of the same number or day."""
+    one, other = asked_for(a), asked_for(b)
+    if one is None or other is None or a == b:
+        return a == b
+    both, either = one.about & other.about, one.about | other.about
+    return one.own == other.own and len(both) >= _NEARLY * len(either)
+
+
+def signs(a: tuple[str, str], b: tuple[str, str]) -> dict[str, float]:
+    """The signs of two (question, answer), by name; the same in either order."""
+    one, other = _said(a[1]), _said(b[1])
+    sorts = [asked.sort for asked in (asked_for(a[0]), asked_for(b[0])) if asked]
+    return {
+        **_of_words(one, other, _named(a[0]) | _named(b[0])),
+        **_of_stance(one, other),
+        **_of_sides(a, b),
+        **_of_amounts(one, other, a[1], b[1]),
+        "value asked": sum(map(_VALUES.__contains__, sorts)) / 2,
+        "many right": float(bool(_MANY_RIGHT.match(a[0]) or _MANY_RIGHT.match(b[0]))),
+    }
+
+
+def _of_words(one: _Said, other: _Said, about: frozenset[str]) -> dict[str, float]:
+    """What both name, besides what was asked and of it, and how alike they are word by word."""
+    mine, yours = one.names - about, other.names - about
+    shorter, longer = sorted((max(1, one.length), max(1, other.length)))
+    left, right = one.words, other.words
+    most = min(len(left), len(right))
+    begin = next((n for n in range(most) if left[n] != right[n]), most)
+    end = next((n for n in range(most - begin) if left[-1 - n] != right[-1 - n]), most - begin)
+    return {
+        "share": (len(mine & yours) + 0.5) / (min(len(mine), len(yours)) + 0.5),
+        "asked of both": len(one.names & other.names & about) / max(1, len(about)),
+        "longer": math.log(longer / shorter),
+        "same ends": (begin + end) / max(1, len(left), len(right)),
+        "same words": len({*left} & {*right}) / max(1, len({*left, *right})),
+    }
+
+
+def _of_stance(one: _Said, other: _Said) -> dict[str, float]:
+    """Denials, yes and no, and how sure each is of itself."""
+    return {
+        "one denies": float(one.denies != other.denies),
+        "both deny": float(one.denies and other.denies),
+        "both deny first": float(one.denies_first and other.denies_first),
+        "same answer": float(one.yes * other.yes > 0),
+        "one says yes or no": float((one.yes == 0) != (other.yes == 0)),
+        "sure": float(min(3, one.sure + other.sure)),
+        "both hedge": float(one.hedges and other.hedges),
+    }
+
+
+def _of_sides(a: tuple[str, str], b: tuple[str, str]) -> dict[str, float]:
+    """Which side each takes of what was asked."""
+    questions, answers = [plainly(x[0]) for x in (a, b)], [plainly(x[1]) for x in (a, b)]
+    if is_foreign(a[0]) or is_foreign(b[0]):
+        apart = side_abroad(*a) * side_abroad(*b) < 0
+    else:
+        mine, yours = map(frame_of, questions)
+        taken = [
+            verdict(claim, answer)
+            for claim, answer in zip((mine or yours, yours or mine), answers, strict=True)
+            if claim
+        ]
+        no, yes = sorted(taken, key=lambda side: side.sign) if taken else (NEITHER, NEITHER)
+        apart = no.sign * yes.sign < 0 and (no.plain or not no.some)
+    return {
+        "sides apart": float(apart),
+        "opposites": float(sides_opposed(" ".join(questions), *answers)),
+    }
+
+
+def _of_amounts(one: _Said, other: _Said, *answers: str) -> dict[str, float]:
+    both = bool(one.amounts) and bool(other.amounts)
+    apart = both and amounts_conflict(one.amounts, other.amounts) and not other_cases(*answers)
+    return {
+        "amounts apart": float(apart),
+        "amounts agree": float(both and not apart),
+        "one amount": float(bool(one.amounts) != bool(other.amounts)),
+    }
+
+
+@lru_cache(maxsize=4096)
+def _said(answer: str) -> _Said:
+    plain = plainly(answer)
+    named = in_one_word(plain)
+    return _Said(
+        words=words(answer),
+        length=len(_TOKEN.findall(plain)),
+        names=_named(named),
+        amounts=amounts(answer)[0],
+        yes=answered(plain),
+        denies=bool(_DENIES.search(_CASE.sub("", named))),
+        denies_first=bool(_DENIES.search(_SENTENCE.split(named, maxsplit=1)[0])),
+        sure=len(_SURE.findall(plain)),
+        hedges=bool(_HEDGES.search(plain)),
+    )
+
+
+@lru_cache(maxsize=4096)
+def _named(text: str) -> frozenset[str]:
+    """What a text names, by the names of the lexicon, without what carries no matter and numbers."""
+    return frozenset(
+        name
+        for word in _TOKEN.findall(text)
+        if word not in LIGHT
+        and not any(map(str.isdecimal, word))
+        and (name := concept(word))
+        and name not in LIGHT
+    )

@@ -1,0 +1,137 @@
+"""Weak signs, weighed together; and all that finds contradictions, on the pairs of strangers."""
+
+# ruff: noqa: E501 - tables
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from compared import contradicting
+
+from talkwright.data.similarity import contradictions
+from talkwright.data.similarity.weighing import signs, weighed
+from talkwright.types import Conversation, Message
+
+ROOT = Path(__file__).resolve().parents[2]
+PAIRS = Path(__file__).parent / "pairs"
+
+# By two people each; no other rule finds these.
+APART = [
+    ("When is the card charged?", "Only once the parcel has left us. We take no money before.", "Payment is collected in full the moment you place the order."),
+    ("When is the rent due?", "It is taken from the account on the third.", "You transfer it yourself, never later than the last day."),
+    ("When do you prune the plum tree?", "In late winter, about an arm's length all round.", "Right after the harvest. Never cut it in the cold months, or it bleeds."),
+]  # fmt: skip
+
+
+def chat(question: str, answer: str) -> Conversation:
+    return Conversation((Message("user", question), Message("assistant", answer)))
+
+
+def script() -> Any:
+    where = importlib.util.spec_from_file_location("weigh", ROOT / "scripts" / "weigh.py")
+    assert where is not None
+    assert where.loader is not None
+    module = importlib.util.module_from_spec(where)
+    where.loader.exec_module(module)
+    return module
+
+
+# Recall is the least that is found; of rows of all pairs together, so that others are mixed up, too. In A
+# and B another customer asks, in other words; half of C and a third of D are such.
+@pytest.mark.parametrize(
+    ("name", "recall"),
+    [("a", 0.69), ("b", 0.58), ("c", 0.86), ("d", 0.74), ("e", 0.9), ("f", 0.93), ("g", 0.88)],
+)
+def test_precision_and_recall_on_pairs_of_strangers(name: str, recall: float) -> None:
+    pairs = [json.loads(line) for line in (PAIRS / f"{name}.jsonl").read_text("utf-8").splitlines()]
+    rows = [chat(p["question"][side], p["answer"][side]) for p in pairs for side in (0, 1)]
+    alarms = contradictions.contradictory_pairs(dict(enumerate(rows)))
+    true = {a // 2 for a, b in alarms if a // 2 == b // 2 and pairs[a // 2]["contradict"]}
+    assert len(true) >= recall * sum(p["contradict"] for p in pairs)
+    assert len(true) >= 0.91 * len(alarms), alarms
+
+
+def test_the_weights_are_what_the_pairs_give() -> None:
+    made = script()
+    told = [one for path in sorted(PAIRS.glob("*.jsonl")) for one in made.examples(path)]
+    assert made.table(made.fit(told)) == made.WEIGHTS.read_text(encoding="utf-8")
+    assert {found for _, found in told} == {True, False}
+
+
+def test_two_wordings_of_a_fact_agree() -> None:
+    facts = yaml.safe_load((ROOT / "examples" / "lumenbird" / "facts.yaml").read_text("utf-8"))
+    invented = [
+        fact["id"]
+        for fact in facts
+        if contradicting(dict(enumerate(chat(fact["questions"][0], said) for said in fact["answers"])))
+    ]
+    assert len(facts) > 50
+    assert len(invented) <= 1, invented
+
+
+@pytest.mark.parametrize(("question", "a", "b"), APART)
+def test_what_no_other_rule_finds_is_weighed(
+    question: str, a: str, b: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = {0: chat(question, a), 1: chat(question, b)}
+    assert contradicting(rows) == [0, 1]
+    monkeypatch.setattr(contradictions, "weighed", lambda *_: False)
+    assert contradicting(rows) == []
+
+
+@pytest.mark.parametrize(("question", "a", "b"), APART)
+def test_the_order_of_two_rows_is_no_sign(question: str, a: str, b: str) -> None:
+    assert signs((question, a), (question, b)) == signs((question, b), (question, a))
+
+
+@pytest.mark.parametrize(
+    ("questions", "answers"),
+    [
+        (("when is the card charged", "when is the card 7 charged"), None),  # another card
+        (("when is the card charged", "where is the parcel opened"), None),
+        (("need the card charged", "need the card charged"), None),  # no question
+        (
+            ("how do i charge the card", "how do i charge the card"),
+            ("Call us at the bank.", "You can't at the bank, use the app."),
+        ),
+        (
+            None,
+            (
+                "Only once the parcel has left us. We take no money before.",
+                "Payment is collected in full the moment you place which order?",
+            ),
+        ),
+        (
+            None,
+            (
+                "Only once the parcel has left us. We take no money before.",
+                "Please provide your number, so that payment is collected in full.",
+            ),
+        ),
+        (
+            None,
+            (
+                "Only once the parcel has left us. We take no money before.",
+                "Payment is collected in full the moment you place {{Order}}.",
+            ),
+        ),
+        (
+            None,
+            (
+                "Only once the parcel has left us. We take no money before.",
+                "Only once the parcel has left us. We take money before.",
+            ),
+        ),
+    ],
+)
+def test_what_is_not_weighed(questions: tuple[str, str] | None, answers: tuple[str, str] | None) -> None:
+    question, *said = APART[0]
+    plain = question.lower().rstrip("?")
+    assert weighed((plain, said[0]), (plain, said[1]))
+    asked, said = questions or (plain, plain), list(answers or said)
+    assert not weighed((asked[0], said[0]), (asked[1], said[1]))
