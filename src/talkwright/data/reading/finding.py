@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from talkwright.config import Columns
+from talkwright.data.reading.chatfiles import is_chat
 from talkwright.data.reading.files import SUFFIXES, decode, inner_suffix, is_data_name
 from talkwright.data.reading.formats import reads_as_row
 from talkwright.data.reading.frames import frame_rows
@@ -28,7 +29,7 @@ from talkwright.data.reading.repair import load
 from talkwright.data.reading.tables import known_delimiters
 from talkwright.errors import DataError
 
-_TELLING_NOTHING = ("", ".txt", ".text", ".log", ".dat", ".data", ".out", ".dump")
+TELLING_NOTHING = ("", ".txt", ".text", ".log", ".dat", ".data", ".out", ".dump")
 _HEAD = 2**16  # bytes looked at
 _LOOK_AHEAD = 50  # lines
 
@@ -38,7 +39,7 @@ def is_data(name: str, head: Callable[[int], bytes]) -> bool:
     its beginning; `head` gives up to so many bytes of it."""
     if is_data_name(name):
         return True
-    return inner_suffix(name) in _TELLING_NOTHING and _has_rows(head(_HEAD), name)
+    return inner_suffix(name) in TELLING_NOTHING and _has_rows(head(_HEAD), name)
 
 
 def is_packed_data(name: str, head: Callable[[int], bytes]) -> bool:
@@ -57,9 +58,9 @@ def _has_rows(head: bytes, name: str) -> bool:
     lines = [line for line in content.split("\n")[:_LOOK_AHEAD] if line.strip()]
     if any(line.lstrip()[:1] in ("{", "[") and _is_row(load(line.strip())[0]) for line in lines):
         return True
-    if content[0] in "{[":
+    if content[0] in "{[" and not is_chat(content):
         return _begins_with_row(content)
-    return len(lines) > 1 and bool(known_delimiters(lines[0], Columns()))
+    return is_chat(content) or len(lines) > 1 and bool(known_delimiters(lines[0], Columns()))
 
 
 def _begins_with_row(content: str) -> bool:
