@@ -1,7 +1,8 @@
-"""Two shapes in which data sets of function calls come: one question with its calls, and Glaive's text.
+"""Shapes of one program each: a question with its calls, Glaive's text, Google's record of Gemini.
 
 {"query": "...", "answers": "[{\\"name\\": ..., \\"arguments\\": {...}}]", "tools": "[...]"}
 {"system": "SYSTEM: ...", "chat": "USER: ...\\n\\n\\nASSISTANT: <functioncall> {...} <|endoftext|>..."}
+{"header": "Gemini Apps", "title": "Prompted ...", "safeHtmlItem": [{"html": "<p>...</p>"}], ...}
 """
 
 from __future__ import annotations
@@ -10,13 +11,15 @@ import json
 import re
 from typing import Any
 
+from talkwright.data.cleaning.clean import strip_html
 from talkwright.data.reading.literals import parse_literal
 from talkwright.data.reading.tools import read_call
-from talkwright.data.reading.turns import Row, as_list
+from talkwright.data.reading.turns import Row, Unfit, as_list
 
 _LABEL = re.compile(r"(?:\A\s*|\n\n\s*)(USER|A|ASSISTANT|FUNCTION RESPONSE):[ \t]*")
 _ROLES = {"USER": "user", "ASSISTANT": "assistant", "A": "assistant", "FUNCTION RESPONSE": "tool"}
 _CALL = "<functioncall>"
+_PROMPTED = "Prompted "
 _END = "<|endoftext|>"
 
 
@@ -32,6 +35,30 @@ def calling_turns(value: Row) -> list[Row] | None:
             {"role": "assistant", "content": "", "tool_calls": answers},
         ]
     return _glaive(chat, value.get("system")) if isinstance(chat, str) else None
+
+
+def activity_turns(value: Row, repairs: list[str]) -> list[Row] | None:
+    """The turns of an entry of Google's `MyActivity.json` for Gemini; None for any other row.
+
+    Raises Unfit for what is no question with an answer ("Selected preferred draft"), and where another
+    language than English says what was done, so that it cannot be told where the question begins.
+    """
+    title, listed = value.get("title"), value.get("products")
+    named = [value.get("header"), *(listed if isinstance(listed, list) else [])]
+    if not isinstance(title, str) or "time" not in value or not {"Gemini Apps", "Bard"} & {
+        name for name in named if isinstance(name, str)
+    }:  # fmt: skip
+        return None
+    shown = value.get("safeHtmlItem")
+    pages = [item.get("html") for item in shown if isinstance(item, dict)] if isinstance(shown, list) else []
+    if not pages or not all(isinstance(page, str) for page in pages):
+        raise Unfit("no_assistant_turn")
+    if not title.startswith(_PROMPTED):
+        raise Unfit("unsure_turns")
+    repairs += ["stripped_html", *(["removed_attachment"] if value.get("subtitles") else [])]
+    answer = "\n\n".join(strip_html(page).strip() for page in pages)
+    asked = title[len(_PROMPTED) :].strip()
+    return [{"role": "user", "content": asked}, {"role": "assistant", "content": answer}]
 
 
 def _glaive(chat: str, system: Any) -> list[Row] | None:

@@ -130,6 +130,6 @@ def unknown_speakers(path: Path, names: Iterable[str]) -> DataError:
     return DataError(
         f"{path}: a chat, and it cannot be known who asks and who answers. Speakers and their messages: "
         f"{shown}{more}.\nSay it in the recipe, where the assistant is the one to learn from:\n"
-        f"  data:\n    sources:\n      - path: {path.name}\n        {name_them(often)}\n"
+        f"  data:\n    sources:\n      - path: ...      # as it is\n        {name_them(often)}\n"
         'Others may be `skip`, which leaves them out; `"*"` stands for everybody who is not named.'
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -67,33 +67,44 @@ def _text_row(block: str) -> list[tuple[Any, int, tuple[str, ...]]]:
 
 
 def _talks(chat: Chat, path: Path, roles: Roles) -> Iterator[tuple[Any, int, tuple[str, ...]]]:
-    called = _called(chat.names, path, roles)
-    turns = [{"speaker": called[said.name]} for said in chat.said]
-    guessed = guess_roles([turn for turn in turns if plain(turn["speaker"]) not in NOTES])
-    names = [speaker(turn) or "" for turn in turns]
-    talks = parted(chat.said, [(guessed.get(name) or ROLES.get(name)) == "user" for name in names])
+    called = called_speakers(chat.names, path, roles)
+    talks = parted(chat.said, who_asks([called[said.name] for said in chat.said]))
     repairs = (*chat.repairs, *(["split_by_silence"] if len(talks) > 1 else []))
     for talk in talks:
         turns = [{"speaker": called[said.name], "content": said.text} for said in talk]
         yield {"messages": turns}, talk[0].line, repairs
 
 
-def _called(names: list[str], path: Path, roles: Roles) -> dict[str, str]:
-    """What each speaker is to be called for the readers of turns. Raises DataError for unknown ones."""
+def who_asks(names: list[str]) -> list[bool]:
+    """Whether it is the user who speaks in each turn, by what speakers are called."""
+    turns = [{"speaker": name} for name in names]
+    guessed = guess_roles([turn for turn in turns if plain(turn["speaker"]) not in NOTES])
+    known = [speaker(turn) or "" for turn in turns]
+    return [(guessed.get(name) or ROLES.get(name)) == "user" for name in known]
+
+
+def called_speakers(
+    names: list[str], path: Path, roles: Roles, more: Mapping[str, list[str]] | None = None
+) -> dict[str, str]:
+    """What each speaker is to be called for the readers of turns, with `more` names of some.
+
+    Raises DataError where it is not known who asks and who answers.
+    """
     called: dict[str, str] = {}
     for name in dict.fromkeys(names):
         known = speaker({"speaker": name}) or ""
         own = name if known in ROLES or known in NOTES else others_role(roles)
-        called[name] = role_of(name, roles) or own or ""
+        given = (role_of(other, roles) for other in (name, *(more or {}).get(name, ())))
+        called[name] = next((role for role in given if role is not None), None) or own or ""
     strangers = [name for name, role in called.items() if not role]
     if strangers:
         turns = [{"speaker": called[name] or name} for name in names]
         guessed = guess_roles([turn for turn in turns if plain(turn["speaker"]) not in NOTES])
         if len(strangers) > 1 or not guessed:
-            raise unknown_speakers(path, names)
+            raise unknown_speakers(path, [n for n in names if n in strangers] if roles else names)
         called[strangers[0]] = strangers[0]  # the readers of turns guess it, and say so
     roles_of = {ROLES.get(speaker({"speaker": role}) or "") for role in called.values()}
-    if not strangers and not {"user", "assistant"} <= roles_of:
+    if not roles and not strangers and not {"user", "assistant"} <= roles_of:
         raise unknown_speakers(path, names)
     return called
 

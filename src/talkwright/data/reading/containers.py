@@ -32,6 +32,7 @@ from talkwright.data.reading.holes import without_holes
 from talkwright.data.reading.jsonfiles import json_rows, large_json_rows, value_at
 from talkwright.data.reading.jsonl import jsonl_rows
 from talkwright.data.reading.messages import join_messages, may_be_messages
+from talkwright.data.reading.messengers import first_of, is_slack, messenger_rows, slack_rows
 from talkwright.data.reading.parquet import MAGIC, parquet_batches, rows_of_batch
 from talkwright.data.reading.quoted import has_quoted_texts, unquote
 from talkwright.data.reading.repair import load
@@ -209,7 +210,7 @@ def _small(
     elif kind == "jsonl":
         yield from chunks_of(_whole(jsonl_rows(text, name), columns, path, alone=False), name)
     elif kind == "json":
-        yield from chunks_of(_whole(json_rows(text, name), columns, path), name)
+        yield from chunks_of(_whole(json_rows(text, name), columns, path, roles=roles), name)
     else:
         yield from chunks_of(_whole(csv_rows(iter([text]), name, path, columns), columns, path), name)
 
@@ -261,9 +262,17 @@ def _line_chunks(
     yield from chunks
 
 
-def _whole(rows: Iterator[Row], columns: Columns, path: Path, alone: bool = True) -> Iterator[Row]:
+def _whole(
+    rows: Iterator[Row], columns: Columns, path: Path, alone: bool = True, roles: Roles = NO_ROLES
+) -> Iterator[Row]:
     """Rows that are messages as conversations, unless the recipe says what the columns are."""
-    return rows if columns.prompt or columns.completion else join_messages(rows, columns, path, alone)
+    if columns.prompt or columns.completion:
+        return rows
+    first, rows = first_of(rows)
+    if first is not None and is_slack(first.value):
+        return slack_rows(rows, path, roles)
+    joined = join_messages(rows, columns, path, alone)
+    return messenger_rows(joined, roles) if roles else joined
 
 
 def _blocks_of_lines(name: str, stream: Stream, size: int | None) -> Iterator[Chunk]:

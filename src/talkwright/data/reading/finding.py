@@ -23,6 +23,7 @@ from talkwright.data.reading.frames import frame_rows
 from talkwright.data.reading.jsonfiles import value_at
 from talkwright.data.reading.literals import CutOffError
 from talkwright.data.reading.messages import is_message_table
+from talkwright.data.reading.names import slack_days
 from talkwright.data.reading.packed import GZIP, left_packed
 from talkwright.data.reading.parquet import MAGIC
 from talkwright.data.reading.repair import load
@@ -106,6 +107,8 @@ def find_files(path: str | Path) -> list[tuple[Path, str]]:
 
 
 def _data_files(folder: Path) -> list[tuple[Path, str]]:
+    if days := _slack_days(folder):
+        return days
     found = [
         file
         for file in folder.iterdir()
@@ -120,6 +123,15 @@ def _data_files(folder: Path) -> list[tuple[Path, str]]:
         f"{folder}: this folder has no data file in it, by its name ({', '.join(SUFFIXES)}) or "
         "its beginning."
     )
+
+
+def _slack_days(folder: Path) -> list[tuple[Path, str]]:
+    """The messages of an export of Slack, which has a folder of each channel; [] for other folders."""
+    if not (folder / "users.json").is_file() or not (folder / "channels.json").is_file():
+        return []
+    days = [*folder.glob("*/*.json"), *folder.glob("*.json")]
+    names = sorted(_below(file, folder) for file in days if _is_inside(file, folder))
+    return [(folder / name, name) for name in slack_days(names)]
 
 
 def _head(file: Path, size: int) -> bytes:

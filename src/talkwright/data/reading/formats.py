@@ -12,6 +12,7 @@ from typing import Any
 
 from talkwright.config import ArenaSection, Columns
 from talkwright.data.reading.arena import has_conversations, is_battle, read_battle
+from talkwright.data.reading.callings import activity_turns
 from talkwright.data.reading.chatlines import read_chat
 from talkwright.data.reading.choices import is_ranked
 from talkwright.data.reading.logs import is_log, read_log
@@ -188,6 +189,10 @@ def _read_list(value: Row, keys: Row, columns: Columns, format: str) -> Draft:
 
 def _read_unnamed(value: Row, columns: Columns, reason: str) -> Draft | str:
     try:
+        repairs: list[str] = []
+        if (told := activity_turns(value, repairs)) is not None:
+            read = _turns({}, {}, told, columns, "messages")
+            return replace(read, repairs=(*read.repairs, *repairs))
         found = unnamed_turns(value)
         if found is None:
             return reason

@@ -17,7 +17,7 @@ from typing import Any
 from talkwright.config import Columns
 from talkwright.data.reading.growing import grown, tree_namer
 from talkwright.data.reading.rows import RAW, Row
-from talkwright.data.reading.speakers import ROLES, guess_roles, speaker
+from talkwright.data.reading.speakers import ROLES, guess_roles, may_mean_roles, role_meant, speaker
 from talkwright.data.reading.talks import Said, Sorting, is_short, sort_out
 from talkwright.data.reading.trees import is_tree_message
 from talkwright.data.reading.turns import GROUP_NAMES, LISTS, plain
@@ -55,8 +55,10 @@ def is_message_table(names: Iterable[Any], alone: bool = False) -> bool:
     `alone`: whether they are messages even of a file that is a single conversation.
     """
     keys = {plain(name) for name in names}
-    parts = (_ROLES, _TEXTS) if alone else (_IDS, _ROLES, _TEXTS)
-    return all(keys.intersection(part) for part in parts) and not keys & _OTHERS
+    parts = (_TEXTS,) if alone else (_IDS, _TEXTS)
+    if keys & _OTHERS or not all(keys.intersection(part) for part in parts):
+        return False
+    return bool(keys.intersection(_ROLES)) or any(map(may_mean_roles, keys))
 
 
 def may_be_messages(names: Iterable[Any]) -> bool:
@@ -96,9 +98,18 @@ def join_messages(
     names = {speaker(turn) for turn in turns}
     told = names <= ROLES.keys() or bool(guess_roles(turns))
     one = len(turns) == len(held) <= _ALONE and None not in turns and len(names) > 1 and told
+    one = one and _is_one_talk({plain(name) for name in first.value})
     if alone and one and found.doubtful:
         raise _cannot_sort(found.doubtful, path)
     yield from [_together(held)] if alone and one else chain(held, rows)
+
+
+def _is_one_talk(keys: set[str]) -> bool:
+    """Say whether messages without any id may be one talk: not what a flag sorts into classes."""
+    if keys.intersection(_ROLES):
+        return True
+    sent = {"direction", "fromme", "isfromme", "messagetype"}
+    return bool(keys & sent) and bool(keys.intersection(_ORDERS))
 
 
 def _without_ids(value: dict[str, Any]) -> list[str]:
@@ -179,8 +190,14 @@ def _turn(value: dict[str, Any]) -> dict[str, Any] | None:
     keys = {plain(key): key for key in reversed(value)}
     role = next((keys[name] for name in _ROLES if name in keys), None)
     text = next((keys[name] for name in _TEXTS if name in keys), None)
-    if role is None or text is None:
+    if text is None:
         return None
+    if role is None or speaker({"speaker": value[role]}) not in ROLES:  # a flag says more than a name
+        meant = next((r for name, key in keys.items() if (r := role_meant(name, value[key]))), None)
+        if meant is None and role is None:
+            return None
+        value, role = ({**value, "role": meant}, "role") if meant is not None else (value, role)
+    assert role is not None
     named = "role" if plain(role).endswith("role") else "speaker"
     turn = {
         name: value[keys[plain(name)]]

@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from talkwright.data.reading.names import slack_days
 from talkwright.errors import DataError
 
 GZIP, ZIP = b"\x1f\x8b", b"PK\x03\x04"
@@ -67,6 +68,8 @@ def left_packed(path: Path, is_data: IsData) -> list[str]:
 
 def _wanted(archive: zipfile.ZipFile, is_data: IsData) -> list[zipfile.ZipInfo]:
     seen = list(filter(_is_seen, archive.infolist()))
+    days = {*slack_days([member.filename for member in seen])}
+    seen = [member for member in seen if member.filename in days] if days else seen
     found = [member for member in seen if is_data(member.filename, partial(_head, archive, member))]
     return found or (seen if len(seen) == 1 else [])
 

@@ -180,8 +180,11 @@ def unfolded(turns: list[Any]) -> list[Any]:
     found: list[Any] = []
     for turn in turns:
         parts = turn.get("content") if isinstance(turn, dict) else None
-        if isinstance(parts, list) and any(map(_is_result, parts)) and turn.get("role") in _ANSWERING:
+        has_results = isinstance(parts, list) and any(map(_is_result, parts))
+        if has_results and turn.get("role") in _ANSWERING:
             found += _told_apart(turn, parts)
+        elif has_results and turn.get("role", turn.get("sender")) == "assistant":
+            found += _called_within(turn, parts)
         else:
             found.append(turn)
     return found
@@ -189,6 +192,24 @@ def unfolded(turns: list[Any]) -> list[Any]:
 
 def _is_result(part: Any) -> bool:
     return isinstance(part, dict) and part.get("type") == "tool_result"
+
+
+def _called_within(turn: dict[str, Any], parts: list[Any]) -> list[Any]:
+    """An answer of Claude's export, which has the results of its calls in between, as turns."""
+    found: list[Any] = []
+    for part in parts:
+        if _is_result(part):
+            said, id, name = part.get("content"), part.get("tool_use_id"), part.get("name")
+            if isinstance(said, list) and all(
+                isinstance(piece, dict) and isinstance(piece.get("text"), str) for piece in said
+            ):
+                said = "\n".join(piece["text"] for piece in said)
+            found.append({"role": "tool", "content": said, "tool_call_id": id, "name": name})
+        elif found and found[-1].get("role") != "tool":
+            found[-1]["content"].append(part)
+        else:
+            found.append({**turn, "role": "assistant", "content": [part]})
+    return found
 
 
 def _told_apart(turn: dict[str, Any], parts: list[Any]) -> list[Any]:

@@ -264,6 +264,8 @@ def message(turn: Any, repairs: list[str], guessed: Mapping[str, Role] = _NO_GUE
     if role is None:
         raise Unfit("bad_role")
     said = turn.get(text_key) if text_key else None
+    if "sender" in turn and (turn.get("attachments") or turn.get("files")):  # Claude's, beside the text
+        repairs.append("removed_attachment")
     if role == "tool":
         return _result(turn, said, repairs)
     content, thinking, typed = _content(said, repairs)
@@ -313,8 +315,8 @@ def _content(value: Any, repairs: list[str]) -> tuple[str, str | None, tuple[Too
         if not isinstance(part, dict):
             raise Unfit("not_text")
         kind = part.get("type", "text")
-        if kind == "redacted_thinking":  # Anthropic's, in cipher
-            repairs.append("removed_attachment")
+        if kind in ("redacted_thinking", "token_budget"):  # Anthropic's, in cipher; a count
+            repairs += ["removed_attachment"] * (kind != "token_budget")
             continue
         if kind in ("tool_call", "tool_use"):
             call = read_call(part.get("value", part.get("text", part)), repairs)

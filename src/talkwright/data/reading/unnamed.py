@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from talkwright.data.reading.callings import calling_turns
-from talkwright.data.reading.speakers import NOTES, ROLE_KEYS, ROLES, guess_roles, is_side_note
+from talkwright.data.reading.speakers import NOTES, ROLE_KEYS, ROLES, guess_roles, is_side_note, role_meant
 from talkwright.data.reading.talks import ONE_TALK
 from talkwright.data.reading.turns import LISTS, TEXT_KEYS, WHEN, Row, Unfit, as_list, plain
 
@@ -29,14 +29,6 @@ _KEPT = (
 )  # fmt: skip
 _HEARS = ("to", "recipient", "receiver", "target", "assignee", "assignedto")
 _CALLED = ("name", "fullname", "displayname", "username", "title", "subject", "email", "label", "avatar")
-_ANSWERS = re.compile(
-    r"(?:is|from|by)(?:agent|bot|ai|assistant|staff|support|operator|admin|model)|(?:is)?fromme"
-)
-_ASKS = re.compile(r"(?:is|from|by)(?:user|customer|client|human|visitor|enduser|requester)")
-_DIRECTIONS = {
-    "inbound": "user", "incoming": "user", "in": "user",
-    "outbound": "assistant", "outgoing": "assistant", "out": "assistant",
-}  # fmt: skip
 _WORDS = re.compile(r"[^\W\d_]\s+[^\W\d_]|[^\W\d_]{2}[.!?]")
 
 
@@ -186,9 +178,7 @@ def _name(key: str, value: Any) -> str | None:
     """The plain name of a role that a field of an item holds, or means."""
     name = plain(key)
     if isinstance(value, bool):
-        if _ANSWERS.fullmatch(name):
-            return "assistant" if value else "user"
-        return ("user" if value else "assistant") if _ASKS.fullmatch(name) else None
+        return role_meant(name, value)
     if isinstance(value, dict):
         flag = next((held for part, held in value.items() if plain(part) == "isbot"), None)
         if isinstance(flag, bool):
@@ -197,7 +187,7 @@ def _name(key: str, value: Any) -> str | None:
     if not isinstance(value, str) or len(value) > _LONGEST_NAME:
         return None
     called = plain(value.strip())
-    return _DIRECTIONS.get(called, called) if name.endswith("direction") else called
+    return role_meant(name, value) or called if name.endswith("direction") else called
 
 
 def _by_ids(items: list[Row], shared: list[str], around: Row) -> list[str] | None:
