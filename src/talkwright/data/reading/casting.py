@@ -10,9 +10,11 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from talkwright.data.reading.rows import Row
 from talkwright.data.reading.speakers import ROLE_KEYS, ROLES
 from talkwright.data.reading.turns import TEXT_KEYS, as_value, plain
 from talkwright.errors import DataError
@@ -25,6 +27,8 @@ _WHO = frozenset(
     (*ROLE_KEYS, "sendername", "authorname", "username", "user", "nick", "nickname", "participant",
      "name", "displayname", "fromid", "userid", "senderid", "authorid", "who")
 )  # fmt: skip
+_SAYS = frozenset((*TEXT_KEYS, "msg", "messagetext"))
+_KEPT = {"name", "userid"}  # of a tool, and what keeps rows together
 _INSIDE = ("name", "nickname", "displayname", "realname", "username", "id", "user", "email")
 _DEEPEST = 6
 _SIMPLE = re.compile(r"[^\W\d_][\w.-]*(?: [\w.-]+)*")
@@ -62,7 +66,8 @@ def with_roles(value: Any, roles: Roles, depth: int = 0) -> Any:
 
 
 def _speaks(item: dict[str, Any]) -> bool:
-    return any(key in item for key in TEXT_KEYS) and any(plain(key) in _WHO for key in item)
+    names = {plain(key) for key in item}
+    return not names.isdisjoint(_SAYS) and not names.isdisjoint(_WHO)
 
 
 def _cast(turn: dict[str, Any], roles: Roles) -> dict[str, Any]:
@@ -73,8 +78,15 @@ def _cast(turn: dict[str, Any], roles: Roles) -> dict[str, Any]:
         role = others_role(roles)
     if role is None:
         return turn
-    left = {key: held for key, held in turn.items() if plain(key) not in _WHO}
+    left = {key: held for key, held in turn.items() if plain(key) not in _WHO - _KEPT}
     return {"role": role, **left}
+
+
+def row_cast(row: Row, roles: Roles) -> Row:
+    """A row that is a message itself with the role of its speaker; any other as it is."""
+    if not isinstance(row.value, dict) or not _speaks(row.value):
+        return row
+    return replace(row, value=_cast(row.value, roles))
 
 
 def _names(held: Any) -> list[str]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from talkwright.config import Columns
-from talkwright.data.reading.casting import NO_ROLES, Roles
+from talkwright.data.reading.casting import NO_ROLES, Roles, row_cast
 from talkwright.data.reading.chatfiles import chat_rows, is_chat
 from talkwright.data.reading.escapes import has_literal_escapes, undouble
 from talkwright.data.reading.files import (
@@ -144,7 +144,7 @@ def _chunks(
         require_columns(names, columns, path, first)
         if may_be_messages(names):
             messages = (row for chunk in chunks for row in rows_of(chunk))
-            yield from chunks_of(_whole(messages, columns, path, alone=False), name)
+            yield from chunks_of(_whole(messages, columns, path, alone=False, roles=roles), name)
             return
         yield from chunks
         return
@@ -158,7 +158,7 @@ def _chunks(
         yield from _small(path, name, data, columns, roles)
         return
     if b"\n" not in head and _has_rows_behind(stream, inner_suffix(path.name)):
-        yield from _line_chunks(path, name, stream, columns)
+        yield from _line_chunks(path, name, stream, columns, roles=roles)
         return
     text = decode(path, head[: head.rfind(b"\n") + 1] or head)
     suffix = inner_suffix(path.name)
@@ -166,17 +166,17 @@ def _chunks(
     if _is_chat(text.content, suffix, columns):
         kind = None
     if kind == "jsonl":
-        yield from _line_chunks(path, name, stream, columns, text.content)
+        yield from _line_chunks(path, name, stream, columns, text.content, roles=roles)
     elif kind == "csv":
         blocks = (decode_block(block) for block in stream.blocks(PIECE))
-        yield from chunks_of(_whole(csv_rows(blocks, name, path, columns), columns, path), name)
+        yield from chunks_of(_whole(csv_rows(blocks, name, path, columns), columns, path, roles=roles), name)
     elif (data := stream.whole(_LARGEST)) is not None:
         yield from _small(path, name, data, columns, roles)
     elif text.content.lstrip()[:1] == "{" and (suffix in _JSONL or b"\n{" in head):
         # Its first row is torn, or too long to be one.
-        yield from _line_chunks(path, name, stream, columns)
+        yield from _line_chunks(path, name, stream, columns, roles=roles)
     else:
-        rows = _whole(large_json_rows(path, stream.rest(), name), columns, path)
+        rows = _whole(large_json_rows(path, stream.rest(), name), columns, path, roles=roles)
         yield from chunks_of(rows, name)
 
 
@@ -202,17 +202,18 @@ def _small(
         return
     if (bare := _without_comments(text, inner_suffix(path.name))) is not None:
         rows = (replace(row, repairs=(*row.repairs, "removed_comment")) for row in json_rows(bare, name))
-        yield from chunks_of(_whole(rows, columns, path), name)
+        yield from chunks_of(_whole(rows, columns, path, roles=roles), name)
         return
     kind = _kind(text.content, inner_suffix(path.name), columns)
     if kind == "jsonl" and not text.wide:
-        yield from _line_chunks(path, name, Stream(iter([data])), columns, text.content, _SMALL_BLOCK)
+        yield from _line_chunks(path, name, Stream(iter([data])), columns, text.content, _SMALL_BLOCK, roles)
     elif kind == "jsonl":
-        yield from chunks_of(_whole(jsonl_rows(text, name), columns, path, alone=False), name)
+        yield from chunks_of(_whole(jsonl_rows(text, name), columns, path, alone=False, roles=roles), name)
     elif kind == "json":
         yield from chunks_of(_whole(json_rows(text, name), columns, path, roles=roles), name)
     else:
-        yield from chunks_of(_whole(csv_rows(iter([text]), name, path, columns), columns, path), name)
+        rows = csv_rows(iter([text]), name, path, columns)
+        yield from chunks_of(_whole(rows, columns, path, roles=roles), name)
 
 
 def _batch_chunks(
@@ -251,14 +252,20 @@ def _without_comments(text: Text, suffix: str) -> Text | None:
 
 
 def _line_chunks(
-    path: Path, name: str, stream: Stream, columns: Columns, head: str = "", size: int | None = None
+    path: Path,
+    name: str,
+    stream: Stream,
+    columns: Columns,
+    head: str = "",
+    size: int | None = None,
+    roles: Roles = NO_ROLES,
 ) -> Iterator[Chunk]:
     """Lines as chunks of about equal size; with one message a line, conversations."""
     first = load(head.lstrip("\ufeff \t\r\n").split("\n", 1)[0])[0]
     chunks = _blocks_of_lines(name, stream, size)
     if isinstance(first, dict) and may_be_messages(first):
         rows = (row for chunk in chunks for row in rows_of(chunk))
-        chunks = chunks_of(_whole(rows, columns, path, alone=False), name)
+        chunks = chunks_of(_whole(rows, columns, path, alone=False, roles=roles), name)
     yield from chunks
 
 
@@ -271,6 +278,8 @@ def _whole(
     first, rows = first_of(rows)
     if first is not None and is_slack(first.value):
         return slack_rows(rows, path, roles)
+    if roles:
+        rows = (row_cast(row, roles) for row in rows)
     joined = join_messages(rows, columns, path, alone)
     return messenger_rows(joined, roles) if roles else joined
 

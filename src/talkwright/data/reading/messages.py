@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from talkwright.config import Columns
+from talkwright.data.reading.casting import unknown_speakers
 from talkwright.data.reading.growing import grown, tree_namer
 from talkwright.data.reading.rows import RAW, Row
 from talkwright.data.reading.speakers import ROLES, guess_roles, may_mean_roles, role_meant, speaker
@@ -101,7 +102,22 @@ def join_messages(
     one = one and _is_one_talk({plain(name) for name in first.value})
     if alone and one and found.doubtful:
         raise _cannot_sort(found.doubtful, path)
+    strangers = alone and not told and _are_people([turn and _person(turn) for turn in turns])
+    if strangers and _is_one_talk({plain(name) for name in first.value}):
+        raise unknown_speakers(path, [_person(turn) or "" for turn in turns if turn])
     yield from [_together(held)] if alone and one else chain(held, rows)
+
+
+def _person(turn: dict[str, Any]) -> str | None:
+    name = turn.get("speaker", turn.get("role"))
+    return name if isinstance(name, str) else None
+
+
+def _are_people(names: list[str | None]) -> bool:
+    """Say whether these are the speakers of one chat: few, with short names, of whom each speaks often."""
+    known = {name for name in names if name}
+    short = all(len(name) <= 40 for name in known)
+    return None not in names and short and 2 <= len(known) <= 20 and 2 * len(known) <= len(names)
 
 
 def _is_one_talk(keys: set[str]) -> bool:
