@@ -22,6 +22,7 @@ from talkwright.data.reading.literals import CutOffError, has_doubtful_quotes, i
 from talkwright.data.reading.messengers import telegram_chats
 from talkwright.data.reading.repair import has_repeated_key, load, read_line
 from talkwright.data.reading.rows import RAW, Row, decoding
+from talkwright.data.reading.tools import with_exact_arguments
 from talkwright.data.reading.turns import is_message, is_message_list
 from talkwright.errors import DataError
 
@@ -319,6 +320,7 @@ def _scan(window: _Window, name: str, closing: bool, alone: bool = False) -> Ite
             if _has_swallowed(value):
                 raise ValueError("a list of messages that goes on with others")
             search.learn(value, start - at)
+            value = with_exact_arguments(content[at:start], value)
             if isinstance(value, (dict, list)) and has_repeated_key(content[at:start], value):
                 repairs = ("repeated_key",)
         except ValueError as error:

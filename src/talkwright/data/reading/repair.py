@@ -29,6 +29,7 @@ from typing import Any
 
 from talkwright.data.reading.literals import CutOffError, has_doubtful_quotes, is_too_dense, parse_loose
 from talkwright.data.reading.requoting import DoubtfulError, mixed, rewritten
+from talkwright.data.reading.tools import with_exact_arguments
 from talkwright.data.reading.wrapped import is_comment, unwrapped
 
 _LONGEST_MENDED = 2**22  # characters
@@ -55,7 +56,8 @@ def read_line(line: str) -> list[Reading]:
     if problem is None:
         if isinstance(value, str):
             return _unwrapped(value, line)
-        return [Reading(value, line, None, ("repeated_key",) if has_repeated_key(line, value) else ())]
+        repairs = ("repeated_key",) if has_repeated_key(line, value) else ()
+        return [Reading(with_exact_arguments(line, value), line, None, repairs)]
     if len(line) > _LONGEST_MENDED:
         return [Reading(None, line, "not_json")]
     for text, repair in unwrapped(line):

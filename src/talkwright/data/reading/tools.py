@@ -18,6 +18,11 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _WRITTEN_CALL = ("tool_call", "functioncall", "function_call", '"name"')
 _ANSWERING = ("user", "human", "tool")  # who tells an assistant what a tool gave back
 _DEEPEST = 64  # lists and objects inside of one another
+_CALLING_KEYS = ('"arguments"', '"tool_use"')
+# A number that is perhaps spelt otherwise than Python writes it: 1.10, 1e5, -0, or with many digits.
+_ODD_NUMBER = re.compile(
+    r"[:\[,]\s*-?(?:\d+\.\d+0(?!\d)|\d+\.\d{15}|\d{16,}\.|\d+(?:\.\d+)?[eE]|(?<=-)0(?![.\d])|0\.0000)"
+)
 _ARGUMENTS = ("arguments", "parameters", "args", "input")
 
 
@@ -54,6 +59,31 @@ def _exact(text: str, repairs: list[str] | None = None) -> Any:
         return found
 
     return json.loads(text, parse_float=_number, parse_int=_whole_number, object_pairs_hook=put)
+
+
+def with_exact_arguments(text: str, value: Any) -> Any:
+    """The value of a JSON text, with arguments of calls as text where a number in them is spelt otherwise
+    than it would be written. Any other value comes back as it is, and soon."""
+    if not any(key in text for key in _CALLING_KEYS) or not _ODD_NUMBER.search(text):
+        return value
+    try:
+        return _with_texts(_exact(text), value)
+    except (ValueError, RecursionError):
+        return value
+
+
+def _with_texts(exact: Any, value: Any) -> Any:
+    if isinstance(value, list):
+        return [_with_texts(one, other) for one, other in zip(exact, value, strict=True)]
+    if not isinstance(value, dict):
+        return value
+    found = {key: _with_texts(exact[key], held) for key, held in value.items()}
+    key = "arguments" if isinstance(value.get("name"), str) else None
+    if value.get("type") == "tool_use":
+        key = "input"
+    if key is not None and isinstance(value.get(key), dict) and _spells(exact[key]):
+        found[key] = _written(exact[key])
+    return found
 
 
 def _spells(value: Any) -> bool:

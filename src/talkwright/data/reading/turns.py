@@ -31,6 +31,7 @@ from talkwright.data.reading.tools import (
     read_written,
     tool_marks,
     unfolded,
+    with_exact_arguments,
 )
 from talkwright.types import Message, Role, ToolCall
 
@@ -232,7 +233,7 @@ def as_value(value: Any) -> Any:
     if start[0] == "a" and not start.startswith("array("):
         return value
     try:
-        return value if is_too_dense(value) else json.loads(value)
+        return value if is_too_dense(value) else with_exact_arguments(value, json.loads(value))
     except (ValueError, RecursionError):
         pass
     try:
