@@ -19,6 +19,7 @@ from talkwright.data.reading.turns import Row, Unfit, as_list
 _LABEL = re.compile(r"(?:\A\s*|\n\n\s*)(USER|A|ASSISTANT|FUNCTION RESPONSE):[ \t]*")
 _ROLES = {"USER": "user", "ASSISTANT": "assistant", "A": "assistant", "FUNCTION RESPONSE": "tool"}
 _CALL = "<functioncall>"
+_ITEMS = ("message", "function_call", "function_call_output", "reasoning")
 _PROMPTED = "Prompted "
 _END = "<|endoftext|>"
 
@@ -59,6 +60,29 @@ def activity_turns(value: Row, repairs: list[str]) -> list[Row] | None:
     answer = "\n\n".join(strip_html(page).strip() for page in pages)
     asked = title[len(_PROMPTED) :].strip()
     return [{"role": "user", "content": asked}, {"role": "assistant", "content": answer}]
+
+
+def responses_turns(value: Row) -> list[Row] | None:
+    """The turns of a request to OpenAI's Responses API and of what came back; None for other rows."""
+    asked, said = value.get("input"), as_list(value.get("output"))
+    listed = [{"role": "user", "content": asked}] if isinstance(asked, str) else as_list(asked)
+    if not listed or not said or not all(isinstance(item, dict) for item in (*listed, *said)):
+        return None
+    kinds = [item.get("type", "message") for item in (*listed, *said)]
+    if not {*kinds} <= {*_ITEMS} or not any("type" in item for item in said):
+        return None
+    system = value.get("instructions")
+    turns: list[Row] = [{"role": "system", "content": system}] if isinstance(system, str) and system else []
+    for item, kind in zip((*listed, *said), kinds, strict=True):
+        if kind == "function_call":
+            if not turns or turns[-1].get("role") != "assistant":
+                turns.append({"role": "assistant", "content": ""})
+            turns[-1]["tool_calls"] = [*turns[-1].get("tool_calls", ()), {**item, "id": item.get("call_id")}]
+        elif kind == "function_call_output":
+            turns.append({"role": "tool", "content": item.get("output"), "tool_call_id": item.get("call_id")})
+        elif kind == "message":
+            turns.append({"role": item.get("role"), "content": item.get("content")})
+    return turns
 
 
 def _glaive(chat: str, system: Any) -> list[Row] | None:

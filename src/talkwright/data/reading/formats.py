@@ -12,7 +12,7 @@ from typing import Any
 
 from talkwright.config import ArenaSection, Columns
 from talkwright.data.reading.arena import has_conversations, is_battle, read_battle
-from talkwright.data.reading.callings import activity_turns
+from talkwright.data.reading.callings import activity_turns, responses_turns
 from talkwright.data.reading.chatlines import read_chat
 from talkwright.data.reading.choices import is_ranked
 from talkwright.data.reading.logs import is_log, read_log
@@ -107,6 +107,8 @@ def _recognise(value: Row, keys: Row) -> str:
         return "chatgpt"
     if is_preference(keys) or is_ranked(value, keys):
         return "preference"
+    if isinstance(value.get("output"), list) and responses_turns(value) is not None:
+        raise Unfit("unknown_format")  # read where turns are looked for under other names
     if is_log(value, keys):
         return "log"
     if turn_list(value, keys) is not None:
@@ -193,6 +195,8 @@ def _read_unnamed(value: Row, columns: Columns, reason: str) -> Draft | str:
         if (told := activity_turns(value, repairs)) is not None:
             read = _turns({}, {}, told, columns, "messages")
             return replace(read, repairs=(*read.repairs, *repairs))
+        if (told := responses_turns(value)) is not None:
+            return _turns(value, {plain(key): key for key in reversed(value)}, told, columns, "messages")
         found = unnamed_turns(value)
         if found is None:
             return reason

@@ -29,8 +29,9 @@ _IDS = """
 """.split()  # noqa: SIM905
 _ROLES = """
     role speakerrole senderrole sendertype authorrole authortype speaker from sender author actor by
+    absender sprecher rolle remitente autor auteur rol mittente
 """.split()  # noqa: SIM905
-_TEXTS = "content text message utterance body value says msg messagetext".split()  # noqa: SIM905
+_TEXTS = "content text message utterance body value says msg messagetext nachricht mensaje mensagem messaggio bericht texto texte".split()  # noqa: SIM905
 _ORDERS = """
     turn turnid turnnumber turnindex order index messageindex messagenumber position sequence seq step
     timestamp createdat sentat datetime tstamp date time

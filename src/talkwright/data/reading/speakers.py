@@ -13,11 +13,13 @@ from talkwright.types import Role
 _NAMES: dict[Role, str] = {
     "system": "system developer",
     "user": "user human customer client enduser visitor prompter requester caller patient student guest "
-    "member buyer asker question",
+    "member buyer asker question kunde kundin nutzer benutzer cliente usuario utilisateur klant gebruiker "
+    "klient utente",
     "assistant": "assistant gpt chatgpt gpt4 bing bard claude bot chatbot model ai agent functioncall "
     "toolcall operator support supportagent customerservice representative rep employee staff helpdesk "
     "admin teammate humanagent automatedagent virtualagent supportbot virtualassistant aiassistant "
-    "service advisor consultant seller company owner answer therapist tutor",
+    "service advisor consultant seller company owner answer therapist tutor mitarbeiter mitarbeiterin berater beraterin assistent kundenservice "
+    "kundendienst agente asistente assistente conseiller medewerker soporte operatore konsultant",
     "tool": "tool function observation functionresponse toolresponse toolresult ipython tooloutput "
     "toolmessage toolreturn functionresult functionoutput functionreturn",
 }

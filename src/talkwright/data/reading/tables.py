@@ -295,7 +295,11 @@ def require_columns(header: list[str], columns: Columns, path: Path, first: Call
             "If it is a table, give it a first line with names, such as `question,answer`; if it is "
             "running text, it holds no questions and answers to learn from."
         )
-    prompt, completion = (name[:60] for name in names[:2]) if len(names) > 1 else ("NAME", "NAME")
+    row = first()
+    shown_row = row if isinstance(row, dict) else {}
+    longest = sorted(names, key=lambda name: -len(str(shown_row.get(name) or "")))[:2]
+    likely = [name for name in names if name in longest]  # what has most to say, in the file's order
+    prompt, completion = (name[:60] for name in likely) if len(names) > 1 else ("NAME", "NAME")
     raise DataError(
         f"{path}: cannot tell which columns hold the question and the answer. Columns found: {shown}.\n"
         "Say it in the recipe, with the right names:\n"

@@ -16,6 +16,7 @@ from talkwright.types import Message, ToolCall
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _WRITTEN_CALL = ("tool_call", "functioncall", "function_call", '"name"')
+_LISTED_CALL = re.compile(r"\s*\[[^\W\d][\w .-]{0,80}\(")  # ToolACE's
 _ANSWERING = ("user", "human", "tool")  # who tells an assistant what a tool gave back
 _DEEPEST = 64  # lists and objects inside of one another
 _CALLING_KEYS = ('"arguments"', '"tool_use"')
@@ -145,8 +146,16 @@ def read_schemas(value: Any) -> tuple[tuple[str, ...], bool]:
         value = [value]
     if not isinstance(value, list):
         return (), not value
+    value = [schema for tool in value for schema in _declared(_loaded(tool))]
     found = [_schema(_loaded(tool)) for tool in value]
     return tuple(schema for schema in found if schema is not None), None not in found
+
+
+def _declared(tool: Any) -> list[Any]:
+    """The functions that one of Gemini's tools declares; others as they are."""
+    names = ("functionDeclarations", "function_declarations")
+    found = next((tool[name] for name in names if name in tool), None) if isinstance(tool, dict) else None
+    return found if isinstance(found, list) else [tool]
 
 
 def _schema(tool: Any) -> str | None:
@@ -206,9 +215,13 @@ def read_call(value: Any, repairs: list[str] | None = None) -> ToolCall | None:
 
 
 def unfolded(turns: list[Any]) -> list[Any]:
-    """Turns, with the results that Anthropic puts into the content of a user as turns of their own."""
+    """Turns, with the results that Anthropic puts into the content of a user as turns of their own, and
+    Gemini's calls and results as others have them."""
     found: list[Any] = []
     for turn in turns:
+        if isinstance(turn, dict) and isinstance(turn.get("parts"), list):
+            found += _of_gemini(turn, turn["parts"])
+            continue
         parts = turn.get("content") if isinstance(turn, dict) else None
         has_results = isinstance(parts, list) and any(map(_is_result, parts))
         if has_results and turn.get("role") in _ANSWERING:
@@ -218,6 +231,28 @@ def unfolded(turns: list[Any]) -> list[Any]:
         else:
             found.append(turn)
     return found
+
+
+def _of_gemini(turn: dict[str, Any], parts: list[Any]) -> list[Any]:
+    """A turn of Gemini's: its calls beside its text, and the results it has as turns of their own."""
+
+    def held(part: Any, *names: str) -> Any:
+        return next((part[name] for name in names if name in part), None) if isinstance(part, dict) else None
+
+    calls = [held(part, "functionCall", "function_call") for part in parts]
+    results = [held(part, "functionResponse", "function_response") for part in parts]
+    if not any(calls) and not any(results):
+        return [turn]
+    left = [part for part, call, result in zip(parts, calls, results, strict=True) if not (call or result)]
+    turns: list[Any] = [
+        {"role": "tool", "content": found.get("response"), "name": found.get("name"),
+         "tool_call_id": found.get("id")}
+        for found in results if isinstance(found, dict)
+    ]  # fmt: skip
+    if left or any(calls):
+        rest = {**{key: value for key, value in turn.items() if key != "parts"}, "content": left}
+        turns.append({**rest, **({"tool_calls": [call for call in calls if call]} if any(calls) else {})})
+    return turns
 
 
 def _is_result(part: Any) -> bool:
@@ -284,8 +319,10 @@ def tool_marks(messages: Sequence[Message]) -> list[str]:
         if turn.tool_calls:
             unanswered, unasked = _unmatched(turn.tool_calls, results)
         else:
-            written = turn.role == "assistant" and any(w in turn.content for w in _WRITTEN_CALL)
-            unanswered, unasked = False, bool(results) and not written
+            written = turn.role == "assistant" and (
+                any(w in turn.content for w in _WRITTEN_CALL) or _LISTED_CALL.match(turn.content)
+            )
+            unanswered, unasked = False, bool(results and not written)
         if turn.role == "tool":  # only where a conversation begins with results
             unasked = True
         if unanswered:
