@@ -256,3 +256,23 @@ def test_googles_record_of_gemini(tmp_path: Path) -> None:
     assert first.conversation is not None and first.row.repairs == ("stripped_html",)
     assert [m.content for m in first.conversation.messages] == ["List files?", "Use ls, or <b>:\n\n- all"]
     assert [entry.row.reason for entry in rest] == ["no_assistant_turn", "unsure_turns"]
+
+
+@pytest.mark.parametrize(
+    "label", ["**{}:** ", "**{}**\n\n", "## {}\n\n", "### {}:\n", "__{}__: ", "#### **{}:**\n\n", "{} said:\n"]
+)
+@pytest.mark.parametrize(("asks", "says"), [("User", "Assistant"), ("You", "ChatGPT"), ("Human", "Claude")])
+def test_a_chat_in_markdown_or_copied_from_the_page(tmp_path: Path, label: str, asks: str, says: str) -> None:
+    answer = "Use **ls**.\n\n**Note:** it lists.\n\n## More\n\nls -a"
+    turns = [(asks, "How?"), (says, answer), (asks, "All?"), (says, "ls -a")]
+    text = "\n\n".join(label.format(who) + said for who, said in turns)
+    wanted = [("user", "How?"), ("assistant", answer), ("user", "All?"), ("assistant", "ls -a")]
+    for name in ("chat.md", "chat.txt"):
+        assert talks(write(tmp_path / name, text)) == [wanted]
+    assert talks(write(tmp_path / "export.md", "# My chat\n\n" + text)) == [wanted]
+
+
+def test_a_readme_is_no_chat(tmp_path: Path) -> None:
+    write(tmp_path / "README.md", "# Data\n\n## Agent\n\nIt sells.\n\n## Licence\n\nNone: ask.\n")
+    write(tmp_path / "a.jsonl", '{"prompt": "q", "completion": "a"}\n')
+    assert [name for _, name in find_files(tmp_path)] == ["a.jsonl"]

@@ -123,3 +123,44 @@ def test_pairs_of_other_languages(tmp_path: Path, names: str) -> None:
 def test_a_refusal_suggests_the_columns_with_the_words(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"(?s)prompt: Anliegen\n +completion: Erledigung"):
         read(tmp_path / "a.csv", "Nr,Tag,Anliegen,Erledigung\n1,Mo,Wo ist mein Paket geblieben?,Es ist heute raus.\n")
+
+
+def test_langchains_messages(tmp_path: Path) -> None:
+    call = {"name": "get_weather", "args": {"city": "Rome"}, "id": "c1"}
+    said_by = [("human", {"content": "Weather in Rome?"}), ("ai", {"content": "", "tool_calls": [call]}),
+               ("tool", {"content": "20", "tool_call_id": "c1"}), ("ai", {"content": "20 degrees."})]  # fmt: skip
+    names = {"human": "HumanMessage", "ai": "AIMessageChunk", "tool": "ToolMessage"}
+    rows = [
+        {"messages": [{"type": kind, "data": held} for kind, held in said_by]},
+        {"messages": [{"lc": 1, "type": "constructor", "id": ["langchain", "schema", "messages", names[kind]],
+                       "kwargs": held} for kind, held in said_by]},
+    ]  # fmt: skip
+    for found in read(tmp_path / "a.jsonl", "".join(json.dumps(row) + "\n" for row in rows)):
+        assert said(found) == SAID
+        assert found.messages[2].tool_call_id == "c1"
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"id": "t", "input": [{"role": "user", "content": "Hi"}], "output": {"role": "assistant", "content": "Hello"}},
+        {"input": {"messages": [{"role": "user", "content": "Hi"}]}, "output": {"role": "assistant", "content": "Hello"}},
+        {"inputs": {"messages": [{"role": "user", "content": "Hi"}]},
+         "outputs": {"choices": [{"message": {"role": "assistant", "content": "Hello"}}]}},
+        {"original": [["customer", "Hi"], ["action", "Account pulled up"], ["agent", "Hello"]], "convo_id": 3},
+        {"prompt": "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n", "chosen": "Hello<|im_end|>\n",
+         "rejected": "No<|im_end|>"},
+        {"question": "Hi", "answers": [{"text": "No", "pm_score": 0}, {"text": "Hello", "pm_score": 4}]},
+    ],
+)  # fmt: skip
+def test_what_tracers_and_others_write_down(tmp_path: Path, row: Any) -> None:
+    (found,) = read(tmp_path / "a.jsonl", json.dumps(row))
+    assert said(found) == [("user", "Hi", []), ("assistant", "Hello", [])]
+    assert [turn.content for turn in found.rejected] in ([], ["No"])
+
+
+def test_questions_alone_are_no_talk(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(json.dumps({"question_id": 81, "category": "writing", "turns": ["Write.", "Again."]}))
+    (row,) = read_rows(path, "a", Columns())
+    assert enter(row, SourceSection(path="a"), "a", None).row.reason == "no_assistant_turn"

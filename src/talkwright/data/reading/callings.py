@@ -14,12 +14,13 @@ from typing import Any
 from talkwright.data.cleaning.clean import strip_html
 from talkwright.data.reading.literals import parse_literal
 from talkwright.data.reading.tools import read_call
-from talkwright.data.reading.turns import Row, Unfit, as_list
+from talkwright.data.reading.turns import Row, Unfit, as_list, as_value
 
 _LABEL = re.compile(r"(?:\A\s*|\n\n\s*)(USER|A|ASSISTANT|FUNCTION RESPONSE):[ \t]*")
 _ROLES = {"USER": "user", "ASSISTANT": "assistant", "A": "assistant", "FUNCTION RESPONSE": "tool"}
 _CALL = "<functioncall>"
 _ITEMS = ("message", "function_call", "function_call_output", "reasoning")
+_OF_MESSAGES = ("role", "content", "tool_calls", "function_call", "tool_call_id", "name")
 _PROMPTED = "Prompted "
 _END = "<|endoftext|>"
 
@@ -52,28 +53,29 @@ def activity_turns(value: Row, repairs: list[str]) -> list[Row] | None:
         return None
     shown = value.get("safeHtmlItem")
     pages = [item.get("html") for item in shown if isinstance(item, dict)] if isinstance(shown, list) else []
-    if not pages or not all(isinstance(page, str) for page in pages):
+    texts = [page for page in pages if isinstance(page, str)]
+    if not pages or len(texts) < len(pages):
         raise Unfit("no_assistant_turn")
     if not title.startswith(_PROMPTED):
         raise Unfit("unsure_turns")
     repairs += ["stripped_html", *(["removed_attachment"] if value.get("subtitles") else [])]
-    answer = "\n\n".join(strip_html(page).strip() for page in pages)
+    answer = "\n\n".join(strip_html(page).strip() for page in texts)
     asked = title[len(_PROMPTED) :].strip()
     return [{"role": "user", "content": asked}, {"role": "assistant", "content": answer}]
 
 
 def responses_turns(value: Row) -> list[Row] | None:
-    """The turns of a request to OpenAI's Responses API and of what came back; None for other rows."""
-    asked, said = value.get("input"), as_list(value.get("output"))
-    listed = [{"role": "user", "content": asked}] if isinstance(asked, str) else as_list(asked)
-    if not listed or not said or not all(isinstance(item, dict) for item in (*listed, *said)):
+    """The turns of a request to OpenAI's Responses API, or of a model's run that a tracer wrote down, with
+    what came back; None for other rows."""
+    asked, said = (_items(value.get(name, value.get(f"{name}s")), name) for name in ("input", "output"))
+    if not asked or not said or not all(isinstance(item, dict) for item in (*asked, *said)):
         return None
-    kinds = [item.get("type", "message") for item in (*listed, *said)]
-    if not {*kinds} <= {*_ITEMS} or not any("type" in item for item in said):
+    kinds = ["message" if "role" in item else item.get("type") for item in (*asked, *said)]
+    if not {*kinds} <= {*_ITEMS}:
         return None
     system = value.get("instructions")
     turns: list[Row] = [{"role": "system", "content": system}] if isinstance(system, str) and system else []
-    for item, kind in zip((*listed, *said), kinds, strict=True):
+    for item, kind in zip((*asked, *said), kinds, strict=True):
         if kind == "function_call":
             if not turns or turns[-1].get("role") != "assistant":
                 turns.append({"role": "assistant", "content": ""})
@@ -81,8 +83,22 @@ def responses_turns(value: Row) -> list[Row] | None:
         elif kind == "function_call_output":
             turns.append({"role": "tool", "content": item.get("output"), "tool_call_id": item.get("call_id")})
         elif kind == "message":
-            turns.append({"role": item.get("role"), "content": item.get("content")})
+            turns.append({key: item[key] for key in _OF_MESSAGES if key in item})
     return turns
+
+
+def _items(held: Any, name: str) -> list[Any]:
+    """What was sent, or came back, as a list of messages and the like."""
+    held = as_value(held)
+    if isinstance(held, str):
+        return [{"role": "user", "content": held}] if name == "input" else []
+    if isinstance(held, dict) and isinstance(held.get("choices"), list) and held["choices"]:
+        held = held["choices"][0].get("message") if isinstance(held["choices"][0], dict) else None
+    if isinstance(held, dict) and isinstance(held.get("messages"), list):
+        held = held["messages"]
+    if isinstance(held, dict) and "role" in held and ("content" in held or "tool_calls" in held):
+        held = [held]
+    return held if isinstance(held, list) else []
 
 
 def _glaive(chat: str, system: Any) -> list[Row] | None:

@@ -33,11 +33,12 @@ class _Style:
     event: re.Pattern[str] | None = None
     phone: bool = False  # a phone's messenger, which writes what is no text in words
     sure: bool = True  # no other text begins so, in a cell of a table, either
+    known: bool = False  # headings of a text look the same: only names of a model and its user count
 
 
-def _style(head: str, event: str | None = None, phone: bool = False, sure: bool = True) -> _Style:
-    known = re.compile(event, re.MULTILINE) if event else None
-    return _Style(re.compile(head, re.MULTILINE), known, phone, sure)
+def _style(head: str, event: str | None = None, **more: bool) -> _Style:
+    events = re.compile(event, re.MULTILINE) if event else None
+    return _Style(re.compile(head, re.MULTILINE), events, **more)
 
 
 _STYLES = (
@@ -54,8 +55,14 @@ _STYLES = (
            rf"|[,-]?[ \t](?P<when__>{_SHORT}))[ \t]?:(?:[ \t]+|$)"),
     _style(rf"^[ \t]{{0,3}}(?P<name>{_NAME}?)[ \t]{{1,4}}(?:\[(?P<when>{_SHORT})\]|\((?P<when_>{_SHORT})\)"
            rf"|(?P<when__>{_SHORT}))[ \t]*$", sure=False),
+    _style(rf"^(?:\*\*|__|#{{1,6}}[ \t]+(?:\*\*)?)(?P<name>{_NAME}?)[ \t]?:?(?:\*\*|__)?:?(?:[ \t]*$|[ \t]+)",
+           sure=False, known=True),
+    _style(rf"^(?P<name>{_NAME}?) said:[ \t]*$", sure=False, known=True),
     _style(r"^<[ @+%&~]?(?P<name>[^<>\s/]{1,30})> (?=\S)", r"^(?:\*|\*\*\*|-!-|-->|<--|---) ", sure=False),
 )  # fmt: skip
+_MODELS_AND_USERS = frozenset(
+    "user human you me prompt customer assistant ai bot chatgpt claude gemini copilot bard gpt-4 model agent system".split()  # noqa: SIM905
+)
 _TAGS = frozenset("a b i u p br hr li ul ol em h1 h2 h3 td tr th div pre sub sup span code body html".split())  # noqa: SIM905
 # What a phone's messenger writes in place of, or behind, what was said.
 _ATTACHED = re.compile(
@@ -107,8 +114,11 @@ def _read(text: str, style: _Style, alone: bool) -> Chat | None:
     if first is None:
         return None
     heads = list(style.head.finditer(text))
+    if style.known:
+        heads = [head for head in heads if head["name"].strip().lower() in _MODELS_AND_USERS]
+        first = heads[0] if heads else first
     names = {head["name"].strip() for head in heads}
-    if len(names) < 2 or (not style.sure and not _is_sure(heads, names, text)):
+    if len(names) < 2 or (not (style.sure or style.known) and not _is_sure(heads, names, text)):
         return None
     events = [found for found in style.event.finditer(text)] if style.event else []
     taken = {head.start() for head in heads}

@@ -42,7 +42,7 @@ _BOTH_BAD = ("tie(bothbad)", "bothbad", "tiebothbad")
 _RANKED = ("answers", "completions", "responses", "candidates")
 _ANSWERS = ("answer", "response", "text", "content", "completion", "output")
 _BESIDE = (("ranks", 1.0), ("rank", 1.0), ("scores", -1.0), ("ratings", -1.0), ("rewards", -1.0))
-_SCORES = ("score", "overallscore", "rating", "reward")
+_SCORES = ("score", "overallscore", "rating", "reward", "pmscore")
 
 
 def is_choice(keys: Iterable[str]) -> bool:

@@ -107,7 +107,7 @@ def _recognise(value: Row, keys: Row) -> str:
         return "chatgpt"
     if is_preference(keys) or is_ranked(value, keys):
         return "preference"
-    if isinstance(value.get("output"), list) and responses_turns(value) is not None:
+    if isinstance(value.get("output"), (list, dict)) and responses_turns(value) is not None:
         raise Unfit("unknown_format")  # read where turns are looked for under other names
     if is_log(value, keys):
         return "log"

@@ -29,6 +29,7 @@ _IDS = """
 """.split()  # noqa: SIM905
 _ROLES = """
     role speakerrole senderrole sendertype authorrole authortype speaker from sender author actor by
+    actortype usertype participanttype fromtype speakertype participantrole participant
     absender sprecher rolle remitente autor auteur rol mittente
 """.split()  # noqa: SIM905
 _TEXTS = "content text message utterance body value says msg messagetext nachricht mensaje mensagem messaggio bericht texto texte".split()  # noqa: SIM905
@@ -103,7 +104,7 @@ def join_messages(
     one = one and _is_one_talk({plain(name) for name in first.value})
     if alone and one and found.doubtful:
         raise _cannot_sort(found.doubtful, path)
-    strangers = alone and not told and _are_people([turn and _person(turn) for turn in turns])
+    strangers = alone and not told and _are_people([_person(turn) if turn else None for turn in turns])
     if strangers and _is_one_talk({plain(name) for name in first.value}):
         raise unknown_speakers(path, [_person(turn) or "" for turn in turns if turn])
     yield from [_together(held)] if alone and one else chain(held, rows)

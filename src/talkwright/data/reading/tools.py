@@ -15,7 +15,7 @@ from typing import Any
 from talkwright.types import Message, ToolCall
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_WRITTEN_CALL = ("tool_call", "functioncall", "function_call", '"name"')
+_WRITTEN_CALL = ("tool_call", "functioncall", "function_call", '"name"', "<|python_tag|>", "\nAction Input:")
 _LISTED_CALL = re.compile(r"\s*\[[^\W\d][\w .-]{0,80}\(")  # ToolACE's
 _ANSWERING = ("user", "human", "tool")  # who tells an assistant what a tool gave back
 _DEEPEST = 64  # lists and objects inside of one another
@@ -219,11 +219,14 @@ def unfolded(turns: list[Any]) -> list[Any]:
     Gemini's calls and results as others have them."""
     found: list[Any] = []
     for turn in turns:
+        if isinstance(turn, dict) and "role" not in turn:
+            turn = _of_langchain(turn)
         if isinstance(turn, dict) and isinstance(turn.get("parts"), list):
             found += _of_gemini(turn, turn["parts"])
             continue
         parts = turn.get("content") if isinstance(turn, dict) else None
-        has_results = isinstance(parts, list) and any(map(_is_result, parts))
+        parts = parts if isinstance(parts, list) else []
+        has_results = any(map(_is_result, parts))
         if has_results and turn.get("role") in _ANSWERING:
             found += _told_apart(turn, parts)
         elif has_results and turn.get("role", turn.get("sender")) == "assistant":
@@ -231,6 +234,20 @@ def unfolded(turns: list[Any]) -> list[Any]:
         else:
             found.append(turn)
     return found
+
+
+def _of_langchain(turn: dict[str, Any]) -> dict[str, Any]:
+    """A message of LangChain's, which has what was said under `data` or `kwargs`; others as they are."""
+    kind, held = turn.get("type"), turn.get("data")
+    if kind == "constructor" and isinstance(turn.get("id"), list) and turn["id"]:
+        kind, held = str(turn["id"][-1]).removesuffix("Chunk").removesuffix("Message").lower(), turn.get("kwargs")
+    if not isinstance(kind, str) or not isinstance(held, dict) or "content" not in held:
+        return turn
+    about = held.get("additional_kwargs")
+    old = {k: v for k, v in about.items() if k in ("function_call", "tool_calls")} if isinstance(about, dict) else {}
+    named = {key: held[key] for key in ("name", "tool_call_id", "tool_calls") if held.get(key)}
+    role = held.get("role") if kind == "chat" else kind
+    return {"role": role, "content": held["content"], **old, **named}
 
 
 def _of_gemini(turn: dict[str, Any], parts: list[Any]) -> list[Any]:

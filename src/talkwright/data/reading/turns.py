@@ -137,6 +137,8 @@ def turn_list(value: Row, keys: Row) -> tuple[str, list[Any]] | None:
         turns = as_list(field_of(value, keys, name))
         if turns is None:
             continue
+        if name == "turns" and "questionid" in keys and is_spoken(name, turns):  # MT-bench's questions
+            raise Unfit("no_assistant_turn")
         held = is_spoken(name, turns) or (bool(turns) and all(map(is_turn, turns)))
         if name in LISTS[:CERTAIN] or held:
             return name, _labelled(turns) if is_spoken(name, turns) else turns

@@ -90,9 +90,23 @@ def _lists(value: Row, depth: int) -> Iterator[tuple[str, list[Row], Row]]:
         if isinstance(held, dict) and depth < _DEEPEST:
             yield from _lists(held, depth + 1)
             continue
-        found = as_list(held)
+        found = _named_pairs(as_list(held))
         if found and all(isinstance(item, dict) for item in found):
             yield plain(key), found, value
+
+
+def _named_pairs(items: list[Any] | None) -> list[Any] | None:
+    """Pairs of a speaker and what is said, as ABCD's, as objects; other lists as they are."""
+    if not items or not all(
+        isinstance(item, list) and len(item) == 2 and isinstance(item[0], str) and isinstance(item[1], str)
+        for item in items
+    ):
+        return items
+    roles = {ROLES.get(plain(item[0])) for item in items}
+    if not {"user", "assistant"} <= roles or len({item[0] for item in items}) > 4:
+        return items
+    named = {"action": "event"}
+    return [{"speaker": named.get(item[0], item[0]), "text": item[1]} for item in items]
 
 
 def _turns(name: str, items: list[Row], around: Row) -> list[Row] | None:
