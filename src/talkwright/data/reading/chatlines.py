@@ -2,8 +2,9 @@
 
 [02.01.24, 10:01:22] Anna: ...      WhatsApp on iOS        02/01/2024, 10:01 - Anna: ...   on Android
 [10:01] <anna> ...                  IRC                    10:01:22 Customer: ...
-Customer (10:01): ...               desks                  Anna  10:01 AM                  copied from Slack
-                                                           ...
+Customer (10:01): ...               desks                  **User:** ...                   Markdown
+Anna  10:01 AM                      copied from Slack      ChatGPT said:                   from a page
+...                                                        ...
 
 Lines that begin no message go on with the one before.
 """
@@ -73,7 +74,8 @@ _TAGS = frozenset(
 )  # fmt: skip
 # What a phone's messenger writes in place of, or behind, what was said.
 _ATTACHED = re.compile(
-    r"<[^<>\n]{3,60}>|\u200e?[^\n]{0,80}\((?:file attached|Datei angehängt)\)|\u200e?[^\n]{0,40} omitted",
+    r"<[^<>\n]{3,60}>|\u200e?[^\n]{0,80}\((?:file attached|Datei angehängt)\)"
+    r"|\u200e?[^\n]{0,40} omitted",
     re.IGNORECASE,
 )
 _EDITED = re.compile(r"\s*\u200e?<This message was edited>\s*\Z")
