@@ -320,3 +320,22 @@ def test_a_readme_is_no_chat(tmp_path: Path) -> None:
     write(tmp_path / "README.md", "# Data\n\n## Agent\n\nIt sells.\n\n## Licence\n\nNone: ask.\n")
     write(tmp_path / "a.jsonl", '{"prompt": "q", "completion": "a"}\n')
     assert [name for _, name in find_files(tmp_path)] == ["a.jsonl"]
+
+
+def test_afternoon_is_not_morning(tmp_path: Path) -> None:
+    lines = "1/2/24, 9:00 AM - Anna: One?\n1/2/24, 9:01 AM - Bob: One.\n1/2/24, {} - Anna: Two?\n1/2/24, {} - Bob: Two."
+    for times, talks_there in ((("9:05 PM", "9:06 PM"), 2), (("12:05 PM", "12:06 PM"), 1)):
+        assert len(talks(write(tmp_path / "a.txt", lines.format(*times)), roles=PEOPLE)) == talks_there
+
+
+def test_what_slack_escapes_and_a_thread_whose_first_message_does_not_say_so(tmp_path: Path) -> None:
+    rows = [
+        {"type": "message", "user": "U1", "text": "Is &amp;lt; one?", "ts": "1704189700.000100"},
+        {"type": "message", "user": "U1", "text": "Other?", "ts": "1704189750.000100"},
+        {"type": "message", "user": "U2", "text": "Yes.", "ts": "1704189800.000100", "thread_ts": "1704189700.000100"},
+        {"type": "message", "user": "U2", "text": "No.", "ts": "1704189850.000100"},
+    ]
+    path = write(tmp_path / "2024-01-02.json", json.dumps(rows, indent=1))
+    assert talks(path, roles={"U1": "user", "U2": "assistant"}) == [
+        [("user", "Is &lt; one?"), ("assistant", "Yes.")], [("user", "Other?"), ("assistant", "No.")]
+    ]  # fmt: skip

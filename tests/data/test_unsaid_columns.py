@@ -116,6 +116,7 @@ def test_turns_without_a_header(tmp_path: Path) -> None:
         [(a, q) for q, a in ASKED],
         [(a, a + " So it is.") for _, a in ASKED],
         ASKED[:2],
+        [(q, f"{a} And {q}") for q, a in ASKED],  # both ask
         [("user", "anna"), ("user", "bert"), ("admin", "carl")],
         [(*pair, "good one") for pair in ASKED],
     ],
