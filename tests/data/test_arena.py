@@ -161,7 +161,9 @@ def test_a_message_keeps_its_role() -> None:
 
 
 def test_a_verdict_on_the_first_turn_is_not_one_on_the_second(tmp_path: Path) -> None:
-    talk = lambda *texts: [{"role": ("user", "assistant")[n % 2], "content": text} for n, text in enumerate(texts)]  # noqa: E731
+    talk = lambda *texts: [
+        {"role": ("user", "assistant")[n % 2], "content": text} for n, text in enumerate(texts)
+    ]
     row = {"question_id": 81, "model_a": "a", "model_b": "b", "judge": "expert_1",
            "conversation_a": talk("Write.", "No.", "Again.", "No, no."),
            "conversation_b": talk("Write.", "Yes.", "Again.", "Yes, yes.")}  # fmt: skip

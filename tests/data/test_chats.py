@@ -332,7 +332,13 @@ def test_what_slack_escapes_and_a_thread_whose_first_message_does_not_say_so(tmp
     rows = [
         {"type": "message", "user": "U1", "text": "Is &amp;lt; one?", "ts": "1704189700.000100"},
         {"type": "message", "user": "U1", "text": "Other?", "ts": "1704189750.000100"},
-        {"type": "message", "user": "U2", "text": "Yes.", "ts": "1704189800.000100", "thread_ts": "1704189700.000100"},
+        {
+            "type": "message",
+            "user": "U2",
+            "text": "Yes.",
+            "ts": "1704189800.000100",
+            "thread_ts": "1704189700.000100",
+        },
         {"type": "message", "user": "U2", "text": "No.", "ts": "1704189850.000100"},
     ]
     path = write(tmp_path / "2024-01-02.json", json.dumps(rows, indent=1))

@@ -364,13 +364,18 @@ def structure(text: str) -> list[int]:
 @pytest.mark.parametrize("separators", [(", ", ": "), (",", ":")])
 def test_a_row_that_lacks_one_mark_is_read_exactly_or_dropped(separators: tuple[str, str]) -> None:
     rng = random.Random(7)
-    words = "the order lamp it's \"so\" day: yes, no {x} [y] 12, null return".split()
+    words = 'the order lamp it\'s "so" day: yes, no {x} [y] 12, null return'.split()  # noqa: SIM905
     say = lambda count: " ".join(rng.choice(words) for _ in range(count))  # noqa: E731
     exact = read = 0
     for n in range(60):
         row: dict[str, Any] = {"prompt": say(6), "completion": say(8), "n": n, "ok": True}
         if n % 2:
-            row = {"messages": [{"role": "user", "content": say(6)}, {"role": "assistant", "content": say(8)}]}
+            row = {
+                "messages": [
+                    {"role": "user", "content": say(6)},
+                    {"role": "assistant", "content": say(8)},
+                ]
+            }
         text = json.dumps(row, separators=separators)
         for at in structure(text)[1:-1]:
             (reading, *more) = read_line(text[:at] + text[at + 1 :])
