@@ -161,7 +161,7 @@ def test_a_message_keeps_its_role() -> None:
 
 
 def test_a_verdict_on_the_first_turn_is_not_one_on_the_second(tmp_path: Path) -> None:
-    talk = lambda *texts: [
+    talk = lambda *texts: [  # noqa: E731
         {"role": ("user", "assistant")[n % 2], "content": text} for n, text in enumerate(texts)
     ]
     row = {"question_id": 81, "model_a": "a", "model_b": "b", "judge": "expert_1",
