@@ -83,7 +83,7 @@ def test_zip_gives_every_data_file_in_order(tmp_path: Path) -> None:
         (zipped(**{"b\\..\\..\\a.jsonl": LINE}), "outside itself"),
         (zipped(**{"[Content_Types].xml": b"x", "a.json": LINE}), "Excel workbook"),
         (zipped(**{f"{n}.jsonl": b"" for n in range(1001)}), "1001 files"),
-        (zipped(**{"a.jsonl": LINE * 99})[:-30], "damaged zip"),
+        (zipped(**{"a.jsonl": LINE * 99})[:40], "damaged zip"),
         (b"PAR1" + b"\0" * 50 + b"PAR1", "Parquet file cannot be read"),
         (b"PAR1", "Parquet file cannot be read"),
     ],

@@ -132,3 +132,28 @@ def test_hostile_text_is_searched_in_time(text: str) -> None:
     started = time.process_time()
     find_private(text)
     assert time.process_time() - started < 3
+
+
+THING_NUMBERS = [
+    "part no. {}", "Part number: {}", "order #{}", "my order {} is late", "ref {}", "Ref.: {}", "SKU {}",
+    "the model is {}", "model {}", "ticket {}", "Ticket #: {}", "invoice number {}", "Invoice no {}",
+    "item code {}", "serial no: {}", "case no. {}", "tracking number is {}", "Artikelnummer: {}",
+    "P/N {}", "(SKU: {})", "reference number = {}",
+]  # fmt: skip
+PERSONS_NUMBERS = [
+    "{}", "It is {}.", "my number is {}", "SSN {}", "ssn: {}", "Social security number: {}", "customer {}",
+    "employee id {}", "In this case {} is mine", "member number {}", "for my order you asked: {}",
+    "I placed an order. {} is me", "ref my SSN: {}", "order form, SSN no. {}", "in any case, {}",
+    "department {}", "born in June, {}", "Reference person: {}",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("frame", THING_NUMBERS)
+def test_the_number_of_a_thing_is_no_national_id(frame: str) -> None:
+    text = frame.format("123-45-6789")
+    assert masked(text) == text
+
+
+@pytest.mark.parametrize("frame", PERSONS_NUMBERS)
+def test_a_persons_number_is_one_still(frame: str) -> None:
+    assert masked(frame.format("123-45-6789")) == frame.format("[national_id]")

@@ -1,5 +1,7 @@
 """Tools as structure: every usual spelling is read, kept through cleaning, and safe to be shown."""
 
+# ruff: noqa: E501 - tables
+
 from __future__ import annotations
 
 import json
@@ -9,7 +11,7 @@ from typing import Any
 import pytest
 
 from talkwright.config import Columns, DataSection
-from talkwright.data import prepare, read_dataset
+from talkwright.data import prepare, read_conversations, read_dataset
 from talkwright.data.cleaning.clean import clean
 from talkwright.data.cleaning.masks import protect
 from talkwright.data.reading.formats import read_row
@@ -303,3 +305,38 @@ def test_prepared_tool_chats_read_back_and_differing_calls_are_no_duplicates(tmp
     assert all(c.tools == (json.dumps(TOOL),) for c in back)
     ledger = str(list(read_parquet(tmp_path / "out" / "ledger.parquet")))
     assert '"arguments": {"city": "Ulm"}' in ledger
+
+
+# --- numbers as they were spelt ------------------------------------------------------------------
+
+NUMBERS = '{"a": 1.10, "b": 0.12345678901234567890, "c": 1e5, "d": -0, "e": 12, "f": [2.50, {"g": 1E-7}], "h": 0.00001}'
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".json", ".csv", "2.json"])
+def test_arguments_that_are_an_object_keep_their_numbers(tmp_path: Path, suffix: str) -> None:
+    call = f'{{"id": "1", "type": "function", "function": {{"name": "pay", "arguments": {NUMBERS}}}}}'
+    used = f'{{"type": "tool_use", "id": "2", "name": "pay", "input": {NUMBERS}}}'
+    turns = (
+        '[{"role": "user", "content": "Pay 1.10"}, {"role": "assistant", "content": null, "tool_calls": ['
+        f'{call}]}}, {{"role": "tool", "content": "ok"}}, {{"role": "assistant", "content": [{used}]}}]'
+    )
+    row = f'{{"x": 1.10, "messages": {turns}}}'
+    path = tmp_path / f"a{suffix}"
+    if suffix == ".csv":
+        path.write_text('messages\n"' + turns.replace('"', '""') + '"\n')
+    else:
+        path.write_text(f"[{row},\n{row}]" if suffix == ".json" else row + "\n")
+    found = read_conversations(path)
+    calls = [call for turn in found[0].messages for call in turn.tool_calls]
+    assert [call.arguments for call in calls] == [NUMBERS, NUMBERS]
+
+
+def test_arguments_of_everyday_numbers_are_spelt_as_ever(tmp_path: Path) -> None:
+    row = {"messages": [{"role": "user", "content": "Pay"}, {"role": "assistant", "content": "", "tool_calls": [
+        {"function": {"name": "pay", "arguments": {"a": 1.5, "b": 2, "c": 12345678901234567890, "d": 3.0}}}]}]}  # fmt: skip
+    (tmp_path / "a.jsonl").write_text(json.dumps(row, separators=(",", ":")) + "\n")
+    (found,) = read_conversations(tmp_path / "a.jsonl")
+    assert (
+        found.messages[1].tool_calls[0].arguments
+        == '{"a": 1.5, "b": 2, "c": 12345678901234567890, "d": 3.0}'
+    )

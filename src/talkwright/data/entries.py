@@ -10,6 +10,8 @@ from talkwright.data.cleaning.masks import Protected, protect, protect_raw
 from talkwright.data.cleaning.rejected import clean_rejected
 from talkwright.data.cleaning.screen import Screened, screen
 from talkwright.data.excerpts import before_and_after, excerpt
+from talkwright.data.reading.casting import speakers_in
+from talkwright.data.reading.chatfiles import row_with_roles
 from talkwright.data.reading.formats import read_row
 from talkwright.data.reading.rows import Row
 from talkwright.types import Conversation, LedgerRow
@@ -27,9 +29,13 @@ def enter(row: Row, source: SourceSection, name: str, section: DataSection | Non
     """Read and clean one row. Without a `section` its text is left alone, as for looking at data."""
     if row.problem is not None:
         return _dropped(row, name, protect_raw(row.raw, section), row.problem, row.repairs)
-    draft = read_row(row.value, source.format, source.columns, source.arena)
+    value = row_with_roles(row.value, source.roles) if source.roles else row.value
+    draft = read_row(value, source.format, source.columns, source.arena)
     if isinstance(draft, str):
-        return _dropped(row, name, protect_raw(row.raw, section), draft, row.repairs)
+        who = speakers_in(row.value) if draft in ("bad_role", "unsure_turns") else None
+        shown = ", ".join(f"{called} ({count})" for called, count in who.most_common(8)) if who else ""
+        raw = f"speakers: {shown}; {row.raw}" if shown else row.raw
+        return _dropped(row, name, protect_raw(raw, section), draft, row.repairs)
     cleaned = clean(draft.messages, section)
     repairs = row.repairs + draft.repairs
     if isinstance(cleaned, str):

@@ -220,14 +220,14 @@ def _read_sources(section: DataSection, seed: int, work: Path, workers: int | No
 def _chunks(source: SourceSection) -> Iterator[Chunk]:
     if source.max_rows is None:
         for file, name in source_files(source):
-            yield from read_chunks(file, name, source.columns, source.encoding)
+            yield from read_chunks(file, name, source.columns, source.encoding, source.roles)
         return
     yield from chunks_of(islice(_rows(source), source.max_rows), "")
 
 
 def _rows(source: SourceSection) -> Iterator[Row]:
     for file, name in source_files(source):
-        yield from read_rows(file, name, source.columns, source.encoding)
+        yield from read_rows(file, name, source.columns, source.encoding, source.roles)
 
 
 def _source_names(section: DataSection) -> list[str]:

@@ -17,6 +17,11 @@ from talkwright.types import Message
 # What a row may grow to in markup before it is not even cleaned: keeps a huge row cheap.
 _MARKUP_ALLOWANCE = 10
 
+_THOUGHT = re.compile(  # OpenThoughts and others after Sky-T1
+    r"\s*<\|begin_of_thought\|>(.*?)<\|end_of_thought\|>\s*"
+    r"<\|begin_of_solution\|>(.*?)(?:<\|end_of_solution\|>)?\s*",
+    re.DOTALL,
+)
 _THINK = re.compile(r"\s*<think>(.*?)</think>(.*)", re.DOTALL)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -90,7 +95,7 @@ def _apply(step: Callable[[str], str], name: str, message: Message, repairs: dic
 def _split_thinking(message: Message, repairs: dict[str, None]) -> Message:
     if message.role != "assistant" or message.thinking is not None:
         return message
-    found = _THINK.match(message.content)
+    found = _THINK.match(message.content) or _THOUGHT.fullmatch(message.content)
     if not found:
         return message
     repairs["split_thinking"] = None
@@ -297,7 +302,10 @@ def _is_in_order(messages: Sequence[Message]) -> bool:
     """Say, quickly, whether this is as it should be; what is said no to may yet be."""
     due: tuple[str, ...] = ("system", "user")
     for message in messages:
-        if message.role not in due or "<think>" in message.content or not message.content.strip():
+        content = message.content
+        if message.role not in due or "<think>" in content or "<|begin_of_thought|>" in content:
+            return False
+        if not content.strip():
             return False
         due = ("assistant",) if message.role == "user" else ("user",)
     return due == ("user",) and messages[-1].role == "assistant"

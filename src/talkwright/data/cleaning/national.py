@@ -61,8 +61,32 @@ def _by(rule: _Rule, text: str, runs: Sequence[tuple[int, int, int]]) -> Iterato
             around = max(0, found.start() - _WINDOW), found.end() + _WINDOW // 2
             if rule.name is not None and not rule.name.search(text, *around):
                 continue
-            if rule.holds(_SEPARATOR.sub("", found[0]).upper()):
-                yield found.span()
+            if not rule.holds(_SEPARATOR.sub("", found[0]).upper()):
+                continue
+            if rule.everyday and _is_of_a_thing(text, found.start()):
+                continue
+            yield found.span()
+
+
+# What a number is of, right before it: "part no. 123-45-6789", "order: #...", "SKU ...". A member's, an
+# employee's or a student's number is not among them, since some take the social security number for it.
+_THINGS = re.compile(
+    r"(?<![^\W_])(?:part|item|order|model|sku|ticket|invoice|catalog(?:ue)?|article|product|serial|lot|batch"
+    r"|tracking|shipment|parcel|package|quote|version|case(?= ?(?:no|nr|num|id|#))"
+    r"|s/n|p/n|ref(?:erence)?|upc|mpn|build"
+    r"|bestell\w*|rechnungs?\w*|artikel\w*|auftrags?\w*|teile\w*)(?:(?<=ref)\.)?[ -]?"
+    r"(?:(?:nos?|nrs?|num)\b\.?|(?:numbers?|nummer|code|id)\b|#|№)?:?"
+    r"(?: (?:is|was|ist|=)\b)?[\s:#№=\"'(]*\Z",
+    re.IGNORECASE,
+)
+_INSURED = re.compile(r"\bssn|social", re.IGNORECASE)
+
+
+def _is_of_a_thing(text: str, start: int) -> bool:
+    """Say whether the words right before a number say that it is a thing's, and none that it is a
+    person's."""
+    before = text[max(0, start - _WINDOW) : start]
+    return _THINGS.search(before) is not None and not _INSURED.search(before)
 
 
 # Canada's, as it is usually written; 8 is not given out. Money is grouped in threes by spaces too.
@@ -182,6 +206,7 @@ class _Rule:
     holds: Callable[[str], bool]
     hints: tuple[str, ...] = ()
     name: re.Pattern[str] | None = None
+    everyday: bool = False  # of a shape without check digits that numbers of things have, too
 
 
 _SEPARATOR = re.compile(r"[^0-9A-Za-z]")
@@ -191,7 +216,8 @@ _FISCAL_CODE = _shape(
     r"[A-Za-z]\d{3}[A-Za-z]"
 )
 _RULES: tuple[_Rule, ...] = (
-    _Rule(9, "-", _shape(r"(?!000|666|9)\d{3}-(?!00)\d\d-(?!0000)\d{4}"), _always),
+    _Rule(9, "-", _shape(r"(?!000|666|9)\d{3}-(?!00)\d\d-(?!0000)\d{4}"), _always,
+          everyday=True),
     _Rule(9, "", _shape(r"(?!000|666|9)\d{3}[ .]?(?!00)\d\d[ .]?(?!0000)\d{4}"), _always,
           ("ssn", "social"), _named(r"\bssn", "social sec", r"\bsocial(?: is|:|#| number| no)")),
     _Rule(11, " ", _shape(r"[1-9]\d \d{3} \d{3} \d{3}"), _is_german_tax_id),

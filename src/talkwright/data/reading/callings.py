@@ -1,7 +1,8 @@
-"""Two shapes in which data sets of function calls come: one question with its calls, and Glaive's text.
+"""Shapes of one program each: a question with its calls, Glaive's text, Google's record of Gemini.
 
 {"query": "...", "answers": "[{\\"name\\": ..., \\"arguments\\": {...}}]", "tools": "[...]"}
 {"system": "SYSTEM: ...", "chat": "USER: ...\\n\\n\\nASSISTANT: <functioncall> {...} <|endoftext|>..."}
+{"header": "Gemini Apps", "title": "Prompted ...", "safeHtmlItem": [{"html": "<p>...</p>"}], ...}
 """
 
 from __future__ import annotations
@@ -10,13 +11,17 @@ import json
 import re
 from typing import Any
 
+from talkwright.data.cleaning.clean import strip_html
 from talkwright.data.reading.literals import parse_literal
 from talkwright.data.reading.tools import read_call
-from talkwright.data.reading.turns import Row, as_list
+from talkwright.data.reading.turns import Row, Unfit, as_list, as_value
 
 _LABEL = re.compile(r"(?:\A\s*|\n\n\s*)(USER|A|ASSISTANT|FUNCTION RESPONSE):[ \t]*")
 _ROLES = {"USER": "user", "ASSISTANT": "assistant", "A": "assistant", "FUNCTION RESPONSE": "tool"}
 _CALL = "<functioncall>"
+_ITEMS = ("message", "function_call", "function_call_output", "reasoning")
+_OF_MESSAGES = ("role", "content", "tool_calls", "function_call", "tool_call_id", "name")
+_PROMPTED = "Prompted "
 _END = "<|endoftext|>"
 
 
@@ -32,6 +37,77 @@ def calling_turns(value: Row) -> list[Row] | None:
             {"role": "assistant", "content": "", "tool_calls": answers},
         ]
     return _glaive(chat, value.get("system")) if isinstance(chat, str) else None
+
+
+def activity_turns(value: Row, repairs: list[str]) -> list[Row] | None:
+    """The turns of an entry of Google's `MyActivity.json` for Gemini; None for any other row.
+
+    Raises Unfit for what is no question with an answer ("Selected preferred draft"), and where another
+    language than English says what was done, so that it cannot be told where the question begins.
+    """
+    title, listed = value.get("title"), value.get("products")
+    named = [value.get("header"), *(listed if isinstance(listed, list) else [])]
+    if not isinstance(title, str) or "time" not in value or not {"Gemini Apps", "Bard"} & {
+        name for name in named if isinstance(name, str)
+    }:  # fmt: skip
+        return None
+    shown = value.get("safeHtmlItem")
+    pages = (
+        [item.get("html") for item in shown if isinstance(item, dict)] if isinstance(shown, list) else []
+    )
+    texts = [page for page in pages if isinstance(page, str)]
+    if not pages or len(texts) < len(pages):
+        raise Unfit("no_assistant_turn")
+    if not title.startswith(_PROMPTED):
+        raise Unfit("unsure_turns")
+    repairs += ["stripped_html", *(["removed_attachment"] if value.get("subtitles") else [])]
+    answer = "\n\n".join(strip_html(page).strip() for page in texts)
+    asked = title[len(_PROMPTED) :].strip()
+    return [{"role": "user", "content": asked}, {"role": "assistant", "content": answer}]
+
+
+def responses_turns(value: Row) -> list[Row] | None:
+    """The turns of a request to OpenAI's Responses API, or of a run that a tracer wrote down,
+    with what came back; None for other rows."""
+    asked, said = (_items(value.get(name, value.get(f"{name}s")), name) for name in ("input", "output"))
+    if not asked or not said or not all(isinstance(item, dict) for item in (*asked, *said)):
+        return None
+    kinds = ["message" if "role" in item else item.get("type") for item in (*asked, *said)]
+    if not {*kinds} <= {*_ITEMS}:
+        return None
+    system = value.get("instructions")
+    turns: list[Row] = (
+        [{"role": "system", "content": system}] if isinstance(system, str) and system else []
+    )
+    for item, kind in zip((*asked, *said), kinds, strict=True):
+        if kind == "function_call":
+            if not turns or turns[-1].get("role") != "assistant":
+                turns.append({"role": "assistant", "content": ""})
+            turns[-1]["tool_calls"] = [
+                *turns[-1].get("tool_calls", ()),
+                {**item, "id": item.get("call_id")},
+            ]
+        elif kind == "function_call_output":
+            turns.append(
+                {"role": "tool", "content": item.get("output"), "tool_call_id": item.get("call_id")}
+            )
+        elif kind == "message":
+            turns.append({key: item[key] for key in _OF_MESSAGES if key in item})
+    return turns
+
+
+def _items(held: Any, name: str) -> list[Any]:
+    """What was sent, or came back, as a list of messages and the like."""
+    held = as_value(held)
+    if isinstance(held, str):
+        return [{"role": "user", "content": held}] if name == "input" else []
+    if isinstance(held, dict) and isinstance(held.get("choices"), list) and held["choices"]:
+        held = held["choices"][0].get("message") if isinstance(held["choices"][0], dict) else None
+    if isinstance(held, dict) and isinstance(held.get("messages"), list):
+        held = held["messages"]
+    if isinstance(held, dict) and "role" in held and ("content" in held or "tool_calls" in held):
+        held = [held]
+    return held if isinstance(held, list) else []
 
 
 def _glaive(chat: str, system: Any) -> list[Row] | None:

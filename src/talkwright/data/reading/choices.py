@@ -42,7 +42,7 @@ _BOTH_BAD = ("tie(bothbad)", "bothbad", "tiebothbad")
 _RANKED = ("answers", "completions", "responses", "candidates")
 _ANSWERS = ("answer", "response", "text", "content", "completion", "output")
 _BESIDE = (("ranks", 1.0), ("rank", 1.0), ("scores", -1.0), ("ratings", -1.0), ("rewards", -1.0))
-_SCORES = ("score", "overallscore", "rating", "reward")
+_SCORES = ("score", "overallscore", "rating", "reward", "pmscore")
 
 
 def is_choice(keys: Iterable[str]) -> bool:
@@ -83,8 +83,8 @@ def read_ranked(value: Row, keys: Row) -> tuple[Any, Any, bool]:
 def better_of_pair(value: Row, keys: Row) -> str:
     """What other columns say about `chosen` and `rejected`: "chosen", "rejected" or "tie"."""
     scores = [
-        _number(next((field_of(value, keys, f"{name}{side}") for name in _SCORES
-                      if f"{name}{side}" in keys), field_of(value, keys, f"{side}score")))
+        _number(next((field_of(value, keys, key) for name in _SCORES
+                      for key in (f"{name}{side}", f"{side}{name}") if key in keys), None))
         for side in ("chosen", "rejected")
     ]  # fmt: skip
     if None not in scores:

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from talkwright.config import Columns
+from talkwright.data.reading.casting import NO_ROLES, Roles, row_cast
+from talkwright.data.reading.chatfiles import chat_rows, is_chat
 from talkwright.data.reading.escapes import has_literal_escapes, undouble
 from talkwright.data.reading.files import (
     WIDE_MARKS,
@@ -23,22 +25,24 @@ from talkwright.data.reading.files import (
     decode_block,
     inner_suffix,
 )
-from talkwright.data.reading.finding import is_packed_data
+from talkwright.data.reading.finding import TELLING_NOTHING, is_packed_data
 from talkwright.data.reading.formats import reads_as_row
 from talkwright.data.reading.frames import frame_rows
 from talkwright.data.reading.holes import without_holes
 from talkwright.data.reading.jsonfiles import json_rows, large_json_rows, value_at
 from talkwright.data.reading.jsonl import jsonl_rows
 from talkwright.data.reading.messages import join_messages, may_be_messages
+from talkwright.data.reading.messengers import first_of, is_slack, messenger_rows, slack_rows
 from talkwright.data.reading.parquet import MAGIC, parquet_batches, rows_of_batch
 from talkwright.data.reading.quoted import has_quoted_texts, unquote
 from talkwright.data.reading.repair import load
-from talkwright.data.reading.rows import RAW, Row, without_foreign
+from talkwright.data.reading.rows import RAW, Row, decoding, without_foreign
 from talkwright.data.reading.streams import LONGEST_LINE, PIECE, Stream, open_streams
 from talkwright.data.reading.tables import SEPARATOR_LINE, csv_rows, known_delimiters, require_columns
 from talkwright.data.reading.wrapped import uncommented
 from talkwright.errors import DataError
 
+_NO_COLUMNS = Columns()
 _JSONL = (".jsonl", ".ndjson")
 _STREAMED = re.compile(r"data:\s*[\[{]")  # a line of an event stream
 _LOOK_AHEAD = 50  # lines looked at to tell JSONL from other things
@@ -66,22 +70,27 @@ class Chunk:
     body: bytes
 
 
-def read_rows(path: Path, name: str, columns: Columns, encoding: str | None = None) -> Iterator[Row]:
+def read_rows(
+    path: Path, name: str, columns: Columns, encoding: str | None = None, roles: Roles = NO_ROLES
+) -> Iterator[Row]:
     """Yield the rows of one file, or of the files packed in it; `name` starts their places.
 
-    `encoding` is that of its text, where it is not to be looked for. Raises DataError for a file that
-    is no text, and for CSV columns that cannot be told.
+    `encoding` is that of its text, where it is not to be looked for; `roles` says who is who in a chat.
+    Raises DataError for a file that is no text, for CSV columns that cannot be told, and for a chat of
+    people whose roles are not known.
     """
-    for chunk in read_chunks(path, name, columns, encoding):
+    for chunk in read_chunks(path, name, columns, encoding, roles):
         yield from rows_of(chunk)
 
 
-def read_chunks(path: Path, name: str, columns: Columns, encoding: str | None = None) -> Iterator[Chunk]:
+def read_chunks(
+    path: Path, name: str, columns: Columns, encoding: str | None = None, roles: Roles = NO_ROLES
+) -> Iterator[Chunk]:
     """Yield the rows of one file, or of the files packed in it, as chunks. Raises as `read_rows`."""
     for inner, stream in open_streams(path, is_packed_data, encoding):
         place = path / inner if inner else path
         called = f"{name}/{inner}" if inner else name
-        yield from _chunks(place, called, stream, columns)
+        yield from _chunks(place, called, stream, columns, roles)
         if stream.is_cut_off:
             yield from chunks_of([Row(f"{called}:end", None, "", "lost_end")], called)
 
@@ -125,7 +134,7 @@ def _packed(row: Row) -> bytes:
         return json.dumps([row.where, None, row.raw, row.problem or "not_json", row.repairs]).encode()
 
 
-def _chunks(path: Path, name: str, stream: Stream, columns: Columns) -> Iterator[Chunk]:
+def _chunks(path: Path, name: str, stream: Stream, columns: Columns, roles: Roles) -> Iterator[Chunk]:
     head = stream.peek(_SMALL + 1)
     if head.startswith(MAGIC):
         batches = enumerate(parquet_batches(path, stream))
@@ -133,37 +142,41 @@ def _chunks(path: Path, name: str, stream: Stream, columns: Columns) -> Iterator
         require_columns(names, columns, path, first)
         if may_be_messages(names):
             messages = (row for chunk in chunks for row in rows_of(chunk))
-            yield from chunks_of(_whole(messages, columns, path, alone=False), name)
+            yield from chunks_of(_whole(messages, columns, path, alone=False, roles=roles), name)
             return
         yield from chunks
         return
     if len(head) <= _SMALL:
-        yield from _small(path, name, stream.whole(_SMALL) or b"", columns)
+        yield from _small(path, name, stream.whole(_SMALL) or b"", columns, roles)
         return
     if head.startswith(WIDE_MARKS):
         data = stream.whole(_LARGEST)
         if data is None:
             raise DataError(f"{path}: too large to be read as UTF-16 or UTF-32. Save it as UTF-8.")
-        yield from _small(path, name, data, columns)
+        yield from _small(path, name, data, columns, roles)
         return
     if b"\n" not in head and _has_rows_behind(stream, inner_suffix(path.name)):
-        yield from _line_chunks(path, name, stream, columns)
+        yield from _line_chunks(path, name, stream, columns, roles=roles)
         return
     text = decode(path, head[: head.rfind(b"\n") + 1] or head)
     suffix = inner_suffix(path.name)
     kind = _kind(text.content, suffix, columns, whole=False)
+    if _is_chat(text.content, suffix, columns):
+        kind = None
     if kind == "jsonl":
-        yield from _line_chunks(path, name, stream, columns, text.content)
+        yield from _line_chunks(path, name, stream, columns, text.content, roles=roles)
     elif kind == "csv":
         blocks = (decode_block(block) for block in stream.blocks(PIECE))
-        yield from chunks_of(_whole(csv_rows(blocks, name, path, columns), columns, path), name)
+        yield from chunks_of(
+            _whole(csv_rows(blocks, name, path, columns), columns, path, roles=roles), name
+        )
     elif (data := stream.whole(_LARGEST)) is not None:
-        yield from _small(path, name, data, columns)
+        yield from _small(path, name, data, columns, roles)
     elif text.content.lstrip()[:1] == "{" and (suffix in _JSONL or b"\n{" in head):
         # Its first row is torn, or too long to be one.
-        yield from _line_chunks(path, name, stream, columns)
+        yield from _line_chunks(path, name, stream, columns, roles=roles)
     else:
-        rows = _whole(large_json_rows(path, stream.rest(), name), columns, path)
+        rows = _whole(large_json_rows(path, stream.rest(), name), columns, path, roles=roles)
         yield from chunks_of(rows, name)
 
 
@@ -177,21 +190,32 @@ def _has_rows_behind(stream: Stream, suffix: str) -> bool:
     return rows > 0 and (suffix in _JSONL or 2 * rows > len(lines))
 
 
-def _small(path: Path, name: str, data: bytes, columns: Columns) -> Iterator[Chunk]:
+def _small(path: Path, name: str, data: bytes, columns: Columns, roles: Roles) -> Iterator[Chunk]:
     text = decode(path, data)
+    if _is_chat(text.content, inner_suffix(path.name), columns):
+        everything = decoding(text, 1, len(text.content))
+        rows = chat_rows(text.content.replace("\r\n", "\n"), name, path, roles)
+        found = (replace(row, repairs=(*everything, *row.repairs)) for row in rows)
+        yield from chunks_of(found, name)
+        return
     if (bare := _without_comments(text, inner_suffix(path.name))) is not None:
         rows = (replace(row, repairs=(*row.repairs, "removed_comment")) for row in json_rows(bare, name))
-        yield from chunks_of(_whole(rows, columns, path), name)
+        yield from chunks_of(_whole(rows, columns, path, roles=roles), name)
         return
     kind = _kind(text.content, inner_suffix(path.name), columns)
     if kind == "jsonl" and not text.wide:
-        yield from _line_chunks(path, name, Stream(iter([data])), columns, text.content, _SMALL_BLOCK)
+        yield from _line_chunks(
+            path, name, Stream(iter([data])), columns, text.content, _SMALL_BLOCK, roles
+        )
     elif kind == "jsonl":
-        yield from chunks_of(_whole(jsonl_rows(text, name), columns, path, alone=False), name)
+        yield from chunks_of(
+            _whole(jsonl_rows(text, name), columns, path, alone=False, roles=roles), name
+        )
     elif kind == "json":
-        yield from chunks_of(_whole(json_rows(text, name), columns, path), name)
+        yield from chunks_of(_whole(json_rows(text, name), columns, path, roles=roles), name)
     else:
-        yield from chunks_of(_whole(csv_rows(iter([text]), name, path, columns), columns, path), name)
+        rows = csv_rows(iter([text]), name, path, columns)
+        yield from chunks_of(_whole(rows, columns, path, roles=roles), name)
 
 
 def _batch_chunks(
@@ -210,6 +234,11 @@ def _batch_chunks(
     return names, first_row, chunks
 
 
+def _is_chat(content: str, suffix: str, columns: Columns) -> bool:
+    """Say whether a file is a chat, by a name that says nothing else and by how it begins."""
+    return suffix in TELLING_NOTHING and columns == _NO_COLUMNS and is_chat(content)
+
+
 def _without_comments(text: Text, suffix: str) -> Text | None:
     """A JSON file that is one but for comments, without them; None for any other."""
     start = text.content.lstrip()[:2]
@@ -225,20 +254,36 @@ def _without_comments(text: Text, suffix: str) -> Text | None:
 
 
 def _line_chunks(
-    path: Path, name: str, stream: Stream, columns: Columns, head: str = "", size: int | None = None
+    path: Path,
+    name: str,
+    stream: Stream,
+    columns: Columns,
+    head: str = "",
+    size: int | None = None,
+    roles: Roles = NO_ROLES,
 ) -> Iterator[Chunk]:
     """Lines as chunks of about equal size; with one message a line, conversations."""
     first = load(head.lstrip("\ufeff \t\r\n").split("\n", 1)[0])[0]
     chunks = _blocks_of_lines(name, stream, size)
     if isinstance(first, dict) and may_be_messages(first):
         rows = (row for chunk in chunks for row in rows_of(chunk))
-        chunks = chunks_of(_whole(rows, columns, path, alone=False), name)
+        chunks = chunks_of(_whole(rows, columns, path, alone=False, roles=roles), name)
     yield from chunks
 
 
-def _whole(rows: Iterator[Row], columns: Columns, path: Path, alone: bool = True) -> Iterator[Row]:
+def _whole(
+    rows: Iterator[Row], columns: Columns, path: Path, alone: bool = True, roles: Roles = NO_ROLES
+) -> Iterator[Row]:
     """Rows that are messages as conversations, unless the recipe says what the columns are."""
-    return rows if columns.prompt or columns.completion else join_messages(rows, columns, path, alone)
+    if columns.prompt or columns.completion:
+        return rows
+    first, rows = first_of(rows)
+    if first is not None and is_slack(first.value):
+        return slack_rows(rows, path, roles)
+    if roles:
+        rows = (row_cast(row, roles) for row in rows)
+    joined = join_messages(rows, columns, path, alone)
+    return messenger_rows(joined, roles) if roles else joined
 
 
 def _blocks_of_lines(name: str, stream: Stream, size: int | None) -> Iterator[Chunk]:

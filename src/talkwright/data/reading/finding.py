@@ -16,19 +16,21 @@ from pathlib import Path
 from typing import Any
 
 from talkwright.config import Columns
+from talkwright.data.reading.chatfiles import is_chat
 from talkwright.data.reading.files import SUFFIXES, decode, inner_suffix, is_data_name
 from talkwright.data.reading.formats import reads_as_row
 from talkwright.data.reading.frames import frame_rows
 from talkwright.data.reading.jsonfiles import value_at
 from talkwright.data.reading.literals import CutOffError
 from talkwright.data.reading.messages import is_message_table
+from talkwright.data.reading.names import slack_days
 from talkwright.data.reading.packed import GZIP, left_packed
 from talkwright.data.reading.parquet import MAGIC
 from talkwright.data.reading.repair import load
 from talkwright.data.reading.tables import known_delimiters
 from talkwright.errors import DataError
 
-_TELLING_NOTHING = ("", ".txt", ".text", ".log", ".dat", ".data", ".out", ".dump")
+TELLING_NOTHING = ("", ".md", ".markdown", ".txt", ".text", ".log", ".dat", ".data", ".out", ".dump")
 _HEAD = 2**16  # bytes looked at
 _LOOK_AHEAD = 50  # lines
 
@@ -38,7 +40,7 @@ def is_data(name: str, head: Callable[[int], bytes]) -> bool:
     its beginning; `head` gives up to so many bytes of it."""
     if is_data_name(name):
         return True
-    return inner_suffix(name) in _TELLING_NOTHING and _has_rows(head(_HEAD), name)
+    return inner_suffix(name) in TELLING_NOTHING and _has_rows(head(_HEAD), name)
 
 
 def is_packed_data(name: str, head: Callable[[int], bytes]) -> bool:
@@ -57,9 +59,9 @@ def _has_rows(head: bytes, name: str) -> bool:
     lines = [line for line in content.split("\n")[:_LOOK_AHEAD] if line.strip()]
     if any(line.lstrip()[:1] in ("{", "[") and _is_row(load(line.strip())[0]) for line in lines):
         return True
-    if content[0] in "{[":
+    if content[0] in "{[" and not is_chat(content):
         return _begins_with_row(content)
-    return len(lines) > 1 and bool(known_delimiters(lines[0], Columns()))
+    return is_chat(content) or (len(lines) > 1 and bool(known_delimiters(lines[0], Columns())))
 
 
 def _begins_with_row(content: str) -> bool:
@@ -105,6 +107,8 @@ def find_files(path: str | Path) -> list[tuple[Path, str]]:
 
 
 def _data_files(folder: Path) -> list[tuple[Path, str]]:
+    if days := _slack_days(folder):
+        return days
     found = [
         file
         for file in folder.iterdir()
@@ -119,6 +123,15 @@ def _data_files(folder: Path) -> list[tuple[Path, str]]:
         f"{folder}: this folder has no data file in it, by its name ({', '.join(SUFFIXES)}) or "
         "its beginning."
     )
+
+
+def _slack_days(folder: Path) -> list[tuple[Path, str]]:
+    """The messages of an export of Slack, which has a folder of each channel; [] for other folders."""
+    if not (folder / "users.json").is_file() or not (folder / "channels.json").is_file():
+        return []
+    days = [*folder.glob("*/*.json"), *folder.glob("*.json")]
+    names = sorted(_below(file, folder) for file in days if _is_inside(file, folder))
+    return [(folder / name, name) for name in slack_days(names)]
 
 
 def _head(file: Path, size: int) -> bytes:

@@ -12,6 +12,8 @@ from typing import Any
 
 from talkwright.config import ArenaSection, Columns
 from talkwright.data.reading.arena import has_conversations, is_battle, read_battle
+from talkwright.data.reading.callings import activity_turns, responses_turns
+from talkwright.data.reading.chatlines import read_chat
 from talkwright.data.reading.choices import is_ranked
 from talkwright.data.reading.logs import is_log, read_log
 from talkwright.data.reading.lying import has_lying_turns, upright
@@ -19,7 +21,7 @@ from talkwright.data.reading.pairs import pair_keys, read_pair
 from talkwright.data.reading.parting import part
 from talkwright.data.reading.preferences import is_labelled_bad, is_preference, read_preference
 from talkwright.data.reading.tasks import are_languages, read_summary, read_translation, task_of
-from talkwright.data.reading.transcripts import read_transcript, timed_turns
+from talkwright.data.reading.transcripts import TEXTS, read_transcript
 from talkwright.data.reading.trees import is_export, is_tree, is_tree_message, read_export, read_tree
 from talkwright.data.reading.turns import (
     CERTAIN,
@@ -46,8 +48,6 @@ from talkwright.data.reading.unnamed import has_unnamed_turns, unnamed_turns
 from talkwright.types import Conversation, Message
 
 _NO_OPTIONS = ArenaSection()
-# Columns that may hold a conversation as one text.
-_TEXTS = ("text", "transcript", "chattranscript", "conversation", "dialogue", "dialog", "chatlog", "log")
 # Reasons for which a row's turns are looked for under other names.
 _OTHER_NAMES = ("unknown_format", "not_a_message", "bad_role", "not_text")
 
@@ -107,6 +107,8 @@ def _recognise(value: Row, keys: Row) -> str:
         return "chatgpt"
     if is_preference(keys) or is_ranked(value, keys):
         return "preference"
+    if isinstance(value.get("output"), (list, dict)) and responses_turns(value) is not None:
+        raise Unfit("unknown_format")  # read where turns are looked for under other names
     if is_log(value, keys):
         return "log"
     if turn_list(value, keys) is not None:
@@ -154,7 +156,7 @@ def recognises_columns(names: Iterable[str], columns: Columns) -> bool:
         )
     return (
         _has_pair(keys, columns)
-        or any(key in keys for key in (*LISTS[:6], "utterances", *_TEXTS[:3], "chatlog"))
+        or any(key in keys for key in (*LISTS[:6], "utterances", *TEXTS[:3], "chatlog"))
         or is_preference(keys)
         or ("prompt" in keys and not keys.keys().isdisjoint(("answers", "responses")))  # ranked ones
         or is_battle(keys)
@@ -189,6 +191,12 @@ def _read_list(value: Row, keys: Row, columns: Columns, format: str) -> Draft:
 
 def _read_unnamed(value: Row, columns: Columns, reason: str) -> Draft | str:
     try:
+        repairs: list[str] = []
+        if (told := activity_turns(value, repairs)) is not None:
+            read = _turns({}, {}, told, columns, "messages")
+            return replace(read, repairs=(*read.repairs, *repairs))
+        if (told := responses_turns(value)) is not None:
+            return _turns(value, {plain(key): key for key in reversed(value)}, told, columns, "messages")
         found = unnamed_turns(value)
         if found is None:
             return reason
@@ -251,15 +259,17 @@ def _read_text(value: Row, keys: Row, columns: Columns) -> Draft:
 
 def _transcript(value: Row, keys: Row) -> tuple[list[Message], list[str]] | None:
     """What a text of turns says, with what was put right; None where no column holds one."""
-    for name in _TEXTS:
+    for name in TEXTS:
         text = field_of(value, keys, name)
         if not isinstance(text, str):
             continue
         repairs: list[str] = []
         messages = read_transcript(text, repairs)
-        timed = timed_turns(text) if messages is None else None
-        if timed is not None:
-            messages = read_turns(timed, repairs)
+        chat = read_chat(text) if messages is None else None
+        if chat is not None:
+            repairs += chat.repairs
+            turns = [{"speaker": said.name, "text": said.text} for said in chat.said]
+            messages = read_turns(turns, repairs)
         if messages is not None:
             return messages, repairs
     return None

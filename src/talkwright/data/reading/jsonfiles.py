@@ -19,8 +19,10 @@ from talkwright.data.reading.formats import reads_as_row
 from talkwright.data.reading.frames import frame_rows
 from talkwright.data.reading.holes import HOLE, without_holes
 from talkwright.data.reading.literals import CutOffError, has_doubtful_quotes, is_too_dense, parse_loose
+from talkwright.data.reading.messengers import telegram_chats
 from talkwright.data.reading.repair import has_repeated_key, load, read_line
 from talkwright.data.reading.rows import RAW, Row, decoding
+from talkwright.data.reading.tools import with_exact_arguments
 from talkwright.data.reading.turns import is_message, is_message_list
 from talkwright.errors import DataError
 
@@ -265,7 +267,7 @@ def json_rows(text: Text, name: str) -> Iterator[Row]:
         yield from _scan(window, name, closing=True)
         return
     value, problem = load(content)
-    held = frame_rows(value) if problem is None else None
+    held = (frame_rows(value) or telegram_chats(value)) if problem is None else None
     if held is None and problem is None and isinstance(value, dict) and not reads_as_row(value):
         lists = [key for key, inner in value.items() if isinstance(inner, list)]
         held = value[lists[0]] if len(lists) == 1 else None
@@ -318,6 +320,7 @@ def _scan(window: _Window, name: str, closing: bool, alone: bool = False) -> Ite
             if _has_swallowed(value):
                 raise ValueError("a list of messages that goes on with others")
             search.learn(value, start - at)
+            value = with_exact_arguments(content[at:start], value)
             if isinstance(value, (dict, list)) and has_repeated_key(content[at:start], value):
                 repairs = ("repeated_key",)
         except ValueError as error:

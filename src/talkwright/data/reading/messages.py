@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from talkwright.config import Columns
+from talkwright.data.reading.casting import unknown_speakers
 from talkwright.data.reading.growing import grown, tree_namer
 from talkwright.data.reading.rows import RAW, Row
-from talkwright.data.reading.speakers import ROLES, guess_roles, speaker
+from talkwright.data.reading.speakers import ROLES, guess_roles, may_mean_roles, role_meant, speaker
 from talkwright.data.reading.talks import Said, Sorting, is_short, sort_out
 from talkwright.data.reading.trees import is_tree_message
 from talkwright.data.reading.turns import GROUP_NAMES, LISTS, plain
@@ -28,8 +29,13 @@ _IDS = """
 """.split()  # noqa: SIM905
 _ROLES = """
     role speakerrole senderrole sendertype authorrole authortype speaker from sender author actor by
+    actortype usertype participanttype fromtype speakertype participantrole participant
+    absender sprecher rolle remitente autor auteur rol mittente
 """.split()  # noqa: SIM905
-_TEXTS = "content text message utterance body value says msg messagetext".split()  # noqa: SIM905
+_TEXTS = """
+    content text message utterance body value says msg messagetext
+    nachricht mensaje mensagem messaggio bericht texto texte
+""".split()  # noqa: SIM905
 _ORDERS = """
     turn turnid turnnumber turnindex order index messageindex messagenumber position sequence seq step
     timestamp createdat sentat datetime tstamp date time
@@ -55,8 +61,10 @@ def is_message_table(names: Iterable[Any], alone: bool = False) -> bool:
     `alone`: whether they are messages even of a file that is a single conversation.
     """
     keys = {plain(name) for name in names}
-    parts = (_ROLES, _TEXTS) if alone else (_IDS, _ROLES, _TEXTS)
-    return all(keys.intersection(part) for part in parts) and not keys & _OTHERS
+    parts = (_TEXTS,) if alone else (_IDS, _TEXTS)
+    if keys & _OTHERS or not all(keys.intersection(part) for part in parts):
+        return False
+    return bool(keys.intersection(_ROLES)) or any(map(may_mean_roles, keys))
 
 
 def may_be_messages(names: Iterable[Any]) -> bool:
@@ -96,9 +104,33 @@ def join_messages(
     names = {speaker(turn) for turn in turns}
     told = names <= ROLES.keys() or bool(guess_roles(turns))
     one = len(turns) == len(held) <= _ALONE and None not in turns and len(names) > 1 and told
+    one = one and _is_one_talk({plain(name) for name in first.value})
     if alone and one and found.doubtful:
         raise _cannot_sort(found.doubtful, path)
+    strangers = alone and not told and _are_people([_person(turn) if turn else None for turn in turns])
+    if strangers and _is_one_talk({plain(name) for name in first.value}):
+        raise unknown_speakers(path, [_person(turn) or "" for turn in turns if turn])
     yield from [_together(held)] if alone and one else chain(held, rows)
+
+
+def _person(turn: dict[str, Any]) -> str | None:
+    name = turn.get("speaker", turn.get("role"))
+    return name if isinstance(name, str) else None
+
+
+def _are_people(names: list[str | None]) -> bool:
+    """Say whether these are the speakers of one chat: few, with short names, who speak often."""
+    known = {name for name in names if name}
+    short = all(len(name) <= 40 for name in known)
+    return None not in names and short and 2 <= len(known) <= 20 and 2 * len(known) <= len(names)
+
+
+def _is_one_talk(keys: set[str]) -> bool:
+    """Say whether messages without any id may be one talk: not what a flag sorts into classes."""
+    if keys.intersection(_ROLES):
+        return True
+    sent = {"direction", "fromme", "isfromme", "messagetype"}
+    return bool(keys & sent) and bool(keys.intersection(_ORDERS))
 
 
 def _without_ids(value: dict[str, Any]) -> list[str]:
@@ -179,8 +211,14 @@ def _turn(value: dict[str, Any]) -> dict[str, Any] | None:
     keys = {plain(key): key for key in reversed(value)}
     role = next((keys[name] for name in _ROLES if name in keys), None)
     text = next((keys[name] for name in _TEXTS if name in keys), None)
-    if role is None or text is None:
+    if text is None:
         return None
+    if role is None or speaker({"speaker": value[role]}) not in ROLES:  # a flag says more than a name
+        meant = next((r for name, key in keys.items() if (r := role_meant(name, value[key]))), None)
+        if meant is None and role is None:
+            return None
+        value, role = ({**value, "role": meant}, "role") if meant is not None else (value, role)
+    assert role is not None
     named = "role" if plain(role).endswith("role") else "speaker"
     turn = {
         name: value[keys[plain(name)]]

@@ -14,6 +14,9 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from talkwright.data.reading.files import is_no_text
+from talkwright.data.reading.names import slack_days
+from talkwright.data.reading.torn import Member, TooLargeError, TornError, members, pieces
 from talkwright.errors import DataError
 
 GZIP, ZIP = b"\x1f\x8b", b"PK\x03\x04"
@@ -31,6 +34,10 @@ IsData = Callable[[str, Callable[[int], bytes]], bool]
 
 class CutOffPackedError(DataError):
     """A packed file ends too early, or goes on with something else. What came before it is sound."""
+
+
+class EndLostError(CutOffPackedError):
+    """This one of the packed files is whole, but what came behind it in the archive is lost."""
 
 
 def unpack(path: Path, is_data: IsData) -> Iterator[tuple[str, Iterator[bytes]]]:
@@ -67,6 +74,8 @@ def left_packed(path: Path, is_data: IsData) -> list[str]:
 
 def _wanted(archive: zipfile.ZipFile, is_data: IsData) -> list[zipfile.ZipInfo]:
     seen = list(filter(_is_seen, archive.infolist()))
+    days = {*slack_days([member.filename for member in seen])}
+    seen = [member for member in seen if member.filename in days] if days else seen
     found = [member for member in seen if is_data(member.filename, partial(_head, archive, member))]
     return found or (seen if len(seen) == 1 else [])
 
@@ -120,7 +129,8 @@ def _unzip(path: Path, file: IO[bytes], is_data: IsData) -> Iterator[tuple[str, 
         archive = zipfile.ZipFile(file)
         members = archive.infolist()
     except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError):
-        raise DataError(f"{path}: a damaged zip archive or Excel workbook. Copy it again.") from None
+        yield from _unzip_torn(path, file, is_data)
+        return
     if any(member.filename == "[Content_Types].xml" for member in members):
         raise DataError(f"{path}: this is an Excel workbook or another Office document. Save it as CSV.")
     if len(members) > _MOST_FILES:
@@ -138,7 +148,62 @@ def _unzip(path: Path, file: IO[bytes], is_data: IsData) -> Iterator[tuple[str, 
         yield member.filename, _extract(path, archive, member, left)
 
 
-def _refuse_suspicious(path: Path, member: zipfile.ZipInfo) -> None:
+def _unzip_torn(path: Path, file: IO[bytes], is_data: IsData) -> Iterator[tuple[str, Iterator[bytes]]]:
+    """What is whole, or at its beginning, in an archive that has lost the list of its files."""
+    damaged = DataError(f"{path}: a damaged zip archive or Excel workbook. Copy it again.")
+    limit = _limit(os.fstat(file.fileno()).st_size)
+    try:
+        found = members(file, limit, _MOST_FILES)
+    except TooLargeError:
+        raise _bomb(path, limit) from None
+    if any(member.filename == "[Content_Types].xml" for member in found) or len(found) > _MOST_FILES:
+        raise damaged
+    for member in found:
+        _refuse_suspicious(path, member)
+    seen = [m for m in found if _is_seen(m) and not m.flag_bits & 1]
+    wanted = [m for m in seen if is_data(m.filename, partial(_torn_head, file, m))]
+    wanted = sorted(wanted or seen[: len(seen) == 1], key=lambda member: member.filename)
+    # The end of a Parquet file says what is in it.
+    wanted = [m for m in wanted if m.whole or not is_no_text(_torn_head(file, m, 8))]
+    if not any(m.whole or _torn_head(file, m, 8).strip() for m in wanted):
+        raise damaged
+    left = [limit]
+    for member in wanted:
+        last = member is wanted[-1] and all(m.whole for m in wanted)
+        yield member.filename, _extract_torn(path, file, member, left, last)
+
+
+def _torn_head(file: IO[bytes], member: Member, size: int) -> bytes:
+    found = b""
+    try:
+        for piece in pieces(file, member, [_ALWAYS_ALLOWED]):
+            found += piece
+            if len(found) >= size:
+                break
+    except (TornError, TooLargeError):
+        pass
+    return found[:size]
+
+
+def _extract_torn(
+    path: Path, file: IO[bytes], member: Member, left: list[int], last: bool
+) -> Iterator[bytes]:
+    """As `_extract`. Raises CutOffPackedError behind what there is of a file, and EndLostError behind
+    the `last` one that there is."""
+    limit = left[0]
+    try:
+        yield from pieces(file, member, left)
+    except TooLargeError:
+        raise _bomb(path, limit) from None
+    except TornError:
+        if member.whole:
+            raise DataError(f"{path}: {member.filename!r} in the archive is damaged.") from None
+        raise CutOffPackedError(f"{path}: {member.filename!r} is cut off. Copy it again.") from None
+    if last:
+        raise EndLostError(f"{path}: a zip archive that is cut off. Copy it again.")
+
+
+def _refuse_suspicious(path: Path, member: zipfile.ZipInfo | Member) -> None:
     name = PurePosixPath(member.filename.replace("\\", "/"))
     if ".." in name.parts or name.is_absolute() or ":" in name.parts[:1]:
         raise DataError(f"{path}: the archive has a file named {member.filename!r}, outside itself.")
@@ -146,7 +211,7 @@ def _refuse_suspicious(path: Path, member: zipfile.ZipInfo) -> None:
         raise DataError(f"{path}: {member.filename!r} in the archive is a link, not a file.")
 
 
-def _is_seen(member: zipfile.ZipInfo) -> bool:
+def _is_seen(member: zipfile.ZipInfo | Member) -> bool:
     hidden = any(part.startswith((".", "__MACOSX")) for part in PurePosixPath(member.filename).parts)
     folder = not member.filename or member.filename.endswith("/")  # is_dir() fails on an empty name
     return not folder and not hidden

@@ -42,6 +42,17 @@ _PAIRS = (
     ("text", "reply"),
     ("inputs", "targets"),
     ("problem", "solution"),
+    ("frage", "antwort"),
+    ("pregunta", "respuesta"),
+    ("pergunta", "resposta"),
+    ("domanda", "risposta"),
+    ("vraag", "antwoord"),
+    ("question", "réponse"),
+    ("question", "reponse"),
+    ("вопрос", "ответ"),
+    ("问题", "回答"),
+    ("问题", "答案"),
+    ("質問", "回答"),
 )
 PROMPT_NAMES = (
     "prompt", "instruction", "question", "query", "input", "userprompt", "usermessage", "userinput",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -56,6 +57,10 @@ def is_labelled_bad(value: Row, keys: Row) -> bool:
         if name in _VERDICTS and (said in _BAD or (isinstance(label, (int, float)) and label == 0)):
             return True
     return False
+
+
+# The mark of a chat template behind an answer, where the prompt is written in it.
+_UNENDED = re.compile(r"<\|im_end\|>\s*\Z")
 
 
 def is_preference(keys: Iterable[str]) -> bool:
@@ -163,5 +168,5 @@ def _answer(value: Any, repairs: list[str]) -> list[Message]:
         return [message(value, repairs)]
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
-    text = text_of(value, repairs)
+    text = _UNENDED.sub("", text_of(value, repairs))
     return read_transcript(text) or [Message("assistant", text)]

@@ -13,11 +13,14 @@ from talkwright.types import Role
 _NAMES: dict[Role, str] = {
     "system": "system developer",
     "user": "user human customer client enduser visitor prompter requester caller patient student guest "
-    "member buyer asker question",
+    "member buyer asker question kunde kundin nutzer benutzer cliente usuario utilisateur "
+    "klant gebruiker klient utente",
     "assistant": "assistant gpt chatgpt gpt4 bing bard claude bot chatbot model ai agent functioncall "
     "toolcall operator support supportagent customerservice representative rep employee staff helpdesk "
     "admin teammate humanagent automatedagent virtualagent supportbot virtualassistant aiassistant "
-    "service advisor consultant seller company owner answer therapist tutor",
+    "service advisor consultant seller company owner answer therapist tutor mitarbeiter "
+    "mitarbeiterin berater beraterin assistent kundenservice "
+    "kundendienst agente asistente assistente conseiller medewerker soporte operatore konsultant",
     "tool": "tool function observation functionresponse toolresponse toolresult ipython tooloutput "
     "toolmessage toolreturn functionresult functionoutput functionreturn",
 }
@@ -45,6 +48,46 @@ _NOBODY = frozenset({
     "narrator", "action", "stage", "thought", "thinking", "image", "picture", "audio", "video", "file",
     "error", "warning", "status", "log", "unknown", "none", "null", "other", "misc", "nan", "na",
 })  # fmt: skip
+
+
+_ANSWERS = re.compile(
+    r"(?:is|from|by|sentby|isfrom)(?:agent|bot|ai|assistant|staff|support|operator|admin|model)|(?:is)?fromme"
+)
+_ASKS = re.compile(
+    r"(?:is|from|by|sentby|isfrom)(?:user|customer|client|human|visitor|enduser|requester)|inbound"
+)
+_DIRECTIONS: dict[str, Role] = {
+    "inbound": "user", "incoming": "user", "in": "user", "received": "user",
+    "outbound": "assistant", "outgoing": "assistant", "out": "assistant", "sent": "assistant",
+}  # fmt: skip
+_FLAGS = {**dict.fromkeys(["true", "1", "yes", "t", "y", "1.0"], True),
+          **dict.fromkeys("false 0 no f n 0.0".split(), False)}  # fmt: skip # noqa: SIM905
+
+
+def may_mean_roles(name: str) -> bool:
+    """Say whether a field of this plain name says who speaks by a flag or a direction."""
+    return (
+        name.endswith("direction")
+        or name == "messagetype"
+        or _ANSWERS.fullmatch(name) is not None
+        or _ASKS.fullmatch(name) is not None
+    )
+
+
+def role_meant(name: str, value: Any) -> Role | None:
+    """The role that a flag (`is_bot: true`, also as 1 or "yes") or a direction stands for, by the plain
+    name of its field; None where it is neither."""
+    if name.endswith("direction") or name == "messagetype":
+        words = _plain(value) if isinstance(value, str) else ""
+        found = _DIRECTIONS.get(words.strip())
+        return found if name != "messagetype" or len(words) > 3 else None
+    told = _ANSWERS.fullmatch(name), _ASKS.fullmatch(name)
+    if told == (None, None) or value is None or isinstance(value, (dict, list)):
+        return None
+    flag = _FLAGS.get(str(value)[:9].strip().lower())
+    if flag is None:
+        return None
+    return "assistant" if flag == (told[0] is not None) else "user"
 
 
 def speaker(turn: Any) -> str | None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from talkwright.data.reading.encodings import as_utf8
 from talkwright.data.reading.files import UTF8_MARK, failed_to_read, is_no_text
 from talkwright.data.reading.holes import HOLE
-from talkwright.data.reading.packed import GZIP, ZIP, CutOffPackedError, IsData, unpack
+from talkwright.data.reading.packed import GZIP, ZIP, CutOffPackedError, EndLostError, IsData, unpack
 from talkwright.errors import DataError
 
 PIECE = 2**20  # bytes read at a time
@@ -46,16 +46,24 @@ class Stream:
             for piece in pieces:
                 if last == b"" and is_no_text(piece):  # its end says what is in it
                     yield piece
-                    yield from pieces
+                    yield from self._until_lost(pieces)
                     return
                 last = piece or last
                 yield piece
+        except EndLostError:
+            self.is_cut_off = True
         except CutOffPackedError:
             if not last.strip():
                 raise
             self.is_cut_off = True
             if not last.endswith(b"\n"):
                 yield HOLE.encode()
+
+    def _until_lost(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        try:
+            yield from pieces
+        except EndLostError:
+            self.is_cut_off = True
 
     def peek(self, size: int) -> bytes:
         """The first `size` bytes, or all where there are fewer; they are still to come."""

@@ -23,6 +23,7 @@ from talkwright.data.reading.formats import (
     reads_as_row,
     recognises_columns,
 )
+from talkwright.data.reading.headless import names_by_rows
 from talkwright.data.reading.holes import HOLE
 from talkwright.data.reading.messages import is_message_table
 from talkwright.data.reading.rows import RAW, Row, decoding
@@ -133,17 +134,20 @@ def csv_rows(blocks: Iterator[Text], name: str, path: Path, columns: Columns) ->
         before = content.count("\n", 0, skipped)
     begin = content[skipped:] if before else content
     header, delimiter = _header(begin, columns, told and told[1])
+    found = None if told or _is_known(header, columns) else _headless(begin, columns)
+    header, delimiter = found or (header, delimiter)
     require_columns(header, columns, path, partial(_first_row, begin, header, delimiter))
     odd, foreign = (_moved((), numbers, -before) for numbers in (first.odd_lines, first.foreign_lines))
     texts: Iterator[Text] = _chain(Text(begin, odd, foreign_lines=foreign), blocks)
-    repaired: tuple[str, ...] = ()
+    repaired: tuple[str, ...] = ("guessed_header",) if found else ()
     read = partial(_reader, delimiter=delimiter)
     if is_backslashed(begin, read, len(header), whole=len(begin) < _PART):
-        texts, repaired = usual_blocks(texts), ("fixed_quotes",)
+        texts, repaired = usual_blocks(texts), (*repaired, "fixed_quotes")
     lines = _Lines(texts)
     reader = read(lines)
-    next(reader, None)
-    lines.record()
+    if found is None:
+        next(reader, None)
+        lines.record()
     number, bare = 0, _bare_cells(delimiter)
     while True:
         cells: list[str] | None
@@ -232,6 +236,15 @@ def _header(content: str, columns: Columns, told: str | None = None) -> tuple[li
     return max(known or found, key=lambda pair: len(pair[0]))
 
 
+def _headless(content: str, columns: Columns) -> tuple[list[str], str] | None:
+    """The columns of a table without names for them and its delimiter, where exactly one is certain."""
+    if columns != Columns():
+        return None
+    found = [(names_by_rows(content, partial(_reader, delimiter=mark)), mark) for mark in _DELIMITERS]
+    certain = [(names, mark) for names, mark in found if names is not None]
+    return certain[0] if len(certain) == 1 else None
+
+
 def _reader(lines: Iterable[str], delimiter: str) -> Any:
     if csv.field_size_limit() < _FIELD_LIMIT:
         csv.field_size_limit(_FIELD_LIMIT)
@@ -282,7 +295,11 @@ def require_columns(header: list[str], columns: Columns, path: Path, first: Call
             "If it is a table, give it a first line with names, such as `question,answer`; if it is "
             "running text, it holds no questions and answers to learn from."
         )
-    prompt, completion = (name[:60] for name in names[:2]) if len(names) > 1 else ("NAME", "NAME")
+    row = first()
+    shown_row = row if isinstance(row, dict) else {}
+    longest = sorted(names, key=lambda name: -len(str(shown_row.get(name) or "")))[:2]
+    likely = [name for name in names if name in longest]  # what has most to say, in the file's order
+    prompt, completion = (name[:60] for name in likely) if len(names) > 1 else ("NAME", "NAME")
     raise DataError(
         f"{path}: cannot tell which columns hold the question and the answer. Columns found: {shown}.\n"
         "Say it in the recipe, with the right names:\n"

@@ -15,9 +15,22 @@ from typing import Any
 from talkwright.types import Message, ToolCall
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_WRITTEN_CALL = ("tool_call", "functioncall", "function_call", '"name"')
+_WRITTEN_CALL = (
+    "tool_call",
+    "functioncall",
+    "function_call",
+    '"name"',
+    "<|python_tag|>",
+    "\nAction Input:",
+)
+_LISTED_CALL = re.compile(r"\s*\[[^\W\d][\w .-]{0,80}\(")  # ToolACE's
 _ANSWERING = ("user", "human", "tool")  # who tells an assistant what a tool gave back
 _DEEPEST = 64  # lists and objects inside of one another
+_CALLING_KEYS = ('"arguments"', '"tool_use"')
+# A number that is perhaps spelt otherwise than Python writes it: 1.10, 1e5, -0, or with many digits.
+_ODD_NUMBER = re.compile(
+    r"[:\[,]\s*-?(?:\d+\.\d+0(?!\d)|\d+\.\d{15}|\d{16,}\.|\d+(?:\.\d+)?[eE]|(?<=-)0(?![.\d])|0\.0000)"
+)
 _ARGUMENTS = ("arguments", "parameters", "args", "input")
 
 
@@ -54,6 +67,31 @@ def _exact(text: str, repairs: list[str] | None = None) -> Any:
         return found
 
     return json.loads(text, parse_float=_number, parse_int=_whole_number, object_pairs_hook=put)
+
+
+def with_exact_arguments(text: str, value: Any) -> Any:
+    """The value of a JSON text, with arguments of calls as text where a number in them is spelt
+    otherwise than it would be written. Any other value comes back as it is, and soon."""
+    if not any(key in text for key in _CALLING_KEYS) or not _ODD_NUMBER.search(text):
+        return value
+    try:
+        return _with_texts(_exact(text), value)
+    except (ValueError, RecursionError):
+        return value
+
+
+def _with_texts(exact: Any, value: Any) -> Any:
+    if isinstance(value, list):
+        return [_with_texts(one, other) for one, other in zip(exact, value, strict=True)]
+    if not isinstance(value, dict):
+        return value
+    found = {key: _with_texts(exact[key], held) for key, held in value.items()}
+    key = "arguments" if isinstance(value.get("name"), str) else None
+    if value.get("type") == "tool_use":
+        key = "input"
+    if key is not None and isinstance(value.get(key), dict) and _spells(exact[key]):
+        found[key] = _written(exact[key])
+    return found
 
 
 def _spells(value: Any) -> bool:
@@ -115,8 +153,18 @@ def read_schemas(value: Any) -> tuple[tuple[str, ...], bool]:
         value = [value]
     if not isinstance(value, list):
         return (), not value
+    value = [schema for tool in value for schema in _declared(_loaded(tool))]
     found = [_schema(_loaded(tool)) for tool in value]
     return tuple(schema for schema in found if schema is not None), None not in found
+
+
+def _declared(tool: Any) -> list[Any]:
+    """The functions that one of Gemini's tools declares; others as they are."""
+    names = ("functionDeclarations", "function_declarations")
+    found = (
+        next((tool[name] for name in names if name in tool), None) if isinstance(tool, dict) else None
+    )
+    return found if isinstance(found, list) else [tool]
 
 
 def _schema(tool: Any) -> str | None:
@@ -176,19 +224,98 @@ def read_call(value: Any, repairs: list[str] | None = None) -> ToolCall | None:
 
 
 def unfolded(turns: list[Any]) -> list[Any]:
-    """Turns, with the results that Anthropic puts into the content of a user as turns of their own."""
+    """Turns, with the results that Anthropic puts into the content of a user as turns of their own, and
+    Gemini's calls and results as others have them."""
     found: list[Any] = []
     for turn in turns:
+        if isinstance(turn, dict) and "role" not in turn:
+            turn = _of_langchain(turn)
+        if isinstance(turn, dict) and isinstance(turn.get("parts"), list):
+            found += _of_gemini(turn, turn["parts"])
+            continue
         parts = turn.get("content") if isinstance(turn, dict) else None
-        if isinstance(parts, list) and any(map(_is_result, parts)) and turn.get("role") in _ANSWERING:
+        parts = parts if isinstance(parts, list) else []
+        has_results = any(map(_is_result, parts))
+        if has_results and turn.get("role") in _ANSWERING:
             found += _told_apart(turn, parts)
+        elif has_results and turn.get("role", turn.get("sender")) == "assistant":
+            found += _called_within(turn, parts)
         else:
             found.append(turn)
     return found
 
 
+def _of_langchain(turn: dict[str, Any]) -> dict[str, Any]:
+    """A message of LangChain's, which has what was said under `data` or `kwargs`; others as they are."""
+    kind, held = turn.get("type"), turn.get("data")
+    if kind == "constructor" and isinstance(turn.get("id"), list) and turn["id"]:
+        kind, held = (
+            str(turn["id"][-1]).removesuffix("Chunk").removesuffix("Message").lower(),
+            turn.get("kwargs"),
+        )
+    if not isinstance(kind, str) or not isinstance(held, dict) or "content" not in held:
+        return turn
+    about = held.get("additional_kwargs")
+    old = (
+        {k: v for k, v in about.items() if k in ("function_call", "tool_calls")}
+        if isinstance(about, dict)
+        else {}
+    )
+    named = {key: held[key] for key in ("name", "tool_call_id", "tool_calls") if held.get(key)}
+    role = held.get("role") if kind == "chat" else kind
+    return {"role": role, "content": held["content"], **old, **named}
+
+
+def _of_gemini(turn: dict[str, Any], parts: list[Any]) -> list[Any]:
+    """A turn of Gemini's: its calls beside its text, and the results it has as turns of their own."""
+
+    def held(part: Any, *names: str) -> Any:
+        return (
+            next((part[name] for name in names if name in part), None)
+            if isinstance(part, dict)
+            else None
+        )
+
+    calls = [held(part, "functionCall", "function_call") for part in parts]
+    results = [held(part, "functionResponse", "function_response") for part in parts]
+    if not any(calls) and not any(results):
+        return [turn]
+    left = [
+        part for part, call, result in zip(parts, calls, results, strict=True) if not (call or result)
+    ]
+    turns: list[Any] = [
+        {"role": "tool", "content": found.get("response"), "name": found.get("name"),
+         "tool_call_id": found.get("id")}
+        for found in results if isinstance(found, dict)
+    ]  # fmt: skip
+    if left or any(calls):
+        rest = {**{key: value for key, value in turn.items() if key != "parts"}, "content": left}
+        turns.append(
+            {**rest, **({"tool_calls": [call for call in calls if call]} if any(calls) else {})}
+        )
+    return turns
+
+
 def _is_result(part: Any) -> bool:
     return isinstance(part, dict) and part.get("type") == "tool_result"
+
+
+def _called_within(turn: dict[str, Any], parts: list[Any]) -> list[Any]:
+    """An answer of Claude's export, which has the results of its calls in between, as turns."""
+    found: list[Any] = []
+    for part in parts:
+        if _is_result(part):
+            said, id, name = part.get("content"), part.get("tool_use_id"), part.get("name")
+            if isinstance(said, list) and all(
+                isinstance(piece, dict) and isinstance(piece.get("text"), str) for piece in said
+            ):
+                said = "\n".join(piece["text"] for piece in said)
+            found.append({"role": "tool", "content": said, "tool_call_id": id, "name": name})
+        elif found and found[-1].get("role") != "tool":
+            found[-1]["content"].append(part)
+        else:
+            found.append({**turn, "role": "assistant", "content": [part]})
+    return found
 
 
 def _told_apart(turn: dict[str, Any], parts: list[Any]) -> list[Any]:
@@ -233,8 +360,10 @@ def tool_marks(messages: Sequence[Message]) -> list[str]:
         if turn.tool_calls:
             unanswered, unasked = _unmatched(turn.tool_calls, results)
         else:
-            written = turn.role == "assistant" and any(w in turn.content for w in _WRITTEN_CALL)
-            unanswered, unasked = False, bool(results) and not written
+            written = turn.role == "assistant" and (
+                any(w in turn.content for w in _WRITTEN_CALL) or _LISTED_CALL.match(turn.content)
+            )
+            unanswered, unasked = False, bool(results and not written)
         if turn.role == "tool":  # only where a conversation begins with results
             unasked = True
         if unanswered:

@@ -8,6 +8,8 @@ from itertools import pairwise
 from talkwright.data.reading.speakers import software_speaks
 from talkwright.types import Message, Role
 
+# Columns that may hold a conversation as one text.
+TEXTS = ("text", "transcript", "chattranscript", "conversation", "dialogue", "dialog", "chatlog", "log")
 _SPEAKERS: dict[str, Role] = {
     "system": "system", "human": "user", "user": "user", "customer": "user", "instruction": "user",
     "client": "user", "visitor": "user", "assistant": "assistant", "ai": "assistant",
@@ -30,27 +32,7 @@ _LABELS = tuple(
 _GLUED = re.compile(r"### ?(Human|User|Assistant):[ \t]*")  # no line end before it
 _INST = re.compile(r"\[(/?)INST\]")
 _SYS = re.compile(r"\s*<<SYS>>(.*?)<</SYS>>", re.DOTALL)
-# A line of a chat's log: when, who, what. Only such lines begin a turn where the first one does.
-_TIME = r"(?:\d{4}-\d\d-\d\d[T ,]{1,2})?\d{1,2}:\d\d(?::\d\d)?(?:[.,]\d{1,6})?Z?(?:\s?[AaPp]\.?[Mm]\.?)?"
-_TIMED = re.compile(
-    rf"(?:\A\s*|\n)[ \t]{{0,20}}(?:\[{_TIME}\]|\({_TIME}\)|{_TIME})[ \t]?[-–]?[ \t]{{0,5}}"
-    r"([^\W\d_][\w .'-]{0,30}):[ \t]*"
-)
 _PREAMBLE = re.compile(r"\ABelow is an instruction that describes a task[^#]{0,200}(?=###)")
-
-
-def timed_turns(text: str) -> list[dict[str, str]] | None:
-    """The turns of a log such as `[10:01:03] Ann: ...` a line; None where the text is none.
-
-    It begins with such a line, and two or more speak.
-    """
-    parts = _TIMED.split(text)
-    turns = [
-        {"speaker": name.strip(), "text": said.strip()}
-        for name, said in zip(parts[1::2], parts[2::2], strict=True)
-    ]
-    names = {turn["speaker"] for turn in turns}
-    return turns if not parts[0].strip() and len(names) > 1 else None
 
 
 def read_transcript(text: str, repairs: list[str] | None = None) -> list[Message] | None:

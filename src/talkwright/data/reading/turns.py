@@ -31,6 +31,7 @@ from talkwright.data.reading.tools import (
     read_written,
     tool_marks,
     unfolded,
+    with_exact_arguments,
 )
 from talkwright.types import Message, Role, ToolCall
 
@@ -136,6 +137,8 @@ def turn_list(value: Row, keys: Row) -> tuple[str, list[Any]] | None:
         turns = as_list(field_of(value, keys, name))
         if turns is None:
             continue
+        if name == "turns" and "questionid" in keys and is_spoken(name, turns):  # MT-bench's questions
+            raise Unfit("no_assistant_turn")
         held = is_spoken(name, turns) or (bool(turns) and all(map(is_turn, turns)))
         if name in LISTS[:CERTAIN] or held:
             return name, _labelled(turns) if is_spoken(name, turns) else turns
@@ -232,7 +235,7 @@ def as_value(value: Any) -> Any:
     if start[0] == "a" and not start.startswith("array("):
         return value
     try:
-        return value if is_too_dense(value) else json.loads(value)
+        return value if is_too_dense(value) else with_exact_arguments(value, json.loads(value))
     except (ValueError, RecursionError):
         pass
     try:
@@ -264,6 +267,8 @@ def message(turn: Any, repairs: list[str], guessed: Mapping[str, Role] = _NO_GUE
     if role is None:
         raise Unfit("bad_role")
     said = turn.get(text_key) if text_key else None
+    if "sender" in turn and (turn.get("attachments") or turn.get("files")):  # Claude's, beside the text
+        repairs.append("removed_attachment")
     if role == "tool":
         return _result(turn, said, repairs)
     content, thinking, typed = _content(said, repairs)
@@ -313,8 +318,8 @@ def _content(value: Any, repairs: list[str]) -> tuple[str, str | None, tuple[Too
         if not isinstance(part, dict):
             raise Unfit("not_text")
         kind = part.get("type", "text")
-        if kind == "redacted_thinking":  # Anthropic's, in cipher
-            repairs.append("removed_attachment")
+        if kind in ("redacted_thinking", "token_budget"):  # Anthropic's, in cipher; a count
+            repairs += ["removed_attachment"] * (kind != "token_budget")
             continue
         if kind in ("tool_call", "tool_use"):
             call = read_call(part.get("value", part.get("text", part)), repairs)

@@ -11,7 +11,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from talkwright.data.reading.callings import calling_turns
-from talkwright.data.reading.speakers import NOTES, ROLE_KEYS, ROLES, guess_roles, is_side_note
+from talkwright.data.reading.speakers import (
+    NOTES,
+    ROLE_KEYS,
+    ROLES,
+    guess_roles,
+    is_side_note,
+    role_meant,
+)
 from talkwright.data.reading.talks import ONE_TALK
 from talkwright.data.reading.turns import LISTS, TEXT_KEYS, WHEN, Row, Unfit, as_list, plain
 
@@ -29,14 +36,6 @@ _KEPT = (
 )  # fmt: skip
 _HEARS = ("to", "recipient", "receiver", "target", "assignee", "assignedto")
 _CALLED = ("name", "fullname", "displayname", "username", "title", "subject", "email", "label", "avatar")
-_ANSWERS = re.compile(
-    r"(?:is|from|by)(?:agent|bot|ai|assistant|staff|support|operator|admin|model)|(?:is)?fromme"
-)
-_ASKS = re.compile(r"(?:is|from|by)(?:user|customer|client|human|visitor|enduser|requester)")
-_DIRECTIONS = {
-    "inbound": "user", "incoming": "user", "in": "user",
-    "outbound": "assistant", "outgoing": "assistant", "out": "assistant",
-}  # fmt: skip
 _WORDS = re.compile(r"[^\W\d_]\s+[^\W\d_]|[^\W\d_]{2}[.!?]")
 
 
@@ -98,9 +97,26 @@ def _lists(value: Row, depth: int) -> Iterator[tuple[str, list[Row], Row]]:
         if isinstance(held, dict) and depth < _DEEPEST:
             yield from _lists(held, depth + 1)
             continue
-        found = as_list(held)
+        found = _named_pairs(as_list(held))
         if found and all(isinstance(item, dict) for item in found):
             yield plain(key), found, value
+
+
+def _named_pairs(items: list[Any] | None) -> list[Any] | None:
+    """Pairs of a speaker and what is said, as ABCD's, as objects; other lists as they are."""
+    if not items or not all(
+        isinstance(item, list)
+        and len(item) == 2
+        and isinstance(item[0], str)
+        and isinstance(item[1], str)
+        for item in items
+    ):
+        return items
+    roles = {ROLES.get(plain(item[0])) for item in items}
+    if not {"user", "assistant"} <= roles or len({item[0] for item in items}) > 4:
+        return items
+    named = {"action": "event"}
+    return [{"speaker": named.get(item[0], item[0]), "text": item[1]} for item in items]
 
 
 def _turns(name: str, items: list[Row], around: Row) -> list[Row] | None:
@@ -186,9 +202,7 @@ def _name(key: str, value: Any) -> str | None:
     """The plain name of a role that a field of an item holds, or means."""
     name = plain(key)
     if isinstance(value, bool):
-        if _ANSWERS.fullmatch(name):
-            return "assistant" if value else "user"
-        return ("user" if value else "assistant") if _ASKS.fullmatch(name) else None
+        return role_meant(name, value)
     if isinstance(value, dict):
         flag = next((held for part, held in value.items() if plain(part) == "isbot"), None)
         if isinstance(flag, bool):
@@ -197,7 +211,7 @@ def _name(key: str, value: Any) -> str | None:
     if not isinstance(value, str) or len(value) > _LONGEST_NAME:
         return None
     called = plain(value.strip())
-    return _DIRECTIONS.get(called, called) if name.endswith("direction") else called
+    return role_meant(name, value) or called if name.endswith("direction") else called
 
 
 def _by_ids(items: list[Row], shared: list[str], around: Row) -> list[str] | None:
