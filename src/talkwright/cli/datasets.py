@@ -30,8 +30,8 @@ _TITLES = {
     "conditions",
     multiple=True,
     metavar="COLUMN=VALUE",
-    help="Only rows whose fate, reason, repair, mark, source, split, format or conversation is VALUE, or "
-    "whose place or text contains it. Can be repeated; all must hold.",
+    help="Only rows whose fate, reason, repair, mark, source, split, format or conversation is VALUE, "
+    "or whose place or text contains it. Can be repeated; all must hold.",
 )
 @click.option("--count-by", type=click.Choice(_COUNTED), help="Count rows instead of listing them.")
 @click.option(
