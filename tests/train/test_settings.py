@@ -38,6 +38,8 @@ def findings(
 def test_defaults_give_nothing_to_find(section) -> None:
     assert findings(section) == {}
     assert findings(section, method="full") == {}
+    usual = {"label_smoothing": 0.2, "neftune": 15.0, "weight_decay": 1.0}
+    assert findings(section, **usual) == {}
     assert findings(section, rows=0, validation=0) == {}  # the data stage has said so already
 
 
@@ -154,6 +156,9 @@ WRONG = [
     {"batch_size": 81, "max_steps": 3, "accumulation": 40},
     {"batch_size": 81, "max_steps": 40, "accumulation": 40, "patience": 3, "eval_every": 1},
     {"warmup_steps": 12, "max_tokens": 1000},
+    {"label_smoothing": 0.21},
+    {"neftune": 15.5},
+    {"weight_decay": 1.1},
     {"max_steps": None, "epochs": 30.0},
     {"learning_rate": 1.0},
     {"learning_rate": 1e-9},

@@ -137,6 +137,7 @@ def check_settings(
     return [
         *_of_length(section, plan, rows, tokens),
         *_of_rates(section, parameters),
+        *_of_strengths(section),
         *_of_validation(section, validation_rows, plan),
         *_of_precision(section, parameters),
     ]
@@ -313,6 +314,25 @@ def _of_rates(section: TrainSection, parameters: int) -> Iterator[Finding]:
                 f"the second matrix learns at {section.lora.plus_ratio:g} times the rate of the first; "
                 "LoRA+ found 4 to 16 to help", "write `train.lora.plus_ratio: 16`",
             )  # fmt: skip
+
+
+def _of_strengths(section: TrainSection) -> Iterator[Finding]:
+    """What helps in small amounts and drowns the data in large ones."""
+    for name, (most, usual, what) in _STRENGTHS.items():
+        strength = getattr(section, name)
+        if strength is not None and strength > most:
+            yield Finding(
+                "warning", "too_strong",
+                f"{name} is {strength:g}: {what}; up to {most:g} is usual",
+                f"write `train.{name}: {usual:g}`",
+            )  # fmt: skip
+
+
+_STRENGTHS = {  # the most that is usual, what to begin with, and what more of it does
+    "label_smoothing": (0.2, 0.1, "that share of every answer's probability goes to tokens at random"),
+    "neftune": (15.0, 5.0, "the noise is then larger than what tells words apart"),
+    "weight_decay": (1.0, 0.01, "each step takes that share of the rate away from every matrix"),
+}
 
 
 def usual_rates(section: TrainSection, parameters: int = 0) -> tuple[float, float]:
