@@ -335,7 +335,8 @@ def test_a_broken_value_does_not_take_the_rest_of_an_array_with_it(tmp_path: Pat
 def test_what_is_inside_a_broken_value_is_no_row(tmp_path: Path) -> None:
     good = {"frage": "q", "antwort": "a", "mehr": [{"prompt": "p", "completion": "c"}] * 3}
     rows = [json.dumps(good)] * 4
-    content = "[" + ", ".join([rows[0], rows[1].replace('"a"', '"a'), *rows[2:]]) + "]"
+    broken = rows[1].replace('"antwort": "a"', '"antwort" "a')  # by two marks, which nobody mends
+    content = "[" + ", ".join([rows[0], broken, *rows[2:]]) + "]"
     sound = [row.value for row in rows_of(tmp_path / "a.json", content) if row.problem is None]
     assert sound == [good] * 3
 
