@@ -104,28 +104,6 @@ def ignores_question(rows: Rows) -> Symptom | None:
 
 _OFTEN = 5  # rows with one answer from which it is a phrase
 
-# Numbered lists are plain text too, and code is code.
-_MARKDOWN = re.compile(r"^(?:#{1,6} |[-*] )|\*\*[^*\n]+\*\*", re.MULTILINE)
-
-
-def mixed_styles(rows: Rows) -> Symptom | None:
-    """Long answers partly in Markdown, partly plain."""
-    long = [at for at, talk in enumerate(rows) if len(talk.answers[-1]) >= LONG]
-    marked = [at for at in long if _MARKDOWN.search(rows[at].answers[-1])]
-    plain = sorted(set(long) - set(marked))
-    fewer = min(marked, plain, key=len)
-    if len(long) < 20 or not len(fewer) / len(long) >= 0.1:
-        return None
-    how = "in Markdown" if fewer is marked else "plain text"
-    return symptom(
-        "mixed_styles",
-        rows,
-        [(at, rows[at].answers[-1]) for at in fewer],
-        what=f"of {len(long)} long answers are {how}, unlike the others",
-        why="The model will change its layout from answer to answer.",
-        fix="data.markdown: plain  # or write all of them in Markdown",
-    )
-
 
 def uneven_lengths(rows: Rows) -> Symptom | None:
     """Answers of a few words beside answers of pages."""

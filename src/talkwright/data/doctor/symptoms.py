@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +18,8 @@ from typing import Any, Literal
 from talkwright.config import DataSection
 from talkwright.data.cleaning.answers import (
     echoes,
+    has_full_stops,
+    is_cut_off,
     is_refusal,
     placeholder_in,
     repeats_itself,
@@ -167,22 +170,35 @@ _CURT = 15  # characters
 
 
 def cut_off(rows: Rows) -> Symptom | None:
-    """Answers that stop in the middle of a sentence."""
+    """Answers that stop in the middle of a sentence: those that `data.cut_off` drops.
+
+    Where nearly all have no sign at their end, and hardly one has any inside, that is a style; then only
+    what ends with a word after which something must come is cut off.
+    """
     ends = [talk.answers[-1].rstrip() for talk in rows]
-    prose = sum(len(text) >= 60 and "\n" not in text[-40:] for text in ends)
-    open_ = {at for at, text in enumerate(ends) if stops_open(text)}
-    if len(open_) > 0.4 * prose:  # a style without full stops; then only what certainly goes on
-        open_ = set()
-    found = open_ | {at for at, text in enumerate(ends) if stops_short(text)}
+    prose = [at for at, text in enumerate(ends) if len(text) >= _PROSE and "\n" not in text]
+    open_ = [at for at in prose if stops_open(ends[at]) or ends[at][-1:].isalnum()]
+    inside = sum(has_full_stops(ends[at]) for at in open_)
+    style = len(open_) >= max(_STYLE * len(prose), 1) and inside <= (1 - _STYLE) * len(open_)
+    found = [at for at, text in enumerate(ends) if (stops_short if style else is_cut_off)(text)]
+    fix = "data.cut_off: drop"
+    if style:
+        last = Counter("," if ends[at][-1] == "," else ends[at].split()[-1].lower() for at in found)
+        words = "|".join(sorted(map(re.escape, last)))
+        fix = rule("cut_off", rf"(?i)(?<!\w)(?:{words})\s*\Z", role="assistant", do="drop")
     return symptom(
         "cut_off",
         rows,
-        [(at, "… " + ends[at][-80:]) for at in sorted(found)],
+        [(at, "… " + ends[at][-80:]) for at in found],
         serious=0.1,
         what="answers stop in the middle of a sentence",
         why="The model learns to stop anywhere.",
-        fix="data.cut_off: drop  # or export them again without a limit of length",
+        fix=fix + "  # or export them again without a limit of length",
     )
+
+
+_STYLE = 0.9  # share of the answers from which what they have in common is their style
+_PROSE = 60  # characters
 
 
 def refusals(rows: Rows) -> Symptom | None:
