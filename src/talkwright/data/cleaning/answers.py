@@ -209,14 +209,17 @@ _GOES_ON = (
 _LAST_WORD = re.compile(rf"(?:(?<![\w/.#@'\u2019-])(?:{_GOES_ON})|,|\w-)\Z", re.IGNORECASE)
 # What ends a sentence all the same: "log in", "turn it on", "what is it for".
 _ENDS_SO = re.compile(
-    r"(?:\b(?:log|sign|check|turn|switch|plug|fill|come|go|keep|move|hold|put|try|opt|drop|hand|later|and so"
-    r"|look|ask|wait|pay|care|used|made|depend)\w*(?: (?:it|them|this|that|me|him|her|you|back))?"
-    r" (?:in|on|for|by|with|of|at|to|from)|\b(?:if so|as such|who is|what is|there is|it is|so (?:they|we) are))\Z",
+    r"(?:\b(?:log|sign|check|turn|switch|plug|fill|come|go|keep|move|hold|put|try|opt|drop|hand|later"
+    r"|and so|look|ask|wait|pay|care|used|made|depend)\w*"
+    r"(?: (?:it|them|this|that|me|him|her|you|back))? (?:in|on|for|by|with|of|at|to|from)"
+    r"|\b(?:if so|as such|who is|what is|there is|it is|so (?:they|we) are))\Z",
     re.IGNORECASE,
 )
-# A link, a tag, a handle or a path is an end without a full stop.
+# Ends without a full stop: a link, a tag, a handle or a path; a result; the name below a quotation.
 _ENDS_IN_NAME = re.compile(
-    r"(?:\w+://\S+|www\.\S+|[#@/]\w[\w./-]*|\b\w+\.(?:com|org|net|de|io|html?|py))\Z"
+    r"(?:\w+://\S+|www\.\S+|[#@/]\w[\w./-]*|\b\w+\.(?:com|org|net|de|io|html?|py)|%"
+    r"|[=\u2248:] ?[$\u20ac\u00a3]?[\d.,]+|\b\w{1,2}[.):] ?\w{1,3}"
+    r"|[\"'\u201d\u00bb*_.!?] ?[-\u2013\u2014~] ?[A-Z][\w. '\u2019-]{2,30})\Z"
 )
 _ITEM = re.compile(r"\s*(?:[-*+\u2022\u2013|>]|\(?\d{1,3}[.):]|\(?[a-zA-Z][.)]|[A-Z][\w ]{0,20}:)\s")
 _INSIDE = re.compile(
@@ -234,16 +237,24 @@ def has_full_stops(answer: str) -> bool:
 def stops_open(answer: str) -> bool:
     """Say whether a longer answer in prose has no sign at its end, as one that was cut off has none.
 
-    An answer that begins with a small letter and has no full stop inside is in a style without them.
+    An answer that begins with a small letter and has no full stop inside is in a style without them; the
+    items of a list are compared with those before.
     """
     answer = answer.rstrip()
     tail = answer[-_TAIL:]
-    if len(answer) < _OPEN or "\n" in tail or _ENDS_WELL.search(tail) or _ENDS_IN_NAME.search(tail):
+    if len(answer) < _OPEN or _ENDS_WELL.search(tail) or _ENDS_IN_NAME.search(tail):
         return False
-    if _ITEM.match(answer, answer.rfind("\n") + 1):
+    start = answer.rfind("\n") + 1
+    if start and _ITEM.match(answer, start):
+        before = [line for line in answer[:start].splitlines() if _ITEM.match(line)]
+        return bool(before) and all(line.rstrip()[-1:] in _SIGNS for line in before)
+    if "\n" in tail or _ITEM.match(answer, start):
         return False
     first = next((c for c in answer[:_TAIL] if c.isalpha()), "")
     return bool(first) and (not first.islower() or has_full_stops(answer))
+
+
+_SIGNS = ".!?\u2026\u3002\uff01\uff1f\uff1b;"
 
 
 def stops_short(answer: str) -> bool:

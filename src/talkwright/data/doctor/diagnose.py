@@ -18,7 +18,8 @@ from talkwright.types import Conversation, LedgerRow, to_json
 _Check = Callable[[Rows], Symptom | None]
 _CHECKS: tuple[_Check, ...] = (
     symptoms.control_strings, patterns.too_little, patterns.one_answer, pairing.wrong_answers,
-    pairing.swapped, patterns.ignores_question, symptoms.placeholders, symptoms.cut_off, symptoms.repetition, symptoms.refusals,
+    pairing.swapped, patterns.ignores_question, symptoms.placeholders, symptoms.cut_off,
+    symptoms.repetition, symptoms.refusals,
     patterns.boilerplate, patterns.system_prompts, patterns.languages, patterns.crowded,
     patterns.clusters, styles.mixed_styles, symptoms.too_short, patterns.long_talks,
     patterns.uneven_lengths,

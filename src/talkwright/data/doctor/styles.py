@@ -27,8 +27,8 @@ _MARKDOWN = re.compile(r"^(?:#{1,6} |[-*] )|\*\*[^*\n]+\*\*", re.MULTILINE)
 _HTML = re.compile(r"<(?:p|div|br|ul|ol|li|b|i|em|strong|span|h[1-6])\b[^<>\n]{0,80}>", re.IGNORECASE)
 _EMOJI = re.compile("[\U0001f300-\U0001faff\u2600-\u26ff\u2728\u2705\u2764\u2b50]")
 _SALUTES = re.compile(
-    r"(?:dear|hello|hi|hey|good (?:morning|day)|sehr geehrte\w*|hallo|guten tag|bonjour|cher|ch[èe]re|hola"
-    r"|estimad[oa]|buongiorno|gentile)\b[^\n.!?]{0,40}[,!]?\s*\n",
+    r"(?:dear|hello|hi|hey|good (?:morning|day)|sehr geehrte\w*|hallo|guten tag|bonjour|cher|ch[èe]re"
+    r"|hola|estimad[oa]|buongiorno|gentile)\b[^\n.!?]{0,40}[,!]?\s*\n",
     re.IGNORECASE,
 )
 _SIGNS_OFF = re.compile(
@@ -37,8 +37,8 @@ _SIGNS_OFF = re.compile(
     re.IGNORECASE,
 )
 _FILLER = re.compile(
-    r"(?:sure|certainly|of course|absolutely|great question|happy to help|no problem|gladly|nat[üu]rlich|klar"
-    r"|gerne?|selbstverst[äa]ndlich|bien s[ûu]r|avec plaisir|claro|por supuesto|certo|certamente"
+    r"(?:sure|certainly|of course|absolutely|great question|happy to help|no problem|gladly|nat[üu]rlich"
+    r"|klar|gerne?|selbstverst[äa]ndlich|bien s[ûu]r|avec plaisir|claro|por supuesto|certo|certamente"
     r"|当然|好的)(?:\b[^\w\n]|[!,.:\uff01\uff0c\u3002 ])",
     re.IGNORECASE,
 )
@@ -93,8 +93,8 @@ _MARKS = (
     Mark("like letters, with a greeting or signature", "not like letters", _as_a_letter,
          r"letter|mail|message|note\b|brief|invit|write|draft"),
     # Twice in ten answers "Sure, ..." is how people talk.
-    Mark('opened by a filler such as "Sure!"', "without", lambda text: bool(_FILLER.match(text)), r"\Z\A",
-         inside=0.25),
+    Mark('opened by a filler such as "Sure!"', "without", lambda text: bool(_FILLER.match(text)),
+         r"\Z\A", inside=0.25),
 )  # fmt: skip
 
 # How a person is spoken to: (language, familiar, formal), in words that mean nothing else.
@@ -104,7 +104,8 @@ _ADDRESS = (
     ("French", r"\b(?:tu (?:es|as|peux|dois|veux|vas|trouve\w*|pourras|devras)|toi|tes)\b",
      r"\b(?:[Vv]ous|[Vv]otre|[Vv]os)\b"),
     ("Spanish", r"\b(?:tú|puedes|tienes|quieres|debes|tus|contigo|podrás)\b", r"\b[Uu]sted(?:es)?\b"),
-    ("Italian", r"\b(?:puoi|devi|vuoi|tuo[i]?|tua|tue)\b", r"(?<=[a-zàèéìòù,] )(?:Lei|Suo|Sua|Suoi|Sue)\b"),
+    ("Italian", r"\b(?:puoi|devi|vuoi|tuo[i]?|tua|tue)\b",
+     r"(?<=[a-zàèéìòù,] )(?:Lei|Suo|Sua|Suoi|Sue)\b"),
     ("Dutch", r"\b(?:jij|jouw|je (?:kunt|moet|hebt|bent))\b", r"\b(?:uw|u (?:kunt|moet|hebt|bent))\b"),
 )  # fmt: skip
 _ADDRESSES = tuple((name, re.compile(du), re.compile(sie)) for name, du, sie in _ADDRESS)
@@ -124,7 +125,7 @@ class _Mixture:
 
 
 def mixed_styles(rows: Rows) -> Symptom | None:
-    """Answers in several styles: some in Markdown, in capitals, with emoji, with "du", and others not."""
+    """Answers in several styles: some in Markdown, in capitals, with "du", and others not."""
     texts = [_told(talk) for talk in rows]
     mixtures = [found for mark in _MARKS if (found := _mixture(mark, rows, texts))]
     mixtures += [found for address in _ADDRESSES if (found := _addressed(address, rows, texts))]
