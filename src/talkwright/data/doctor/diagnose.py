@@ -27,7 +27,8 @@ _CHECKS: tuple[_Check, ...] = (
 # What takes long is a job by itself, for any process; what needs the same of a conversation is one job.
 _LONG: tuple[_Check, ...] = (symptoms.repetition, patterns.languages)
 _ALIKE: tuple[_Check, ...] = (
-    patterns.one_answer, patterns.ignores_question, patterns.crowded, patterns.clusters
+    patterns.one_answer, pairing.wrong_answers, patterns.ignores_question, patterns.crowded,
+    patterns.clusters,
 )  # fmt: skip
 _WORTH_IT = 500  # conversations from which on another process pays off
 _RANK = {"serious": 0, "warning": 1, "note": 2}

@@ -12,6 +12,7 @@ import math
 import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass
+from itertools import chain
 from statistics import median
 
 from talkwright.data.doctor.symptoms import Rows, Symptom, symptom
@@ -61,10 +62,10 @@ _WHY = "The model learns that the question does not matter."
 
 
 def _words(rows: Rows) -> _Words:
-    asked = [_stems(talk.question) for talk in rows]
-    said = [_stems(talk.answer) for talk in rows]
-    in_questions = Counter(word for words in asked for word in words)
-    in_answers = Counter(word for words in said for word in words)
+    asked = [_stems(normal(talk.question[:_HEAD])) for talk in rows]
+    said = [_stems(talk.normal_answer[:_HEAD]) for talk in rows]
+    in_questions = Counter(chain.from_iterable(asked))
+    in_answers = Counter(chain.from_iterable(said))
     most = max(3, len(rows) // _RARE)
     rare = frozenset(
         word for word, n in in_answers.items() if n <= most and 0 < in_questions.get(word, 0) <= most
@@ -82,8 +83,9 @@ def _words(rows: Rows) -> _Words:
 
 
 def _stems(text: str) -> frozenset[str]:
-    """The beginnings of a text's words; of what is written without spaces, pairs of characters."""
-    found = word_list(normal(text[:_HEAD]))
+    """The beginnings of the words of a text in its normal form; of what is written without spaces, pairs
+    of characters."""
+    found = word_list(text)
     if text.isascii():
         return frozenset([word[:_STEM] for word in found if len(word) > 2 or not word.isdigit()])
     stems, before = [], ""

@@ -44,6 +44,20 @@ _FILLER = re.compile(
 )
 
 
+def _in_markdown(text: str) -> bool:
+    return ("**" in text or "- " in text or "* " in text or "# " in text) and bool(
+        _MARKDOWN.search(text)
+    )
+
+
+def _in_html(text: str) -> bool:
+    return "<" in text and bool(_HTML.search(text))
+
+
+def _with_emoji(text: str) -> bool:
+    return not text.isascii() and bool(_EMOJI.search(text))
+
+
 def _in_json(text: str) -> bool:
     ends = text[0] + text[-1]
     return ends in ("{}", "[]") and ('":' in text or '" :' in text)
@@ -58,6 +72,8 @@ def _without_capitals(text: str) -> bool:
 
 
 def _as_a_letter(text: str) -> bool:
+    if "\n" not in text:
+        return False
     return bool(_SALUTES.match(text) and len(text) > 40) or bool(_SIGNS_OFF.search(text[-120:]))
 
 
@@ -75,21 +91,17 @@ class Mark:
     fix: str = ""
 
 
-def _has(shape: re.Pattern[str]) -> Callable[[str], bool]:
-    return lambda text: bool(shape.search(text))
-
-
 _PLAIN = "data.markdown: plain  # or write all of them in Markdown"
 _MARKS = (
-    Mark("in Markdown", "plain text", _has(_MARKDOWN), r"markdown|\*\*|^#+ ",
+    Mark("in Markdown", "plain text", _in_markdown, r"markdown|\*\*|^#+ ",
          lambda text: len(text) >= LONG, fix=_PLAIN),
-    Mark("short ones in Markdown", "plain text", _has(_MARKDOWN), r"markdown|\*\*|list|^- ",
+    Mark("short ones in Markdown", "plain text", _in_markdown, r"markdown|\*\*|list|^- ",
          lambda text: 40 <= len(text) < LONG, fix=_PLAIN),
     Mark("JSON", "prose", _in_json, r"json|array|\{"),
-    Mark("in HTML", "without tags", _has(_HTML), r"html|web ?page|<\w"),
+    Mark("in HTML", "without tags", _in_html, r"html|web ?page|<\w"),
     Mark("in CAPITALS", "in usual spelling", _in_capitals, r"capital|upper.?case|all caps"),
     Mark("without any capital letter", "in usual spelling", _without_capitals, r"lower.?case"),
-    Mark("with emoji", "without emoji", _has(_EMOJI), r"emoji|tweet|instagram|caption"),
+    Mark("with emoji", "without emoji", _with_emoji, r"emoji|tweet|instagram|caption"),
     Mark("like letters, with a greeting or signature", "not like letters", _as_a_letter,
          r"letter|mail|message|note\b|brief|invit|write|draft"),
     # Twice in ten answers "Sure, ..." is how people talk.
@@ -97,18 +109,24 @@ _MARKS = (
          r"\Z\A", inside=0.25),
 )  # fmt: skip
 
-# How a person is spoken to: (language, familiar, formal), in words that mean nothing else.
-_ADDRESS = (
-    ("German", r"\b(?:[Dd]u|[Dd]ich|[Dd]ir|[Dd]eine?[mnrs]?)\b",
-     r"(?<=[a-zäöüß,] )(?:Sie|Ihnen|Ihre?[mnrs]?)\b"),
-    ("French", r"\b(?:tu (?:es|as|peux|dois|veux|vas|trouve\w*|pourras|devras)|toi|tes)\b",
-     r"\b(?:[Vv]ous|[Vv]otre|[Vv]os)\b"),
-    ("Spanish", r"\b(?:tú|puedes|tienes|quieres|debes|tus|contigo|podrás)\b", r"\b[Uu]sted(?:es)?\b"),
-    ("Italian", r"\b(?:puoi|devi|vuoi|tuo[i]?|tua|tue)\b",
-     r"(?<=[a-zàèéìòù,] )(?:Lei|Suo|Sua|Suoi|Sue)\b"),
-    ("Dutch", r"\b(?:jij|jouw|je (?:kunt|moet|hebt|bent))\b", r"\b(?:uw|u (?:kunt|moet|hebt|bent))\b"),
+# How a person is spoken to: the language, both forms by name, and in words that mean nothing else. Most
+# texts have none of the pieces of the formal ones.
+_ADDRESSES = tuple(
+    (language, names, re.compile(near), re.compile(far), pieces)
+    for language, names, near, far, pieces in (
+        ("German", ("du", "Sie"), r"\b(?:[Dd]u|[Dd]ich|[Dd]ir|[Dd]eine?[mnrs]?)\b",
+         r"(?<=[a-zäöüß,] )(?:Sie|Ihnen|Ihre?[mnrs]?)\b", (" Sie", " Ih")),
+        ("French", ("tu", "vous"),
+         r"\b(?:tu (?:es|as|peux|dois|veux|vas|trouve\w*|pourras|devras)|toi|tes)\b",
+         r"\b(?:[Vv]ous|[Vv]otre|[Vv]os)\b", ("ous", "otre", "os ")),
+        ("Spanish", ("tú", "usted"), r"\b(?:tú|puedes|tienes|quieres|debes|tus|contigo|podrás)\b",
+         r"\b[Uu]sted(?:es)?\b", ("sted",)),
+        ("Italian", ("tu", "Lei"), r"\b(?:puoi|devi|vuoi|tuoi?|tua|tue)\b",
+         r"(?<=[a-zàèéìòù,] )(?:Lei|Suo|Sua|Suoi|Sue)\b", (" Lei", " Su")),
+        ("Dutch", ("je", "u"), r"\b(?:jij|jouw|je (?:kunt|moet|hebt|bent))\b",
+         r"\b(?:uw|u (?:kunt|moet|hebt|bent))\b", ("uw ", "u kunt", "u moet", "u hebt", "u bent")),
+    )
 )  # fmt: skip
-_ADDRESSES = tuple((name, re.compile(du), re.compile(sie)) for name, du, sie in _ADDRESS)
 
 
 # --- mixtures ------------------------------------------------------------------------------------
@@ -128,7 +146,7 @@ def mixed_styles(rows: Rows) -> Symptom | None:
     """Answers in several styles: some in Markdown, in capitals, with "du", and others not."""
     texts = [_told(talk) for talk in rows]
     mixtures = [found for mark in _MARKS if (found := _mixture(mark, rows, texts))]
-    mixtures += [found for address in _ADDRESSES if (found := _addressed(address, rows, texts))]
+    mixtures += [found for address in _ADDRESSES if (found := _addressed(address, texts))]
     if not mixtures:
         return None
     places = sorted({at for mixture in mixtures for at in mixture.fewer})
@@ -190,30 +208,21 @@ def _by_source(rows: Rows, among: Sequence[int], borne: set[int]) -> str:
     return f" ({', '.join(f'{name} {share:.0%}' for name, share in (listed[0], listed[-1]))})"
 
 
-def _addressed(
-    address: tuple[str, re.Pattern[str], re.Pattern[str]], rows: Rows, texts: Sequence[str]
-) -> _Mixture | None:
+_Address = tuple[str, tuple[str, str], re.Pattern[str], re.Pattern[str], tuple[str, ...]]
+
+
+def _addressed(address: _Address, texts: Sequence[str]) -> _Mixture | None:
     """People are spoken to as friends here and as strangers there."""
-    language, familiar, formal = address
-    near = [at for at, text in enumerate(texts) if familiar.search(text)]
-    if len(near) < _LEAST // 2:
+    language, names, familiar, formal, pieces = address
+    likely = [at for at, text in enumerate(texts) if any(piece in text for piece in pieces)]
+    far = [at for at in likely if formal.search(texts[at])]
+    if len(far) < _LEAST // 2:
         return None
-    far = [at for at, text in enumerate(texts) if formal.search(text)]
+    near = [at for at, text in enumerate(texts) if familiar.search(text)]
     both = set(near) & set(far)  # a story, or a lesson in the language
     near, far = [at for at in near if at not in both], [at for at in far if at not in both]
     fewer, more = sorted((near, far), key=len)
     if len(fewer) < max(_LEAST // 2, _INSIDE * (len(near) + len(far))):
         return None
-    names = _NAMED[language]
-    how = names[0] if fewer is near else names[1]
-    other = names[1] if fewer is near else names[0]
-    return _Mixture(f"{len(fewer)} say {how}, {len(more)} {other} ({language})", fewer, more, "")
-
-
-_NAMED = {
-    "German": ("du", "Sie"),
-    "French": ("tu", "vous"),
-    "Spanish": ("tú", "usted"),
-    "Italian": ("tu", "Lei"),
-    "Dutch": ("je", "u"),
-}
+    said = f"{len(near)} say {names[0]}, {len(far)} {names[1]} ({language})"
+    return _Mixture(said, fewer, more, "")
