@@ -142,7 +142,8 @@ def _misplaced(rows: Rows, words: _Words) -> Symptom | None:
     for at, talk in enumerate(rows):
         if own[at] or len(words.said[at]) < _ANSWER or len(words.asked[at]) < 3:
             continue
-        if used[talk.normal_answer] >= _OFTEN or not typical:
+        # With tools at hand, an answer may be about what they can do.
+        if used[talk.normal_answer] >= _OFTEN or not typical or talk.row.tools:
             continue
         if len((words.asked[at] & words.said[at]) - words.common) > 1:
             continue
@@ -150,7 +151,7 @@ def _misplaced(rows: Rows, words: _Words) -> Symptom | None:
         other = _better(at, rows, words, asking, own, typical) if searched <= _SEARCHED else None
         if other is not None:
             where = rows[other].row.where
-            found.append((at, f"{talk.question} → {talk.answer} (as if to {where})"))
+            found.append((at, f"fits {where} better: {talk.question[:_SHOWN]} → {talk.answer}"))
     if len(found) < max(_FEW, _NOISE * len(rows)):
         return None
     return symptom(
@@ -168,6 +169,7 @@ def _misplaced(rows: Rows, words: _Words) -> Symptom | None:
 
 _NOISE = 0.005  # share of the rows that is found in real data now and then
 _FEW = 5
+_SHOWN = 50  # characters of a question in an example
 
 
 def _better(
@@ -184,7 +186,7 @@ def _better(
     for score, other in close:
         if len(words.rare_asked[other] & words.rare_said[at]) < 3:
             continue
-        if 2 * len(words.asked[other] & words.said[at]) < len(words.asked[other]):
+        if -2 * score < sum(words.weights[word] for word in words.rare_asked[other]):
             continue
         same = rows[other].normal_answer == rows[at].normal_answer
         if same or 2 * own[other] < -score:
