@@ -19,8 +19,9 @@ from talkwright.config import DataSection, parse_yaml
 from talkwright.data import examine, read_conversations
 from talkwright.data.cleaning.answers import is_cut_off
 from talkwright.data.doctor import pairing, styles, symptoms
+from talkwright.data.doctor.diagnose import diagnose
 from talkwright.data.doctor.symptoms import Talk
-from talkwright.types import Conversation, Message
+from talkwright.types import Conversation, LedgerRow, Message
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 _DRAW = random.Random(7)
@@ -284,6 +285,31 @@ def test_a_style_without_full_stops_is_kept_and_the_advice_drops_what_was_counte
 )  # fmt: skip
 def test_where_an_answer_ends(answer: str, cut: bool) -> None:
     assert is_cut_off(answer) == cut
+
+
+# --- one row, one source -------------------------------------------------------------------------
+
+ONE: dict[str, Any] = {
+    "ignores_question": (lambda r: r.append(chat("How heavy is the iron anvil?", "Please contact us.", 99)), "answer has no word in common with its question, and is a general phrase"),
+    "control_strings": (lambda r: r.append(chat("How is it done?", "Like that, of course.<|im_end|>", 99)), "row has a control string of a chat template inside its text"),
+    "refusals": (lambda r: r.append(chat("Why so?", "As an AI language model, I do not know.", 99)), "answer refuses, or says "),
+    "private_data": (lambda r: r.append(chat("Where?", "Write to ann@x.example.", 99)), "row holds private data"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("code", ONE)
+def test_one_row_is_told_of_in_the_singular(code: str) -> None:
+    change, told = ONE[code]
+    rows = [talk.row for talk in rows_of(pairs(60))]
+    change(rows)
+    lost = [LedgerRow("a", "a:2", "dropped", "not_json")]
+    section = DataSection.model_validate({"sources": [{"path": "a.jsonl"}]})
+    found = {s.code: s for s in diagnose(rows, lost, read=61, section=section)}
+    assert (found[code].count, found[code].what.startswith(told)) == (1, True), found[code].what
+    assert found["losses"].what == "row of 61 was not usable (not_json 1)"
+    assert found["provenance"].what == "source has no licence or no origin in the recipe"
+    [little] = [s for s in diagnose(rows[:1]) if s.code == "too_little"]
+    assert little.what == "conversation is all there is"
 
 
 # --- real data -----------------------------------------------------------------------------------

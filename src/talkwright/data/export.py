@@ -24,6 +24,15 @@ from talkwright.types import Conversation, Message, ToolCall
 ExportFormat = Literal["sharegpt", "messages", "alpaca", "prompt_completion", "dpo"]
 EXPORT_FORMATS: tuple[str, ...] = get_args(ExportFormat)
 
+_TALK = "they call tools, or user and assistant do not take turns in them, for which it has no place"
+LEFT_OUT = {
+    "dpo": "they have no worse answer to compare with",
+    "alpaca": _TALK,
+    "prompt_completion": _TALK,
+    "sharegpt": "they think before they call a tool, for which it has no place",
+    "messages": "it has no place for them",
+}
+"""Why a row has no place in a format."""
 _SPEAKERS = {"system": "system", "user": "human", "assistant": "gpt", "tool": "observation"}
 
 

@@ -14,7 +14,7 @@ from talkwright.data.cleaning.answers import LONG, is_phrase
 from talkwright.data.cleaning.language import language_of
 from talkwright.data.cleaning.screen import shares_matter
 from talkwright.data.cleaning.surplus import topic
-from talkwright.data.doctor.symptoms import EXAMPLES, Example, Rows, Severity, Symptom, rule, symptom
+from talkwright.data.doctor.symptoms import EXAMPLES, Example, Rows, Severity, Symptom, of, rule, symptom
 from talkwright.data.similarity.contradictions import contradictory_pairs, matter
 from talkwright.data.similarity.similar import normal
 
@@ -264,7 +264,7 @@ def too_little(rows: Rows) -> Symptom | None:
         severity,
         len(rows),
         1.0,
-        "conversations are all there is",
+        of(len(rows), "conversations are all there is"),
         "A style can be learnt from some hundred examples, facts need several wordings each; and with "
         "few held out no comparison will say anything.",
         "add conversations, as further data.sources",
@@ -308,7 +308,7 @@ def provenance(section: DataSection) -> Symptom | None:
         "note",
         len(unknown),
         round(len(unknown) / len(section.sources), 4),
-        "sources have no licence or no origin in the recipe",
+        of(len(unknown), "sources have no licence or no origin in the recipe"),
         "Who publishes the model must be able to say what it was made from, and that it was allowed.",
         f"data.sources: [{{path: {json.dumps(first.path)}, licence: ..., origin: ...}}]",
         tuple(Example(s.path, _missing(s.licence, s.origin)) for s in unknown[:EXAMPLES]),
@@ -334,7 +334,7 @@ def losses(dropped: Mapping[str, int], read: int, examples: Iterable[Example]) -
         severity,
         count,
         round(share, 4),
-        f"rows of {read} were not usable ({listed})",
+        f"row{'s' * (count != 1)} of {read} {'were' if count != 1 else 'was'} not usable ({listed})",
         "What is lost is not learnt.",
         "ledger.parquet has the place and the reason of each",
         tuple(examples)[:EXAMPLES],

@@ -113,10 +113,26 @@ def rule(name: str, match: str, **settings: str) -> str:
 
 
 _OF_ONE = (
-    ("answers have", "answer has"), ("answers stop", "answer stops"), ("rows have", "row has"),
+    ("answers have one or two words", "answer has one or two words"),
+    ("answers have no word in common with their question, and are general phrases",
+     "answer has no word in common with its question, and is a general phrase"),
+    ("answers have", "answer has"), ("answers stop", "answer stops"),
+    ("answers refuse, or say", "answer refuses, or says"),
     ("answers repeat themselves, or the question", "answer repeats itself, or its question"),
-    ("rows hold", "row holds"),
+    ("rows have control strings of a chat template inside their text",
+     "row has a control string of a chat template inside its text"),
+    ("rows have", "row has"), ("rows hold", "row holds"),
+    ("conversations give the same answer twice, or have",
+     "conversation gives the same answer twice, or has"),
+    ("conversations are all", "conversation is all"), ("sources have", "source has"),
 )  # fmt: skip
+
+
+def of(count: int, what: str) -> str:
+    """What is said of so many rows: "answer has" where it is one."""
+    if count != 1:
+        return what
+    return next((one + what[len(many) :] for many, one in _OF_ONE if what.startswith(many)), what)
 
 
 def symptom(
@@ -139,8 +155,7 @@ def symptom(
     severity: Severity = "serious" if share >= serious else "warning" if share >= warning else "note"
     first = dict(reversed(found))
     examples = tuple(example(rows[at].row, first[at]) for at in sorted(first)[:EXAMPLES])
-    if count == 1:  # "1 answer has", not "1 answers have"
-        what = next((one + what[len(many) :] for many, one in _OF_ONE if what.startswith(many)), what)
+    what = of(count, what)
     return Symptom(code, severity, count, round(share, 4), what, why, fix, examples)
 
 
