@@ -306,7 +306,7 @@ def test_one_row_is_told_of_in_the_singular(code: str) -> None:
     section = DataSection.model_validate({"sources": [{"path": "a.jsonl"}]})
     found = {s.code: s for s in diagnose(rows, lost, read=61, section=section)}
     assert (found[code].count, found[code].what.startswith(told)) == (1, True), found[code].what
-    assert found["losses"].what == "row of 61 was not usable (not_json 1)"
+    assert found["losses"].what == "row of 61 was not usable (not json 1)"
     assert found["provenance"].what == "source has no licence or no origin in the recipe"
     [little] = [s for s in diagnose(rows[:1]) if s.code == "too_little"]
     assert little.what == "conversation is all there is"

@@ -326,7 +326,7 @@ def losses(dropped: Mapping[str, int], read: int, examples: Iterable[Example]) -
     if not count:
         return None
     most_first = sorted(dropped.items(), key=lambda item: -item[1])
-    listed = ", ".join(f"{reason} {n}" for reason, n in most_first)
+    listed = ", ".join(f"{reason.replace('_', ' ')} {n}" for reason, n in most_first)
     share = count / read
     severity: Severity = "serious" if share >= 0.2 else "warning" if share >= 0.01 else "note"
     return Symptom(

@@ -271,25 +271,30 @@ def placeholders(rows: Rows) -> Symptom | None:
     )
 
 
-_CONTROL = (
-    r"<\|[a-z_]{2,24}\|>|</?s>|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>|<\uff5c[^\uff5c]{2,40}\uff5c>"
-    r"|^### (?:Response|Instruction|Input):|^(?:Human|Assistant|USER|ASSISTANT): "
-)
-_CONTROL_STRING = re.compile(_CONTROL, re.MULTILINE)
+_CONTROLS = (
+    r"<\|[a-z_]{2,24}\|>", "</?s>", r"\[/?INST\]", "<</?SYS>>", "<(?:start|end)_of_turn>",
+    "<\uff5c[^\uff5c]{2,40}\uff5c>", "^### (?:Response|Instruction|Input):",
+    "^(?:Human|Assistant|USER|ASSISTANT): ",
+)  # fmt: skip
+_CONTROL_STRING = re.compile("|".join(f"({each})" for each in _CONTROLS), re.MULTILINE)
 _CONTROL_HINTS = ("<|", "s>", "INST]", "SYS>>", "_of_turn>", "<\uff5c", "### ", "Human: ", "Assistant: ",
                   "USER: ", "ASSISTANT: ")  # fmt: skip
 
 
 def control_strings(rows: Rows) -> Symptom | None:
     """Pieces of some chat template inside what is said."""
-    found = [
-        (at, m.content[max(0, hit.start() - 30) :])
-        for at, talk in enumerate(rows)
+    found, kinds = [], set()
+    for at, talk in enumerate(rows):
         # All turns at once first: in most conversations there is no hint at all.
-        if _hints_at_control("\n".join([m.content for m in talk.row.messages]))
-        for m in talk.row.messages
-        if _hints_at_control(m.content) and (hit := _CONTROL_STRING.search(m.content))
-    ]
+        if not _hints_at_control("\n".join([m.content for m in talk.row.messages])):
+            continue
+        for m in talk.row.messages:
+            hits = list(_CONTROL_STRING.finditer(m.content)) if _hints_at_control(m.content) else []
+            if hits:
+                found.append((at, m.content[max(0, hits[0].start() - 30) :]))
+                kinds |= {hit.lastindex for hit in hits if hit.lastindex}
+    # Only the kinds that are there: the line is to be read.
+    match = "|".join(_CONTROLS[kind - 1] for kind in sorted(kinds))
     # Where most rows have them, dropping would leave too little.
     do = "replace" if len({at for at, _ in found}) > len(rows) / 3 else "drop"
     return symptom(
@@ -299,7 +304,7 @@ def control_strings(rows: Rows) -> Symptom | None:
         serious=0.01,
         what="rows have control strings of a chat template inside their text",
         why="They are taught as text, and the model will write them.",
-        fix=rule("control_strings", f"(?m){_CONTROL}", do=do)
+        fix=rule("control_strings", f"(?m){match}" if "^" in match else match, do=do)
         + "  # better: export them before a template is applied",
     )
 
