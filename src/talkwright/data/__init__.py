@@ -39,8 +39,8 @@ from talkwright.data.suite import asked_in_both
 __all__ = [
     "EXACT",
     "EXPORT_FORMATS",
-    "LEFT_OUT",
     "Joined",
+    "LEFT_OUT",
     "Queue",
     "Writer",
     "Written",
