@@ -273,6 +273,8 @@ def test_a_style_without_full_stops_is_kept_and_the_advice_drops_what_was_counte
         ("We have two lamps, of which", True),
         ("1. Open the box and take it out.\n2. Put it on the table.\n3. Press the button behind", True),
         ("1. Open the box and take it out\n2. Put it on the table of the hall\n3. Press the button behind it", False),
+        ("There are several ways to make a meeting of your team more engaging:\n\n1. Icebreaker activities: Sta", True),
+        ("There are several ways to make a meeting of your team more engaging, such as\n\n1. Icebreaker activities", False),
         ("All of this is written down on our page, so please read there: https://x.example/a-b", False),
         ("Explore the world beyond your imagination and make memories. #travel #Wanderlust140", False),
         ("Thank you so much for your order, it will be with you on Monday morning 😊", False),

@@ -238,7 +238,7 @@ def stops_open(answer: str) -> bool:
     """Say whether a longer answer in prose has no sign at its end, as one that was cut off has none.
 
     An answer that begins with a small letter and has no full stop inside is in a style without them; the
-    items of a list are compared with those before.
+    items of a list are compared with those before, and a list that was announced has more than one.
     """
     answer = answer.rstrip()
     tail = answer[-_TAIL:]
@@ -247,7 +247,9 @@ def stops_open(answer: str) -> bool:
     start = answer.rfind("\n") + 1
     if start and _ITEM.match(answer, start):
         before = [line for line in answer[:start].splitlines() if _ITEM.match(line)]
-        return bool(before) and all(line.rstrip()[-1:] in _SIGNS for line in before)
+        if not before:  # a list of one item
+            return answer.startswith("1", start) and answer[:start].rstrip().endswith(":")
+        return all(line.rstrip()[-1:] in _SIGNS for line in before)
     if "\n" in tail or _ITEM.match(answer, start):
         return False
     first = next((c for c in answer[:_TAIL] if c.isalpha()), "")
