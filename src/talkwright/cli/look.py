@@ -78,7 +78,7 @@ def prepare(
     """
     from talkwright import pipeline
     from talkwright.cli.text import counts_lines
-    from talkwright.data import LEFT_OUT
+    from talkwright.data import left_out
     from talkwright.runs import read_json
     from talkwright.types import to_json
 
@@ -105,7 +105,7 @@ def prepare(
         rest = f" and {len(names) - 5} more" if len(names) > 5 else ""
         print(f"Not read in {path}: {', '.join(names[:5])}{rest}; name what is to be read")
     for file, rows, left in written:
-        why = f", {left} left out: {LEFT_OUT[format_of[file]]}" if left else ""
+        why = f", {left} left out: {left_out(format_of[file])}" if left else ""
         print(f"Exported: {file}: {rows} row{'s' * (rows != 1)}{why}")
     name = shlex.quote(str(out))
     print(f"\nWritten: {out}\nNext:    {program()} report {name}\n         {program()} show {name}")
