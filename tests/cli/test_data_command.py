@@ -147,6 +147,10 @@ def test_export_writes_files_for_other_programs(talkwright, chats: Path) -> None
     assert len(json.loads(Path("a.json").read_text())) == files["a.json"]
     told = talkwright("data", "prepare", chats, "--out", "out", "--export", "messages", "m.jsonl")
     assert "Exported: m.jsonl" in told.out
+    pairs = talkwright("data", "prepare", chats, "--out", "out", "--export", "dpo", "d.jsonl")
+    left = done["splits"]["train"]
+    said = f"Exported: d.jsonl: 0 rows, {left} left out: they have no worse answer to compare with"
+    assert said in pairs.out
     bad = talkwright("data", "prepare", chats, "--out", "out", "--export", "messages", "m.xlsx")
     assert bad.code == 2
     assert ".jsonl, .json or .csv" in bad.err

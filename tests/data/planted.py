@@ -118,7 +118,7 @@ def ip(draw: Draw) -> str:
     if draw.random() < 0.3:
         return ":".join(["2001", "db8", *(f"{draw.randrange(1, 65536):x}" for _ in range(6))])
     return ".".join(
-        [str(draw.choice([10, 84, 93, 172, 198, 203])), *(str(draw.randrange(256)) for _ in range(3))]
+        [str(draw.choice([91, 84, 93, 171, 198, 203])), *(str(draw.randrange(256)) for _ in range(3))]
     )
 
 
@@ -228,7 +228,7 @@ HARMLESS: list[tuple[Callable[[Draw], str], list[str]]] = [
     (lambda d: d.choice(["YOUR_API_KEY", "<token>", "os.environ['KEY']", "config.token", "my-secret-name",
                          "get_token()", "$TOKEN", "xxxxxxxxxxxx1234", "{{token}}", "sk-your-key-here"]),
      ["api_key={}", "token: {}", "password = {}", 'secret="{}"', "use {} here"]),
-    (lambda d: d.choice(["127.0.0.1", "0.0.0.0", "255.255.255.0", "192.168.1.1", "8.8.8.8", "std::vector",
+    (lambda d: d.choice(["127.0.0.1", "0.0.0.0", "255.255.255.0", "192.168.1.1", "192.168.0.10", "10.4.2.91", "fe80::1", "8.8.8.8", "std::vector",
                          "12:30:45", "16:9", "a::b", "::1", "3.14159265358979", "00:1B:44:11:3A:B7", "999.1.2.300"]),
      ["open {} in a browser", "it says {}", "use {} instead", "set {} there"]),
     (lambda d: digits(d, d.choice(["4### #### #### ###", "Z### #### #### #### ####", "52.######, 13.######",

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from html import unescape
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from talkwright.config import DataSection
 from talkwright.errors import ArtefactError
 from talkwright.report import write_report
+from talkwright.report.charts import size_bars
 from talkwright.report.marked import marked
 from talkwright.report.shape import read_bars, read_changes, read_mix
 from talkwright.report.taught import read_check
@@ -85,7 +88,10 @@ def test_the_whole_is_told_in_words(build: Any) -> None:
     assert "2 of 80 held-out rows are asked in training too" in text
     assert "79 % alike" in text
     assert "the same as an earlier row" in text
-    assert "masked private data replaced by a placeholder such as [email] masked email 3" in text
+    assert (
+        "masked private data replaced by a placeholder such as [email] email replaced by [email] 3"
+        in text
+    )
     assert re.search(r"faq\.csv 40 20 20 40 11 %", text)
     page = (run / "report.html").read_text()
     assert "before <del>winter</del>" in page
@@ -163,3 +169,89 @@ def test_shares_are_not_rounded_to_all_or_nothing() -> None:
         percent(share).replace("\N{NO-BREAK SPACE}", "") for share in (0, 0.0001, 0.004, 0.5, 0.9999, 1)
     ]
     assert shown == ["0%", "<0.1%".replace("<", "< "), "0.4%", "50%", "> 99.9%", "100%"]
+
+
+def told(code: str, severity: str, fix: str) -> dict[str, Any]:
+    """One finding as doctor.json holds it."""
+    said = {"what": "answers are so", "why": "So it is.", "examples": []}
+    return {"code": code, "severity": severity, "count": 7, "fix": fix, **said}
+
+
+FINDINGS = [
+    told("cut_off", "serious", "data.cut_off: drop  # or export them again"),
+    told(
+        "control_strings",
+        "warning",
+        'data.rules: [{name: x, match: "(?m)<\\\\|[a-z_]{2,24}\\\\|>#", do: drop}]  # better: anew',
+    ),
+    told("mixed_styles", "warning", "data.markdown: plain  # or write all alike"),
+    told("provenance", "note", "say it"),
+]
+
+
+def with_findings(dataset: Path, findings: list[dict[str, Any]], **settings: Any) -> Path:
+    """The page of a data set with these findings, prepared from chats.jsonl."""
+    (dataset / "doctor.json").write_text(json.dumps({"rows": 5, "worst": None, "findings": findings}))
+    counts = json.loads((dataset / "counts.json").read_text())
+    asked = DataSection.model_validate({"sources": [{"path": "my chats.jsonl"}], **settings})
+    counts["settings"] = asked.model_dump(mode="json")
+    (dataset / "counts.json").write_text(json.dumps(counts))
+    return write_report(dataset)
+
+
+def test_the_top_says_how_many_findings_there_are_and_of_what(dataset: Path) -> None:
+    text = text_of(with_findings(dataset, FINDINGS))
+    assert "360 of 367 rows are kept, with 1 serious finding and 2 warnings." in text
+    assert "Serious: answers cut off. Warnings: control strings, mixed styles. 1 note." in text
+    text = text_of(with_findings(dataset, FINDINGS[1:2]))
+    assert "rows are kept, with 1 warning." in text
+    assert "rows are kept, with nothing serious found." in text_of(with_findings(dataset, FINDINGS[3:]))
+    page = with_findings(dataset, FINDINGS).read_text()
+    assert '<a href="#findings">Findings (4)</a>' in page
+    assert 'id="findings"' in page
+
+
+def test_the_line_of_a_recipe_is_in_code_however_long_and_the_remark_is_not(dataset: Path) -> None:
+    page = with_findings(dataset, FINDINGS).read_text()
+    line = "data.rules: [{name: x, match: &#34;(?m)&lt;\\\\|[a-z_]{2,24}\\\\|&gt;#&#34;, do: drop}]"
+    assert f"In the recipe: <code>{line}</code>, better: anew" in page
+    assert "<code>say it</code>" not in page
+
+
+def typed(path: Path) -> str:
+    return unescape(text_of(path))
+
+
+def test_next_is_to_apply_the_fixes(dataset: Path) -> None:
+    text = typed(with_findings(dataset, FINDINGS))
+    short = "--set data.cut_off=drop --set data.markdown=plain"
+    assert f"talkwright data prepare 'my chats.jsonl' --out NEW {short}" in text
+    assert "leave out what you do not want; 1 longer one can stand in a recipe only" in text
+    text = typed(with_findings(dataset, FINDINGS, max_chars=5000))
+    assert f"talkwright data prepare RECIPE.yaml --out NEW {short}" in text
+    text = typed(with_findings(dataset, FINDINGS[1:2]))
+    assert "data prepare RECIPE.yaml --out NEW with the findings' lines in the recipe" in text.replace(
+        "&#39;", "'"
+    )
+    assert "data prepare" not in typed(with_findings(dataset, FINDINGS[3:]))
+
+
+def test_reasons_are_in_plain_words_beside_the_ledgers_names(dataset: Path) -> None:
+    counts = json.loads((dataset / "counts.json").read_text())
+    counts["repaired"] = {"guessed_role": 2, "python_literal": 1}
+    counts["marked"] = {"placeholder": 3, "rule_profane": 1}
+    (dataset / "counts.json").write_text(json.dumps(counts))
+    text = text_of(write_report(dataset))
+    assert "guessed something the file does not say was concluded: look at these" in text
+    assert "who speaks was guessed from the order of turns 2" in text
+    assert "corrected line ends, quotes, broken letters and the like written as Python writes" in text
+    assert "What was noticed, and left as it is" in text
+    assert "a field that nobody filled in 3 your rule profane 1" in text
+
+
+def test_a_size_that_no_row_has_is_an_empty_bar() -> None:
+    bars = read_bars({"2": 1, "16": 5}, doubling=True)
+    assert bars is not None
+    assert bars.bars == [("2", 1), ("3–4", 0), ("5–8", 0), ("9–16", 5)]
+    drawn = size_bars("x", "characters", bars)
+    assert all(f">{label}<" in drawn for label in ("≤2", "≤4", "≤16"))

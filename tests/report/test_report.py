@@ -191,7 +191,7 @@ def test_the_ledger_tells_each_source_its_reasons_with_examples(build):
     page = read(build(report={"ledger_examples": 2}))
     text = page.text("data")
     assert "367 read = 360 kept + 7 dropped." in text
-    assert "exact duplicate 5 rows" in text
+    assert "the same as an earlier row 5 rows In the ledger: exact_duplicate" in text
     assert "support.jsonl:341" in text
     assert "support.jsonl:343" not in text
     assert "3 more in data/ledger.parquet." in text

@@ -35,7 +35,8 @@ def augment(
 
     RECIPE_OR_RUN is a recipe (.yaml) or a run; its data is prepared first where that is not done. New
     rows are made from the training split alone. What was answered before is not asked again, and
-    requests that failed are made up for. `talkwright run` does this by itself.
+    requests that failed are made up for. `talkwright run` does this by itself. The exit code is 1 where
+    not one row was kept.
 
     \b
     Example: talkwright data augment recipe.yaml --preview
@@ -51,6 +52,9 @@ def augment(
     else:
         print(sums_lines(numbers))
         print(f"\nWritten: {here / 'augment'}\nNext:    {command_for('show', here)}")
+    if not preview and numbers["asked"] and not numbers["kept"]:
+        # What nothing came of has not worked, whoever was at fault.
+        click.get_current_context().exit(1)
 
 
 def _recipe(name: str, overrides: tuple[str, ...], folder: Path) -> tuple[Recipe, Path]:

@@ -47,9 +47,11 @@ def doctor(
 
 
 def _as_text(found: Mapping[str, Any]) -> str:
-    if not found["findings"]:
-        return f"{found['rows']} conversations, and nothing wrong with them that shows."
-    lines = [f"{found['rows']} conversations, {len(found['findings'])} findings, the worst first."]
+    rows, number = found["rows"], len(found["findings"])
+    talks = f"{rows} conversation{'s' * (rows != 1)}"
+    if not number:
+        return f"{talks}, and nothing wrong with {'it' if rows == 1 else 'them'} that shows."
+    lines = [f"{talks}, {number} finding{'s, the worst first' if number != 1 else ''}."]
     for finding in found["findings"]:
         lines.append(f"\n{finding['severity']:<8} {finding['code'].replace('_', ' ')}")
         lines.append(f"  {finding['count']} {finding['what']} ({finding['share']:.1%}).")

@@ -78,6 +78,7 @@ def prepare(
     """
     from talkwright import pipeline
     from talkwright.cli.text import counts_lines
+    from talkwright.data import left_out
     from talkwright.runs import read_json
     from talkwright.types import to_json
 
@@ -87,7 +88,10 @@ def prepare(
     note_place(out)
     pipeline.check_exports(exports)
     counts = pipeline.prepare_data(recipe.data, seed=recipe.seed, out=out)
-    written = [done for format, file in exports for done in pipeline.export_data(out, format, file)]
+    done = [
+        (format, found) for format, file in exports for found in pipeline.export_data(out, format, file)
+    ]
+    written, format_of = [found for _, found in done], {found[0]: format for format, found in done}
     read = read_json(out / "counts.json")["sources"].values()
     passed_over = {source["path"]: names for source in read if (names := source.get("passed_over"))}
     if as_json:
@@ -101,7 +105,8 @@ def prepare(
         rest = f" and {len(names) - 5} more" if len(names) > 5 else ""
         print(f"Not read in {path}: {', '.join(names[:5])}{rest}; name what is to be read")
     for file, rows, left in written:
-        print(f"Exported: {file}: {rows} rows" + (f", {left} left out" if left else ""))
+        why = f", {left} left out: {left_out(format_of[file])}" if left else ""
+        print(f"Exported: {file}: {rows} row{'s' * (rows != 1)}{why}")
     name = shlex.quote(str(out))
     print(f"\nWritten: {out}\nNext:    {program()} report {name}\n         {program()} show {name}")
 

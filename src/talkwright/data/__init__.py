@@ -25,7 +25,7 @@ from talkwright.data.augment.stage import Joined, augment, preview, provenance, 
 from talkwright.data.browse import EXACT, count_by, dataset_folder, parse_wanted, query
 from talkwright.data.difference import difference
 from talkwright.data.doctor.diagnose import exit_code, is_dataset
-from talkwright.data.export import EXPORT_FORMATS, export_dataset, export_targets
+from talkwright.data.export import EXPORT_FORMATS, export_dataset, export_targets, left_out
 from talkwright.data.prepare import (
     examine,
     examine_dataset,
@@ -56,6 +56,7 @@ __all__ = [
     "export_targets",
     "in_batches",
     "is_dataset",
+    "left_out",
     "parse_wanted",
     "prepare",
     "preview",

@@ -24,6 +24,14 @@ from talkwright.types import Conversation, Message, ToolCall
 ExportFormat = Literal["sharegpt", "messages", "alpaca", "prompt_completion", "dpo"]
 EXPORT_FORMATS: tuple[str, ...] = get_args(ExportFormat)
 
+_TALK = "they call tools, or user and assistant do not take turns in them, for which it has no place"
+_LEFT_OUT = {
+    "dpo": "they have no worse answer to compare with",
+    "alpaca": _TALK,
+    "prompt_completion": _TALK,
+    "sharegpt": "they think before they call a tool, for which it has no place",
+    "messages": "it has no place for them",
+}
 _SPEAKERS = {"system": "system", "user": "human", "assistant": "gpt", "tool": "observation"}
 
 
@@ -71,6 +79,11 @@ def export_targets(format: str, file: Path) -> dict[str, Path]:
         if path.exists() or path.is_symlink():
             raise DataError(f"{path}: there already, and not replaced. Remove it, or export elsewhere.")
     return targets
+
+
+def left_out(format: str) -> str:
+    """Why rows have no place in a format: "they have no worse answer to compare with"."""
+    return _LEFT_OUT[format]
 
 
 def export_row(conversation: Conversation, format: str) -> dict[str, Any] | None:

@@ -49,7 +49,7 @@ def _draw(name: str, label: str, height: float, paint: Callable[[Figure], None])
     settings = {
         "svg.fonttype": "none",
         "svg.hashsalt": name,
-        "font.size": 12,
+        "font.size": 13,
         "axes.spines.top": False,
         "axes.spines.right": False,
         "axes.edgecolor": _COLOURS["line"],
@@ -322,15 +322,16 @@ def size_bars(name: str, what: str, found: Bars) -> Markup:
         )
         axes.set_xlim(-0.8, max(len(found.bars), 3) - 0.2)
         shown = [at for at in places if at % step == 0]
-        axes.set_xticks(shown, [_power_label(found.bars[at][0]) for at in shown])
+        doubling = any("–" in size for size, _ in found.bars)
+        axes.set_xticks(shown, [_power_label(found.bars[at][0], doubling) for at in shown])
         axes.locator_params(axis="y", nbins=4, integer=True)
 
     return _draw(name, label, height, paint)
 
 
-def _power_label(size: str) -> str:
-    """129–256 as ≤ 256, and 1025–2048 as ≤ 2k: what fits below a bar."""
-    edge = size.partition("–")[2]
+def _power_label(size: str, doubling: bool) -> str:
+    """129–256 as ≤256, and 1025–2048 as ≤2k: what fits below a bar."""
+    edge = size.partition("–")[2] or (size if doubling and size.isdigit() else "")
     if not edge:
         return size
     number = int(edge)

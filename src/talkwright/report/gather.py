@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import time
 from collections.abc import Iterator
@@ -13,9 +14,10 @@ from typing import Any
 import yaml
 
 from talkwright import runs
-from talkwright.config import ReportSection
+from talkwright.config import DataSection, ReportSection
 from talkwright.errors import ArtefactError
 from talkwright.report.ledger import Data, read_data
+from talkwright.report.plain import finding
 from talkwright.report.replies import Replies, read_replies
 from talkwright.report.taught import Check, read_check
 from talkwright.report.text import clean, count, is_number
@@ -95,6 +97,7 @@ class DataReport:
     name: str
     made: str
     headline: str
+    tally: str
     seconds: float
     data: Data
     commands: list[tuple[str, str]]
@@ -111,17 +114,15 @@ def gather_dataset(folder: Path) -> DataReport:
         data = read_data(folder, ReportSection().ledger_examples)
         seconds = manifest.get("seconds")
         name = shlex.quote(clean(str(folder)))
-        worst = [finding for finding in data.findings if finding.get("severity") == "serious"]
-        serious = f"{len(worst)} serious finding{'s' if len(worst) != 1 else ''}"
         return DataReport(
             name=clean(folder.resolve().name),
             made=str(manifest.get("made") or ""),
-            headline=f"{count(data.kept)} of {count(data.read)} rows are kept, with {serious}."
-            if worst
-            else f"{count(data.kept)} of {count(data.read)} rows are kept, with nothing serious found.",
+            headline=f"{count(data.kept)} of {count(data.read)} rows are kept{_found(data)}.",
+            tally=_listed(data),
             seconds=float(seconds) if is_number(seconds) else 0.0,
             data=data,
             commands=[
+                *_cures(folder, data),
                 (
                     f"talkwright data ledger {name} --where fate=dropped",
                     "the dropped rows, in the terminal",
@@ -131,6 +132,65 @@ def gather_dataset(folder: Path) -> DataReport:
                 (f"talkwright show {name}", "the tokens, and which of them would be learnt"),
             ],
         )
+
+
+_SEVERITIES = (("serious", "serious finding"), ("warning", "warning"), ("note", "note"))
+
+
+def _of(data: Data, severity: str) -> list[dict[str, Any]]:
+    return [found for found in data.findings if found.get("severity") == severity]
+
+
+def _found(data: Data) -> str:
+    """How many findings there are of each severity that matters: "; 1 serious finding, 3 warnings"."""
+    numbers = [(len(_of(data, severity)), name) for severity, name in _SEVERITIES[:2]]
+    said = [f"{count(n)} {name}{'s' * (n != 1)}" for n, name in numbers if n]
+    if said:
+        return f", with {' and '.join(said)}"
+    return ", with nothing serious found" if data.doctored else ""
+
+
+def _listed(data: Data) -> str:
+    """Of what the findings are: "Serious: answers cut off. Warnings: mixed styles. 4 notes."."""
+    said = [
+        f"{title}: {', '.join(finding(str(found.get('code') or '?')) for found in _of(data, severity))}."
+        for severity, title in (("serious", "Serious"), ("warning", "Warnings"))
+        if _of(data, severity)
+    ]
+    notes = len(_of(data, "note"))
+    return " ".join([*said, *([f"{count(notes)} note{'s' * (notes != 1)}."] if notes else [])])
+
+
+_ONE_WORD = re.compile(r"(data\.[a-z_]+): (\w+|\[[\w, ]*\])(?:  #.*)?")
+
+
+def _cures(folder: Path, data: Data) -> list[tuple[str, str]]:
+    """The command that prepares the data again with the fixes that matter, as far as they are short."""
+    fixes = [
+        str(found.get("fix")) for severity in ("serious", "warning") for found in _of(data, severity)
+    ]
+    fixes = [fix for fix in fixes if fix.startswith("data")]  # the others are advice
+    lines = [match for fix in fixes if (match := _ONE_WORD.fullmatch(fix))]
+    if not lines:
+        command = "talkwright data prepare RECIPE.yaml --out NEW"
+        return [(command, "with the findings' lines in the recipe")] if fixes else []
+    settings = " ".join(f"--set {shlex.quote(f'{line[1]}={line[2]}')}" for line in lines)
+    command = f"talkwright data prepare {_prepared_from(folder)} --out NEW {settings}"
+    rest = len(fixes) - len(lines)
+    more = f"; {count(rest)} longer one{'s' * (rest != 1)} can stand in a recipe only" if rest else ""
+    return [
+        (command, f"the data again, with the short fixes above: leave out what you do not want{more}")
+    ]
+
+
+def _prepared_from(folder: Path) -> str:
+    """The sources as they are typed, where nothing but sources was asked for; else "RECIPE.yaml"."""
+    settings = clean(runs.read_json(folder / "counts.json")).get("settings") or {}
+    paths = [str(source.get("path")) for source in settings.get("sources") or ()]
+    plain = {"sources": [{"path": path} for path in paths]}
+    if not paths or settings != DataSection.model_validate(plain).model_dump(mode="json"):
+        return "RECIPE.yaml"
+    return " ".join(map(shlex.quote, paths))
 
 
 def gather(run: Path) -> Report:

@@ -25,6 +25,7 @@ _CHANGES = (
     ("truncated", re.compile(".*(truncated|shortened)|cut_"), "of a torn row, the whole messages"),
     ("removed", re.compile("removed_|dropped_|stripped_"), "something was taken out"),
     ("added", re.compile("added_|augmented"), "something that was not in the row was put in"),
+    ("guessed", re.compile("guessed_"), "something the file does not say was concluded: look at these"),
     ("corrected", re.compile(""), "line ends, quotes, broken letters and the like"),
 )  # fmt: skip
 
@@ -138,6 +139,12 @@ def read_bars(histogram: Any, *, doubling: bool = False) -> Bars | None:
             edge = 1 << max(0, value - 1).bit_length()
             edges[edge] = edges.get(edge, 0) + rows
         counted, doubling = sorted(edges.items()), True
+    if doubling:  # a size that no row has is an empty bar, not a gap that is not seen
+        by_edge = dict(counted)
+        edges_ = [counted[0][0]]
+        while edges_[-1] < counted[-1][0] and len(edges_) <= MAX_BARS:
+            edges_.append(2 * edges_[-1])
+        counted = [(edge, by_edge.pop(edge, 0)) for edge in edges_] + sorted(by_edge.items())
     bars = [(_range(value) if doubling else str(value), rows) for value, rows in counted]
     seen, median = 0, bars[-1][0]
     for label, rows in bars:

@@ -11,11 +11,12 @@ from talkwright import runs
 from talkwright.report import charts
 from talkwright.report.gather import DataReport, Report, gather, gather_dataset, when
 from talkwright.report.marked import marked
+from talkwright.report.plain import plain
 from talkwright.report.text import compact, count, cut, duration, percent, words
 from talkwright.report.training import in_words
 
 # Longest texts shown before the rest is cut, in characters.
-LIMITS = {"message": 1500, "excerpt": 400, "name": 160, "recipe": 20_000, "about": 4_000}
+LIMITS = {"message": 1500, "line": 400, "excerpt": 400, "name": 160, "recipe": 20_000, "about": 4_000}
 
 
 def write_report(folder: Path) -> Path:
@@ -43,7 +44,7 @@ def render(report: Report | DataReport) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    shown = (compact, count, cut, duration, percent, words, when)
+    shown = (compact, count, cut, duration, percent, plain, words, when)
     environment.filters.update({filter.__name__: filter for filter in shown}, pretty=_pretty)
     environment.tests["recipe_line"] = _is_recipe_line
     page = "report" if isinstance(report, Report) else "dataset"
@@ -54,7 +55,7 @@ def render(report: Report | DataReport) -> str:
 
 
 def _is_recipe_line(text: str) -> bool:
-    return re.fullmatch(r"[a-z_]+(\.[a-z_]+)+: \S+(\s+#.*)?", text) is not None
+    return re.fullmatch(r"data(\.[a-z_]+)*: \S.*", text) is not None
 
 
 def _pretty(value: Any) -> str:

@@ -116,6 +116,14 @@ def test_it_augments_a_recipe_and_a_run(recipe, endpoint, capsys) -> None:
     assert "name the recipe" in err
 
 
+def test_where_not_one_row_is_kept_the_exit_code_says_so(recipe, endpoint, capsys) -> None:
+    endpoint.answer = lambda body: "I will not."
+    for arguments in ((), ("--json",)):
+        code, out, _ = talkwright(capsys, "data", "augment", recipe, *arguments)
+        assert code == 1
+        assert "kept 0 " in out or json.loads(out)["kept"] == 0
+
+
 def test_a_recipe_without_steps_is_told_so(tmp_path, shop, capsys, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("plain.yaml").write_text("data: shop.jsonl\n")

@@ -197,24 +197,75 @@ def echoes(question: str, answer: str) -> bool:
 # --- answers that stop, or say nothing -----------------------------------------------------------
 
 _ENDS_WELL = re.compile(r"[.!?…:;)\]}\"'»”’*`>|。！？）」_~\U0001F300-\U0001FAFF\u2600-\u27BF-]\Z")
-_LAST_WORD = re.compile(
-    r"(?:(?<![\w/.-])(?:the|a|an|of|to|and|or|in|for|with|is|are|your|that|on|at|by|from|as)|,|\w-)\Z",
+_GOES_ON = (
+    "the|a|an|of|to|and|or|in|for|with|is|are|your|that|on|at|by|from|as"
+    "|they|we|will|would|must|might|their|our|my|its|these|which|who|whose|because|although|while|if|but|than"
+    "|into|onto|between|during|without|within|towards?|such|each|every|very|been|has|were|also|i['\u2019]m"
+    "|you['\u2019](?:re|ll)|they['\u2019](?:re|ll)|we['\u2019](?:re|ll)|it['\u2019]s"
+    "|der|dem|eine[mnr]?|und|oder|dass|weil|wenn|f\u00fcr|von|durch|ihre[nr]?|unsere|sind|wird"
+    "|les?|une|et|ou|avec|pour|dans|votre|vos|leurs?|que|qui|sont|est"
+    "|el|con|para|por|su|sus|una|del"
+)
+_LAST_WORD = re.compile(rf"(?:(?<![\w/.#@'\u2019-])(?:{_GOES_ON})|,|\w-)\Z", re.IGNORECASE)
+# What ends a sentence all the same: "log in", "turn it on", "what is it for".
+_ENDS_SO = re.compile(
+    r"(?:\b(?:log|sign|check|turn|switch|plug|fill|come|go|keep|move|hold|put|try|opt|drop|hand|later"
+    r"|and so|look|ask|wait|pay|care|used|made|depend)\w*"
+    r"(?: (?:it|them|this|that|me|him|her|you|back))? (?:in|on|for|by|with|of|at|to|from)"
+    r"|\b(?:if so|as such|who is|what is|there is|it is|so (?:they|we) are))\Z",
     re.IGNORECASE,
 )
+# Ends without a full stop: a link, a tag, a handle or a path; a result; the name below a quotation.
+_ENDS_IN_NAME = re.compile(
+    r"(?:\w+://\S+|www\.\S+|[#@/]\w[\w./-]*|\b\w+\.(?:com|org|net|de|io|html?|py)|%"
+    r"|[=\u2248:] ?[$\u20ac\u00a3]?[\d.,]+|\b\w{1,2}[.):] ?\w{1,3}"
+    r"|[\"'\u201d\u00bb*_.!?] ?[-\u2013\u2014~] ?[A-Z][\w. '\u2019-]{2,30})\Z"
+)
+_ITEM = re.compile(r"\s*(?:[-*+\u2022\u2013|>]|\(?\d{1,3}[.):]|\(?[a-zA-Z][.)]|[A-Z][\w ]{0,20}:)\s")
+_INSIDE = re.compile(
+    r"""[.!?\u2026]["')\u00bb\u201d]?\s+["'(\u201e\u201c]?[^\W_a-z]|[\u3002\uff01\uff1f]"""
+)
 _TAIL = 40  # characters
+_OPEN = 60  # characters from which an answer in prose has a sign at its end
+
+
+def has_full_stops(answer: str) -> bool:
+    """Say whether sentences end with a sign inside an answer."""
+    return bool(_INSIDE.search(answer))
 
 
 def stops_open(answer: str) -> bool:
-    """Say whether a longer answer in prose has no sign at its end, as one that was cut off has none."""
-    tail = answer[-_TAIL:].rstrip()
-    return len(answer) >= 60 and "\n" not in tail and not _ENDS_WELL.search(tail)
+    """Say whether a longer answer in prose has no sign at its end, as one that was cut off has none.
+
+    An answer that begins with a small letter and has no full stop inside is in a style without them; the
+    items of a list are compared with those before, and a list that was announced has more than one.
+    """
+    answer = answer.rstrip()
+    tail = answer[-_TAIL:]
+    if len(answer) < _OPEN or _ENDS_WELL.search(tail) or _ENDS_IN_NAME.search(tail):
+        return False
+    start = answer.rfind("\n") + 1
+    if start and _ITEM.match(answer, start):
+        before = [line for line in answer[:start].splitlines() if _ITEM.match(line)]
+        if not before:  # a list of one item
+            return answer.startswith("1", start) and answer[:start].rstrip().endswith(":")
+        return all(line.rstrip()[-1:] in _SIGNS for line in before)
+    if "\n" in tail or _ITEM.match(answer, start):
+        return False
+    first = next((c for c in answer[:_TAIL] if c.isalpha()), "")
+    return bool(first) and (not first.islower() or has_full_stops(answer))
+
+
+_SIGNS = ".!?\u2026\u3002\uff01\uff1f\uff1b;"
 
 
 def stops_short(answer: str) -> bool:
     """Say whether an answer ends with a word or a comma after which something must come."""
     tail = answer[-_TAIL:].rstrip()
     goes_on = tail[-1:].isalpha() or tail[-1:] in (",", "-")
-    return goes_on and len(answer) >= 20 and bool(_LAST_WORD.search(tail))
+    if not goes_on or len(answer) < 20 or not _LAST_WORD.search(tail):
+        return False
+    return not _ENDS_SO.search(tail) and not _ENDS_IN_NAME.search(tail)
 
 
 def is_cut_off(answer: str) -> bool:

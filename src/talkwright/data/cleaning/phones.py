@@ -41,9 +41,14 @@ _NATIONAL = (
 )
 _TRUNK = re.compile(r"\(?0[1-9]\d{0,4}\)?(?: ?[-/.\u2010-\u2013 ] ?|(?<=\)))?\d[\d ./\u2010-\u2013-]*")
 _ZIP = re.compile(r"0\d{4}-0\d{3}")  # US ZIP+4; no number of a subscriber begins with 0
+# "Call the function", "call foo(": nobody is called there.
+_NO_CODE = (
+    r"(?! (?:\w+ ){0,2}(?:function|method|api|endpoint|routine|procedure|macro|constructor)s?\b)"
+    r"(?!\s+`?[\w.]+\()"
+)
 _PHONE_WORD = (
     r"tele?(?:ph|f)\w*|t[ée]l\b|tlf|phone\w*|mobile?\b|mobil\w*|m[óo]vil|cell(?:ulare|ular|phone)?\b|"
-    r"celular|call\w*|dial\w*|fax\w*|whats ?app|ring\b|text (?:me|us|him|her|them)|"
+    rf"celular|call\w*{_NO_CODE}|dial\w*|fax\w*|whats ?app|ring\b|text (?:me|us|him|her|them)|"
     r"(?:can|please|just) text|"
     r"sms|hotline|reach (?:me|us|him|her)|landline|voice ?mail|"
     r"contact|handy\w*|rufnummer|anruf\w*|rufen|appel\w*|ll[aá]m\w*|lig\w+ para|chiam\w+|"
@@ -62,6 +67,9 @@ _ID_WORD = (
 )
 _WORD = re.compile(
     rf"(?<![^\W_])(?:(?P<phone>{_PHONE_WORD})|(?P<own>{_OWN_WORD})|(?P<id>{_ID_WORD}))", re.IGNORECASE
+)
+_ARGUMENT = re.compile(
+    r"(?<![^\W_])(?!tel|fax|phone|mobil|cell|fon\b)[^\W\d][\w.]*\((?:[\w=, ]{1,30}[=,] ?)?\Z", re.I
 )
 _SENTENCE_END = re.compile(r"(?<!\bno)(?<!\bnr)(?<!\bref)[.!?]\s|\n")
 _SAID_BEHIND = re.compile(
@@ -123,12 +131,15 @@ def _is_phone(run: str, text: str, start: int, end: int) -> bool:
         return bool(_COUNTRY.match(digits)) and " - " not in run  # + 1010 - 3622 is arithmetic
     if _IN_BRACKETS.fullmatch(run):
         return True  # nothing else is written so
+    separated = len(run) > len(digits)
+    before = max(0, start - _WINDOW)
+    if not separated and "(" in text[before:start] and _ARGUMENT.search(text, before, start):
+        return False  # foo(12345678)
     said = said_before(text, start)
     if said == "id":
         return False
     if said == "phone" or (said == "own" and 9 <= len(digits) <= 12):
         return True
-    separated = len(run) > len(digits)
     if digits.startswith("00"):
         return len(digits) >= 11 and separated and bool(_COUNTRY.match(digits[2:]))
     if digits.startswith("011") and len(digits) > 12 and separated:

@@ -102,9 +102,14 @@ _IPV4 = re.compile(r"(?<![0-9A-Za-z_.-])(?:\d{1,3}\.){3}\d{1,3}(?![0-9A-Za-z_-]|
 _IPV6 = re.compile(
     r"(?<![0-9A-Za-z_:.])(?:[0-9A-Fa-f]{0,4}:){2,7}(?:[0-9A-Fa-f]{1,4}|(?<=::))(?![0-9A-Za-z_:])"
 )
-# The same for everybody, so they say nothing about anybody: routers, resolvers.
-_PUBLIC = {f"192.168.{net}.{host}" for net in (0, 1) for host in (0, 1)}
-_PUBLIC |= {"10.0.0.0", "10.0.0.1", "1.1.1.1", "8.8.8.8", "8.8.4.4"}
+# The same for everybody, so they say nothing about anybody: resolvers, and what only means something in
+# one's own network (RFC 1918, 3927, 6598). A long link-local address names a device.
+_PUBLIC = {"1.1.1.1", "8.8.8.8", "8.8.4.4", "9.9.9.9"}
+_OWN_NET = re.compile(
+    r"10\.|127\.|0\.|255\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.|169\.254\."
+    r"|100\.(?:6[4-9]|[7-9]\d|1[01]\d|12[0-7])\."
+)
+_ROUTER6 = re.compile(r"fe80::[0-9a-f]{1,2}\Z", re.IGNORECASE)
 _VERSION_WORD = re.compile(
     r"(?:\bv|versions?|release|build|firmware|driver|section|chapter|clause|§|update|upgrade(?:d)? to|"
     r"patch|revision|rev\.?|kernel|numpy|python)(?:\s(?:to|is|from|number))?[\s:=]*\Z",
@@ -137,14 +142,17 @@ def _is_ipv4(address: str, before: str) -> bool:
     if (
         any(int(part) > 255 or (part[0] == "0" and len(part) > 1) for part in parts)
         or address in _PUBLIC
+        or _OWN_NET.match(address)
     ):
         return False
-    if parts[0] in ("0", "127", "255") or _VERSION_WORD.search(before) or _PRODUCT.search(before):
+    if _VERSION_WORD.search(before) or _PRODUCT.search(before):
         return False
     return any(len(part) > 1 for part in parts) or bool(_HOST_WORD.search(before))
 
 
 def _is_ipv6(address: str) -> bool:
+    if _ROUTER6.match(address):
+        return False
     groups = [group for group in address.split(":") if group]
     if len(groups) < 3 and not (len(groups) == 2 and any(c.isdigit() for c in groups[0])):
         return False  # C++'s a::b, and the loopback ::1

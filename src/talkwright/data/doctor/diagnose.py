@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from talkwright.config import DataSection
-from talkwright.data.doctor import patterns, symptoms
+from talkwright.data.doctor import pairing, patterns, styles, symptoms
 from talkwright.data.doctor.symptoms import Example, Rows, Symptom, Talk
 from talkwright.pool import Order, Pool
 from talkwright.types import Conversation, LedgerRow, to_json
@@ -17,16 +17,18 @@ from talkwright.types import Conversation, LedgerRow, to_json
 # The most harmful first; contradictions and private data, which need more than the rows, come before.
 _Check = Callable[[Rows], Symptom | None]
 _CHECKS: tuple[_Check, ...] = (
-    symptoms.control_strings, patterns.too_little, patterns.one_answer, patterns.ignores_question,
-    symptoms.placeholders, symptoms.cut_off, symptoms.repetition, symptoms.refusals,
+    symptoms.control_strings, patterns.too_little, patterns.one_answer, pairing.wrong_answers,
+    pairing.swapped, patterns.ignores_question, symptoms.placeholders, symptoms.cut_off,
+    symptoms.repetition, symptoms.refusals,
     patterns.boilerplate, patterns.system_prompts, patterns.languages, patterns.crowded,
-    patterns.clusters, patterns.mixed_styles, symptoms.too_short, patterns.long_talks,
+    patterns.clusters, styles.mixed_styles, symptoms.too_short, patterns.long_talks,
     patterns.uneven_lengths,
 )  # fmt: skip
 # What takes long is a job by itself, for any process; what needs the same of a conversation is one job.
 _LONG: tuple[_Check, ...] = (symptoms.repetition, patterns.languages)
 _ALIKE: tuple[_Check, ...] = (
-    patterns.one_answer, patterns.ignores_question, patterns.crowded, patterns.clusters
+    patterns.one_answer, pairing.wrong_answers, patterns.ignores_question, patterns.crowded,
+    patterns.clusters,
 )  # fmt: skip
 _WORTH_IT = 500  # conversations from which on another process pays off
 _RANK = {"serious": 0, "warning": 1, "note": 2}

@@ -14,7 +14,7 @@ from talkwright.data.cleaning.answers import LONG, is_phrase
 from talkwright.data.cleaning.language import language_of
 from talkwright.data.cleaning.screen import shares_matter
 from talkwright.data.cleaning.surplus import topic
-from talkwright.data.doctor.symptoms import EXAMPLES, Example, Rows, Severity, Symptom, rule, symptom
+from talkwright.data.doctor.symptoms import EXAMPLES, Example, Rows, Severity, Symptom, of, rule, symptom
 from talkwright.data.similarity.contradictions import contradictory_pairs, matter
 from talkwright.data.similarity.similar import normal
 
@@ -103,28 +103,6 @@ def ignores_question(rows: Rows) -> Symptom | None:
 
 
 _OFTEN = 5  # rows with one answer from which it is a phrase
-
-# Numbered lists are plain text too, and code is code.
-_MARKDOWN = re.compile(r"^(?:#{1,6} |[-*] )|\*\*[^*\n]+\*\*", re.MULTILINE)
-
-
-def mixed_styles(rows: Rows) -> Symptom | None:
-    """Long answers partly in Markdown, partly plain."""
-    long = [at for at, talk in enumerate(rows) if len(talk.answers[-1]) >= LONG]
-    marked = [at for at in long if _MARKDOWN.search(rows[at].answers[-1])]
-    plain = sorted(set(long) - set(marked))
-    fewer = min(marked, plain, key=len)
-    if len(long) < 20 or not len(fewer) / len(long) >= 0.1:
-        return None
-    how = "in Markdown" if fewer is marked else "plain text"
-    return symptom(
-        "mixed_styles",
-        rows,
-        [(at, rows[at].answers[-1]) for at in fewer],
-        what=f"of {len(long)} long answers are {how}, unlike the others",
-        why="The model will change its layout from answer to answer.",
-        fix="data.markdown: plain  # or write all of them in Markdown",
-    )
 
 
 def uneven_lengths(rows: Rows) -> Symptom | None:
@@ -286,7 +264,7 @@ def too_little(rows: Rows) -> Symptom | None:
         severity,
         len(rows),
         1.0,
-        "conversations are all there is",
+        of(len(rows), "conversations are all there is"),
         "A style can be learnt from some hundred examples, facts need several wordings each; and with "
         "few held out no comparison will say anything.",
         "add conversations, as further data.sources",
@@ -330,7 +308,7 @@ def provenance(section: DataSection) -> Symptom | None:
         "note",
         len(unknown),
         round(len(unknown) / len(section.sources), 4),
-        "sources have no licence or no origin in the recipe",
+        of(len(unknown), "sources have no licence or no origin in the recipe"),
         "Who publishes the model must be able to say what it was made from, and that it was allowed.",
         f"data.sources: [{{path: {json.dumps(first.path)}, licence: ..., origin: ...}}]",
         tuple(Example(s.path, _missing(s.licence, s.origin)) for s in unknown[:EXAMPLES]),
@@ -348,7 +326,7 @@ def losses(dropped: Mapping[str, int], read: int, examples: Iterable[Example]) -
     if not count:
         return None
     most_first = sorted(dropped.items(), key=lambda item: -item[1])
-    listed = ", ".join(f"{reason} {n}" for reason, n in most_first)
+    listed = ", ".join(f"{reason.replace('_', ' ')} {n}" for reason, n in most_first)
     share = count / read
     severity: Severity = "serious" if share >= 0.2 else "warning" if share >= 0.01 else "note"
     return Symptom(
@@ -356,7 +334,7 @@ def losses(dropped: Mapping[str, int], read: int, examples: Iterable[Example]) -
         severity,
         count,
         round(share, 4),
-        f"rows of {read} were not usable ({listed})",
+        f"row{'s' * (count != 1)} of {read} {'were' if count != 1 else 'was'} not usable ({listed})",
         "What is lost is not learnt.",
         "ledger.parquet has the place and the reason of each",
         tuple(examples)[:EXAMPLES],

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +18,8 @@ from typing import Any, Literal
 from talkwright.config import DataSection
 from talkwright.data.cleaning.answers import (
     echoes,
+    has_full_stops,
+    is_cut_off,
     is_refusal,
     placeholder_in,
     repeats_itself,
@@ -110,10 +113,26 @@ def rule(name: str, match: str, **settings: str) -> str:
 
 
 _OF_ONE = (
-    ("answers have", "answer has"), ("answers stop", "answer stops"), ("rows have", "row has"),
+    ("answers have one or two words", "answer has one or two words"),
+    ("answers have no word in common with their question, and are general phrases",
+     "answer has no word in common with its question, and is a general phrase"),
+    ("answers have", "answer has"), ("answers stop", "answer stops"),
+    ("answers refuse, or say", "answer refuses, or says"),
     ("answers repeat themselves, or the question", "answer repeats itself, or its question"),
-    ("rows hold", "row holds"),
+    ("rows have control strings of a chat template inside their text",
+     "row has a control string of a chat template inside its text"),
+    ("rows have", "row has"), ("rows hold", "row holds"),
+    ("conversations give the same answer twice, or have",
+     "conversation gives the same answer twice, or has"),
+    ("conversations are all", "conversation is all"), ("sources have", "source has"),
 )  # fmt: skip
+
+
+def of(count: int, what: str) -> str:
+    """What is said of so many rows: "answer has" where it is one."""
+    if count != 1:
+        return what
+    return next((one + what[len(many) :] for many, one in _OF_ONE if what.startswith(many)), what)
 
 
 def symptom(
@@ -136,8 +155,7 @@ def symptom(
     severity: Severity = "serious" if share >= serious else "warning" if share >= warning else "note"
     first = dict(reversed(found))
     examples = tuple(example(rows[at].row, first[at]) for at in sorted(first)[:EXAMPLES])
-    if count == 1:  # "1 answer has", not "1 answers have"
-        what = next((one + what[len(many) :] for many, one in _OF_ONE if what.startswith(many)), what)
+    what = of(count, what)
     return Symptom(code, severity, count, round(share, 4), what, why, fix, examples)
 
 
@@ -167,22 +185,35 @@ _CURT = 15  # characters
 
 
 def cut_off(rows: Rows) -> Symptom | None:
-    """Answers that stop in the middle of a sentence."""
+    """Answers that stop in the middle of a sentence: those that `data.cut_off` drops.
+
+    Where nearly all have no sign at their end, and hardly one has any inside, that is a style; then only
+    what ends with a word after which something must come is cut off.
+    """
     ends = [talk.answers[-1].rstrip() for talk in rows]
-    prose = sum(len(text) >= 60 and "\n" not in text[-40:] for text in ends)
-    open_ = {at for at, text in enumerate(ends) if stops_open(text)}
-    if len(open_) > 0.4 * prose:  # a style without full stops; then only what certainly goes on
-        open_ = set()
-    found = open_ | {at for at, text in enumerate(ends) if stops_short(text)}
+    prose = [at for at, text in enumerate(ends) if len(text) >= _PROSE and "\n" not in text]
+    open_ = [at for at in prose if stops_open(ends[at]) or ends[at][-1:].isalnum()]
+    inside = sum(has_full_stops(ends[at]) for at in open_)
+    style = len(open_) >= max(_STYLE * len(prose), 1) and inside <= (1 - _STYLE) * len(open_)
+    found = [at for at, text in enumerate(ends) if (stops_short if style else is_cut_off)(text)]
+    fix = "data.cut_off: drop"
+    if style:
+        last = Counter("," if ends[at][-1] == "," else ends[at].split()[-1].lower() for at in found)
+        words = "|".join(sorted(map(re.escape, last)))
+        fix = rule("cut_off", rf"(?i)(?<!\w)(?:{words})\s*\Z", role="assistant", do="drop")
     return symptom(
         "cut_off",
         rows,
-        [(at, "… " + ends[at][-80:]) for at in sorted(found)],
+        [(at, "… " + ends[at][-80:]) for at in found],
         serious=0.1,
         what="answers stop in the middle of a sentence",
         why="The model learns to stop anywhere.",
-        fix="data.cut_off: drop  # or export them again without a limit of length",
+        fix=fix + "  # or export them again without a limit of length",
     )
+
+
+_STYLE = 0.9  # share of the answers from which what they have in common is their style
+_PROSE = 60  # characters
 
 
 def refusals(rows: Rows) -> Symptom | None:
@@ -240,25 +271,30 @@ def placeholders(rows: Rows) -> Symptom | None:
     )
 
 
-_CONTROL = (
-    r"<\|[a-z_]{2,24}\|>|</?s>|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>|<\uff5c[^\uff5c]{2,40}\uff5c>"
-    r"|^### (?:Response|Instruction|Input):|^(?:Human|Assistant|USER|ASSISTANT): "
-)
-_CONTROL_STRING = re.compile(_CONTROL, re.MULTILINE)
+_CONTROLS = (
+    r"<\|[a-z_]{2,24}\|>", "</?s>", r"\[/?INST\]", "<</?SYS>>", "<(?:start|end)_of_turn>",
+    "<\uff5c[^\uff5c]{2,40}\uff5c>", "^### (?:Response|Instruction|Input):",
+    "^(?:Human|Assistant|USER|ASSISTANT): ",
+)  # fmt: skip
+_CONTROL_STRING = re.compile("|".join(f"({each})" for each in _CONTROLS), re.MULTILINE)
 _CONTROL_HINTS = ("<|", "s>", "INST]", "SYS>>", "_of_turn>", "<\uff5c", "### ", "Human: ", "Assistant: ",
                   "USER: ", "ASSISTANT: ")  # fmt: skip
 
 
 def control_strings(rows: Rows) -> Symptom | None:
     """Pieces of some chat template inside what is said."""
-    found = [
-        (at, m.content[max(0, hit.start() - 30) :])
-        for at, talk in enumerate(rows)
+    found, kinds = [], set()
+    for at, talk in enumerate(rows):
         # All turns at once first: in most conversations there is no hint at all.
-        if _hints_at_control("\n".join([m.content for m in talk.row.messages]))
-        for m in talk.row.messages
-        if _hints_at_control(m.content) and (hit := _CONTROL_STRING.search(m.content))
-    ]
+        if not _hints_at_control("\n".join([m.content for m in talk.row.messages])):
+            continue
+        for m in talk.row.messages:
+            hits = list(_CONTROL_STRING.finditer(m.content)) if _hints_at_control(m.content) else []
+            if hits:
+                found.append((at, m.content[max(0, hits[0].start() - 30) :]))
+                kinds |= {hit.lastindex for hit in hits if hit.lastindex}
+    # Only the kinds that are there: the line is to be read.
+    match = "|".join(_CONTROLS[kind - 1] for kind in sorted(kinds))
     # Where most rows have them, dropping would leave too little.
     do = "replace" if len({at for at, _ in found}) > len(rows) / 3 else "drop"
     return symptom(
@@ -268,7 +304,7 @@ def control_strings(rows: Rows) -> Symptom | None:
         serious=0.01,
         what="rows have control strings of a chat template inside their text",
         why="They are taught as text, and the model will write them.",
-        fix=rule("control_strings", f"(?m){_CONTROL}", do=do)
+        fix=rule("control_strings", f"(?m){match}" if "^" in match else match, do=do)
         + "  # better: export them before a template is applied",
     )
 
