@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,15 @@ from typing import Any
 from talkwright.config import Columns
 from talkwright.data.reading.casting import NO_ROLES, Roles, row_cast
 from talkwright.data.reading.chatfiles import chat_rows, is_chat
+from talkwright.data.reading.codings import (
+    NO_VERDICTS,
+    Verdicts,
+    by_recipe,
+    coding_of,
+    decoder,
+    has_codes,
+    may_have_codes,
+)
 from talkwright.data.reading.escapes import has_literal_escapes, undouble
 from talkwright.data.reading.files import (
     WIDE_MARKS,
@@ -61,42 +71,87 @@ class Chunk:
     """Some rows of a file. `body` is JSONL after `line` lines, rows as JSON, or an Arrow batch.
 
     `kind` is "lines", "rows" or "batch"; `name` begins the place of each row, and `line` says how many
-    lines or rows came before.
+    lines or rows came before. `coding` says what the numbers in columns of verdicts mean.
     """
 
     kind: str
     name: str
     line: int
     body: bytes
+    coding: str = ""
 
 
 def read_rows(
-    path: Path, name: str, columns: Columns, encoding: str | None = None, roles: Roles = NO_ROLES
+    path: Path,
+    name: str,
+    columns: Columns,
+    encoding: str | None = None,
+    roles: Roles = NO_ROLES,
+    verdicts: Verdicts | None = NO_VERDICTS,
 ) -> Iterator[Row]:
     """Yield the rows of one file, or of the files packed in it; `name` starts their places.
 
-    `encoding` is that of its text, where it is not to be looked for; `roles` says who is who in a chat.
-    Raises DataError for a file that is no text, for CSV columns that cannot be told, and for a chat of
-    people whose roles are not known.
+    `encoding` is that of its text, where it is not to be looked for; `roles` says who is who in a chat,
+    `verdicts` what is meant by those on two answers; None where these are not to be read.
+    Raises DataError for a file that is no text, for CSV columns that cannot be told, for a chat of
+    people whose roles are not known, and for verdicts that may mean either answer.
     """
-    for chunk in read_chunks(path, name, columns, encoding, roles):
+    for chunk in read_chunks(path, name, columns, encoding, roles, verdicts):
         yield from rows_of(chunk)
 
 
 def read_chunks(
-    path: Path, name: str, columns: Columns, encoding: str | None = None, roles: Roles = NO_ROLES
+    path: Path,
+    name: str,
+    columns: Columns,
+    encoding: str | None = None,
+    roles: Roles = NO_ROLES,
+    verdicts: Verdicts | None = NO_VERDICTS,
 ) -> Iterator[Chunk]:
     """Yield the rows of one file, or of the files packed in it, as chunks. Raises as `read_rows`."""
     for inner, stream in open_streams(path, is_packed_data, encoding):
         place = path / inner if inner else path
         called = f"{name}/{inner}" if inner else name
-        yield from _chunks(place, called, stream, columns, roles)
+        chunks = _chunks(place, called, stream, columns, roles)
+        if verdicts is None:
+            yield from chunks
+        elif verdicts:
+            yield from _coded(chunks, by_recipe(verdicts))
+        else:
+            first = list(islice(chunks, 1))
+            again = partial(_again, place, called, stream, columns, roles)
+            yield from _coded(chain(first, chunks), _coding(first, again, place))
         if stream.is_cut_off:
             yield from chunks_of([Row(f"{called}:end", None, "", "lost_end")], called)
 
 
+def _again(
+    path: Path, name: str, stream: Stream, columns: Columns, roles: Roles
+) -> Iterator[Row]:
+    """The rows of a file whose stream has begun already, from the first on."""
+    for chunk in _chunks(path, name, stream.anew(), columns, roles):
+        yield from rows_of(chunk)
+
+
+def _coding(first: list[Chunk], again: Callable[[], Iterator[Row]], path: Path) -> str:
+    """What the numbers in the verdicts of a file mean, where its first rows have some."""
+    if not first or not may_have_codes(first[0].body) or not has_codes(rows_of(first[0])):
+        return ""
+    return coding_of(again(), path)
+
+
+def _coded(chunks: Iterable[Chunk], coding: str) -> Iterator[Chunk]:
+    for chunk in chunks:
+        yield replace(chunk, coding=coding) if coding else chunk
+
+
 def rows_of(chunk: Chunk) -> Iterator[Row]:
     """The rows of a chunk."""
+    rows = _mended_rows(chunk)
+    yield from map(decoder(chunk.coding), rows) if chunk.coding else rows
+
+
+def _mended_rows(chunk: Chunk) -> Iterator[Row]:
     rows: Iterable[Row] = _rows_of(chunk)
     if has_quoted_texts(chunk.body, chunk.kind):
         rows = unquote(list(rows))
