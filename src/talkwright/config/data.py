@@ -117,8 +117,8 @@ class SourceSection(Section):
     `{negative: first, positive: second}`."""
 
     ties: Literal["drop", "first"] = "drop"
-    """A tie between two answers, or in an Arena battle: learn from neither side, or from the first; never
-    a pair. When both were bad, from neither."""
+    """A tie between two answers, or in an Arena battle: learn from neither side, or from the first;
+    never a pair. When both were bad, from neither."""
 
     arena: ArenaSection = ArenaSection()
     """Which Chatbot Arena battles to learn from."""

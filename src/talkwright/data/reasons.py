@@ -30,8 +30,8 @@ REASONS = {
     "scattered_messages": "a message far from the others of its conversation; sort the file by these",
     "tree_message": "one message of a tree, and the ones before it are not in the file",
     "broken_tree": "the messages of the tree run in a circle",
-    "arena_tie": "a battle, or two answers, without a winner; `ties: first` of the source learns from the "
-    "first side",
+    "arena_tie": "a battle, or two answers, without a winner; `ties: first` of the source learns from "
+    "the first side",
     "arena_both_bad": "an Arena battle in which both answers were bad",
     "arena_no_winner": "a battle, or two answers, without a verdict",
     "unknown_verdict": "a verdict in a word that is not known; say what it means as "

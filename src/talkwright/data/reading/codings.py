@@ -24,6 +24,7 @@ from talkwright.data.reading.winners import (
     PLACES,
     SECOND,
     STRENGTHS,
+    TIE,
     UNCLEAR,
     VERDICTS,
     Ends,
@@ -73,11 +74,11 @@ class Tally:
                 if what in counts or len(counts) < _MOST_VALUES:
                     counts[what] += 1
                 self.columns[name] = keys[name]
+        others = {key: keys[key] for key in keys if key not in STRENGTHS}
         try:
-            verdict(value, {key: keys[key] for key in keys if key not in STRENGTHS}, answers, ends)
+            self.decided += verdict(value, others, answers, ends) in (FIRST, SECOND)
         except Unfit:
-            return
-        self.decided += 1
+            pass
 
 
 def may_have_codes(body: bytes) -> bool:
@@ -180,6 +181,8 @@ def _word(said: Any, words: Mapping[str, str]) -> str | None:
     if (numbered := _NUMBERED.fullmatch(spelt)) is not None:
         return words.get(f"#{numbered['digit']}")
     number = number_of(spelt)
+    if number == 0 and "negative" in words:
+        return TIE
     return words.get("negative" if number < 0 else "positive") if number else None
 
 
@@ -207,13 +210,14 @@ def _refusal(path: Path, column: str, name: str, counts: Counter[str]) -> str:
     values = sorted(counts, key=lambda said: (number_of(said) or 0, said))
     shown = ", ".join(values[:10]) + (" ..." if len(values) > 10 else "")
     around = any(said.startswith("-") for said in values)
-    keys = ["negative", "positive"] if around else values[:2]
+    keys = ["negative", "positive"] if around else [said for said in values if said != "0.5"][:2]
     if name in STRENGTHS and not around:
         keys = ["positive"]
-    said = dict(zip([f'"{key}"' if key in ("true", "false") else key for key in keys],
-                    ("first", "second"), strict=False))  # fmt: skip
-    said.update({"0": "tie"} if around and "0" in values else {})
-    line = ", ".join(f"{key}: {word}" for key, word in said.items())
+    words = [FIRST, SECOND]
+    if values == ["0", "1", "2"]:
+        keys, words = values, [TIE, FIRST, SECOND]
+    said = zip([f'"{key}"' if key in ("true", "false") else key for key in keys], words, strict=False)
+    line = ", ".join(f"{key}: {word}" for key, word in said)
     return (
         f"{path}: which answer is the better one cannot be told from the column '{column}': it "
         f"holds {shown}, and that may mean either.\nSay in the recipe what stands for the first answer and what "

@@ -44,7 +44,7 @@ _WORDS = {
          "tiebothgood", "bothgood", "nopreference", "nodifference", "indifferent"),
         TIE,
     ),
-    **dict.fromkeys(("tiebothbad", "bothbad", "bothwrong", "neither", "neitherisgood", "tieneither"), BAD),
+    **dict.fromkeys(("bad", "tiebothbad", "bothbad", "bothwrong", "neither", "neitherisgood", "tieneither"), BAD),
 }  # fmt: skip
 _MARKS = re.compile(r"[\s_\-\[\](){}.:,'\"]+")
 _SIDE = re.compile(
@@ -157,11 +157,7 @@ def _by_name(said: Any, value: Row, keys: Row, answers: tuple[str, str], ends: E
     if not isinstance(said, str):
         return None
     names = [
-        {
-            plain(value[keys[key]])
-            for key in _model_keys(end)
-            if isinstance(value.get(keys.get(key)), str)
-        }
+        {plain(held) for key in _model_keys(end) if isinstance(held := field_of(value, keys, key), str)}
         for end in ends
     ]
     words = [field_of(value, keys, key) for key in answers]
