@@ -108,8 +108,8 @@ class SourceSection(Section):
     """Column names of a CSV file, where they are not recognised."""
 
     roles: dict[str, Literal["user", "assistant", "system", "skip"]] = {}
-    """Who is who where names do not say it, by the names of the speakers: `{Anna: user, Bob: assistant}`.
-    `skip` leaves out what somebody says; `"*"` stands for everybody who is not named."""
+    """Who is who where names do not say it, by the names of the speakers: `{Anna: user, Bob:
+    assistant}`. `skip` leaves out what somebody says; `"*"` stands for everybody who is not named."""
 
     verdicts: dict[str, Literal["first", "second", "tie", "bad"]] = {}
     """What a verdict between two answers means where it does not say it, by how it is written:

@@ -117,7 +117,9 @@ def row_with_roles(value: Any, roles: Roles) -> Any:
         if plain(key) not in TEXTS or not isinstance(text, str):
             continue
         chat = read_chat(text) or _plain(text, roles)
-        called = {name: role_of(name, roles) or others_role(roles) for name in chat.names} if chat else {}
+        called = (
+            {name: role_of(name, roles) or others_role(roles) for name in chat.names} if chat else {}
+        )
         if chat is not None and any(role_of(name, roles) for name in called):
             turns = [
                 {"speaker": called[said.name] or said.name, "content": said.text} for said in chat.said
@@ -151,10 +153,8 @@ def _plain(text: str, roles: Roles) -> Chat | None:
         }  # fmt: skip
         if len(names) < 2:
             names |= set(_labelled(text))
-    label = re.compile(
-        rf"^[ \t]{{0,3}}({'|'.join(map(re.escape, sorted(names, key=len, reverse=True)))})[ \t]?:(?:[ \t]+|$)",
-        re.MULTILINE,
-    )
+    one = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
+    label = re.compile(rf"^[ \t]{{0,3}}({one})[ \t]?:(?:[ \t]+|$)", re.MULTILINE)
     heads = list(label.finditer(text))
     if len({head[1] for head in heads}) < 2 or text[: heads[0].start()].strip("\ufeff \n"):
         return None
@@ -199,7 +199,11 @@ def _by_gaps(content: str) -> list[tuple[str, int]]:
 
 
 def _is_talk(text: str) -> bool:
-    return read_chat(text, alone=True) is not None or read_transcript(text) is not None or bool(_labelled(text))
+    return (
+        read_chat(text, alone=True) is not None
+        or read_transcript(text) is not None
+        or bool(_labelled(text))
+    )
 
 
 def _placed(content: str, text: str, start: int) -> tuple[str, int]:

@@ -13,12 +13,13 @@ from talkwright.types import Role
 _NAMES: dict[Role, str] = {
     "system": "system developer",
     "user": "user human customer client enduser visitor prompter requester caller patient student guest "
-    "member buyer asker question kunde kundin nutzer benutzer cliente usuario utilisateur klant gebruiker "
-    "klient utente",
+    "member buyer asker question kunde kundin nutzer benutzer cliente usuario utilisateur "
+    "klant gebruiker klient utente",
     "assistant": "assistant gpt chatgpt gpt4 bing bard claude bot chatbot model ai agent functioncall "
     "toolcall operator support supportagent customerservice representative rep employee staff helpdesk "
     "admin teammate humanagent automatedagent virtualagent supportbot virtualassistant aiassistant "
-    "service advisor consultant seller company owner answer therapist tutor mitarbeiter mitarbeiterin berater beraterin assistent kundenservice "
+    "service advisor consultant seller company owner answer therapist tutor mitarbeiter "
+    "mitarbeiterin berater beraterin assistent kundenservice "
     "kundendienst agente asistente assistente conseiller medewerker soporte operatore konsultant",
     "tool": "tool function observation functionresponse toolresponse toolresult ipython tooloutput "
     "toolmessage toolreturn functionresult functionoutput functionreturn",
@@ -59,7 +60,7 @@ _DIRECTIONS: dict[str, Role] = {
     "inbound": "user", "incoming": "user", "in": "user", "received": "user",
     "outbound": "assistant", "outgoing": "assistant", "out": "assistant", "sent": "assistant",
 }  # fmt: skip
-_FLAGS = {**dict.fromkeys("true 1 yes t y 1.0".split(), True),
+_FLAGS = {**dict.fromkeys(["true", "1", "yes", "t", "y", "1.0"], True),
           **dict.fromkeys("false 0 no f n 0.0".split(), False)}  # fmt: skip # noqa: SIM905
 
 
