@@ -45,7 +45,7 @@ from talkwright.data.reading.messages import join_messages, may_be_messages
 from talkwright.data.reading.messengers import first_of, is_slack, messenger_rows, slack_rows
 from talkwright.data.reading.parquet import MAGIC, parquet_batches, rows_of_batch
 from talkwright.data.reading.quoted import has_quoted_texts, unquote
-from talkwright.data.reading.repair import load
+from talkwright.data.reading.repair import load, reason_of
 from talkwright.data.reading.rows import RAW, Row, decoding, without_foreign
 from talkwright.data.reading.streams import LONGEST_LINE, PIECE, Stream, open_streams
 from talkwright.data.reading.tables import SEPARATOR_LINE, csv_rows, known_delimiters, require_columns
@@ -185,8 +185,9 @@ def chunks_of(rows: Iterable[Row], name: str) -> Iterator[Chunk]:
 def _packed(row: Row) -> bytes:
     try:
         return json.dumps([row.where, row.value, row.raw, row.problem, row.repairs]).encode()
-    except (RecursionError, ValueError, TypeError):  # thousands of nested brackets
-        return json.dumps([row.where, None, row.raw, row.problem or "not_json", row.repairs]).encode()
+    except (RecursionError, ValueError, TypeError) as error:
+        problem = row.problem or reason_of(error)
+        return json.dumps([row.where, None, row.raw, problem, row.repairs]).encode()
 
 
 def _chunks(path: Path, name: str, stream: Stream, columns: Columns, roles: Roles) -> Iterator[Chunk]:
@@ -250,11 +251,12 @@ def _small(path: Path, name: str, data: bytes, columns: Columns, roles: Roles) -
     if _is_chat(text.content, inner_suffix(path.name), columns):
         everything = decoding(text, 1, len(text.content))
         rows = chat_rows(text.content.replace("\r\n", "\n"), name, path, roles)
-        found = (replace(row, repairs=(*everything, *row.repairs)) for row in rows)
-        yield from chunks_of(found, name)
+        told = (replace(row, repairs=(*everything, *row.repairs)) for row in rows)
+        yield from chunks_of(told, name)
         return
-    if (bare := _without_comments(text, inner_suffix(path.name))) is not None:
-        rows = (replace(row, repairs=(*row.repairs, "removed_comment")) for row in json_rows(bare, name))
+    if (found := _without_comments(text, inner_suffix(path.name))) is not None:
+        bare, names = found
+        rows = (replace(row, repairs=(*row.repairs, *names)) for row in json_rows(bare, name))
         yield from chunks_of(_whole(rows, columns, path, roles=roles), name)
         return
     kind = _kind(text.content, inner_suffix(path.name), columns)
@@ -294,18 +296,19 @@ def _is_chat(content: str, suffix: str, columns: Columns) -> bool:
     return suffix in TELLING_NOTHING and columns == _NO_COLUMNS and is_chat(content)
 
 
-def _without_comments(text: Text, suffix: str) -> Text | None:
-    """A JSON file that is one but for comments, without them; None for any other."""
+def _without_comments(text: Text, suffix: str) -> tuple[Text, tuple[str, ...]] | None:
+    """A JSON file that is one but for comments and last commas, without them, and the names of what it
+    had; None for any other."""
     start = text.content.lstrip()[:2]
     commented = start[:1] in ("[", "{") or start in ("//", "/*")
     if not commented or suffix in _JSONL or not ("//" in text.content or "/*" in text.content):
         return None
     if load(text.content)[1] is None:
         return None
-    bare = uncommented(text.content)
+    bare, names = uncommented(text.content)
     value, problem = load(bare)
     good = problem is None and isinstance(value, (dict, list))
-    return replace(text, content=bare) if good else None
+    return (replace(text, content=bare), names) if good else None
 
 
 def _line_chunks(
