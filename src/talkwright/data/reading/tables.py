@@ -213,7 +213,9 @@ def _parts(content: str) -> Iterator[str]:
     """A text in parts of whole lines, since a line is looked for in a copy four times as large."""
     at = 0
     while at < len(content):
-        end = content.find("\n", at + _PART, at + _FIELD_LIMIT) + 1 or at + _FIELD_LIMIT
+        end = content.find("\n", at + _PART, at + _FIELD_LIMIT) + 1
+        if not end:  # a line that is too long begins here, or behind the last line end
+            end = content.rfind("\n", at, at + _FIELD_LIMIT) + 1 or at + _FIELD_LIMIT
         yield content[at:end]
         at = end
 

@@ -25,7 +25,7 @@ def unwrapped(line: str) -> list[tuple[str, tuple[str, ...]]]:
     event = _EVENT.match(line)
     if event is not None:
         found.append((line[event.end() :], ("removed_prefix",)))
-    if line[-2:].rstrip(";")[-1:] == ")" and (call := _CALL.match(line)) is not None:
+    if line.rstrip("; \t")[-1:] == ")" and (call := _CALL.match(line)) is not None:
         found.append((call["inner"], ("removed_call",)))
     for quote in "\"'":
         inner = line.removeprefix(quote).removesuffix(quote)
