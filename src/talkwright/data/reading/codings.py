@@ -11,6 +11,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -75,10 +76,8 @@ class Tally:
                     counts[what] += 1
                 self.columns[name] = keys[name]
         others = {key: keys[key] for key in keys if key not in STRENGTHS}
-        try:
+        with suppress(Unfit):
             self.decided += verdict(value, others, answers, ends) in (FIRST, SECOND)
-        except Unfit:
-            pass
 
 
 def may_have_codes(body: bytes) -> bool:
@@ -152,24 +151,24 @@ def by_recipe(verdicts: Verdicts) -> str:
     return json.dumps({_ANY: {_spelling(said) or "": word for said, word in verdicts.items()}})
 
 
-class decoder:
-    """Puts words in place of the verdicts of rows, as a coding says."""
+def decoder(coding: str) -> Callable[[Row], Row]:
+    """A function that puts words in place of a row's verdicts, as a coding says."""
+    by_column: dict[str, dict[str, str]] = json.loads(coding)
 
-    def __init__(self, coding: str):
-        self._coding = json.loads(coding)
-
-    def __call__(self, row: Row) -> Row:
+    def decode(row: Row) -> Row:
         found = _answers(row.value)
         if found is None:
             return row
         keys, _, ends = found
         changed = {}
         for name in keys.keys() & {*VERDICTS}:
-            words = self._coding.get(_ANY) or self._coding.get(f"{name} {''.join(ends)}")
+            words = by_column.get(_ANY) or by_column.get(f"{name} {''.join(ends)}")
             word = _word(row.value[keys[name]], words) if words else None
             if word is not None:
                 changed[keys[name]] = word
         return replace(row, value={**row.value, **changed}) if changed else row
+
+    return decode
 
 
 def _word(said: Any, words: Mapping[str, str]) -> str | None:
@@ -220,7 +219,7 @@ def _refusal(path: Path, column: str, name: str, counts: Counter[str]) -> str:
     line = ", ".join(f"{key}: {word}" for key, word in said)
     return (
         f"{path}: which answer is the better one cannot be told from the column '{column}': it "
-        f"holds {shown}, and that may mean either.\nSay in the recipe what stands for the first answer and what "
-        "for the second, in this way or the other way round:\n"
+        f"holds {shown}, and that may mean either.\nSay in the recipe what stands for the first answer "
+        "and what for the second, in this way or the other way round:\n"
         f"  data:\n    sources:\n      - path: {path.name}\n        verdicts: {{{line}}}"
     )

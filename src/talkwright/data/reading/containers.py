@@ -125,9 +125,7 @@ def read_chunks(
             yield from chunks_of([Row(f"{called}:end", None, "", "lost_end")], called)
 
 
-def _again(
-    path: Path, name: str, stream: Stream, columns: Columns, roles: Roles
-) -> Iterator[Row]:
+def _again(path: Path, name: str, stream: Stream, columns: Columns, roles: Roles) -> Iterator[Row]:
     """The rows of a file whose stream has begun already, from the first on."""
     for chunk in _chunks(path, name, stream.anew(), columns, roles):
         yield from rows_of(chunk)

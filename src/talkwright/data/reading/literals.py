@@ -285,7 +285,8 @@ class _Reader:
             return chr(code)
         if found["x"]:  # JavaScript's; a letter written so is rather part of a path: C:\xampp, \x64
             letter = chr(int(found["x"], 16))
-            if letter.isalnum() and letter.isascii() or not (letter.isprintable() or letter in "\t\n\r"):
+            in_text = letter.isprintable() or letter in "\t\n\r"
+            if not in_text or (letter.isascii() and letter.isalnum()):
                 raise ValueError(f"an escape that nobody writes: {found[0]}")
             self.escaped = True
             self.slips["fixed_escape"] = None

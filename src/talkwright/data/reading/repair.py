@@ -117,7 +117,7 @@ def load(text: str) -> tuple[Any, str | None]:
 
 
 def reason_of(error: Exception) -> str:
-    """The drop reason for what Python's reader of JSON says, or says of sound JSON that it cannot read."""
+    """The drop reason for what Python's reader of JSON says, also of sound JSON that it cannot read."""
     if isinstance(error, RecursionError):  # thousands of nested brackets
         return "too_deep"
     sound = not isinstance(error, json.JSONDecodeError) and "digits" in str(error)

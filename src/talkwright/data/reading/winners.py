@@ -40,11 +40,13 @@ _WORDS = {
     **dict.fromkeys(("first", "left", "thefirst", "firstone"), FIRST),
     **dict.fromkeys(("second", "right", "thesecond", "secondone"), SECOND),
     **dict.fromkeys(
-        ("tie", "ties", "tied", "equal", "equallygood", "equivalent", "both", "same", "aboutthesame", "draw",
-         "tiebothgood", "bothgood", "nopreference", "nodifference", "indifferent"),
+        ("tie", "ties", "tied", "equal", "equallygood", "equivalent", "both", "same", "aboutthesame",
+         "draw", "tiebothgood", "bothgood", "nopreference", "nodifference", "indifferent"),
         TIE,
     ),
-    **dict.fromkeys(("bad", "tiebothbad", "bothbad", "bothwrong", "neither", "neitherisgood", "tieneither"), BAD),
+    **dict.fromkeys(
+        ("bad", "tiebothbad", "bothbad", "bothwrong", "neither", "neitherisgood", "tieneither"), BAD
+    ),
 }  # fmt: skip
 _MARKS = re.compile(r"[\s_\-\[\](){}.:,'\"]+")
 _SIDE = re.compile(
