@@ -94,6 +94,7 @@ def test_numbers_behind_a_word_name_the_columns() -> None:
     assert won(row("ab", "winner", "model_2")) == "second"
     assert won(row("ab", "winner", "model_1")) == "unclear_verdict"  # of 0 and 1, or of 1 and 2
     assert won(row("12", "winner", "model_0")) == "unclear_verdict"
+    assert won(row("01", "label", 1)) == "unclear_verdict"  # perhaps the first is the better one
     assert [won(row("01", "better_response_id", n)) for n in (0, 1, "1.0")] == ["first", *["second"] * 2]
 
 
