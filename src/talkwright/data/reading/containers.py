@@ -145,15 +145,12 @@ def _coded(chunks: Iterable[Chunk], coding: str) -> Iterator[Chunk]:
 
 def rows_of(chunk: Chunk) -> Iterator[Row]:
     """The rows of a chunk."""
-    rows = _mended_rows(chunk)
-    yield from map(decoder(chunk.coding), rows) if chunk.coding else rows
-
-
-def _mended_rows(chunk: Chunk) -> Iterator[Row]:
     rows: Iterable[Row] = _rows_of(chunk)
     if has_quoted_texts(chunk.body, chunk.kind):
         rows = unquote(list(rows))
-    yield from undouble(list(rows)) if has_literal_escapes(chunk.body, chunk.kind) else rows
+    if has_literal_escapes(chunk.body, chunk.kind):
+        rows = undouble(list(rows))
+    yield from map(decoder(chunk.coding), rows) if chunk.coding else rows
 
 
 def _rows_of(chunk: Chunk) -> Iterator[Row]:
