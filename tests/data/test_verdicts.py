@@ -104,6 +104,12 @@ def test_the_name_of_a_model_is_a_verdict() -> None:
     one = {**row("12", "winner", "llama"), "response_1_model": "llama", "response_2_model": "koala"}
     assert won(one) == "first"
     assert won({**one, "response_2_model": "llama"}) == "unknown_verdict"
+    models = {"question": "Key?", "answer_a": ONE, "answer_b": OTHER, "model_a": "m", "model_b": "n"}
+    assert [won({**models, "winner": name}) for name in ("m", "n", "model_b")] == [
+        "first",
+        "second",
+        "second",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -190,10 +190,11 @@ def _answers(value: Any) -> tuple[dict[str, Any], tuple[str, str], Ends] | None:
     if not isinstance(value, dict):
         return None
     keys = {plain(key): key for key in reversed(value)}
-    if is_battle(keys) and "winner" in keys:
-        return keys, ("responsea", "responseb"), ("a", "b")
     sides = sides_of(set(keys))
-    return (keys, sides[:2], sides[2]) if sides is not None and is_choice(keys) else None
+    if sides is not None and is_choice(keys):
+        return keys, sides[:2], sides[2]
+    battle = is_battle(keys) and "winner" in keys
+    return (keys, ("responsea", "responseb"), ("a", "b")) if battle else None
 
 
 def _spelling(said: Any) -> str | None:

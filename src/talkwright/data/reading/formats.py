@@ -109,7 +109,7 @@ def _read(value: Any, format: str, columns: Columns, arena: ArenaSection, ties: 
 
 def _recognise(value: Row, keys: Row) -> str:
     """The name of the reader for this row, from the most telling signs to the least."""
-    if is_battle(keys):
+    if is_battle(keys) and (has_conversations(keys) or not is_preference(keys)):
         return "arena"
     if is_tree(value):
         return "tree"
@@ -177,7 +177,7 @@ def recognises_columns(names: Iterable[str], columns: Columns) -> bool:
 def is_battle_without_conversations(names: Iterable[str]) -> bool:
     """Say whether these are the columns of Arena votes that were published without what was said."""
     keys = {plain(name) for name in names}
-    return is_battle(keys) and not has_conversations(keys)
+    return is_battle(keys) and not has_conversations(keys) and not is_preference(keys)
 
 
 def _has_pair(keys: Row, columns: Columns) -> bool:
