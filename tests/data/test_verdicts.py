@@ -10,13 +10,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from talkwright.config import Columns, DataSection, SourceSection
+from talkwright.config import Columns, DataSection, SourceSection, load_recipe
 from talkwright.data import prepare
 from talkwright.data.entries import enter
 from talkwright.data.reading.containers import read_rows
 from talkwright.data.reading.formats import read_row
 from talkwright.data.reading.rows import Row
-from talkwright.errors import DataError
+from talkwright.errors import DataError, RecipeError
 
 ENDS = {"ab": ("a", "b"), "01": ("0", "1"), "12": ("1", "2")}
 ONE, OTHER = "Under the mat.", "I do not know."
@@ -263,3 +263,18 @@ def test_a_format_without_verdicts_asks_for_none(tmp_path: Path) -> None:
         sources=[SourceSection(path=str(path), format="prompt_completion")], doctor=False
     )
     assert prepare(section, seed=1, out=tmp_path / "out").kept == 1
+
+
+def test_a_recipe_file_may_name_numbers_and_truth_values(tmp_path: Path) -> None:
+    file(tmp_path / "a.jsonl", "12", "preference", [0, 1, 2, 1, True, False])
+    recipe = tmp_path / "r.yaml"
+    lines = ["name: a", "data:", "  sources:", "    - path: a.jsonl"]
+    said = "      verdicts: {0: tie, 1: second, 2: first, true: first, no: second}"
+    recipe.write_text("\n".join([*lines, said]) + "\n")
+    (source,) = load_recipe(recipe).data.sources
+    found = read(tmp_path / "a.jsonl", verdicts=source.verdicts)
+    assert found == ["arena_tie", "second", "first", "second", "first", "second"]
+    for wrong in ("{0: tie, 0: bad}", "{0: nobody}", "{~: tie}"):
+        recipe.write_text("\n".join([*lines, f"      verdicts: {wrong}"]) + "\n")
+        with pytest.raises(RecipeError, match=r"line 5|nobody"):
+            load_recipe(recipe)
