@@ -444,6 +444,8 @@ CASES: dict[str, tuple[Any, Observer, dict[str, Any]]] = {
     "data.sources.columns.completion": ("Reply", seen_in_data, {"data.sources.columns.prompt": "Question"}),
     "data.sources.columns.system": ("Persona", seen_in_data, {}),
     "data.sources.columns.group": ("Thread", seen_in_data, {}),
+    "data.sources.verdicts": ({"tie": "second"}, seen_in_data, BATTLES),
+    "data.sources.ties": ("first", seen_in_data, BATTLES),
     "data.sources.arena.ties": ("first", seen_in_data, BATTLES),
     "data.sources.arena.languages": (["German"], seen_in_data, BATTLES),
     "data.sources.arena.models": (["m1"], seen_in_data, BATTLES),

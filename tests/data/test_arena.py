@@ -51,8 +51,11 @@ def test_ties_and_missing_votes_have_rules() -> None:
     assert learnt(tie, ties="first") == [turn["content"] for turn in LOST]
     for bad in ("tie (bothbad)", "both_bad"):
         assert read({**BATTLE, "winner": bad}, ties="first") == "arena_both_bad"
-    for none in (None, "", "m3"):
+    for none in (None, ""):
         assert read({**BATTLE, "winner": none}) == "arena_no_winner"
+    assert read({**BATTLE, "winner": "m3"}) == "unknown_verdict"
+    assert read({**BATTLE, "winner": "neither"}, ties="first") == "arena_both_bad"
+    assert read({**BATTLE, "winner": "M1"}) == read({**BATTLE, "winner": "left"}) != read(BATTLE)
 
 
 @pytest.mark.parametrize(

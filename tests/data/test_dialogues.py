@@ -296,13 +296,13 @@ def test_the_pairs_that_openai_fine_tunes_with() -> None:
 @pytest.mark.parametrize("ends", ["ab", "01", "12"])
 def test_half_a_win_is_a_tie(verdict: Any, ends: str) -> None:
     row = {"prompt": "Key?", f"response_{ends[0]}": "Mat.", f"response_{ends[1]}": "No."}
-    draft = read({**row, "winner": verdict})
-    assert isinstance(draft, Draft)
-    assert (draft.messages, draft.marks) == (ASKED, ("tie",))
-    assert read({**row, "winner": 0.4}) == "arena_no_winner"
-    pair = read({"prompt": "Key?", "chosen": "Mat.", "rejected": "No.", "label": verdict})
-    assert isinstance(pair, Draft)
-    assert (pair.marks, pair.rejected) == (("tie",), ())
+    assert read({**row, "winner": verdict}) == "arena_tie"
+    assert read({**row, "winner": 0.4}) == "unclear_verdict"
+    pair = {"prompt": "Key?", "chosen": "Mat.", "rejected": "No.", "label": verdict}
+    for tie in ({**row, "winner": verdict}, pair):
+        draft = read_any(tie, "auto", Columns(), ties="first")
+        assert isinstance(draft, Draft)
+        assert (draft.messages, draft.marks, draft.rejected) == (ASKED, ("tie",), ())
 
 
 @pytest.mark.parametrize(

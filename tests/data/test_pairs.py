@@ -117,7 +117,7 @@ def test_whatever_is_kept_as_rejected_fits_its_conversation(
         {"prompt": "Key?", "response_a": "Mat.", "response_b": "No.", "preferred": "A"},
         {"prompt": "Key?", "response_0": "No.", "response_1": "Mat.", "better_response_id": 1},
         {"prompt": "Key?", "response_1": "Mat.", "response_2": "No.", "preference_strength": -2},
-        {"instruction": "Key?", "output_1": "No.", "output_2": "Mat.", "preference": 2.0},
+        {"instruction": "Key?", "output_1": "No.", "output_2": "Mat.", "preference": "Output 2"},
         {"question": "Key?", "answer_a": "No.", "answer_b": "Mat.", "score_a": 0.1, "score_b": "0.4"},
         {"prompt": "Key?", "response_1": [NO], "response_2": [YES], "label": "response_2"},
         # ranked and scored lists, as Nectar and UltraFeedback have them
@@ -149,21 +149,40 @@ def test_every_usual_shape_gives_the_same_pair(row: dict[str, Any]) -> None:
             "score_chosen": 3,
             "score_rejected": 3.0,
         },
+    ],
+)
+def test_what_is_called_chosen_is_learnt_where_it_is_no_better(row: dict[str, Any]) -> None:
+    draft = read(row)
+    assert (draft.messages, draft.rejected, draft.marks) == (ASKED, (), ("tie",))
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
         {"prompt": "Key?", "chosen": "Mat.", "rejected": "No.", "label": "tie"},
         {"prompt": "Key?", "response_a": "Mat.", "response_b": "No.", "winner": "Tie"},
         {"prompt": "Key?", "response_a": "Mat.", "response_b": "No.", "score_a": 1, "score_b": 1},
         {"prompt": "Key?", "answers": [{"answer": "Mat.", "rank": 1}, {"answer": "No.", "rank": 1}]},
+        {"prompt": "Key?", "response1": "Mat.", "response2": "No.", "overall_preference": 0},
     ],
 )
-def test_a_tie_is_learnt_and_is_no_pair(row: dict[str, Any]) -> None:
-    draft = read(row)
-    assert (draft.messages, draft.rejected, draft.marks) == (ASKED, (), ("tie",))
+def test_of_a_tie_neither_side_is_learnt_unless_asked_and_it_is_no_pair(row: dict[str, Any]) -> None:
+    assert read_row(row, "auto", Columns()) == "arena_tie"
+    for draft in (
+        read_row(row, "auto", Columns(), ties="first"),
+        read_row(row, "auto", Columns(), ArenaSection(ties="first")),  # as older recipes say it
+    ):
+        assert isinstance(draft, Draft)
+        assert (draft.messages, draft.rejected, draft.marks) == (ASKED, (), ("tie",))
 
 
 def test_answers_without_a_verdict_are_dropped_and_both_bad_is_bad() -> None:
     row = {"prompt": "Key?", "response_a": "Mat.", "response_b": "No.", "winner": None}
     assert read_row(row, "auto", Columns()) == "arena_no_winner"
-    assert read_row({**row, "winner": "tie (bothbad)"}, "auto", Columns()) == "labelled_bad"
+    for bad in ("tie (bothbad)", "both bad", "neither", "Neither"):
+        assert read_row({**row, "winner": bad}, "auto", Columns(), ties="first") == "labelled_bad"
+    chosen = {"prompt": "Key?", "chosen": "Mat.", "rejected": "No.", "label": "both bad"}
+    assert read_row(chosen, "auto", Columns(), ties="first") == "labelled_bad"
 
 
 def test_prompts_that_differ_keep_what_is_shared_or_make_no_pair() -> None:

@@ -320,7 +320,7 @@ def test_broken_rows_are_rows_with_a_problem(tmp_path: Path) -> None:
         tmp_path / "a.jsonl", f'{{"prompt": \n{json.dumps(PAIR)},\n{"[" * 100_000}\n{{"a": 1}} x\n'
     )
     rows = list(read_rows(path, "a", Columns()))
-    assert [row.problem for row in rows] == ["truncated", None, "not_json", "not_json"]
+    assert [row.problem for row in rows] == ["truncated", None, "too_deep", "not_json"]
     assert rows[1].repairs == ("removed_trailing_comma",)
 
 

@@ -302,7 +302,7 @@ def test_answers_j_and_k_are_the_better_and_the_worse() -> None:
             chosen,
             rejected,
         ]
-    assert not read({**row, "winner": "tie"}).rejected
+    assert read_row({**row, "winner": "tie"}, "auto", Columns()) == "arena_tie"
 
 
 def test_columns_that_are_languages_are_translations() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import codecs
 import re
 from datetime import date
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from pydantic import Field, field_validator, model_validator
 
@@ -44,8 +44,8 @@ class Columns(Section):
 class ArenaSection(Section):
     """Which Chatbot Arena battles to learn from: the winner's side of each, by default of all."""
 
-    ties: Literal["drop", "first"] = "drop"
-    """A tie: learn from neither side, or from the first. When both were bad, from neither."""
+    ties: Literal["drop", "first"] | None = None
+    """Older name of the source's own `ties`: `first` in either place learns from the first side."""
 
     languages: list[str] | None = None
     """Only battles in these languages, as the file calls them (`English`)."""
@@ -111,6 +111,15 @@ class SourceSection(Section):
     """Who is who where names do not say it, by the names of the speakers: `{Anna: user, Bob:
     assistant}`. `skip` leaves out what somebody says; `"*"` stands for everybody who is not named."""
 
+    verdicts: dict[str, Literal["first", "second", "tie", "bad"]] = {}
+    """What a verdict between two answers means where it does not say it, by how it is written:
+    `{0: first, 1: second}`, `{"true": first, "false": second}`; on a scale around 0
+    `{negative: first, positive: second}`."""
+
+    ties: Literal["drop", "first"] = "drop"
+    """A tie between two answers, or in an Arena battle: learn from neither side, or from the first;
+    never a pair. When both were bad, from neither."""
+
     arena: ArenaSection = ArenaSection()
     """Which Chatbot Arena battles to learn from."""
 
@@ -127,6 +136,16 @@ class SourceSection(Section):
     weight: float | None = Field(None, gt=0)
     """This source's part of the mixture, relative to the other sources' weights. All sources have
     one, or none."""
+
+    @field_validator("verdicts", mode="before")
+    @classmethod
+    def _are_written(cls, said: Any) -> Any:
+        # YAML makes numbers and truth values of what stands for itself here.
+        if not isinstance(said, dict):
+            return said
+        return {
+            str(key).lower() if isinstance(key, bool) else str(key): held for key, held in said.items()
+        }
 
     @field_validator("encoding")
     @classmethod

@@ -15,6 +15,8 @@ from talkwright.config.explain import explain, kind_of
 from talkwright.config.sections import Recipe
 from talkwright.errors import RecipeError
 
+_NUMBERS = tuple(f"tag:yaml.org,2002:{kind}" for kind in ("int", "float", "bool"))
+
 
 class _YamlLoader(yaml.SafeLoader):
     """YAML as people mean it: `1e-4` is a number, a key given twice is an error, and a date is a word,
@@ -23,6 +25,10 @@ class _YamlLoader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
         for key_node, _ in node.value:
+            if key_node.tag in _NUMBERS:  # as it is written: `verdicts: {0: first}`
+                if key_node.tag.endswith("bool"):
+                    key_node.value = str(self.construct_yaml_bool(key_node)).lower()
+                key_node.tag = "tag:yaml.org,2002:str"
             key = self.construct_object(key_node, deep=True)
             line = key_node.start_mark.line + 1
             if not isinstance(key, str):

@@ -14,6 +14,7 @@ from talkwright.data.reading.casting import speakers_in
 from talkwright.data.reading.chatfiles import row_with_roles
 from talkwright.data.reading.formats import read_row
 from talkwright.data.reading.rows import Row
+from talkwright.data.reading.winners import said_of
 from talkwright.types import Conversation, LedgerRow
 
 
@@ -30,11 +31,13 @@ def enter(row: Row, source: SourceSection, name: str, section: DataSection | Non
     if row.problem is not None:
         return _dropped(row, name, protect_raw(row.raw, section), row.problem, row.repairs)
     value = row_with_roles(row.value, source.roles) if source.roles else row.value
-    draft = read_row(value, source.format, source.columns, source.arena)
+    draft = read_row(value, source.format, source.columns, source.arena, source.ties)
     if isinstance(draft, str):
         who = speakers_in(row.value) if draft in ("bad_role", "unsure_turns") else None
         shown = ", ".join(f"{called} ({count})" for called, count in who.most_common(8)) if who else ""
         raw = f"speakers: {shown}; {row.raw}" if shown else row.raw
+        if draft in ("unknown_verdict", "unclear_verdict"):
+            raw = f"{said_of(row.value)}; {row.raw}"
         return _dropped(row, name, protect_raw(raw, section), draft, row.repairs)
     cleaned = clean(draft.messages, section)
     repairs = row.repairs + draft.repairs

@@ -27,6 +27,7 @@ from talkwright.data.doctor.diagnose import diagnose, report
 from talkwright.data.entries import enter
 from talkwright.data.fates import Fates, settle
 from talkwright.data.ledger import Sums
+from talkwright.data.reading.codings import Verdicts
 from talkwright.data.reading.containers import Chunk, chunks_of, read_chunks, read_rows
 from talkwright.data.reading.hub import about_source, pin, source_files, source_identity
 from talkwright.data.reading.paths import require_apart
@@ -220,14 +221,23 @@ def _read_sources(section: DataSection, seed: int, work: Path, workers: int | No
 def _chunks(source: SourceSection) -> Iterator[Chunk]:
     if source.max_rows is None:
         for file, name in source_files(source):
-            yield from read_chunks(file, name, source.columns, source.encoding, source.roles)
+            yield from read_chunks(
+                file, name, source.columns, source.encoding, source.roles, _verdicts(source)
+            )
         return
     yield from chunks_of(islice(_rows(source), source.max_rows), "")
 
 
 def _rows(source: SourceSection) -> Iterator[Row]:
     for file, name in source_files(source):
-        yield from read_rows(file, name, source.columns, source.encoding, source.roles)
+        yield from read_rows(
+            file, name, source.columns, source.encoding, source.roles, _verdicts(source)
+        )
+
+
+def _verdicts(source: SourceSection) -> Verdicts | None:
+    """What the recipe says of verdicts; None where the format has none."""
+    return source.verdicts if source.format in ("auto", "arena", "preference") else None
 
 
 def _source_names(section: DataSection) -> list[str]:

@@ -4,6 +4,8 @@ from talkwright.data.cleaning.screen import SCREEN_REASONS
 
 REASONS = {
     "not_json": "the line is not valid JSON",
+    "too_deep": "brackets nested thousands deep, which no conversation is",
+    "number_too_long": "a number of thousands of digits",
     "unknown_encoding": "neither UTF-8 nor Windows-1252, or not what `encoding` says; name the right "
     "one in the recipe, such as `encoding: cp1251` of a source",
     "not_an_object": "the row is neither an object nor a list of messages",
@@ -20,7 +22,8 @@ REASONS = {
     "bad_role": "a turn's role is unknown; say who is who as `roles: {NAME: user, NAME: assistant}` of "
     "the source",
     "not_text": "images, sound or other content that is not text",
-    "line_too_long": "a line of more than 16 MiB, which is no conversation",
+    "line_too_long": "a line or a value of more than 16 MiB, or of 4 MiB in a table, which is no "
+    "conversation",
     "lost_bytes": "a block of NUL bytes, as a crash leaves it, in place of what was to be written; or "
     "the packed file is cut off here",
     "lost_end": "the packed file is cut off: how many rows came behind is unknown; copy it again",
@@ -30,9 +33,14 @@ REASONS = {
     "scattered_messages": "a message far from the others of its conversation; sort the file by these",
     "tree_message": "one message of a tree, and the ones before it are not in the file",
     "broken_tree": "the messages of the tree run in a circle",
-    "arena_tie": "an Arena battle without a winner; `arena: {ties: first}` learns from the first side",
+    "arena_tie": "a battle, or two answers, without a winner; `ties: first` of the source learns from "
+    "the first side",
     "arena_both_bad": "an Arena battle in which both answers were bad",
     "arena_no_winner": "a battle, or two answers, without a verdict",
+    "unknown_verdict": "a verdict in a word that is not known; say what it means as "
+    "`verdicts: {WORD: first}` of the source (first, second, tie or bad)",
+    "unclear_verdict": "a verdict in a number that may mean either answer; say what it means as "
+    "`verdicts: {0: first, 1: second}` of the source",
     "arena_no_conversations": "Arena votes without the conversations; those are in another file",
     "arena_language": "not among the languages that data.sources.arena asks for",
     "arena_model": "not among the models that data.sources.arena asks for",

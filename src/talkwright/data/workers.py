@@ -34,7 +34,7 @@ def reading_pool(folder: Path, section: DataSection, seed: int, further: int) ->
 def order(number: int, source: int, name: str, chunk: Chunk) -> Order:
     """Have a chunk of a source, which is called `name`, made into shard `number`."""
     about = {"number": number, "source": source, "name": name}
-    return {**about, "chunk": [chunk.kind, chunk.name, chunk.line]}, chunk.body
+    return {**about, "chunk": [chunk.kind, chunk.name, chunk.line, chunk.coding]}, chunk.body
 
 
 def work_of(about: dict[str, Any]) -> Work:
@@ -43,8 +43,8 @@ def work_of(about: dict[str, Any]) -> Work:
     section = DataSection.model_validate(about["section"])
 
     def work(head: dict[str, Any], body: bytes) -> Order:
-        kind, begin, line = head["chunk"]
-        chunk = Chunk(kind, begin, line, body)
+        kind, begin, line, coding = head["chunk"]
+        chunk = Chunk(kind, begin, line, body, coding)
         rows = _make(folder, section, seed, head["number"], head["source"], head["name"], chunk)
         return {"rows": rows}, b""
 

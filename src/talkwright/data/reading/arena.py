@@ -1,8 +1,7 @@
 """Chatbot Arena battles: two models answered, and somebody said which did better.
 
 What is learnt is the winner's conversation, with all its turns; the loser's is kept as rejected where
-both were asked the same. A tie has no winner: it is dropped,
-or its first side is learnt with `ties: first`. When both were bad, nothing is learnt.
+both were asked the same. A tie has no winner: `winners` has the rule.
 """
 
 from __future__ import annotations
@@ -26,12 +25,9 @@ from talkwright.data.reading.turns import (
     put_system,
     text_of,
 )
+from talkwright.data.reading.winners import FIRST, SECOND, TIE, number_of, require_learnt, verdict
 from talkwright.types import Message
 
-_WINNERS = {
-    "modela": "a", "a": "a", "modelb": "b", "b": "b", "tie": "tie", "ties": "tie", "draw": "tie",
-    "tie(bothbad)": "both_bad", "bothbad": "both_bad", "tiebothbad": "both_bad",
-}  # fmt: skip
 _DATES = ("tstamp", "timestamp", "date", "createdat")
 
 
@@ -47,24 +43,23 @@ def has_conversations(keys: Iterable[str]) -> bool:
     return {"conversationa", "conversationb"} <= keys or {"prompt", "responsea", "responseb"} <= keys
 
 
-def read_battle(value: Row, keys: Row, columns: Columns, options: ArenaSection) -> Draft:
+def read_battle(
+    value: Row, keys: Row, columns: Columns, options: ArenaSection, ties: str = "drop"
+) -> Draft:
     """Read the conversation of the side that won. Raises Unfit with the reason where none did."""
     if not is_battle(keys):
         raise Unfit("unknown_format")
     if not has_conversations(keys):
         raise Unfit("arena_no_conversations")
     won = _winner(value, keys)
-    if won == "both_bad":
-        raise Unfit("arena_both_bad")
-    if won == "tie" and options.ties == "drop":
-        raise Unfit("arena_tie")
-    side = "b" if won == "b" else "a"
+    require_learnt(won, ties, "arena_both_bad")
+    side = "b" if won == SECOND else "a"
     repairs: list[str] = []
     messages = _said(value, keys, side, repairs)
     put_system(messages, value, keys, columns)
     marks = _filter(value, keys, value.get(keys[f"model{side}"]), messages, options)
     rejected: tuple[Message, ...] = ()
-    if won == "tie":
+    if won == TIE:
         marks.append("arena_tie_learnt")
     else:
         head = messages[:1] if messages and messages[0].role == "system" else []
@@ -94,16 +89,11 @@ def _lost(
 
 def _winner(value: Row, keys: Row) -> str:
     if "winner" in keys:
-        said = str(value[keys["winner"]]).lower()
-        found = _WINNERS.get("".join(mark for mark in said if mark not in " _-"))
-    else:
-        names = (("winnermodela", "a"), ("winnermodelb", "b"), ("winnertie", "tie"))
-        found = next(
-            (won for name, won in names if str(field_of(value, keys, name)) in ("1", "True")), None
-        )
-    if found is None:
-        raise Unfit("arena_no_winner")
-    return found
+        return verdict(value, keys, ("responsea", "responseb"), ("a", "b"))
+    for name, won in (("winnermodela", FIRST), ("winnermodelb", SECOND), ("winnertie", TIE)):
+        if number_of(said := field_of(value, keys, name)) == 1 or _is_true(said):
+            return won
+    raise Unfit("arena_no_winner")
 
 
 def _said(value: Row, keys: Row, side: str, repairs: list[str]) -> list[Message]:

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,15 @@ from typing import Any
 from talkwright.config import Columns
 from talkwright.data.reading.casting import NO_ROLES, Roles, row_cast
 from talkwright.data.reading.chatfiles import chat_rows, is_chat
+from talkwright.data.reading.codings import (
+    NO_VERDICTS,
+    Verdicts,
+    by_recipe,
+    coding_of,
+    decoder,
+    has_codes,
+    may_have_codes,
+)
 from talkwright.data.reading.escapes import has_literal_escapes, undouble
 from talkwright.data.reading.files import (
     WIDE_MARKS,
@@ -35,7 +45,7 @@ from talkwright.data.reading.messages import join_messages, may_be_messages
 from talkwright.data.reading.messengers import first_of, is_slack, messenger_rows, slack_rows
 from talkwright.data.reading.parquet import MAGIC, parquet_batches, rows_of_batch
 from talkwright.data.reading.quoted import has_quoted_texts, unquote
-from talkwright.data.reading.repair import load
+from talkwright.data.reading.repair import load, reason_of
 from talkwright.data.reading.rows import RAW, Row, decoding, without_foreign
 from talkwright.data.reading.streams import LONGEST_LINE, PIECE, Stream, open_streams
 from talkwright.data.reading.tables import SEPARATOR_LINE, csv_rows, known_delimiters, require_columns
@@ -61,38 +71,76 @@ class Chunk:
     """Some rows of a file. `body` is JSONL after `line` lines, rows as JSON, or an Arrow batch.
 
     `kind` is "lines", "rows" or "batch"; `name` begins the place of each row, and `line` says how many
-    lines or rows came before.
+    lines or rows came before. `coding` says what the numbers in columns of verdicts mean.
     """
 
     kind: str
     name: str
     line: int
     body: bytes
+    coding: str = ""
 
 
 def read_rows(
-    path: Path, name: str, columns: Columns, encoding: str | None = None, roles: Roles = NO_ROLES
+    path: Path,
+    name: str,
+    columns: Columns,
+    encoding: str | None = None,
+    roles: Roles = NO_ROLES,
+    verdicts: Verdicts | None = NO_VERDICTS,
 ) -> Iterator[Row]:
     """Yield the rows of one file, or of the files packed in it; `name` starts their places.
 
-    `encoding` is that of its text, where it is not to be looked for; `roles` says who is who in a chat.
-    Raises DataError for a file that is no text, for CSV columns that cannot be told, and for a chat of
-    people whose roles are not known.
+    `encoding` is that of its text, where it is not to be looked for; `roles` says who is who in a chat,
+    `verdicts` what is meant by those on two answers; None where these are not to be read.
+    Raises DataError for a file that is no text, for CSV columns that cannot be told, for a chat of
+    people whose roles are not known, and for verdicts that may mean either answer.
     """
-    for chunk in read_chunks(path, name, columns, encoding, roles):
+    for chunk in read_chunks(path, name, columns, encoding, roles, verdicts):
         yield from rows_of(chunk)
 
 
 def read_chunks(
-    path: Path, name: str, columns: Columns, encoding: str | None = None, roles: Roles = NO_ROLES
+    path: Path,
+    name: str,
+    columns: Columns,
+    encoding: str | None = None,
+    roles: Roles = NO_ROLES,
+    verdicts: Verdicts | None = NO_VERDICTS,
 ) -> Iterator[Chunk]:
     """Yield the rows of one file, or of the files packed in it, as chunks. Raises as `read_rows`."""
     for inner, stream in open_streams(path, is_packed_data, encoding):
         place = path / inner if inner else path
         called = f"{name}/{inner}" if inner else name
-        yield from _chunks(place, called, stream, columns, roles)
+        chunks = _chunks(place, called, stream, columns, roles)
+        if verdicts is None:
+            yield from chunks
+        elif verdicts:
+            yield from _coded(chunks, by_recipe(verdicts))
+        else:
+            first = list(islice(chunks, 1))
+            again = partial(_again, place, called, stream, columns, roles)
+            yield from _coded(chain(first, chunks), _coding(first, again, place))
         if stream.is_cut_off:
             yield from chunks_of([Row(f"{called}:end", None, "", "lost_end")], called)
+
+
+def _again(path: Path, name: str, stream: Stream, columns: Columns, roles: Roles) -> Iterator[Row]:
+    """The rows of a file whose stream has begun already, from the first on."""
+    for chunk in _chunks(path, name, stream.anew(), columns, roles):
+        yield from rows_of(chunk)
+
+
+def _coding(first: list[Chunk], again: Callable[[], Iterator[Row]], path: Path) -> str:
+    """What the numbers in the verdicts of a file mean, where its first rows have some."""
+    if not first or not may_have_codes(first[0].body) or not has_codes(rows_of(first[0])):
+        return ""
+    return coding_of(again(), path)
+
+
+def _coded(chunks: Iterable[Chunk], coding: str) -> Iterator[Chunk]:
+    for chunk in chunks:
+        yield replace(chunk, coding=coding) if coding else chunk
 
 
 def rows_of(chunk: Chunk) -> Iterator[Row]:
@@ -100,7 +148,9 @@ def rows_of(chunk: Chunk) -> Iterator[Row]:
     rows: Iterable[Row] = _rows_of(chunk)
     if has_quoted_texts(chunk.body, chunk.kind):
         rows = unquote(list(rows))
-    yield from undouble(list(rows)) if has_literal_escapes(chunk.body, chunk.kind) else rows
+    if has_literal_escapes(chunk.body, chunk.kind):
+        rows = undouble(list(rows))
+    yield from map(decoder(chunk.coding), rows) if chunk.coding else rows
 
 
 def _rows_of(chunk: Chunk) -> Iterator[Row]:
@@ -130,8 +180,9 @@ def chunks_of(rows: Iterable[Row], name: str) -> Iterator[Chunk]:
 def _packed(row: Row) -> bytes:
     try:
         return json.dumps([row.where, row.value, row.raw, row.problem, row.repairs]).encode()
-    except (RecursionError, ValueError, TypeError):  # thousands of nested brackets
-        return json.dumps([row.where, None, row.raw, row.problem or "not_json", row.repairs]).encode()
+    except (RecursionError, ValueError, TypeError) as error:
+        problem = row.problem or reason_of(error)
+        return json.dumps([row.where, None, row.raw, problem, row.repairs]).encode()
 
 
 def _chunks(path: Path, name: str, stream: Stream, columns: Columns, roles: Roles) -> Iterator[Chunk]:
@@ -195,11 +246,12 @@ def _small(path: Path, name: str, data: bytes, columns: Columns, roles: Roles) -
     if _is_chat(text.content, inner_suffix(path.name), columns):
         everything = decoding(text, 1, len(text.content))
         rows = chat_rows(text.content.replace("\r\n", "\n"), name, path, roles)
-        found = (replace(row, repairs=(*everything, *row.repairs)) for row in rows)
-        yield from chunks_of(found, name)
+        told = (replace(row, repairs=(*everything, *row.repairs)) for row in rows)
+        yield from chunks_of(told, name)
         return
-    if (bare := _without_comments(text, inner_suffix(path.name))) is not None:
-        rows = (replace(row, repairs=(*row.repairs, "removed_comment")) for row in json_rows(bare, name))
+    if (found := _without_comments(text, inner_suffix(path.name))) is not None:
+        bare, names = found
+        rows = (replace(row, repairs=(*row.repairs, *names)) for row in json_rows(bare, name))
         yield from chunks_of(_whole(rows, columns, path, roles=roles), name)
         return
     kind = _kind(text.content, inner_suffix(path.name), columns)
@@ -239,18 +291,19 @@ def _is_chat(content: str, suffix: str, columns: Columns) -> bool:
     return suffix in TELLING_NOTHING and columns == _NO_COLUMNS and is_chat(content)
 
 
-def _without_comments(text: Text, suffix: str) -> Text | None:
-    """A JSON file that is one but for comments, without them; None for any other."""
+def _without_comments(text: Text, suffix: str) -> tuple[Text, tuple[str, ...]] | None:
+    """A JSON file that is one but for comments and last commas, without them, and the names of what it
+    had; None for any other."""
     start = text.content.lstrip()[:2]
     commented = start[:1] in ("[", "{") or start in ("//", "/*")
     if not commented or suffix in _JSONL or not ("//" in text.content or "/*" in text.content):
         return None
     if load(text.content)[1] is None:
         return None
-    bare = uncommented(text.content)
+    bare, names = uncommented(text.content)
     value, problem = load(bare)
     good = problem is None and isinstance(value, (dict, list))
-    return replace(text, content=bare) if good else None
+    return (replace(text, content=bare), names) if good else None
 
 
 def _line_chunks(

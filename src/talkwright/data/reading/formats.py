@@ -53,11 +53,18 @@ _OTHER_NAMES = ("unknown_format", "not_a_message", "bad_role", "not_text")
 
 
 def read_row(
-    value: Any, format: str, columns: Columns, arena: ArenaSection = _NO_OPTIONS
+    value: Any,
+    format: str,
+    columns: Columns,
+    arena: ArenaSection = _NO_OPTIONS,
+    ties: str = "drop",
 ) -> Draft | str:
-    """Read one row as `format` ("auto" looks). Returns the drop reason for a row that does not fit."""
+    """Read one row as `format` ("auto" looks). Returns the drop reason for a row that does not fit.
+
+    `ties` is the source's; `arena` may say the same.
+    """
     try:
-        return _read(value, format, columns, arena)
+        return _read(value, format, columns, arena, ties)
     except Unfit as unfit:
         reason = str(unfit)
         if reason in _OTHER_NAMES and format == "auto" and isinstance(value, dict):
@@ -65,7 +72,7 @@ def read_row(
         return "other_format" if reason == "unknown_format" and format != "auto" else reason
 
 
-def _read(value: Any, format: str, columns: Columns, arena: ArenaSection) -> Draft:
+def _read(value: Any, format: str, columns: Columns, arena: ArenaSection, ties: str) -> Draft:
     if is_message_list(value) or (isinstance(value, list) and value and all(map(is_turn, value))):
         value = {"messages": value}
     if isinstance(value, list):
@@ -86,8 +93,11 @@ def _read(value: Any, format: str, columns: Columns, arena: ArenaSection) -> Dra
             shape = "translation" if are_languages(columns) else "prompt_completion"
         else:
             shape = _recognise(value, keys)
-    if shape == "arena":
-        return read_battle(value, keys, columns, arena)
+    if shape in ("arena", "preference"):
+        ties = "first" if "first" in (ties, arena.ties) else "drop"
+        if shape == "preference":
+            return read_preference(value, keys, columns, ties)
+        return read_battle(value, keys, columns, arena, ties)
     if shape == "log" or (shape == "messages" == format and is_log(value, keys)):
         return read_log(value, keys, columns)
     if shape in ("messages", "sharegpt"):
@@ -99,7 +109,7 @@ def _read(value: Any, format: str, columns: Columns, arena: ArenaSection) -> Dra
 
 def _recognise(value: Row, keys: Row) -> str:
     """The name of the reader for this row, from the most telling signs to the least."""
-    if is_battle(keys):
+    if is_battle(keys) and (has_conversations(keys) or not is_preference(keys)):
         return "arena"
     if is_tree(value):
         return "tree"
@@ -167,7 +177,7 @@ def recognises_columns(names: Iterable[str], columns: Columns) -> bool:
 def is_battle_without_conversations(names: Iterable[str]) -> bool:
     """Say whether these are the columns of Arena votes that were published without what was said."""
     keys = {plain(name) for name in names}
-    return is_battle(keys) and not has_conversations(keys)
+    return is_battle(keys) and not has_conversations(keys) and not is_preference(keys)
 
 
 def _has_pair(keys: Row, columns: Columns) -> bool:
@@ -276,7 +286,6 @@ def _transcript(value: Row, keys: Row) -> tuple[list[Message], list[str]] | None
 
 
 _READERS = {
-    "preference": read_preference,
     "tree": read_tree,
     "chatgpt": read_export,
     "summary": read_summary,

@@ -20,7 +20,7 @@ from talkwright.data.reading.frames import frame_rows
 from talkwright.data.reading.holes import HOLE, without_holes
 from talkwright.data.reading.literals import CutOffError, has_doubtful_quotes, is_too_dense, parse_loose
 from talkwright.data.reading.messengers import telegram_chats
-from talkwright.data.reading.repair import has_repeated_key, load, read_line
+from talkwright.data.reading.repair import has_repeated_key, load, read_line, reason_of
 from talkwright.data.reading.rows import RAW, Row, decoding
 from talkwright.data.reading.tools import with_exact_arguments
 from talkwright.data.reading.turns import is_message, is_message_list
@@ -38,6 +38,10 @@ _LARGEST_VALUE = 2**24  # characters; of a large file, a value that does not end
 _TOGETHER = 1000  # rows of a large array, of which those that are not UTF-8 tell of each other
 _STRAY = re.compile("[\udc80-\udcff]")
 _STEP = 2**20  # characters that are dropped at a time
+
+
+class UnreadableError(ValueError):
+    """A value that may be sound JSON, but not one that Python reads; the text is its drop reason."""
 
 
 class _Window:
@@ -122,8 +126,12 @@ def value_at(content: str, at: int) -> tuple[Any, int]:
                 raise
             if at + size >= len(content):
                 raise CutOffError("the text ends before the value does") from None
-        except RecursionError:  # thousands of nested brackets
-            raise ValueError("too many levels") from None
+        except RecursionError as error:  # thousands of nested brackets
+            raise UnreadableError(reason_of(error)) from None
+        except ValueError as error:
+            if reason_of(error) == "not_json":
+                raise
+            raise UnreadableError(reason_of(error)) from None
         size *= 8
 
 
@@ -326,9 +334,13 @@ def _scan(window: _Window, name: str, closing: bool, alone: bool = False) -> Ite
         except ValueError as error:
             if isinstance(error, CutOffError) and window.grow():
                 continue
-            value, start, problem, repairs = _mended(content, at, search, broken < _MOST_BROKEN)
+            why = str(error) if isinstance(error, UnreadableError) else "not_json"
+            far = broken < _MOST_BROKEN
+            value, start, problem, repairs = _mended(content, at, search, far, why)
             if (start is None or problem == "truncated") and window.grow():
                 continue
+            if start is None and len(content) - at > _LARGEST_VALUE:
+                problem = "line_too_long"
             broken += problem is not None
         number += 1
         where = f"{name}:row {number} (line {window.count()})"
@@ -351,10 +363,13 @@ def _has_swallowed(value: Any) -> bool:
 
 
 def _mended(
-    content: str, at: int, search: _Search, far: bool
+    content: str, at: int, search: _Search, far: bool, why: str = "not_json"
 ) -> tuple[Any, int | None, str | None, tuple[str, ...]]:
-    """Read a broken value: value, where the next sound row is if there is one, problem, repairs."""
-    problem = "not_json"
+    """Read a broken value: value, where the next sound row is if there is one, problem, repairs.
+
+    `why` is the problem where no better one is known.
+    """
+    problem = why
     for python in (False, True) if far else ():
         try:
             value, end, repairs = parse_loose(content, at, python=python)

@@ -38,6 +38,8 @@ _PYTHON_NAMES: dict[str, Any] = {
     "nan": float("nan"), "inf": float("inf"), "-inf": float("-inf"), "-nan": float("nan"),
     "NaT": None,
 }  # fmt: skip
+# What JavaScript, SQL, R and PHP write.
+_FOREIGN_NAMES: dict[str, Any] = {"undefined": None, "NULL": None, "TRUE": True, "FALSE": False}
 # Calls that a printed array is made of; what is inside the brackets is the value.
 _ARRAYS = frozenset(("array", "np.array", "numpy.array", "list", "tuple"))
 _SCALARS = re.compile(r"(?:np\.|numpy\.)(?:float|int|uint|str|bool)\w{0,4}")
@@ -158,6 +160,9 @@ class _Reader:
         if name[0] in _PYTHON_NAMES:
             self.slips["python_literal"] = None
             return _PYTHON_NAMES[name[0]]
+        if name[0] in _FOREIGN_NAMES:
+            self.slips["foreign_literal"] = None
+            return _FOREIGN_NAMES[name[0]]
         known = name[0] in _ARRAYS or _SCALARS.fullmatch(name[0])
         if not (self.numpy and known and self.text[self.at : self.at + 1] == "("):
             if self.at == len(self.text):
@@ -278,6 +283,14 @@ class _Reader:
             if code > 0x10FFFF:
                 raise ValueError(f"no such character: {found[0]}")
             return chr(code)
+        if found["x"]:  # JavaScript's; a letter written so is rather part of a path: C:\xampp, \x64
+            letter = chr(int(found["x"], 16))
+            in_text = letter.isprintable() or letter in "\t\n\r"
+            if not in_text or (letter.isascii() and letter.isalnum()):
+                raise ValueError(f"an escape that nobody writes: {found[0]}")
+            self.escaped = True
+            self.slips["fixed_escape"] = None
+            return letter
         known = _PYTHON_ESCAPES if self.python else _JSON_ESCAPES
         if found["c"] in known:
             self.escaped = self.escaped or (not self.python and found["c"] != '"')

@@ -29,6 +29,7 @@ from talkwright.data.reading.turns import (
     turn_list,
     weight_marks,
 )
+from talkwright.data.reading.winners import SECOND, TIE, require_learnt
 from talkwright.types import Message
 
 _SIDES = (
@@ -69,11 +70,11 @@ def is_preference(keys: Iterable[str]) -> bool:
     return any(names.issuperset(sides) for sides in _SIDES) or is_choice(names)
 
 
-def read_preference(value: Row, keys: Row, columns: Columns) -> Draft:
+def read_preference(value: Row, keys: Row, columns: Columns, ties: str = "drop") -> Draft:
     """Read a preference pair as the conversation that ends in the chosen answer. Raises Unfit.
 
     The turns of the other side become `rejected` where both sides share a user turn that they part
-    after; a tie is learnt as its first side says, and is no pair.
+    after. A tie is no pair; its first side is learnt where `ties` is "first".
     """
     names = next((names for names in _SIDES if set(names) <= keys.keys()), None)
     if names == _SIDES[-1] and is_choice(keys):
@@ -86,14 +87,14 @@ def read_preference(value: Row, keys: Row, columns: Columns) -> Draft:
     if names is not None:
         sides = [value[keys[name]] for name in names]
         won = better_of_pair(value, keys)
-        if won == "rejected":
+        if won == SECOND:
             sides.reverse()
             marks.append("swapped_pair")
-        tie = won == "tie"
     else:
         read = read_choice if is_choice(keys) else read_ranked
-        *sides, decided = read(value, keys)
-        tie = not decided
+        *sides, won = read(value, keys)
+    require_learnt(won, ties, "labelled_bad")
+    tie = won in (TIE, "equal")
     marks += _weights(value, keys, columns, sides[0])
     repairs: list[str] = []
     before = _before(value, keys, columns, repairs)

@@ -6,10 +6,11 @@ A repair is made only where one reading is left, and each has a name for the led
     removed_bracket         closing brackets after the row that nothing opened
     added_comma             no comma between two objects, or before a key
     python_literal          printed by Python: single quotes, None, True, (tuples)
+    foreign_literal         undefined, NULL, TRUE, FALSE
     quoted_key              keys without quotes
     fixed_quotes            quotes inside text not escaped, or typographic quotes around texts
     halved_backslashes      every backslash of the row was doubled (see also escapes)
-    fixed_escape            an apostrophe was escaped, which JSON does not do
+    fixed_escape            escapes that JSON does not have: of an apostrophe, or \\x27 of JavaScript
     escaped_backslash       every backslash of the row stands for itself (C:\\Users)
     unescaped_controls      raw tabs or other control characters inside quotes
     added_bracket, added_quote, added_colon
@@ -17,6 +18,7 @@ A repair is made only where one reading is left, and each has a name for the led
     repeated_key            a key was there twice in an object; the last value counts
     unwrapped_string        the row was JSON inside a JSON string
     removed_prefix          `data: ` of an event stream before the row
+    removed_call            `callback( ... );` around the row (JSONP)
     removed_comment         //, # and /* */ between values, behind the row or on lines of their own
     split_line              several rows on one line
     repaired_truncated      cut off between two complete messages or columns; brackets were closed
@@ -59,14 +61,14 @@ def read_line(line: str) -> list[Reading]:
     if problem is None:
         if isinstance(value, str):
             return _unwrapped(value, line)
-        repairs = ("repeated_key",) if has_repeated_key(line, value) else ()
-        return [Reading(with_exact_arguments(line, value), line, None, repairs)]
-    if len(line) > _LONGEST_MENDED:
-        return [Reading(None, line, "not_json")]
-    for text, repair in unwrapped(line):
+        repeated = ("repeated_key",) if has_repeated_key(line, value) else ()
+        return [Reading(with_exact_arguments(line, value), line, None, repeated)]
+    if len(line) > _LONGEST_MENDED or problem != "not_json":
+        return [Reading(None, line, problem)]
+    for text, repairs in unwrapped(line):
         value, problem = load(text)
         if problem is None and isinstance(value, (dict, list)):
-            return [Reading(value, line, None, (repair,))]
+            return [Reading(value, line, None, repairs)]
     if line[:1] not in ("{", "["):
         return [Reading(None, line, "not_json")]
     found = _several(line)
@@ -110,8 +112,16 @@ def load(text: str) -> tuple[Any, str | None]:
         return None, "not_json"
     try:
         return json.loads(text), None
-    except (ValueError, RecursionError):  # RecursionError: thousands of nested brackets
-        return None, "not_json"
+    except (ValueError, RecursionError) as error:
+        return None, reason_of(error)
+
+
+def reason_of(error: Exception) -> str:
+    """The drop reason for what Python's reader of JSON says, also of sound JSON that it cannot read."""
+    if isinstance(error, RecursionError):  # thousands of nested brackets
+        return "too_deep"
+    sound = not isinstance(error, json.JSONDecodeError) and "digits" in str(error)
+    return "number_too_long" if sound else "not_json"
 
 
 def _unwrapped(text: str, line: str) -> list[Reading]:

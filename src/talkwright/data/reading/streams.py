@@ -65,6 +65,10 @@ class Stream:
         except EndLostError:
             self.is_cut_off = True
 
+    def anew(self) -> Stream:
+        """The same from its beginning, where that is known; empty where it is not."""
+        return Stream(self._again() if self._again else iter(()), self.path, self._again)
+
     def peek(self, size: int) -> bytes:
         """The first `size` bytes, or all where there are fewer; they are still to come."""
         while len(self._held) < size and self._fetch():

@@ -51,6 +51,10 @@ def _is_known(header: list[str], columns: Columns) -> bool:
     return recognises_columns(header, columns) or (not named and is_message_table(header, alone=True))
 
 
+class _TooLongError(csv.Error):
+    """A line as long as no conversation is."""
+
+
 class _Lines:
     """Lines of a file that comes in blocks, with those of the record being read kept to go back to.
 
@@ -94,8 +98,16 @@ class _Lines:
         self._taken.append(pair)
         self._size += len(pair[0])
         if len(pair[0]) >= _FIELD_LIMIT:
-            raise csv.Error("a line as long as no conversation is")
+            self._skip(pair[1])
+            raise _TooLongError
         return pair[0]
+
+    def _skip(self, number: int) -> None:
+        """Pass over what else there is of a line that is too long."""
+        for piece in self._coming:
+            if piece[1] != number:
+                self._again.append(piece)
+                return
 
     def record(self) -> tuple[int, int, str]:
         """The first and last line of the record that was read, and its text; the next one follows."""
@@ -160,9 +172,11 @@ def csv_rows(blocks: Iterator[Text], name: str, path: Path, columns: Columns) ->
             line, last, raw = lines.record()
         except StopIteration:
             return
-        except csv.Error:
+        except csv.Error as error:
             line, raw = lines.give_back()
             cells, last = None, line
+            if isinstance(error, _TooLongError) and len(raw) >= _FIELD_LIMIT:
+                problem = "line_too_long"
         if cells == []:
             continue
         number += 1
@@ -199,7 +213,9 @@ def _parts(content: str) -> Iterator[str]:
     """A text in parts of whole lines, since a line is looked for in a copy four times as large."""
     at = 0
     while at < len(content):
-        end = content.find("\n", at + _PART, at + _FIELD_LIMIT) + 1 or at + _FIELD_LIMIT
+        end = content.find("\n", at + _PART, at + _FIELD_LIMIT) + 1
+        if not end:  # a line that is too long begins here, or behind the last line end
+            end = content.rfind("\n", at, at + _FIELD_LIMIT) + 1 or at + _FIELD_LIMIT
         yield content[at:end]
         at = end
 

@@ -8,6 +8,9 @@ from __future__ import annotations
 import json
 import re
 
+_CALL = re.compile(
+    r"(?:/\*\*/\s*)?[A-Za-z_$][\w$.]{0,60}\s*\((?P<inner>\s*[{\[].*[}\]]\s*)\)\s*;?\s*\Z", re.DOTALL
+)
 _EVENT = re.compile(r"data:\s*(?=[{\[])")
 _ESCAPED_START = re.compile(r'\s*[{\[][\s{\[]{0,9}\\"')
 _STRING = r'"[^"\\]*(?:\\.[^"\\]*)*"'
@@ -16,25 +19,27 @@ _COMMA = re.compile(rf"({_STRING})|,(\s*[}}\]])")
 _KEY = re.compile(rf'({_STRING})|([{{,]\s*)[“”„‟]([^"“”„‟\\]{{1,60}})[“”„‟](\s*:)')
 
 
-def unwrapped(line: str) -> list[tuple[str, str]]:
-    """What a line that is no JSON may be meant as, with the name of the repair."""
-    found: list[tuple[str, str]] = []
+def unwrapped(line: str) -> list[tuple[str, tuple[str, ...]]]:
+    """What a line that is no JSON may be meant as, with the names of the repairs."""
+    found: list[tuple[str, tuple[str, ...]]] = []
     event = _EVENT.match(line)
     if event is not None:
-        found.append((line[event.end() :], "removed_prefix"))
+        found.append((line[event.end() :], ("removed_prefix",)))
+    if line.rstrip("; \t")[-1:] == ")" and (call := _CALL.match(line)) is not None:
+        found.append((call["inner"], ("removed_call",)))
     for quote in "\"'":
         inner = line.removeprefix(quote).removesuffix(quote)
         if inner != line and inner[:1] in ("{", "["):
-            found.append((inner, "unwrapped_string"))
+            found.append((inner, ("unwrapped_string",)))
             line = inner
-    found += [(inner, "unwrapped_string") for inner in unescaped(line)]
+    found += [(inner, ("unwrapped_string",)) for inner in unescaped(line)]
     if '""' in line and '"' not in line.replace('""', ""):
-        found.append((line.replace('""', '"'), "unwrapped_string"))
+        found.append((line.replace('""', '"'), ("unwrapped_string",)))
     if line[:1] in ("{", "["):
         if "//" in line or "/*" in line:
-            found.append((uncommented(line), "removed_comment"))
+            found.append(uncommented(line))
         if re.search("[{,]\\s{0,20}[“”„‟]", line):
-            found.append((_KEY.sub(_plain_key, line), "fixed_quotes"))
+            found.append((_KEY.sub(_plain_key, line), ("fixed_quotes",)))
     return found
 
 
@@ -57,10 +62,15 @@ def is_comment(text: str) -> bool:
     return start.startswith(("#", "//"))
 
 
-def uncommented(text: str) -> str:
-    """JSON without `//` and `/* */` and the commas behind last values; lines stay where they are."""
+def uncommented(text: str) -> tuple[str, tuple[str, ...]]:
+    """JSON without `//` and `/* */` and the commas behind last values, and the names of what was there.
+
+    Lines stay where they are.
+    """
     bare = _COMMENTED.sub(lambda found: found[1] or "\n" * found[0].count("\n"), text)
-    return _COMMA.sub(lambda found: found[1] or found[2], bare)
+    plain = _COMMA.sub(lambda found: found[1] or found[2], bare)
+    names = ("removed_comment",) if bare != text else ()
+    return plain, (*names, "removed_trailing_comma") if plain != bare else names
 
 
 def _plain_key(found: re.Match[str]) -> str:
