@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _NEIGHBOURS = 32  # a row is compared with the first so many rows of its bucket, and with the last
+_AT_ONCE = 2**15  # pairs whose values are counted in one go
 _MOST_PAIRS = 2**24  # proposed in one go; a bucket of templates cannot fill the memory
 
 
@@ -28,6 +29,36 @@ class Sets:
     def row(self, at: int) -> NDArray[np.uint32]:
         """The set of a row, sorted."""
         return self.values[self.ends[at - 1] if at else 0 : self.ends[at]]
+
+    def begins(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Where the sets of some rows begin."""
+        return np.where(rows > 0, self.ends[rows - 1], 0)
+
+    def sizes(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """How large the sets of some rows are."""
+        return self.ends[rows] - self.begins(rows)
+
+    def of(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+        """The sets of some rows, one behind the other, and for each value its place in `rows`."""
+        sizes = self.sizes(rows)
+        owner = np.repeat(np.arange(len(rows)), sizes)
+        at = np.arange(len(owner)) - (np.cumsum(sizes) - sizes)[owner]
+        return self.values[self.begins(rows)[owner] + at], owner
+
+
+def shared_by(sets: Sets, pairs: NDArray[np.int64]) -> NDArray[np.int64]:
+    """How many values the sets of each pair of rows have in common."""
+    found = np.zeros(len(pairs), np.int64)
+    for begin in range(0, len(pairs), _AT_ONCE):
+        part = pairs[begin : begin + _AT_ONCE]
+        keyed = []
+        for side in (part[:, 0], part[:, 1]):
+            values, owner = sets.of(side)
+            keyed.append(owner << 32 | values)
+        every = np.sort(np.concatenate(keyed), kind="stable")
+        both = every[1:][every[1:] == every[:-1]] >> 32
+        found[begin : begin + _AT_ONCE] = np.bincount(both, minlength=len(part))
+    return found
 
 
 def proposed(
