@@ -38,6 +38,19 @@ _WHOLE = np.uint32(0xFFFFFFFF)  # in place of the word left out, where none is
 _AT_ONCE = 2**21  # words looked at in one go
 
 
+def kin(features: Features, rows: NDArray[np.int64]) -> Pairs:
+    """Pairs (earlier, later) of `rows` to keep together, the more certain kinds first.
+
+    Within a kind they stand in an order that is drawn from the questions, not from where rows stand.
+    """
+    found = [np.empty((0, 2), np.int64)]
+    typed, changed = misspelt(features, rows)
+    for pairs in (typed, answered_alike(features, rows), changed):
+        asked = features.question[pairs]
+        found.append(pairs[np.lexsort((asked.min(axis=1), asked.max(axis=1)))] if len(pairs) else pairs)
+    return np.concatenate(found)
+
+
 def misspelt(features: Features, rows: NDArray[np.int64]) -> tuple[Pairs, Pairs]:
     """Pairs of `rows` whose questions are the same but for typing, and those with one word changed.
 
@@ -47,40 +60,40 @@ def misspelt(features: Features, rows: NDArray[np.int64]) -> tuple[Pairs, Pairs]
     _, first = np.unique(features.question[rows], return_index=True)
     alike, changed = [np.empty((0, 2), np.int64)], [np.empty((0, 2), np.int64)]
     for keys, owner, code, letters, many in _without_one(features, rows[np.sort(first)]):
-        for size, (a, b) in _in_runs(keys, COMMON):
+        for size, (a, b) in in_runs(keys, COMMON):
             block = features.question_block[owner[a]] == features.question_block[owner[b]]
             whole = (code[a] == _WHOLE) | (code[b] == _WHOLE)
             typed = np.where(whole, code[a] == code[b], mistyped(letters[a], letters[b]))
-            alike.append(_two(owner, a, b, block & typed))
+            alike.append(pairs_of(owner, a, b, block & typed))
             long = (many[a] >= _LONG) & (size <= _FILLERS)
-            changed.append(_two(owner, a, b, block & long & ~typed))
+            changed.append(pairs_of(owner, a, b, block & long & ~typed))
     return np.unique(np.concatenate(alike), axis=0), np.unique(np.concatenate(changed), axis=0)
 
 
 def answered_alike(features: Features, rows: NDArray[np.int64]) -> Pairs:
     """Pairs of `rows` with similar questions and the same answer, or nearly the same one."""
     told = rows[features.answer[rows] != 0]
-    names = np.stack((features.question[told], features.answer[told]), axis=1)
-    _, first = np.unique(names, axis=0, return_index=True)
+    _, first = np.unique(features.question[told] * _BASE ^ features.answer[told], return_index=True)
     told = told[np.sort(first)]
     asked = Sets(features.question_shingles, features.question_ends)
     replies = Sets(features.answer_shingles, features.answer_ends)
     order = np.argsort(features.answer[told], kind="stable")
     found = [np.empty((0, 2), np.int64)]
-    for _, (a, b) in _in_runs(features.answer[told][order], COMMON):
-        pairs = _two(told[order], a, b, np.ones(len(a), bool))
-        found.append(pairs[_overlap(asked, pairs) >= SAME_ANSWER])
+    for _, (a, b) in in_runs(features.answer[told][order], COMMON):
+        pairs = pairs_of(told[order], a, b, np.ones(len(a), bool))
+        found.append(pairs[overlap(asked, pairs) >= SAME_ANSWER])
     seen: NDArray[np.int64] = np.empty(0, np.int64)
     for band in range(features.answer_bands.shape[1]):
         keys = features.answer_bands[told, band]
         order = np.argsort(keys, kind="stable")
-        for _, (a, b) in _in_runs(keys[order], COMMON):
-            pairs = _two(told[order], a, b, np.ones(len(a), bool))
-            names = pairs[:, 0] << 32 | pairs[:, 1]
-            new = ~np.isin(names, seen)
-            pairs, seen = pairs[new], np.union1d(seen, names)
-            pairs = pairs[_overlap(asked, pairs) >= NEAR_ANSWER]
-            found.append(pairs[_jaccard(replies, pairs) >= NEAR_ANSWER])
+        runs = [_names(told[order], a, b) for _, (a, b) in in_runs(keys[order], COMMON)]
+        if not runs:
+            continue
+        names = np.setdiff1d(np.concatenate(runs), seen)
+        seen = np.union1d(seen, names)
+        pairs = np.stack((names >> 32, names & 0xFFFFFFFF), axis=1)
+        pairs = pairs[overlap(asked, pairs) >= NEAR_ANSWER]
+        found.append(pairs[similarity(replies, pairs) >= NEAR_ANSWER])
     return np.unique(np.concatenate(found), axis=0)
 
 
@@ -127,7 +140,7 @@ def _without_one(
         yield keys[chosen], rows[of], code, words[at, 1], sizes[of]
 
 
-def _in_runs(
+def in_runs(
     keys: NDArray[Any], most: int
 ) -> Iterator[tuple[NDArray[np.int64], tuple[NDArray[np.int64], NDArray[np.int64]]]]:
     """All pairs of places with equal keys, of at most `most`; `keys` are in order. With how many have it."""
@@ -146,7 +159,12 @@ def _in_runs(
         yield np.repeat(sizes[long], count), (first, first + apart)
 
 
-def _two(
+def _names(rows: NDArray[np.int64], a: NDArray[np.int64], b: NDArray[np.int64]) -> NDArray[np.int64]:
+    pairs = pairs_of(rows, a, b, np.ones(len(a), bool))
+    return pairs[:, 0] << 32 | pairs[:, 1]
+
+
+def pairs_of(
     rows: NDArray[np.int64], a: NDArray[np.int64], b: NDArray[np.int64], chosen: NDArray[np.bool_]
 ) -> Pairs:
     first, second = rows[a[chosen]], rows[b[chosen]]
@@ -154,13 +172,13 @@ def _two(
     return pairs[pairs[:, 0] != pairs[:, 1]]
 
 
-def _overlap(sets: Sets, pairs: Pairs) -> NDArray[np.float64]:
+def overlap(sets: Sets, pairs: Pairs) -> NDArray[np.float64]:
     """The part of the smaller set that is in the other one."""
     sizes = np.minimum(sets.sizes(pairs[:, 0]), sets.sizes(pairs[:, 1]))
     return shared_by(sets, pairs) / np.maximum(sizes, 1)
 
 
-def _jaccard(sets: Sets, pairs: Pairs) -> NDArray[np.float64]:
+def similarity(sets: Sets, pairs: Pairs) -> NDArray[np.float64]:
     shared = shared_by(sets, pairs)
     union = sets.sizes(pairs[:, 0]) + sets.sizes(pairs[:, 1]) - shared
     return shared / np.maximum(union, 1)
