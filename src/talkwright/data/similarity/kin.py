@@ -5,10 +5,9 @@ with a letter wrong, or a similar question with the same answer, or nearly the s
 like. Questions are compared by their words; how far they leak is measured by their letters
 (`leakage`), so that what is overlooked here is seen there.
 
-Candidates come from three indexes, each looked up exactly: equal answers, buckets of similar answers, and
-questions that are equal without one of their words (Mor, Fraenkel 1982). What more than COMMON
-questions have in common is the form of a data set and tells nothing about two of them, which also bounds
-the work.
+Candidates come from three indexes: equal answers, buckets of similar answers (MinHash), and questions
+that are equal without one of their words (Mor, Fraenkel 1982). What more than COMMON questions have in
+common is the form of a data set and tells nothing about two of them, which also bounds the work.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ COMMON = 20  # an answer that more questions have is a stock reply; a place that
 SAME_ANSWER = 0.4  # share of the shorter question's word pairs that the other has, with the same answer
 NEAR_ANSWER = 0.5  # the same, with an answer nearly the same; and that answer's similarity
 _FILLERS = 3  # words in one place of a question up to which it may be asked in other words
-_LONG = 8  # words of a question in which one other word changes little
+_LONG = 6  # words of a question in which one other word changes little
 _BASE = np.uint64(0x9E3779B97F4A7C15)
 _BACK = np.uint64(pow(0x9E3779B97F4A7C15, -1, 2**64))
 _WHOLE = np.uint32(0xFFFFFFFF)  # in place of the word left out, where none is
@@ -143,7 +142,10 @@ def _without_one(
 def in_runs(
     keys: NDArray[Any], most: int
 ) -> Iterator[tuple[NDArray[np.int64], tuple[NDArray[np.int64], NDArray[np.int64]]]]:
-    """All pairs of places with equal keys, of at most `most`; `keys` are in order. With how many have it."""
+    """All pairs of places with equal keys, which are in order, with how many have that key.
+
+    Keys that more than `most` have are left out.
+    """
     if not len(keys):
         return
     starts = np.flatnonzero(np.concatenate(([True], keys[1:] != keys[:-1])))
@@ -161,7 +163,7 @@ def in_runs(
 
 def _names(rows: NDArray[np.int64], a: NDArray[np.int64], b: NDArray[np.int64]) -> NDArray[np.int64]:
     pairs = pairs_of(rows, a, b, np.ones(len(a), bool))
-    return pairs[:, 0] << 32 | pairs[:, 1]
+    return np.asarray(pairs[:, 0] << 32 | pairs[:, 1])
 
 
 def pairs_of(
@@ -175,10 +177,10 @@ def pairs_of(
 def overlap(sets: Sets, pairs: Pairs) -> NDArray[np.float64]:
     """The part of the smaller set that is in the other one."""
     sizes = np.minimum(sets.sizes(pairs[:, 0]), sets.sizes(pairs[:, 1]))
-    return shared_by(sets, pairs) / np.maximum(sizes, 1)
+    return np.asarray(shared_by(sets, pairs) / np.maximum(sizes, 1))
 
 
 def similarity(sets: Sets, pairs: Pairs) -> NDArray[np.float64]:
     shared = shared_by(sets, pairs)
     union = sets.sizes(pairs[:, 0]) + sets.sizes(pairs[:, 1]) - shared
-    return shared / np.maximum(union, 1)
+    return np.asarray(shared / np.maximum(union, 1))

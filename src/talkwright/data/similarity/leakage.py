@@ -1,9 +1,9 @@
 """How much of a finished split is in training too: measured by other means than it was made by.
 
 The splits are made from words (`kin`); here the letters are compared, every five of them that stand
-together. Two questions are nearly the same where 65 % of these are in both, of all that are in either: that
-is one word of twelve or so changed, or one letter of twenty-five. With the same answer, one that is not
-given to many questions, half of the shorter question is enough.
+together. Two questions are nearly the same where 65 % of these are in both, of all that are in either:
+one word of ten or so changed, or one letter of twenty-five. With the same answer, one that is not given
+to many questions, half of the shorter question is enough.
 
 Candidates are found by the rarest letters of a held-out question: if 65 % of them are to be in another
 question, of any 36 % one is (prefix filtering: Chaudhuri, Ganti, Kaushik 2006), so that none is missed.
@@ -249,7 +249,7 @@ class _Training:
 
 
 def _short(values: NDArray[np.uint32]) -> NDArray[np.uint32]:
-    return values >> np.uint32(32 - _TABLE)
+    return np.asarray(values >> np.uint32(32 - _TABLE))
 
 
 def _sketches(letters: Sets, rows: NDArray[np.int64]) -> NDArray[np.uint64]:

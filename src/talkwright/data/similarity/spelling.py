@@ -100,4 +100,5 @@ def mistyped(a: NDArray[np.uint32], b: NDArray[np.uint32]) -> NDArray[np.bool_]:
     first, second = (a >> length_at).astype(np.int64), (b >> length_at).astype(np.int64)
     letters = np.bitwise_count((a ^ b) & np.uint32((1 << _LENGTH_AT) - 1))
     near: NDArray[np.bool_] = (letters <= 2) & (np.abs(first - second) <= 1)
-    return near & (np.minimum(first, second) >= 4)
+    near &= (np.maximum(first, second) >= 4) & (np.minimum(first, second) >= 3)
+    return near

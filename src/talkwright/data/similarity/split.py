@@ -1,9 +1,9 @@
 """Train, validation and test: decided by what a row says, never by where it stands.
 
 Rows that belong together stay together: the same user or thread, the same question, near-duplicates,
-and what is more loosely alike (`kin`). Such a cluster goes where the hash of one of its questions and the
-seed sends it, so adding rows leaves the others where they are, except where they join a cluster, or where
-a small data set would be left with far too few or too many rows held out.
+and what is more loosely alike (`kin`). Such a cluster goes where the hash of one of its questions and
+the seed sends it, so adding rows leaves the others where they are, except where they join a cluster, or
+where a small data set would be left with far too few or too many rows held out.
 """
 
 from __future__ import annotations
