@@ -34,7 +34,8 @@ _LONG = 6  # words of a question in which one other word changes little
 _BASE = np.uint64(0x9E3779B97F4A7C15)
 _BACK = np.uint64(pow(0x9E3779B97F4A7C15, -1, 2**64))
 _WHOLE = np.uint32(0xFFFFFFFF)  # in place of the word left out, where none is
-_AT_ONCE = 2**21  # words looked at in one go
+_AT_ONCE = 2**21  # keys sorted in one go
+_ROWS = 2**14  # questions of which keys are made in one go
 
 
 def kin(features: Features, rows: NDArray[np.int64]) -> Pairs:
@@ -57,16 +58,20 @@ def misspelt(features: Features, rows: NDArray[np.int64]) -> tuple[Pairs, Pairs]
     else; it counts where the question is long and few words come up in that place.
     """
     _, first = np.unique(features.question[rows], return_index=True)
+    rows = rows[np.sort(first)]
     alike, changed = [np.empty((0, 2), np.int64)], [np.empty((0, 2), np.int64)]
-    for keys, owner, code, letters, many in _without_one(features, rows[np.sort(first)]):
+    words = _Words(features, rows[np.diff(features.word_ends, prepend=0)[rows] > 2])
+    for keys, places in words.without_one():
         for size, (a, b) in in_runs(keys, COMMON):
-            block = features.question_block[owner[a]] == features.question_block[owner[b]]
-            whole = (code[a] == _WHOLE) | (code[b] == _WHOLE)
-            typed = np.where(whole, code[a] == code[b], mistyped(letters[a], letters[b]))
-            alike.append(pairs_of(owner, a, b, block & typed))
-            long = (many[a] >= _LONG) & (size <= _FILLERS)
-            changed.append(pairs_of(owner, a, b, block & long & ~typed))
-    return np.unique(np.concatenate(alike), axis=0), np.unique(np.concatenate(changed), axis=0)
+            owner, code, letters, many = words.left_out(places[a])
+            other, its_code, its_letters, _ = words.left_out(places[b])
+            block = features.question_block[owner] == features.question_block[other]
+            whole = (code == _WHOLE) | (its_code == _WHOLE)
+            typed = np.where(whole, code == its_code, mistyped(letters, its_letters))
+            alike.append(_ordered(owner, other)[block & typed])
+            long = (many >= _LONG) & (size <= _FILLERS)
+            changed.append(_ordered(owner, other)[block & long & ~typed])
+    return _distinct(alike), _distinct(changed)
 
 
 def answered_alike(features: Features, rows: NDArray[np.int64]) -> Pairs:
@@ -76,67 +81,75 @@ def answered_alike(features: Features, rows: NDArray[np.int64]) -> Pairs:
     told = told[np.sort(first)]
     asked = Sets(features.question_shingles, features.question_ends)
     replies = Sets(features.answer_shingles, features.answer_ends)
-    order = np.argsort(features.answer[told], kind="stable")
+    order = told[np.argsort(features.answer[told], kind="stable")]
     found = [np.empty((0, 2), np.int64)]
-    for _, (a, b) in in_runs(features.answer[told][order], COMMON):
-        pairs = pairs_of(told[order], a, b, np.ones(len(a), bool))
-        found.append(pairs[overlap(asked, pairs) >= SAME_ANSWER])
-    seen: NDArray[np.int64] = np.empty(0, np.int64)
-    for band in range(features.answer_bands.shape[1]):
-        keys = features.answer_bands[told, band]
-        order = np.argsort(keys, kind="stable")
-        runs = [_names(told[order], a, b) for _, (a, b) in in_runs(keys[order], COMMON)]
-        if not runs:
-            continue
-        names = np.setdiff1d(np.concatenate(runs), seen)
-        seen = np.union1d(seen, names)
-        pairs = np.stack((names >> 32, names & 0xFFFFFFFF), axis=1)
-        pairs = pairs[overlap(asked, pairs) >= NEAR_ANSWER]
-        found.append(pairs[similarity(replies, pairs) >= NEAR_ANSWER])
-    return np.unique(np.concatenate(found), axis=0)
+    for _, (a, b) in in_runs(features.answer[order], COMMON):
+        pairs = _ordered(order[a], order[b])
+        found.append(pairs[_overlap(asked, pairs) >= SAME_ANSWER])
+    bands = features.answer_bands
+    for band in range(bands.shape[1]):
+        order = told[np.argsort(bands[told, band], kind="stable")]
+        for _, (a, b) in in_runs(bands[order, band], COMMON):
+            pairs = _ordered(order[a], order[b])
+            first, second = pairs[:, 0], pairs[:, 1]
+            new = ~(bands[first, :band] == bands[second, :band]).any(axis=1)
+            pairs = pairs[new & (features.question[first] != features.question[second])]
+            pairs = pairs[_overlap(asked, pairs) >= NEAR_ANSWER]
+            found.append(pairs[_similarity(replies, pairs) >= NEAR_ANSWER])
+    return _distinct(found)
 
 
-def _without_one(
-    features: Features, rows: NDArray[np.int64]
-) -> Iterator[
-    tuple[
-        NDArray[np.uint64], NDArray[np.int64], NDArray[np.uint32], NDArray[np.uint32], NDArray[np.int64]
-    ]
-]:
-    """Each question with each of its words left out, and whole, as keys in order: with the row, the
-    word left out (its code and letters), and how many words the question has.
+class _Words:
+    """Questions by their words: each with each of its words left out, and whole, has a place."""
 
-    A part of them at a time; those with equal keys are in one part.
-    """
-    sizes = np.diff(features.word_ends, prepend=0)[rows] // 2
-    rows, sizes = rows[sizes > 1], sizes[sizes > 1]
-    if not len(rows):
-        return
-    begins = features.word_ends[rows] - 2 * sizes
-    owner = np.repeat(np.arange(len(rows)), sizes)
-    place = np.arange(len(owner)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    words = np.asarray(features.question_words).reshape(-1, 2)[begins[owner] // 2 + place]
-    power = np.multiply.accumulate(np.full(int(sizes.max()), _BASE))
-    term = (words[:, 0].astype(np.uint64) + np.uint64(1)) * power[place]
-    total = np.cumsum(term)
-    ends = np.cumsum(sizes) - 1
-    before = total[ends] - np.add.reduceat(term, ends - sizes + 1)
-    total -= before[owner]
-    whole = total[ends]
-    # The words behind the one left out move up by one place.
-    keys = (total - term) + (whole[owner] - total) * _BACK
-    keys = np.concatenate((keys, whole)) * _BASE
-    keys = (keys ^ keys >> np.uint64(31)) * _BASE
-    parts = 1 + len(keys) // _AT_ONCE
-    part = (keys >> np.uint64(40)) % np.uint64(parts)
-    for n in range(parts):
-        chosen = np.flatnonzero(part == n)
-        chosen = chosen[np.argsort(keys[chosen], kind="stable")]
-        inside = chosen < len(owner)
-        at = np.where(inside, chosen, 0)
-        of = np.where(inside, owner[at], chosen - len(owner))
-        code = np.where(inside, words[at, 0], _WHOLE)
-        yield keys[chosen], rows[of], code, words[at, 1], sizes[of]
+    def __init__(self, features: Features, rows: NDArray[np.int64]):
+        self._rows = rows
+        self._sizes = np.diff(features.word_ends, prepend=0)[rows] // 2
+        self._begins = features.word_ends[rows] // 2 - self._sizes
+        self._ends = np.cumsum(self._sizes + 1)
+        self._words = features.question_words.reshape(-1, 2)
+
+    def without_one(self) -> Iterator[tuple[NDArray[np.uint64], NDArray[np.int64]]]:
+        """What is left of the questions at each place, as keys in order, with the places.
+
+        A part of them at a time; all places with one key are in one part.
+        """
+        keys = np.empty(int(self._ends[-1]) if len(self._ends) else 0, np.uint64)
+        for begin in range(0, len(self._rows), _ROWS):
+            end = min(begin + _ROWS, len(self._rows))
+            first = int(self._ends[begin] - self._sizes[begin] - 1)
+            keys[first : self._ends[end - 1]] = self._keys(begin, end)
+        parts = 1 + len(keys) // _AT_ONCE
+        for n in range(parts):
+            places = np.flatnonzero((keys >> np.uint64(40)) % np.uint64(parts) == n)
+            places = places[np.argsort(keys[places], kind="stable")]
+            yield keys[places], places
+
+    def _keys(self, begin: int, end: int) -> NDArray[np.uint64]:
+        sizes = self._sizes[begin:end]
+        owner = np.repeat(np.arange(len(sizes)), sizes)
+        place = np.arange(len(owner)) - (np.cumsum(sizes) - sizes)[owner]
+        codes = self._words[self._begins[begin:end][owner] + place, 0].astype(np.uint64)
+        power = np.multiply.accumulate(np.full(int(sizes.max()), _BASE))
+        term = (codes + np.uint64(1)) * power[place]
+        total = np.cumsum(term)
+        ends = np.cumsum(sizes) - 1
+        total -= (total[ends] - np.add.reduceat(term, ends - sizes + 1))[owner]
+        whole = total[ends]
+        # The words behind the one left out move up by one place.
+        left = total - term + (whole[owner] - total) * _BACK
+        keys = np.insert(left, ends + 1, whole) * _BASE
+        return np.asarray((keys ^ keys >> np.uint64(31)) * _BASE)
+
+    def left_out(
+        self, places: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.uint32], NDArray[np.uint32], NDArray[np.int64]]:
+        """At each place: the row, the word left out (its code and letters), and how many there were."""
+        owner = np.searchsorted(self._ends, places, "right")
+        size = self._sizes[owner]
+        at = places - (self._ends[owner] - size - 1)
+        word = self._words[self._begins[owner] + np.minimum(at, size - 1)]
+        return self._rows[owner], np.where(at < size, word[:, 0], _WHOLE), word[:, 1], size
 
 
 def in_runs(
@@ -161,26 +174,24 @@ def in_runs(
         yield np.repeat(sizes[long], count), (first, first + apart)
 
 
-def _names(rows: NDArray[np.int64], a: NDArray[np.int64], b: NDArray[np.int64]) -> NDArray[np.int64]:
-    pairs = pairs_of(rows, a, b, np.ones(len(a), bool))
-    return np.asarray(pairs[:, 0] << 32 | pairs[:, 1])
+def _ordered(first: NDArray[np.int64], second: NDArray[np.int64]) -> Pairs:
+    return np.stack((np.minimum(first, second), np.maximum(first, second)), axis=1)
 
 
-def pairs_of(
-    rows: NDArray[np.int64], a: NDArray[np.int64], b: NDArray[np.int64], chosen: NDArray[np.bool_]
-) -> Pairs:
-    first, second = rows[a[chosen]], rows[b[chosen]]
-    pairs = np.stack((np.minimum(first, second), np.maximum(first, second)), axis=1)
-    return pairs[pairs[:, 0] != pairs[:, 1]]
+def _distinct(pairs: list[Pairs]) -> Pairs:
+    every = np.concatenate(pairs)
+    every = every[every[:, 0] != every[:, 1]]
+    names = np.unique(every[:, 0] << 32 | every[:, 1])
+    return np.stack((names >> 32, names & 0xFFFFFFFF), axis=1)
 
 
-def overlap(sets: Sets, pairs: Pairs) -> NDArray[np.float64]:
+def _overlap(sets: Sets, pairs: Pairs) -> NDArray[np.float64]:
     """The part of the smaller set that is in the other one."""
     sizes = np.minimum(sets.sizes(pairs[:, 0]), sets.sizes(pairs[:, 1]))
     return np.asarray(shared_by(sets, pairs) / np.maximum(sizes, 1))
 
 
-def similarity(sets: Sets, pairs: Pairs) -> NDArray[np.float64]:
+def _similarity(sets: Sets, pairs: Pairs) -> NDArray[np.float64]:
     shared = shared_by(sets, pairs)
     union = sets.sizes(pairs[:, 0]) + sets.sizes(pairs[:, 1]) - shared
     return np.asarray(shared / np.maximum(union, 1))

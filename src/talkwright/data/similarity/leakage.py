@@ -30,9 +30,9 @@ NEAR = 0.65  # share of the letters of two questions from which they are nearly 
 SAME_ANSWER = 0.5  # share of the shorter one's letters, with the same answer
 _WORST = 3  # pairs shown for each split
 _MOST_MET = 4 * 10**7  # training questions with a rare letter in common, summed over the held-out ones
-_ROWS = 2**15  # training questions looked at in one go
+_ROWS = 2**14  # training questions looked at in one go
 _MET = 2**20  # pairs looked at in one go
-_TABLE = 22  # bits of a letters' hash by which it is counted
+_TABLE = 20  # bits of a letters' hash by which it is counted
 _WORDS = 4  # of 64 bits, that sketch which letters a question has
 
 

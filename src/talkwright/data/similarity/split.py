@@ -8,8 +8,7 @@ where a small data set would be left with far too few or too many rows held out.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -155,25 +154,26 @@ def _clusters(
     place[rows] = np.arange(len(rows))
     find, join = union_find(len(rows))
     groups = features.group[rows]
-    for a, b in [*_equal(groups, groups != 0), *((place[a], place[b]) for a, b in links)]:
-        join(int(a), int(b))
-    sizes = Counter(map(find, range(len(rows))))
-    grouped = {find(at) for at in np.flatnonzero(groups).tolist()}
-    questions = features.question[rows]
-    same = _equal(questions, np.ones(len(rows), bool), rare_first=True)
+    tied = place[np.array(list(links), np.int64).reshape(-1, 2)]
+    for a, b in _in_turn(_equal(groups, groups != 0), tied):
+        join(a, b)
+    labels = np.array(list(map(find, range(len(rows)))), np.int64)
+    sizes = np.bincount(labels, minlength=len(rows))
+    grouped = set(np.unique(labels[groups != 0]).tolist())
+    # Rare questions first: what ties half of the users together is a phrase like "hello there bot".
+    same = _equal(features.question[rows], np.ones(len(rows), bool), rare_first=True)
     # Questions that differ in courtesy, plural or order of words only.
     asked = features.asked[rows]
-    same += _equal(asked, asked != 0, rare_first=True)
-    near = [(int(place[a]), int(place[b])) for a, b in _near_questions(features, rows, threshold)]
-    loose = [(a, b) for a, b in place[kin(features, rows)].tolist()]
+    worded = _equal(asked, asked != 0, rare_first=True)
+    near = place[_near_questions(features, rows, threshold)]
+    certain = len(same) + len(worded) + len(near)
     refused, cut = 0, 0
-    # Rare questions first: what ties half of the users together is a phrase like "hello there bot".
-    for number, (a, b) in enumerate([*same, *near, *loose]):
+    for number, (a, b) in enumerate(_in_turn(same, worded, near, place[kin(features, rows)])):
         x, y = find(a), find(b)
         if x == y:
             continue
-        together = sizes[x] + sizes[y]
-        if number >= len(same) + len(near) and together > chain:
+        together = int(sizes[x] + sizes[y])
+        if number >= certain and together > chain:
             cut += 1
             continue
         if x in grouped and y in grouped and together > _LARGEST_JOINT * len(rows):
@@ -220,28 +220,33 @@ def _placed(features: Features, rows: NDArray[np.int64], label: NDArray[np.int64
     return _Clusters(of, sizes[by_place], places[by_place])
 
 
+def _in_turn(*pairs: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
+    """All pairs, in order; as Python's numbers, which are large, some thousands at a time."""
+    for part in pairs:
+        for begin in range(0, len(part), 2**14):
+            yield from map(tuple, part[begin : begin + 2**14].tolist())
+
+
 def _equal(
     keys: NDArray[np.uint64], counted: NDArray[np.bool_], rare_first: bool = False
-) -> list[tuple[int, int]]:
+) -> NDArray[np.int64]:
     """Pairs (first, other) of the counted entries with equal keys."""
     entries = np.flatnonzero(counted)
     entries = entries[np.argsort(keys[entries], kind="stable")]
     if not len(entries):
-        return []
+        return np.empty((0, 2), np.int64)
     begins = np.diff(keys[entries].astype(np.uint64), prepend=keys[entries[:1]] + np.uint64(1)) != 0
     run = np.cumsum(begins) - 1
     first = entries[begins][run]
     size = np.bincount(run)[run]
     later = ~begins
     order = np.lexsort((entries[later], first[later], size[later] if rare_first else first[later]))
-    return list(zip(first[later][order].tolist(), entries[later][order].tolist(), strict=True))
+    return np.stack((first[later][order], entries[later][order]), axis=1)
 
 
-def _near_questions(
-    features: Features, rows: NDArray[np.int64], threshold: float
-) -> list[tuple[int, int]]:
+def _near_questions(features: Features, rows: NDArray[np.int64], threshold: float) -> NDArray[np.int64]:
     """Pairs of rows (earlier, later) whose questions differ but are nearly the same."""
     _, first = np.unique(features.question[rows], return_index=True)
     sets = Sets(features.question_shingles, features.question_ends)
     pairs = proposed(features.question_bands, rows[np.sort(first)], features.question_block)
-    return [(a, b) for a, b in alike(pairs, (sets,), threshold).tolist()]
+    return alike(pairs, (sets,), threshold)
