@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 NEAR = 0.65  # share of the letters of two questions from which they are nearly the same
 SAME_ANSWER = 0.5  # share of the shorter one's letters, with the same answer
+_SIZE = 0.5  # of the larger question, that the smaller one has to have
 _WORST = 3  # pairs shown for each split
 _MOST_MET = 4 * 10**7  # training questions with a rare letter in common, summed over the held-out ones
 _ROWS = 2**14  # training questions looked at in one go
@@ -187,18 +188,16 @@ class _Training:
         rare, owner, compared = self._rarest(found.rows)
         if not compared:
             return 0
-        order = np.argsort(rare, kind="stable")
-        rare, owner = rare[order], owner[order]
-        wanted = np.zeros(1 << _TABLE, bool)
-        wanted[_short(rare)] = True
+        owner = owner[np.argsort(rare, kind="stable")]
+        times = np.bincount(_short(rare), minlength=1 << _TABLE).astype(np.int32)
+        starts = np.cumsum(times, dtype=np.int32) - times
         sketches = _sketches(self._letters, found.rows[:compared])
         for part in self._parts():
             values, of = self._letters.of(part)
-            some = wanted[_short(values)]
-            values, of = values[some], of[some]
-            low = np.searchsorted(rare, values, "left")
-            met = np.searchsorted(rare, values, "right") - low
-            theirs = _sketches(self._letters, part) if met.any() else sketches[:0]
+            met = times[_short(values)]
+            some = np.flatnonzero(met)
+            low, met, of = starts[_short(values[some])], met[some], of[some]
+            theirs = _sketches(self._letters, part) if len(met) else sketches[:0]
             for begin, end in _slices(met):
                 count = met[begin:end]
                 at = np.repeat(low[begin:end] - (np.cumsum(count) - count), count)
@@ -232,7 +231,9 @@ class _Training:
     ) -> None:
         """Take in the pairs of (held-out question, training row of `part`) that may be near, and the one
         most like each held-out question."""
-        sizes = self._letters.sizes(found.rows[at]) + self._letters.sizes(part[of])
+        first, second = self._letters.sizes(found.rows)[at], self._letters.sizes(part)[of]
+        fit = np.minimum(first, second) >= _SIZE * np.maximum(first, second)
+        at, of, sizes = at[fit], of[fit], (first + second)[fit]
         differ = np.bitwise_count(mine[at] ^ theirs[of]).sum(axis=1, dtype=np.int64)
         at_most = (sizes - differ) / np.maximum(sizes + differ, 1)
         best = np.zeros(len(mine))
@@ -261,9 +262,9 @@ def _sketches(letters: Sets, rows: NDArray[np.int64]) -> NDArray[np.uint64]:
     return found
 
 
-def _slices(counts: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
+def _slices(counts: NDArray[np.int32]) -> Iterator[tuple[int, int]]:
     """Cut `counts` where their sum comes to _MET or so."""
-    total = np.cumsum(counts)
+    total = np.cumsum(counts, dtype=np.int64)
     begin = 0
     while begin < len(counts):
         done = int(total[begin - 1]) if begin else 0
