@@ -20,7 +20,7 @@ import numpy as np
 
 from talkwright.data.similarity.features import Features
 from talkwright.data.similarity.kin import COMMON, in_runs
-from talkwright.data.similarity.pairs import Sets, shared_by
+from talkwright.data.similarity.pairs import Sets, at_most, shared_by, sketches
 from talkwright.data.similarity.split import SPLITS
 
 if TYPE_CHECKING:
@@ -30,11 +30,12 @@ NEAR = 0.65  # share of the letters of two questions from which they are nearly 
 SAME_ANSWER = 0.5  # share of the shorter one's letters, with the same answer
 _SIZE = 0.5  # of the larger question, that the smaller one has to have
 _WORST = 3  # pairs shown for each split
-_MOST_MET = 4 * 10**7  # training questions with a rare letter in common, summed over the held-out ones
+# Training questions with a rare letter in common, summed over the held-out ones: so many in any case,
+# and for each row of training so many more.
+_MOST_MET, _MORE_MET = 2 * 10**7, 50
 _ROWS = 2**14  # training questions looked at in one go
-_MET = 2**20  # pairs looked at in one go
+_MET = 2**18  # pairs looked at in one go
 _TABLE = 20  # bits of a letters' hash by which it is counted
-_WORDS = 4  # of 64 bits, that sketch which letters a question has
 
 
 def measure_leakage(features: Features, where: NDArray[np.int8]) -> dict[str, dict[str, Any]]:
@@ -191,18 +192,18 @@ class _Training:
         owner = owner[np.argsort(rare, kind="stable")]
         times = np.bincount(_short(rare), minlength=1 << _TABLE).astype(np.int32)
         starts = np.cumsum(times, dtype=np.int32) - times
-        sketches = _sketches(self._letters, found.rows[:compared])
+        mine = sketches(self._letters, found.rows[:compared])
         for part in self._parts():
             values, of = self._letters.of(part)
             met = times[_short(values)]
             some = np.flatnonzero(met)
             low, met, of = starts[_short(values[some])], met[some], of[some]
-            theirs = _sketches(self._letters, part) if len(met) else sketches[:0]
+            theirs = sketches(self._letters, part) if len(met) else mine[:0]
             for begin, end in _slices(met):
                 count = met[begin:end]
                 at = np.repeat(low[begin:end] - (np.cumsum(count) - count), count)
                 at = owner[at + np.arange(len(at))]
-                self._compare(found, at, np.repeat(of[begin:end], count), part, sketches, theirs)
+                self._compare(found, at, np.repeat(of[begin:end], count), part, mine, theirs)
         return compared
 
     def _rarest(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.uint32], NDArray[np.int64], int]:
@@ -216,7 +217,7 @@ class _Training:
         rare = place < needed[owner]
         values, owner, times = values[order][rare], owner[rare], times[order][rare]
         work = np.cumsum(np.bincount(owner, times, minlength=len(rows)))
-        compared = int(np.searchsorted(work, _MOST_MET, "right"))
+        compared = int(np.searchsorted(work, _MOST_MET + _MORE_MET * len(self._rows), "right"))
         chosen = owner < compared
         return values[chosen], owner[chosen], compared
 
@@ -234,11 +235,10 @@ class _Training:
         first, second = self._letters.sizes(found.rows)[at], self._letters.sizes(part)[of]
         fit = np.minimum(first, second) >= _SIZE * np.maximum(first, second)
         at, of, sizes = at[fit], of[fit], (first + second)[fit]
-        differ = np.bitwise_count(mine[at] ^ theirs[of]).sum(axis=1, dtype=np.int64)
-        at_most = (sizes - differ) / np.maximum(sizes + differ, 1)
+        possible = at_most(mine[at], theirs[of], sizes)
         best = np.zeros(len(mine))
-        np.maximum.at(best, at, at_most)
-        chosen = (at_most >= NEAR) | (at_most >= best[at]) & (best[at] > found.similarity[at])
+        np.maximum.at(best, at, possible)
+        chosen = (possible >= NEAR) | (possible >= best[at]) & (best[at] > found.similarity[at])
         keys = np.unique(at[chosen] << 32 | of[chosen])
         at, other = keys >> 32, part[keys & 0xFFFFFFFF]
         pairs = np.stack((found.rows[at], other), axis=1)
@@ -251,15 +251,6 @@ class _Training:
 
 def _short(values: NDArray[np.uint32]) -> NDArray[np.uint32]:
     return np.asarray(values >> np.uint32(32 - _TABLE))
-
-
-def _sketches(letters: Sets, rows: NDArray[np.int64]) -> NDArray[np.uint64]:
-    """Bits for the letters that each row has, (n, words): two that differ there differ in so many."""
-    values, owner = letters.of(rows)
-    found = np.zeros((len(rows), _WORDS), np.uint64)
-    place = (values & np.uint32(64 * _WORDS - 1)).astype(np.int64)
-    np.bitwise_or.at(found, (owner, place >> 6), np.uint64(1) << (place & 63).astype(np.uint64))
-    return found
 
 
 def _slices(counts: NDArray[np.int32]) -> Iterator[tuple[int, int]]:
