@@ -63,14 +63,13 @@ def misspelt(features: Features, rows: NDArray[np.int64]) -> tuple[Pairs, Pairs]
     words = _Words(features, rows[np.diff(features.word_ends, prepend=0)[rows] > 2])
     for keys, places in words.without_one():
         for size, (a, b) in in_runs(keys, COMMON):
-            owner, code, letters, many = words.left_out(places[a])
-            other, its_code, its_letters, _ = words.left_out(places[b])
-            block = features.question_block[owner] == features.question_block[other]
-            whole = (code == _WHOLE) | (its_code == _WHOLE)
-            typed = np.where(whole, code == its_code, mistyped(letters, its_letters))
-            alike.append(_ordered(owner, other)[block & typed])
-            long = (many >= _LONG) & (size <= _FILLERS)
-            changed.append(_ordered(owner, other)[block & long & ~typed])
+            pairs, typed, long = words.compare(places[a], places[b])
+            alike.append(pairs[typed])
+            changed.append(pairs[~typed & long & (size <= _FILLERS)])
+        for finer, some in words.by_letters(keys, places):
+            for _, (a, b) in in_runs(finer, COMMON):
+                pairs, typed, _ = words.compare(some[a], some[b])
+                alike.append(pairs[typed])
     return _distinct(alike), _distinct(changed)
 
 
@@ -103,7 +102,7 @@ class _Words:
     """Questions by their words: each with each of its words left out, and whole, has a place."""
 
     def __init__(self, features: Features, rows: NDArray[np.int64]):
-        self._rows = rows
+        self._rows, self._block = rows, features.question_block
         self._sizes = np.diff(features.word_ends, prepend=0)[rows] // 2
         self._begins = features.word_ends[rows] // 2 - self._sizes
         self._ends = np.cumsum(self._sizes + 1)
@@ -141,7 +140,36 @@ class _Words:
         keys = np.insert(left, ends + 1, whole) * _BASE
         return np.asarray((keys ^ keys >> np.uint64(31)) * _BASE)
 
-    def left_out(
+    def by_letters(
+        self, keys: NDArray[np.uint64], places: NDArray[np.int64]
+    ) -> Iterator[tuple[NDArray[np.uint64], NDArray[np.int64]]]:
+        """What more than COMMON words fill, by a third of the letters of the word: of two letters that
+        may differ, one third at least has none."""
+        starts = np.flatnonzero(np.concatenate((keys[:1] >= 0, keys[1:] != keys[:-1])))
+        sizes = np.diff(np.append(starts, len(keys)))
+        common = np.repeat(sizes > COMMON, sizes)
+        keys, places = keys[common], places[common]
+        if not len(keys):
+            return
+        _, _, letters, _ = self._left_out(places)
+        for third in (0x1FF, 0x1FF << 9, 0xFF << 18):
+            finer = (keys ^ (letters & np.uint32(third)).astype(np.uint64)) * _BASE
+            order = np.argsort(finer, kind="stable")
+            yield finer[order], places[order]
+
+    def compare(
+        self, a: NDArray[np.int64], b: NDArray[np.int64]
+    ) -> tuple[Pairs, NDArray[np.bool_], NDArray[np.bool_]]:
+        """The pairs of rows at two places that have equal numbers and negations, whether only the typing
+        of the word left out differs, and whether there are many beside it."""
+        owner, code, letters, many = self._left_out(a)
+        other, its_code, its_letters, _ = self._left_out(b)
+        whole = (code == _WHOLE) | (its_code == _WHOLE)
+        typed = np.where(whole, code == its_code, mistyped(letters, its_letters))
+        block = self._block[owner] == self._block[other]
+        return _ordered(owner, other), block & typed, block & (many >= _LONG)
+
+    def _left_out(
         self, places: NDArray[np.int64]
     ) -> tuple[NDArray[np.int64], NDArray[np.uint32], NDArray[np.uint32], NDArray[np.int64]]:
         """At each place: the row, the word left out (its code and letters), and how many there were."""
