@@ -115,8 +115,10 @@ def test_another_question_is_no_leak() -> None:
 def test_a_stock_answer_ties_nothing_and_counts_apart() -> None:
     stock = " ".join(said(12))
     rows = {at: chat(" ".join([*said(5), "in", "my", "old", "house"]), stock) for at in range(60)}
-    where, _ = splits_of(rows, validation=0, test=0.3)
+    where, notes = splits_of(rows, validation=0, test=0.3)
     assert Counter(where.values())["test"] in range(9, 28)
+    assert notes == []
+    assert len(kin.kin(features_of(list(rows.values()), 0.85, 0), np.arange(60))) == 0
     found = leakage_of(rows, where)["test"]
     assert found["stock_answer"] == found["rows"]
     assert found["same_answer"] == found["leaking"] == 0
@@ -132,6 +134,9 @@ def test_a_form_that_many_words_fill_is_no_reason_to_keep_rows_together() -> Non
     where, notes = splits_of(rows, validation=0, test=0.3)
     assert Counter(where.values())["test"] in range(8, 22)
     assert notes == []
+    for count in (48, 6):
+        features = features_of(list(rows.values())[:count], 0.85, 0)
+        assert len(kin.kin(features, np.arange(count))) == 0
     few = {at: chat(f"how do I cancel the order of a {word} today", " ".join(said(12)))
            for at, word in enumerate(("sofa", "lamp"))}  # fmt: skip
     more = {at + 2: chat(" ".join(said(9)), " ".join(said(12))) for at in range(100)}
