@@ -125,11 +125,12 @@ def test_a_stock_answer_ties_nothing_and_counts_apart() -> None:
 
 
 def test_a_form_that_many_words_fill_is_no_reason_to_keep_rows_together() -> None:
-    things = [a + b for a in ("blue", "garden", "kitchen", "stormproof", "window", "midsummer")
-              for b in ("sofa", "lamp", "chisel", "drawer", "hook", "mattress", "vest", "yak")]  # fmt: skip
+    kinds = ("blue", "garden", "kitchen", "stormproof", "window", "midsummer")
+    things = ("sofa", "lamp", "chisel", "drawer", "hook", "mattress", "vest", "yak")
+    words = [kind + thing for kind in kinds for thing in things]
     rows = {
         at: chat(f"how do I cancel the order of a {thing} today", " ".join(said(12)))
-        for at, thing in enumerate(things)
+        for at, thing in enumerate(words)
     }
     where, notes = splits_of(rows, validation=0, test=0.3)
     assert Counter(where.values())["test"] in range(8, 22)

@@ -13,7 +13,7 @@ import pytest
 from talkwright.errors import ArtefactError
 from talkwright.report import write_report
 from talkwright.report.marked import marked
-from talkwright.report.shape import read_bars, read_changes, read_mix
+from talkwright.report.shape import read_bars, read_changes, read_mix, read_overlap
 from talkwright.report.taught import read_check
 from talkwright.report.text import percent
 
@@ -163,3 +163,29 @@ def test_shares_are_not_rounded_to_all_or_nothing() -> None:
         percent(share).replace("\N{NO-BREAK SPACE}", "") for share in (0, 0.0001, 0.004, 0.5, 0.9999, 1)
     ]
     assert shown == ["0%", "<0.1%".replace("<", "< "), "0.4%", "50%", "> 99.9%", "100%"]
+
+
+def test_rows_that_leak_in_several_ways_are_counted_once_and_a_sample_is_called_one() -> None:
+    about = {
+        "rows": 50, "leaking": 3, "same_question": 2, "near_question": 1, "same_group": 3,
+        "same_answer": 4, "stock_answer": 7, "distinct": 48, "compared": 20,
+    }  # fmt: skip
+    found = read_overlap({"test": about, "validation": about, "notes": []})
+    assert (found.held_out, found.leaking, found.answered) == (100, 6, 8)
+    assert (found.distinct, found.compared) == (96, 40)
+    before = read_overlap({"test": {"rows": 9, "same_question": 1, "near_question": 2}})
+    assert (before.leaking, before.answered, before.compared < before.distinct) == (3, 0, False)
+    assert "In training too" in found.titles
+
+
+def test_the_page_says_what_was_compared_and_what_stands_in_training(dataset: Path) -> None:
+    counts = json.loads((dataset / "counts.json").read_text())
+    counts["leakage"]["test"] |= {
+        "leaking": 0, "near_question": 0, "same_answer": 5, "distinct": 40, "compared": 7
+    }  # fmt: skip
+    counts["leakage"]["validation"] |= {"leaking": 0, "near_question": 0}
+    (dataset / "counts.json").write_text(json.dumps(counts))
+    text = text_of(write_report(dataset))
+    assert "None of the 80 held-out rows has a question that is in training" in text
+    assert "among 7 of 40 held-out questions, drawn by lot" in text
+    assert "5 have an answer that stands in training word for word" in text

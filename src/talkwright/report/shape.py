@@ -14,8 +14,9 @@ _FEW = 12  # values that have a bar each; more are drawn by powers of two
 
 _TITLES = {
     "rows": "Held-out rows", "leaking": "In training too", "same_question": "Same question",
-    "near_question": "Nearly the same", "same_group": "Same user or thread", "same_answer": "Same answer",
-    "stock_answer": "Same stock answer", "distinct": "Other questions", "compared": "Of these compared",
+    "near_question": "Nearly the same", "same_group": "Same user or thread",
+    "same_answer": "Same answer", "stock_answer": "Same stock answer", "distinct": "Other questions",
+    "compared": "Of these compared",
 }  # fmt: skip
 
 # Kinds of change: what they are called, how their repairs' names look, and what they mean.

@@ -67,8 +67,10 @@ _SPELT = _Spelt()
 
 
 def spelt(word: str) -> int:
-    """Which letters a word has, as bits, and above these how many; 0 for one with a digit: a number
-    that differs is no mistake in typing."""
+    """Which letters a word has an odd number of, as bits, and above these how many it has in all.
+
+    0 for one with a digit: a number that differs is no mistake in typing.
+    """
     if not word.isascii():
         if any(map(str.isdigit, word)):
             return 0
@@ -76,7 +78,7 @@ def spelt(word: str) -> int:
         return 0
     found = min(len(word), 63) << _LENGTH_AT
     for letter in word:
-        found |= 1 << ord(letter) % _LENGTH_AT
+        found ^= 1 << ord(letter) % _LENGTH_AT
     return found
 
 
