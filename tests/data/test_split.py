@@ -151,15 +151,20 @@ def test_leakage_is_measured_not_assumed() -> None:
              6: "train", 7: "validation"}  # fmt: skip
     found = leakage_of(rows, where)
     worst = {name: about.pop("worst") for name, about in found.items()}
+    nothing = {"same_answer": 0, "stock_answer": 0}  # "Yes." is too short to be one
     assert found == {
         "validation": {
-            "rows": 2, "same_question": 0, "near_question": 0, "same_group": 1, "compared": 2
+            "rows": 2, "leaking": 1, "same_question": 0, "near_question": 0, "same_group": 1,
+            "distinct": 2, "compared": 2, **nothing,
         },
-        "test": {"rows": 2, "same_question": 1, "near_question": 1, "same_group": 0, "compared": 1},
+        "test": {
+            "rows": 2, "leaking": 2, "same_question": 1, "near_question": 1, "same_group": 0,
+            "distinct": 1, "compared": 1, **nothing,
+        },
     }  # fmt: skip
     assert [pair[:2] for pair in worst["test"]] == [[3, 2]]
     assert [pair[:2] for pair in worst["validation"]] == [[7, 6], [5, 4]]
-    assert worst["test"][0][2] == pytest.approx(20 / 23, abs=0.01)
+    assert worst["test"][0][2] == pytest.approx(0.92, abs=0.005)
 
 
 ROW = st.tuples(

@@ -16,7 +16,7 @@ from talkwright.errors import ArtefactError
 from talkwright.report import write_report
 from talkwright.report.charts import size_bars
 from talkwright.report.marked import marked
-from talkwright.report.shape import read_bars, read_changes, read_mix
+from talkwright.report.shape import read_bars, read_changes, read_mix, read_overlap
 from talkwright.report.taught import read_check
 from talkwright.report.text import percent
 
@@ -255,3 +255,29 @@ def test_a_size_that_no_row_has_is_an_empty_bar() -> None:
     assert bars.bars == [("2", 1), ("3–4", 0), ("5–8", 0), ("9–16", 5)]
     drawn = size_bars("x", "characters", bars)
     assert all(f">{label}<" in drawn for label in ("≤2", "≤4", "≤16"))
+
+
+def test_rows_that_leak_in_several_ways_are_counted_once_and_a_sample_is_called_one() -> None:
+    about = {
+        "rows": 50, "leaking": 3, "same_question": 2, "near_question": 1, "same_group": 3,
+        "same_answer": 4, "stock_answer": 7, "distinct": 48, "compared": 20,
+    }  # fmt: skip
+    found = read_overlap({"test": about, "validation": about, "notes": []})
+    assert (found.held_out, found.leaking, found.answered) == (100, 6, 8)
+    assert (found.distinct, found.compared) == (96, 40)
+    before = read_overlap({"test": {"rows": 9, "same_question": 1, "near_question": 2}})
+    assert (before.leaking, before.answered, before.compared < before.distinct) == (3, 0, False)
+    assert "In training too" in found.titles
+
+
+def test_the_page_says_what_was_compared_and_what_stands_in_training(dataset: Path) -> None:
+    counts = json.loads((dataset / "counts.json").read_text())
+    counts["leakage"]["test"] |= {
+        "leaking": 0, "near_question": 0, "same_answer": 5, "distinct": 40, "compared": 7
+    }  # fmt: skip
+    counts["leakage"]["validation"] |= {"leaking": 0, "near_question": 0}
+    (dataset / "counts.json").write_text(json.dumps(counts))
+    text = text_of(write_report(dataset))
+    assert "None of the 80 held-out rows has a question that is in training" in text
+    assert "among 7 of 40 held-out questions, drawn by lot" in text
+    assert "5 have an answer that stands in training word for word" in text

@@ -16,8 +16,9 @@ from talkwright.data.shards import Shards
 from talkwright.data.similarity.contradictions import MOST_COMPARED, find_contradictions
 from talkwright.data.similarity.duplicates import find_duplicates
 from talkwright.data.similarity.features import Features
+from talkwright.data.similarity.leakage import measure_leakage
 from talkwright.data.similarity.rewording import LONGEST as LONGEST_REWORDED
-from talkwright.data.similarity.split import SPLITS, measure_leakage, split_rows
+from talkwright.data.similarity.split import SPLITS, split_rows
 from talkwright.progress import say
 from talkwright.types import spoken
 
@@ -96,7 +97,7 @@ def settle(shards: Shards, section: DataSection, names: Sequence[str], seed: int
         threshold=section.near_threshold,
     )
     written = copies(mix, done.split, source_of, lots)
-    leakage = measure_leakage(features, done.split, section.near_threshold)
+    leakage = measure_leakage(features, done.split)
     for name in SPLITS[1:]:
         leakage[name]["worst"] = [
             {"held_out": _said(shards, a), "training": _said(shards, b), "similarity": similarity}

@@ -13,8 +13,10 @@ MAX_BARS = 24
 _FEW = 12  # values that have a bar each; more are drawn by powers of two
 
 _TITLES = {
-    "rows": "Held-out rows", "same_question": "Same question", "near_question": "Nearly the same",
-    "same_group": "Same user or thread", "compared": "Questions compared",
+    "rows": "Held-out rows", "leaking": "In training too", "same_question": "Same question",
+    "near_question": "Nearly the same", "same_group": "Same user or thread",
+    "same_answer": "Same answer", "stock_answer": "Same stock answer", "distinct": "Other questions",
+    "compared": "Of these compared",
 }  # fmt: skip
 
 # Kinds of change: what they are called, how their repairs' names look, and what they mean.
@@ -95,7 +97,9 @@ class Pair:
 class Overlap:
     """Measured overlap of the held-out splits with training.
 
-    `rows` is a table under `columns`; of `held_out` rows, `leaking` are asked in training too.
+    `rows` is a table under `columns`; of `held_out` rows, `leaking` are asked in training too, or nearly
+    so; `answered` have an answer that stands there, not counting those that many questions have. Of
+    `distinct` questions that are not there as they are, `compared` were looked up.
     """
 
     columns: list[str]
@@ -104,6 +108,9 @@ class Overlap:
     pairs: list[Pair]
     held_out: int
     leaking: int
+    answered: int
+    distinct: int
+    compared: int
 
     @property
     def titles(self) -> list[str]:
@@ -211,9 +218,20 @@ def read_overlap(leakage: Mapping[str, Any]) -> Overlap:
             (pair for name, about in splits.items() for pair in _pairs(name, about.get("worst"))),
             key=lambda pair: -pair.similarity,
         ),
-        held_out=sum(int(about.get("rows") or 0) for about in numbers.values()),
-        leaking=sum(int(about.get(key) or 0) for about in numbers.values() for key in leaks),
+        held_out=_sum(numbers, "rows"),
+        # Data sets of before knew the three ways only, which may have rows in common.
+        leaking=sum(
+            _sum({name: about}, *(("leaking",) if "leaking" in about else leaks))
+            for name, about in numbers.items()
+        ),
+        answered=_sum(numbers, "same_answer"),
+        distinct=_sum(numbers, "distinct"),
+        compared=_sum(numbers, "compared"),
     )
+
+
+def _sum(numbers: Mapping[str, Mapping[str, Any]], *keys: str) -> int:
+    return sum(int(about.get(key) or 0) for about in numbers.values() for key in keys)
 
 
 def _pairs(split: str, worst: Any) -> Sequence[Pair]:

@@ -17,7 +17,8 @@ import numpy as np
 
 from talkwright.data.similarity.contradictions import question_keys
 from talkwright.data.similarity.similar import hard_parts, normal, without_edges, word_list
-from talkwright.types import Conversation, spoken
+from talkwright.data.similarity.spelling import letter_sets, word_rows
+from talkwright.types import Conversation, Message, spoken
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,6 +27,8 @@ PERMUTATIONS = 128
 _MISS = 0.01  # how often a pair exactly at the threshold may go unproposed
 _SALT = "talkwright"  # draws the hash functions; another one gives other buckets, not other results
 _QUESTION_WORDS = 3  # a shorter opening ("hi") is a greeting, not a question
+_ANSWER_WORDS = 4  # a shorter answer ("yes") says nothing of what was asked
+_ANSWER_BANDS, _ANSWER_ROWS = 16, 3  # finds 98 % of the pairs that share 60 % of their word pairs
 _MIX = np.uint64(0x9E3779B97F4A7C15)  # odd, so that multiplying by it loses nothing
 
 
@@ -36,8 +39,10 @@ class Features:
     `exact` (n, 2) names the text as a whole; `bands` (n, b) and `question_bands` are the buckets of
     locality-sensitive hashing of both sides and of the first question; `*_shingles` (flat, sorted in
     each row) with `*_ends` (n) are their sets of word pairs; `group` is 0 for none; `asked` and
-    `letters` (0 for none) are equal where questions ask the same, or may but for typos; `*_at` in
-    [0, 1) says where a row stands among the splits.
+    `letters` (0 for none) are equal where questions ask the same, or may but for typos; `answer` names
+    the reply to the question (0 for none, or one of a few words) and `answer_bands` (n, b) are equal
+    somewhere where replies are alike; `question_letters` and `question_words` are the question as
+    `spelling` gives it; `*_at` in [0, 1) says where a row stands among the splits.
     """
 
     exact: NDArray[np.uint64]
@@ -49,14 +54,20 @@ class Features:
     question_block: NDArray[np.uint64]
     asked: NDArray[np.uint64]
     letters: NDArray[np.uint64]
+    answer: NDArray[np.uint64]
     bands: NDArray[np.uint32]
     question_bands: NDArray[np.uint32]
+    answer_bands: NDArray[np.uint32]
     user_shingles: NDArray[np.uint32]
     user_ends: NDArray[np.int64]
     answer_shingles: NDArray[np.uint32]
     answer_ends: NDArray[np.int64]
     question_shingles: NDArray[np.uint32]
     question_ends: NDArray[np.int64]
+    question_letters: NDArray[np.uint32]
+    letter_ends: NDArray[np.int64]
+    question_words: NDArray[np.uint32]
+    word_ends: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.block)
@@ -67,6 +78,8 @@ FLAT = {
     "user_shingles": "user_ends",
     "answer_shingles": "answer_ends",
     "question_shingles": "question_ends",
+    "question_letters": "letter_ends",
+    "question_words": "word_ends",
 }
 
 
@@ -107,9 +120,14 @@ def features_of(
     columns: dict[str, Any] = {
         name: np.array([row[name] for row in rows], dtype=kind) for name, kind in COLUMNS.items()
     }
+    asked = [row["question_words"] for row in rows]
+    answer_bands = _ANSWER_BANDS if near else 0
+    letters, word = letter_sets(asked), word_rows(asked)
+    replies = _signatures(*answer)
     return Features(
         **{**columns, "exact": columns["exact"].reshape(len(rows), 2)},
-        bands=_bands(columns["block"], [_signatures(*user), _signatures(*answer)], threshold),
+        bands=_bands(columns["block"], [_signatures(*user), replies], threshold),
+        answer_bands=_buckets(np.zeros(len(rows), np.uint64), [replies], answer_bands, _ANSWER_ROWS),
         question_bands=_bands(columns["question_block"], [_signatures(*question)], threshold),
         user_shingles=user[0],
         user_ends=user[1],
@@ -117,6 +135,10 @@ def features_of(
         answer_ends=answer[1],
         question_shingles=question[0],
         question_ends=question[1],
+        question_letters=letters[0],
+        letter_ends=letters[1],
+        question_words=word[0],
+        word_ends=word[1],
     )
 
 
@@ -124,7 +146,7 @@ _TEXTS = ("user_words", "answer_words", "question_words")
 COLUMNS = {
     "exact": np.uint64, "block": np.uint64, "group": np.uint64, "group_at": np.float64,
     "question": np.uint64, "question_at": np.float64, "question_block": np.uint64,
-    "asked": np.uint64, "letters": np.uint64,
+    "asked": np.uint64, "letters": np.uint64, "answer": np.uint64,
 }  # fmt: skip
 _NOTHING = {**dict.fromkeys(COLUMNS, 0), **dict.fromkeys(_TEXTS)}  # of a row that nobody asks for more
 
@@ -155,9 +177,12 @@ def _numbers_of(conversation: Conversation, seed: int, near: bool, rivals: bool)
     system = " ".join(said[n] for n, m in enumerate(messages) if m.role == "system")
     told = " ".join((system, *conversation.tools))
     asked, letters = question_keys(messages, said, told, (question, question_words))
-    found["asked"] = 0 if asked is None else number(asked)
+    first = next((n for n in asking if len(spelt[n]) >= _QUESTION_WORDS), asking[0] if asking else -1)
+    # What follows a greeting is asked; the greeting would tie all who greet together.
+    found["asked"] = 0 if asked is None or first != asking[0] else number(asked)
     found["letters"] = 0 if letters is None else number(letters)
     if near:
+        found["answer"] = _reply(messages, said, spelt, first)
         user = [n for n, m in enumerate(messages) if m.role in ("user", "tool")]
         answers = [n for n, m in enumerate(messages) if m.role == "assistant"]
         sides = [[word for n in side for word in spelt[n]] for side in (user, answers)]
@@ -170,6 +195,16 @@ def _numbers_of(conversation: Conversation, seed: int, near: bool, rivals: bool)
         found["question_block"] = number(hard_parts(question, question_words))
         found |= zip(_TEXTS, (*sides, question_words), strict=True)
     return found
+
+
+def _reply(
+    messages: Sequence[Message], said: Sequence[str], spelt: Sequence[list[str]], asked: int
+) -> int:
+    """Names what the assistant says to the question at `asked`; 0 for too little to tell."""
+    for n in range(asked + 1, len(messages)):
+        if messages[n].role == "assistant":
+            return number(said[n]) if len(spelt[n]) >= _ANSWER_WORDS else 0
+    return 0
 
 
 def number(*values: Any) -> int:
@@ -269,7 +304,12 @@ def _bands(
     """Buckets, (n, bands): rows of another block, or with other MinHash values, rarely share one."""
     if threshold is None:
         return np.empty((len(block), 0), np.uint32)
-    bands, rows = banding(threshold, len(sides))
+    return _buckets(block, sides, *banding(threshold, len(sides)))
+
+
+def _buckets(
+    block: NDArray[np.uint64], sides: Sequence[NDArray[np.uint64]], bands: int, rows: int
+) -> NDArray[np.uint32]:
     found = np.empty((len(block), bands), np.uint32)
     for band in range(bands):
         mixed = block.copy()

@@ -1,21 +1,21 @@
 """Train, validation and test: decided by what a row says, never by where it stands.
 
-Rows that belong together stay together: the same user or thread, the same question, near-duplicates.
-Such a cluster goes where the hash of its content and the seed sends it, so adding rows leaves the
-others where they are, except where a small data set would be left with far too few or too many rows
-held out.
+Rows that belong together stay together: the same user or thread, the same question, near-duplicates,
+and what is more loosely alike (`kin`). Such a cluster goes where the hash of one of its questions and
+the seed sends it, so adding rows leaves the others where they are, except where they join a cluster, or
+where a small data set would be left with far too few or too many rows held out.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from talkwright.data.similarity.features import Features, number
+from talkwright.data.similarity.features import Features
+from talkwright.data.similarity.kin import kin
 from talkwright.data.similarity.pairs import Sets, alike, proposed
 from talkwright.data.similarity.similar import union_find
 
@@ -27,8 +27,10 @@ SPLITS = ("train", "validation", "test")
 _TOLERANCE = 0.5  # relative distance from the wanted size that is left alone
 _OVERSIZED = 2.0  # a cluster so many times the wanted size is not held out
 _LARGEST_JOINT = 0.5  # share of rows that questions shared between users may tie together
-_MOST_LOOKED_UP = 2 * 10**8  # rows that share a word pair with a held-out question, summed over these
-_WORST = 3  # pairs shown for each split
+_LARGEST_CHAIN = (
+    0.25  # share of the smallest split that questions that are merely similar may tie together
+)
+_SHORTEST_CHAIN = 10  # rows that they always may
 _LARGEST = 10  # clusters shown
 _NO_GROUP = np.uint64(2**64 - 1)
 
@@ -62,7 +64,9 @@ def split_rows(
     """
     where = np.full(len(features), -1, np.int8)
     where[rows] = 0
-    clusters, notes = _clusters(features, rows, links, threshold)
+    held_out = min((share for share in (validation, test) if share > 0), default=1.0)
+    chain = max(_SHORTEST_CHAIN, int(_LARGEST_CHAIN * held_out * len(rows)))
+    clusters, notes = _clusters(features, rows, links, threshold, chain)
     done = Split(where, notes, _sizes(clusters, rows))
     names = [name for name, share in (("test", test), ("validation", validation)) if share > 0]
     if not names or not len(rows):
@@ -140,29 +144,38 @@ def _choose(
 
 
 def _clusters(
-    features: Features, rows: NDArray[np.int64], links: Iterable[tuple[int, int]], threshold: float
+    features: Features,
+    rows: NDArray[np.int64],
+    links: Iterable[tuple[int, int]],
+    threshold: float,
+    chain: int,
 ) -> tuple[_Clusters, list[str]]:
     place = np.full(len(features), -1, np.int64)
     place[rows] = np.arange(len(rows))
     find, join = union_find(len(rows))
     groups = features.group[rows]
-    for a, b in [*_equal(groups, groups != 0), *((place[a], place[b]) for a, b in links)]:
-        join(int(a), int(b))
-    sizes = Counter(map(find, range(len(rows))))
-    grouped = {find(at) for at in np.flatnonzero(groups).tolist()}
-    questions = features.question[rows]
-    same = _equal(questions, np.ones(len(rows), bool), rare_first=True)
+    tied = place[np.array(list(links), np.int64).reshape(-1, 2)]
+    for a, b in _in_turn(_equal(groups, groups != 0), tied):
+        join(a, b)
+    labels = np.array(list(map(find, range(len(rows)))), np.int64)
+    sizes = np.bincount(labels, minlength=len(rows))
+    grouped = set(np.unique(labels[groups != 0]).tolist())
+    # Rare questions first: what ties half of the users together is a phrase like "hello there bot".
+    same = _equal(features.question[rows], np.ones(len(rows), bool), rare_first=True)
     # Questions that differ in courtesy, plural or order of words only.
     asked = features.asked[rows]
-    same += _equal(asked, asked != 0, rare_first=True)
-    near = [(int(place[a]), int(place[b])) for a, b in _near_questions(features, rows, threshold)]
-    refused = 0
-    # Rare questions first: what ties half of the users together is a phrase like "hello there bot".
-    for a, b in [*same, *near]:
+    worded = _equal(asked, asked != 0, rare_first=True)
+    near = place[_near_questions(features, rows, threshold)]
+    certain = len(same) + len(worded) + len(near)
+    refused, cut = 0, 0
+    for number, (a, b) in enumerate(_in_turn(same, worded, near, place[kin(features, rows)])):
         x, y = find(a), find(b)
         if x == y:
             continue
-        together = sizes[x] + sizes[y]
+        together = int(sizes[x] + sizes[y])
+        if number >= certain and together > chain:
+            cut += 1
+            continue
         if x in grouped and y in grouped and together > _LARGEST_JOINT * len(rows):
             refused += 1
             continue
@@ -176,29 +189,30 @@ def _clusters(
             f"{refused} links between users who asked the same were cut, as they tied most rows "
             "together; the same question may be in two splits."
         )
+    if cut:
+        notes.append(
+            f"{cut} links between similar questions were cut, as they tied more than {chain} rows "
+            "together; similar questions may be in two splits."
+        )
     return _placed(features, rows, np.array([find(at) for at in range(len(rows))], np.int64)), notes
 
 
 def _placed(features: Features, rows: NDArray[np.int64], label: NDArray[np.int64]) -> _Clusters:
-    """Sort clusters by where their content stands: by group where they have one, else by question."""
+    """Sort clusters by where their content stands: by group where they have one, else by question.
+
+    Of several the one with the least name decides, which has nothing to do with where it stands: a row
+    that joins a cluster seldom moves it.
+    """
     if not len(rows):
         return _Clusters(label, np.empty(0, np.int64), np.empty(0))
-    order = np.argsort(label, kind="stable")
+    group = np.where(features.group[rows] == 0, _NO_GROUP, features.group[rows])
+    order = np.lexsort((features.question[rows], group, label))
     starts = np.flatnonzero(np.diff(label[order], prepend=-1))
     sizes = np.diff(np.append(starts, len(rows)))
-    group, question = features.group[rows][order], features.question[rows][order]
-    lowest_group = np.minimum.reduceat(np.where(group == 0, _NO_GROUP, group), starts)
-    highest_group = np.maximum.reduceat(group, starts)
-    lowest, highest = np.minimum.reduceat(question, starts), np.maximum.reduceat(question, starts)
-    group_at = np.maximum.reduceat(features.group_at[rows][order], starts)
-    places = features.question_at[rows][order][starts]
-    several = lowest != highest
-    # What several questions share is one of them; drawn again, or large clusters would stand low.
-    places[several] = [_drawn(int(name)) for name in lowest[several]]
-    has_group, several = highest_group != 0, (highest_group != 0) & (lowest_group != highest_group)
-    places[has_group] = group_at[has_group]
-    places[several] = [_drawn(int(name)) for name in lowest_group[several]]
-    by_place = np.lexsort((order[starts], places))
+    first = order[starts]
+    has_group = group[first] != _NO_GROUP
+    places = np.where(has_group, features.group_at[rows][first], features.question_at[rows][first])
+    by_place = np.lexsort((label[first], places))
     rank = np.empty_like(by_place)
     rank[by_place] = np.arange(len(by_place))
     of = np.empty(len(rows), np.int64)
@@ -206,112 +220,33 @@ def _placed(features: Features, rows: NDArray[np.int64], label: NDArray[np.int64
     return _Clusters(of, sizes[by_place], places[by_place])
 
 
-def _drawn(name: int) -> float:
-    return number("cluster", name) / 2**64
+def _in_turn(*pairs: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
+    """All pairs, in order; as Python's numbers, which are large, some thousands at a time."""
+    for part in pairs:
+        for begin in range(0, len(part), 2**14):
+            yield from map(tuple, part[begin : begin + 2**14].tolist())
 
 
 def _equal(
     keys: NDArray[np.uint64], counted: NDArray[np.bool_], rare_first: bool = False
-) -> list[tuple[int, int]]:
+) -> NDArray[np.int64]:
     """Pairs (first, other) of the counted entries with equal keys."""
     entries = np.flatnonzero(counted)
     entries = entries[np.argsort(keys[entries], kind="stable")]
     if not len(entries):
-        return []
+        return np.empty((0, 2), np.int64)
     begins = np.diff(keys[entries].astype(np.uint64), prepend=keys[entries[:1]] + np.uint64(1)) != 0
     run = np.cumsum(begins) - 1
     first = entries[begins][run]
     size = np.bincount(run)[run]
     later = ~begins
     order = np.lexsort((entries[later], first[later], size[later] if rare_first else first[later]))
-    return list(zip(first[later][order].tolist(), entries[later][order].tolist(), strict=True))
+    return np.stack((first[later][order], entries[later][order]), axis=1)
 
 
-def _near_questions(
-    features: Features, rows: NDArray[np.int64], threshold: float
-) -> list[tuple[int, int]]:
+def _near_questions(features: Features, rows: NDArray[np.int64], threshold: float) -> NDArray[np.int64]:
     """Pairs of rows (earlier, later) whose questions differ but are nearly the same."""
     _, first = np.unique(features.question[rows], return_index=True)
     sets = Sets(features.question_shingles, features.question_ends)
     pairs = proposed(features.question_bands, rows[np.sort(first)], features.question_block)
-    return [(a, b) for a, b in alike(pairs, (sets,), threshold).tolist()]
-
-
-# --- what leaked ---------------------------------------------------------------------------------
-
-
-def measure_leakage(
-    features: Features, where: NDArray[np.int8], threshold: float
-) -> dict[str, dict[str, Any]]:
-    """Count held-out rows whose question, or nearly so, or whose group is also in training.
-
-    Measured on the finished split, by looking each held-out question's word pairs up in all training
-    questions, not taken from how it was made. `near_question` includes neither those counted as
-    `same_question` nor pairs whose numbers differ. `worst` are the pairs of rows (held out, training)
-    with the most similar questions, with their similarity; `compared` counts the questions looked up.
-    """
-    train = np.flatnonzero(where == 0)
-    learnt, first = np.unique(features.question[train], return_index=True)
-    index = _Lookup(features, train[first] if (where > 0).any() else train[:0])
-    asked = np.unique(features.asked[train][features.asked[train] != 0])
-    groups = np.unique(features.group[train])
-    result: dict[str, dict[str, Any]] = {}
-    for number_, name in enumerate(SPLITS[1:], 1):
-        rows = np.flatnonzero(where == number_)
-        same = np.isin(features.question[rows], learnt)
-        shared = np.isin(features.group[rows], groups) & (features.group[rows] != 0)
-        _, first = np.unique(features.question[rows], return_index=True)
-        distinct = rows[np.sort(first)]
-        near: set[int] = set()
-        worst: list[tuple[float, int, int]] = []
-        compared = 0
-        for row in distinct[~np.isin(features.question[distinct], learnt)].tolist():
-            if index.budget <= 0:
-                break
-            compared += 1
-            others, similarity = index.similar(row)
-            if not len(others):
-                continue
-            best = int(np.argmax(similarity))
-            worst.append((float(similarity[best]), row, int(others[best])))
-            hard = features.question_block[others] == features.question_block[row]
-            if (hard & (similarity >= threshold)).any():
-                near.add(int(features.question[row]))
-        worst = sorted(worst, key=lambda entry: (-entry[0], entry[1]))[:_WORST]
-        is_near = np.isin(features.question[rows], np.array([*near], np.uint64))
-        is_near |= np.isin(features.asked[rows], asked)
-        result[name] = {
-            "rows": len(rows),
-            "same_question": int(same.sum()),
-            "near_question": int((is_near & ~same).sum()),
-            "same_group": int(shared.sum()),
-            "compared": compared,
-            "worst": [[a, b, round(similarity, 3)] for similarity, a, b in worst],
-        }
-    return result
-
-
-class _Lookup:
-    """Finds questions that share word pairs with another, exactly, while `budget` lasts."""
-
-    def __init__(self, features: Features, rows: NDArray[np.int64]):
-        self._sets = Sets(features.question_shingles, features.question_ends)
-        sizes = np.diff(features.question_ends, prepend=0)
-        self._sizes, self._rows = sizes[rows], rows
-        owner = np.repeat(np.arange(len(rows)), self._sizes)
-        ends = np.cumsum(self._sizes)
-        begins = (features.question_ends[rows] - self._sizes) - (ends - self._sizes)
-        flat = features.question_shingles[np.arange(len(owner)) + begins[owner]]
-        order = np.argsort(flat, kind="stable")
-        self._values, self._owner = flat[order], owner[order]
-        self.budget = _MOST_LOOKED_UP
-
-    def similar(self, row: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """The rows that share a word pair with this one, and the Jaccard similarity of each."""
-        wanted = self._sets.row(row)
-        low = np.searchsorted(self._values, wanted, "left")
-        high = np.searchsorted(self._values, wanted, "right")
-        found = np.concatenate([self._owner[a:b] for a, b in zip(low, high, strict=True)])
-        self.budget -= len(found) + 1
-        owners, shared = np.unique(found, return_counts=True)
-        return self._rows[owners], shared / (self._sizes[owners] + len(wanted) - shared)
+    return alike(pairs, (sets,), threshold)
