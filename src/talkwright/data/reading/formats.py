@@ -264,7 +264,7 @@ def _transcript(value: Row, keys: Row) -> tuple[list[Message], list[str]] | None
         if not isinstance(text, str):
             continue
         repairs: list[str] = []
-        messages = read_transcript(text, repairs)
+        messages = read_transcript(text, repairs, anyone=True, spoken=name not in ("text", "log"))
         chat = read_chat(text) if messages is None else None
         if chat is not None:
             repairs += chat.repairs
