@@ -58,7 +58,9 @@ def test_speakers_are_known_by_what_roles_are_called(asks: str, says: str, name:
 
 @pytest.mark.parametrize("label", ["**{}**: ", "**{}:** ", "*{}*: ", "[{}]: ", "<{}>: ", "- {}: ", "### {}: ", "{} : ",
                                    "{}:\n", "  {}: ", "**{}:**\n", "{}\u00a0: ", "{}:\t", "{}："])  # fmt: skip
-@pytest.mark.parametrize(("asks", "says"), [("Customer", "Agent"), ("Kunde", "Support Agent"), ("User", "BOT")])
+@pytest.mark.parametrize(
+    ("asks", "says"), [("Customer", "Agent"), ("Kunde", "Support Agent"), ("User", "BOT")]
+)
 @pytest.mark.parametrize("between", ["\n", "\n\n", "\r\n"])
 def test_marks_around_speakers(label: str, asks: str, says: str, between: str) -> None:
     assert learnt(written(asks, says, label, between)) == WANTED
@@ -78,7 +80,9 @@ def test_anybodys_name_beside_a_known_speaker(asks: str, says: str) -> None:
 def test_several_on_one_side() -> None:
     text = "Bot: Hello.\nCustomer: Lamp?\nVirtual Assistant: One moment.\nSupport Agent: Here.\nCustomer: Ok."
     assert [role[0] for role, _ in learnt(text)] == ["a", "u", "a", "a", "u"]
-    assert learnt(text.replace("Customer", "Ann (Customer)").replace("Support Agent", "Bob (Agent)")) == learnt(text)
+    assert learnt(
+        text.replace("Customer", "Ann (Customer)").replace("Support Agent", "Bob (Agent)")
+    ) == learnt(text)
 
 
 def test_one_exchange() -> None:
@@ -101,7 +105,10 @@ def test_what_looks_like_a_speaker_within_a_turn_is_text() -> None:
     )  # fmt: skip
     bold = "**User:** Key?\n**Assistant:** Two:\nUser: one\n- Agent: two\n**Note:** three"
     assert learnt(bold)[1] == ("assistant", "Two:\nUser: one\n- Agent: two\n**Note:** three")
-    assert learnt("Agent: Hello.\nJohn: I am at\nNote: 5\nAgent: Fine.")[1] == ("user", "I am at\nNote: 5")
+    assert learnt("Agent: Hello.\nJohn: I am at\nNote: 5\nAgent: Fine.")[1] == (
+        "user",
+        "I am at\nNote: 5",
+    )
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from talkwright.data.reading.callings import activity_turns, responses_turns
 from talkwright.data.reading.chatlines import read_chat
 from talkwright.data.reading.choices import is_ranked
 from talkwright.data.reading.logs import is_log, read_log
+from talkwright.data.reading.desks import REQUESTERS, put_opening
 from talkwright.data.reading.lying import has_lying_turns, upright
 from talkwright.data.reading.pairs import pair_keys, read_pair
 from talkwright.data.reading.parting import part
@@ -222,6 +223,8 @@ def _turns(value: Row, keys: Row, turns: list[Any], columns: Columns, shape: str
     turns = oldest_first(turns, repairs)
     messages = read_turns(turns, repairs)
     marks = weight_marks(turns)
+    if not keys.keys().isdisjoint(REQUESTERS):
+        put_opening(messages, value)
     put_system(messages, value, keys, columns)
     if "rejected" in keys and shape == "messages":  # a data set that talkwright prepared
         return _with_rejected(value, keys, columns, messages, repairs, marks)

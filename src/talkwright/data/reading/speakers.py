@@ -129,10 +129,10 @@ _NOBODY = frozenset({
 
 
 _ANSWERS = re.compile(
-    r"(?:is|from|by|sentby|isfrom)(?:agent|bot|ai|assistant|staff|support|operator|admin|model)|(?:is)?fromme"
+    r"(?:is|from|by|sentby|isfrom)(?:agent|bot|ai|assistant|staff|support|operator|admin|model)|(?:is)?fromme|outgoing"
 )
 _ASKS = re.compile(
-    r"(?:is|from|by|sentby|isfrom)(?:user|customer|client|human|visitor|enduser|requester)|inbound"
+    r"(?:is|from|by|sentby|isfrom)(?:user|customer|client|human|visitor|enduser|requester)|inbound|incoming"
 )
 _DIRECTIONS: dict[str, Role] = {
     "inbound": "user", "incoming": "user", "in": "user", "received": "user",

@@ -32,7 +32,14 @@ _LINE = re.compile(
     re.MULTILINE,
 )
 _CLOSING = {"[": "]", "<": ">"}
-_OF_PARAGRAPHS = ("human", "user", "assistant", "system", "ai", "bot")  # a line of these within one is text
+_OF_PARAGRAPHS = (
+    "human",
+    "user",
+    "assistant",
+    "system",
+    "ai",
+    "bot",
+)  # a line of these within one is text
 _SENTENCE = re.compile(r"[.?!…。？！](?:\s|\Z)|(?:\S+\s+){3}\S")
 _INST = re.compile(r"\[(/?)INST\]")
 _SYS = re.compile(r"\s*<<SYS>>(.*?)<</SYS>>", re.DOTALL)
@@ -83,7 +90,9 @@ def _lines(text: str, repairs: list[str] | None, anyone: bool, spoken: bool) -> 
         if cast is None:
             continue
         found = _between([head for head in some if head["name"] in cast.roles], text)
-        if anyone and _is_form(found, cast, len({head["name"] for head in some}) > len(cast.roles), spoken):
+        if anyone and _is_form(
+            found, cast, len({head["name"] for head in some}) > len(cast.roles), spoken
+        ):
             return None
         if repairs is not None and cast.guessed:
             repairs.append("guessed_role")
@@ -111,7 +120,9 @@ def _in_paragraphs(heads: list[re.Match[str]]) -> list[re.Match[str]]:
         head
         for at, head in enumerate(heads)
         if head["name"].lower() in _OF_PARAGRAPHS
-        and (at == 0 or head.string[max(0, head.start() - 4) : head.start()].endswith(("\n\n", "\n\r\n")))
+        and (
+            at == 0 or head.string[max(0, head.start() - 4) : head.start()].endswith(("\n\n", "\n\r\n"))
+        )
     ]
 
 
@@ -196,4 +207,3 @@ def _instructions(text: str) -> list[Message] | None:
             messages.append(Message("assistant", body))
     odd = ("<s>", "</s>", "<<SYS>>", "<</SYS>>")
     return None if any(mark in turn.content for turn in messages for mark in odd) else messages
-
