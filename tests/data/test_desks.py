@@ -258,6 +258,16 @@ def test_only_so_many_tweets_are_held(tmp_path: Path, monkeypatch: pytest.Monkey
     found = entries(write(tmp_path / "c.csv", firsts))
     whole = [[(m.role, m.content) for m in e.conversation.messages] for e in found if e.conversation]
     left = [entry.row.reason for entry in found if entry.conversation is None]
-    assert whole and whole == [MERGED] * len(whole)
-    assert left.count("no_assistant_turn") == 200 - len(whole)
-    assert left.count("scattered_messages") == 5 * (200 - len(whole))
+    told = "\n\n".join(text for _, text in MERGED)
+    assert whole and all(told.startswith("\n\n".join(text for _, text in talk)) for talk in whole)
+    assert {*left} <= {"no_assistant_turn", "scattered_messages", "tree_message"}
+
+
+def test_a_talk_ends_before_a_tweet_that_is_missing(tmp_path: Path) -> None:
+    rows = thread()
+    del rows[3]
+    found = entries(write(tmp_path / "a.csv", rows))
+    assert [(entry.row.reason, entry.row.where) for entry in found] == [
+        ("tree_message", "a.csv:row 5 (line 7)"), (None, "a.csv:row 1 (line 2)"), ("no_user_turn", "a.csv:row 4 (line 6)")
+    ]  # fmt: skip
+    assert [m.content for m in found[1].conversation.messages] == [SAID[0][1], SAID[1][1]]  # type: ignore[union-attr]

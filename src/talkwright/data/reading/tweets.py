@@ -183,7 +183,10 @@ def _when(value: Any) -> float | None:
 
 
 def _talks(held: list[_Held]) -> Iterator[Row]:
-    """The talks of one thread, each customer's own, in the order of their first rows."""
+    """The talks of one thread, each customer's own, in the order of their first rows.
+
+    What comes behind a tweet that is missing in the middle of a talk is dropped.
+    """
     rows, tweets = [row for _, row, _ in held], [tweet for _, _, tweet in held]
     by_id = {tweet.id: tweet for tweet in tweets}
     talks: dict[str | None, list[int]] = {}
@@ -191,6 +194,15 @@ def _talks(held: list[_Held]) -> Iterator[Row]:
         talks.setdefault(_customer(tweet, by_id), []).append(at)
     for customer, places in talks.items():
         ordered = _in_order([tweets[at] for at in places], by_id)
+        first = _first(ordered[0], by_id)
+        ordered = [tweet for tweet in ordered if _first(tweet, by_id) == first]
+        taken = {tweet.id for tweet in ordered}
+        yield from (
+            Row(rows[at].where, None, rows[at].raw, "tree_message")
+            for at in places
+            if tweets[at].id not in taken
+        )
+        places = [at for at in places if tweets[at].id in taken]
         own = [rows[at] for at in places]
         messages = [{"role": tweet.role, "content": tweet.text} for tweet in ordered]
         moved = [tweet.id for tweet in ordered] != [tweets[at].id for at in places]
@@ -210,6 +222,17 @@ def _customer(tweet: _Tweet, by_id: dict[int, _Tweet]) -> str | None:
             break
         at = _before(at, by_id)
     return at.author if at is not None and at.role == "user" else None
+
+
+def _first(tweet: _Tweet, by_id: dict[int, _Tweet]) -> int:
+    """The first tweet from which one comes, as far as it is in the table."""
+    at = tweet
+    for _ in range(_DEEPEST):
+        before = _before(at, by_id)
+        if before is None:
+            break
+        at = before
+    return at.id
 
 
 def _before(tweet: _Tweet, by_id: dict[int, _Tweet]) -> _Tweet | None:
