@@ -116,6 +116,12 @@ class World:
                 "toxic_chat_tag": {"flagged": n == 7},
             })  # fmt: skip
         (self.folder / "battles.jsonl").write_text("".join(json.dumps(row) + "\n" for row in battles))
+        people = [
+            {"dialog": [{"speaker": who, "text": f"{said} {n}"} for who, said in
+                        (("Ann", "who is it"), ("Bob", "it is me"), ("Ann", "come in"), ("Bob", "thanks"))]}
+            for n in range(3)
+        ]  # fmt: skip
+        (self.folder / "people.jsonl").write_text("".join(json.dumps(row) + "\n" for row in people))
         for name in ("train", "test", "b/train"):
             path = self.folder / "set" / f"{name}.csv"
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -421,6 +427,7 @@ WEIGHED: dict[str, Any] = {
 RULED: dict[str, Any] = {"data.rules": [{"name": "csv", "match": "csv"}]}
 ODD: dict[str, Any] = {"data.sources.path": "odd.jsonl"}
 BATTLES = {"data.sources.path": "battles.jsonl"}
+PEOPLE = {"data.sources.path": "people.jsonl"}
 CASES: dict[str, tuple[Any, Observer, dict[str, Any]]] = {
     # field: (another value, where to look, what else to set on both sides)
     "name": ("elsewhere", seen_in_names, {}),
@@ -445,6 +452,7 @@ CASES: dict[str, tuple[Any, Observer, dict[str, Any]]] = {
     "data.sources.arena.flagged": ("drop", seen_in_data, BATTLES),
     "data.sources.arena.since": ("2023-11-20", seen_in_data, BATTLES),
     "data.sources.arena.until": ("2023-11-20", seen_in_data, BATTLES),
+    "data.sources.roles": ({"Ann": "assistant", "Bob": "user"}, seen_in_data, PEOPLE),
     "data.sources.max_rows": (3, seen_in_data, {}),
     "data.sources.count": (3, seen_in_data, {}),
     "data.sources.cap": (3, seen_in_data, {}),

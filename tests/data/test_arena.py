@@ -158,3 +158,20 @@ def test_a_message_keeps_its_role() -> None:
     draft = read(BATTLE)
     assert isinstance(draft, Draft)
     assert draft.messages[1] == Message("assistant", WON[1]["content"])
+
+
+def test_a_verdict_on_the_first_turn_is_not_one_on_the_second(tmp_path: Path) -> None:
+    talk = lambda *texts: [  # noqa: E731
+        {"role": ("user", "assistant")[n % 2], "content": text} for n, text in enumerate(texts)
+    ]
+    row = {"question_id": 81, "model_a": "a", "model_b": "b", "judge": "expert_1",
+           "conversation_a": talk("Write.", "No.", "Again.", "No, no."),
+           "conversation_b": talk("Write.", "Yes.", "Again.", "Yes, yes.")}  # fmt: skip
+    first = read_row({**row, "winner": "model_b", "turn": 1}, "auto", Columns())
+    second = read_row({**row, "winner": "model_a", "turn": "2"}, "auto", Columns())
+    assert isinstance(first, Draft) and isinstance(second, Draft)  # noqa: PT018
+    assert [m.content for m in first.messages] == ["Write.", "Yes."]
+    assert [m.content for m in first.rejected] == ["No."]
+    assert first.repairs == ("cut_to_judged_turn",)
+    assert [m.content for m in second.messages] == ["Write.", "No.", "Again.", "No, no."]
+    assert second.repairs == ()

@@ -167,7 +167,10 @@ def test_rows_that_lack_a_quote_at_either_end_are_not_one(tmp_path: Path) -> Non
     path.write_text(
         '{"prompt": "a", "completion": "b", "note: null}\n{prompt": "c", "completion": "d"}\n'
     )
-    assert [row.problem for row in read_rows(path, "a", Columns())] == ["not_json", "not_json"]
+    found = list(read_rows(path, "a", Columns()))
+    pairs = [{"prompt": "a", "completion": "b", "note": None}, {"prompt": "c", "completion": "d"}]
+    assert [row.value for row in found] == pairs
+    assert {row.repairs for row in found} == {("added_quote",)}
 
 
 def test_an_open_quote_is_not_looked_behind_for_ever(tmp_path: Path) -> None:

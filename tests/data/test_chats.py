@@ -1,5 +1,7 @@
 """Chats as messengers and desks write them: read exactly once it is known who is who, else refused."""
 
+# ruff: noqa: E501, E731, PT018 - tables
+
 from __future__ import annotations
 
 import json
@@ -56,7 +58,7 @@ IRC = (
     "10:02 < Bob> Yes, since Monday.\n10:02 < Bob> It costs 20 euro.\n10:03 * Anna smiles\n"
     "10:03 <@Anna> Thanks!\n10:04 < Bob> You are welcome: any time.\n"
 )
-DESK = "{0}Anna{1}Hi, is the lamp back?\n{0}Bob{1}Yes, since Monday.\nIt costs 20 euro.\n{0}Anna{1}Thanks!\n{0}Bob{1}You are welcome: any time.\n"  # noqa: E501
+DESK = "{0}Anna{1}Hi, is the lamp back?\n{0}Bob{1}Yes, since Monday.\nIt costs 20 euro.\n{0}Anna{1}Thanks!\n{0}Bob{1}You are welcome: any time.\n"
 LOGS = {
     "ios": IOS, "ios 12h": IOS.replace("10:0", "9:0").replace(":2", ":4").replace("] ", "\u202fPM] "),
     "android": ANDROID, "android, 24h": ANDROID.replace("1/2/24", "13/01/2024").replace(" AM", ""),
@@ -83,7 +85,9 @@ def test_a_chat_is_read_exactly_where_the_recipe_says_who_is_who(tmp_path: Path,
 @pytest.mark.parametrize("kind", LOGS)
 def test_a_chat_of_people_is_refused_by_their_names(tmp_path: Path, kind: str) -> None:
     path = write(tmp_path / "chat.txt", LOGS[kind])
-    with pytest.raises(DataError, match=r"(?s)chat\.txt: a chat.*Anna \(.*roles: \{Anna: user, Bob: assistant\}"):
+    with pytest.raises(
+        DataError, match=r"(?s)chat\.txt: a chat.*Anna \(.*roles: \{Anna: user, Bob: assistant\}"
+    ):
         entries(path)
 
 
@@ -123,7 +127,10 @@ def test_a_night_parts_talks_and_not_a_question_from_its_answer(tmp_path: Path) 
 
 
 def test_several_talks_in_a_file(tmp_path: Path) -> None:
-    one, two = "Customer: Key?\nAgent: Mat.", "Customer: Lamp?\nAgent: Blue.\nCustomer: Thanks.\nAgent: Bye."
+    one, two = (
+        "Customer: Key?\nAgent: Mat.",
+        "Customer: Lamp?\nAgent: Blue.\nCustomer: Thanks.\nAgent: Bye.",
+    )
     for between in ("\n-----\n", "\n\n", "\n\n=====\n\n"):
         found = talks(write(tmp_path / "a.txt", one + between + two))
         assert [len(talk) for talk in found] == [2, 4]
@@ -149,7 +156,13 @@ def slack(folder: Path) -> Path:
     (folder / "help").mkdir(parents=True)
     (folder / "users.json").write_text('[{"id": "U1", "name": "anna"}]')
     (folder / "channels.json").write_text('[{"id": "C1", "name": "help"}]')
-    said = lambda user, text, ts, **more: {"type": "message", "user": user, "text": text, "ts": ts, **more}  # noqa: E731
+    said = lambda user, text, ts, **more: {
+        "type": "message",
+        "user": user,
+        "text": text,
+        "ts": ts,
+        **more,
+    }
     days = {
         "2024-01-02": [
             said("U2", "<@U2> has joined", "1704189600.000100", subtype="channel_join"),
@@ -208,12 +221,27 @@ def test_telegram_of_one_chat_and_of_all(tmp_path: Path) -> None:
 
 
 def test_discord_with_roles_as_json_and_as_a_table(tmp_path: Path) -> None:
-    author = lambda name: {"id": name, "name": name.lower(), "nickname": name, "isBot": False}  # noqa: E731
-    said = [("Anna", "Is it back?"), ("Anna", "The lamp?"), ("Bob", "Yes."), ("Anna", "So"), ("Bob", "Ok.")]
+    author = lambda name: {"id": name, "name": name.lower(), "nickname": name, "isBot": False}
+    said = [
+        ("Anna", "Is it back?"),
+        ("Anna", "The lamp?"),
+        ("Bob", "Yes."),
+        ("Anna", "So"),
+        ("Bob", "Ok."),
+    ]
     rows = [{"id": str(n), "type": "Default", "timestamp": f"2024-01-02T10:0{n}:00.5+00:00", "content": text,
              "author": author(who)} for n, (who, text) in enumerate(said)]  # fmt: skip
-    value = {"guild": {"id": "0", "name": "Direct"}, "channel": {"id": "2", "name": "bob"}, "messages": rows}
-    wanted = [("user", "Is it back?\n\nThe lamp?"), ("assistant", "Yes."), ("user", "So"), ("assistant", "Ok.")]
+    value = {
+        "guild": {"id": "0", "name": "Direct"},
+        "channel": {"id": "2", "name": "bob"},
+        "messages": rows,
+    }
+    wanted = [
+        ("user", "Is it back?\n\nThe lamp?"),
+        ("assistant", "Yes."),
+        ("user", "So"),
+        ("assistant", "Ok."),
+    ]
     assert talks(write(tmp_path / "a.json", json.dumps(value)), roles=PEOPLE) == [wanted]
     table = "AuthorID,Author,Date,Content,Attachments,Reactions\n" + "".join(
         f"{who[0]},{who},2024-01-02T10:0{n}:00,{text},,\n" for n, (who, text) in enumerate(said)
@@ -225,7 +253,7 @@ def test_discord_with_roles_as_json_and_as_a_table(tmp_path: Path) -> None:
 
 
 def test_claudes_export_with_a_tool_between(tmp_path: Path) -> None:
-    text = lambda said: {"type": "text", "text": said, "citations": []}  # noqa: E731
+    text = lambda said: {"type": "text", "text": said, "citations": []}
     messages = [
         {"uuid": "1", "sender": "human", "text": "How?", "content": [text("How?")],
          "attachments": [{"file_name": "a.txt", "extracted_content": "abc"}], "files": []},
@@ -235,10 +263,16 @@ def test_claudes_export_with_a_tool_between(tmp_path: Path) -> None:
             {"type": "tool_result", "name": "web_search", "content": [{"type": "knowledge", "text": "ls lists"}]},
             {"type": "token_budget"}, text("So.")]},
     ]  # fmt: skip
-    path = write(tmp_path / "conversations.json", json.dumps([{"uuid": "c", "name": "x", "chat_messages": messages}]))
+    path = write(
+        tmp_path / "conversations.json",
+        json.dumps([{"uuid": "c", "name": "x", "chat_messages": messages}]),
+    )
     (entry,) = entries(path)
     assert entry.conversation is not None and entry.row.repairs == ("removed_attachment",)
-    said = [(m.role, m.content, m.thinking, [c.arguments for c in m.tool_calls]) for m in entry.conversation.messages]
+    said = [
+        (m.role, m.content, m.thinking, [c.arguments for c in m.tool_calls])
+        for m in entry.conversation.messages
+    ]
     assert said == [
         ("user", "How?", None, []), ("assistant", "I search.", "hm", ['{"query": "ls"}']),
         ("tool", "ls lists", None, []), ("assistant", "So.", None, []),
@@ -249,20 +283,30 @@ def test_googles_record_of_gemini(tmp_path: Path) -> None:
     entry = {"header": "Gemini Apps", "title": "Prompted List files?", "time": "2024-05-01T10:00:00Z",
              "products": ["Gemini Apps"],
              "safeHtmlItem": [{"html": "<p>Use <code>ls</code>, or &lt;b&gt;:</p>\n<ul>\n<li>all</li></ul>"}]}  # fmt: skip
-    other = {k: v for k, v in entry.items() if k != "safeHtmlItem"} | {"title": "Selected preferred draft"}
+    other = {k: v for k, v in entry.items() if k != "safeHtmlItem"} | {
+        "title": "Selected preferred draft"
+    }
     abroad = {**entry, "title": "Eingegebener Prompt: Liste"}
     path = write(tmp_path / "MyActivity.json", json.dumps([entry, other, abroad], indent=1))
     first, *rest = entries(path)
     assert first.conversation is not None and first.row.repairs == ("stripped_html",)
-    assert [m.content for m in first.conversation.messages] == ["List files?", "Use ls, or <b>:\n\n- all"]
+    assert [m.content for m in first.conversation.messages] == [
+        "List files?",
+        "Use ls, or <b>:\n\n- all",
+    ]
     assert [entry.row.reason for entry in rest] == ["no_assistant_turn", "unsure_turns"]
 
 
 @pytest.mark.parametrize(
-    "label", ["**{}:** ", "**{}**\n\n", "## {}\n\n", "### {}:\n", "__{}__: ", "#### **{}:**\n\n", "{} said:\n"]
+    "label",
+    ["**{}:** ", "**{}**\n\n", "## {}\n\n", "### {}:\n", "__{}__: ", "#### **{}:**\n\n", "{} said:\n"],
 )
-@pytest.mark.parametrize(("asks", "says"), [("User", "Assistant"), ("You", "ChatGPT"), ("Human", "Claude")])
-def test_a_chat_in_markdown_or_copied_from_the_page(tmp_path: Path, label: str, asks: str, says: str) -> None:
+@pytest.mark.parametrize(
+    ("asks", "says"), [("User", "Assistant"), ("You", "ChatGPT"), ("Human", "Claude")]
+)
+def test_a_chat_in_markdown_or_copied_from_the_page(
+    tmp_path: Path, label: str, asks: str, says: str
+) -> None:
     answer = "Use **ls**.\n\n**Note:** it lists.\n\n## More\n\nls -a"
     turns = [(asks, "How?"), (says, answer), (asks, "All?"), (says, "ls -a")]
     text = "\n\n".join(label.format(who) + said for who, said in turns)
@@ -276,3 +320,28 @@ def test_a_readme_is_no_chat(tmp_path: Path) -> None:
     write(tmp_path / "README.md", "# Data\n\n## Agent\n\nIt sells.\n\n## Licence\n\nNone: ask.\n")
     write(tmp_path / "a.jsonl", '{"prompt": "q", "completion": "a"}\n')
     assert [name for _, name in find_files(tmp_path)] == ["a.jsonl"]
+
+
+def test_afternoon_is_not_morning(tmp_path: Path) -> None:
+    lines = "1/2/24, 9:00 AM - Anna: One?\n1/2/24, 9:01 AM - Bob: One.\n1/2/24, {} - Anna: Two?\n1/2/24, {} - Bob: Two."
+    for times, talks_there in ((("9:05 PM", "9:06 PM"), 2), (("12:05 PM", "12:06 PM"), 1)):
+        assert len(talks(write(tmp_path / "a.txt", lines.format(*times)), roles=PEOPLE)) == talks_there
+
+
+def test_what_slack_escapes_and_a_thread_whose_first_message_does_not_say_so(tmp_path: Path) -> None:
+    rows = [
+        {"type": "message", "user": "U1", "text": "Is &amp;lt; one?", "ts": "1704189700.000100"},
+        {"type": "message", "user": "U1", "text": "Other?", "ts": "1704189750.000100"},
+        {
+            "type": "message",
+            "user": "U2",
+            "text": "Yes.",
+            "ts": "1704189800.000100",
+            "thread_ts": "1704189700.000100",
+        },
+        {"type": "message", "user": "U2", "text": "No.", "ts": "1704189850.000100"},
+    ]
+    path = write(tmp_path / "2024-01-02.json", json.dumps(rows, indent=1))
+    assert talks(path, roles={"U1": "user", "U2": "assistant"}) == [
+        [("user", "Is &lt; one?"), ("assistant", "Yes.")], [("user", "Other?"), ("assistant", "No.")]
+    ]  # fmt: skip

@@ -1,5 +1,7 @@
 """Shapes that data sets and programs of the field really have, each with the turns a person sees in it."""
 
+# ruff: noqa: E501, PT018 - tables
+
 from __future__ import annotations
 
 import json
@@ -22,13 +24,17 @@ SAID = [("user", "Weather in Rome?", []), ("assistant", "", [("get_weather", CAL
 def read(path: Path, content: str, **options: Any) -> list[Conversation]:
     path.write_text(content, encoding="utf-8")
     source = SourceSection.model_validate({"path": str(path), **options})
-    entries = [enter(row, source, "a", None) for row in read_rows(path, "a", Columns(), roles=source.roles)]
+    entries = [
+        enter(row, source, "a", None) for row in read_rows(path, "a", Columns(), roles=source.roles)
+    ]
     assert all(entry.conversation for entry in entries), [entry.row for entry in entries]
     return [entry.conversation for entry in entries if entry.conversation]
 
 
 def said(conversation: Conversation) -> list[tuple[str, str, list[tuple[str, str]]]]:
-    return [(m.role, m.content, [(c.name, c.arguments) for c in m.tool_calls]) for m in conversation.messages]
+    return [
+        (m.role, m.content, [(c.name, c.arguments) for c in m.tool_calls]) for m in conversation.messages
+    ]
 
 
 @pytest.mark.parametrize("snake", [False, True])
@@ -37,11 +43,16 @@ def test_geminis_calls(tmp_path: Path, snake: bool) -> None:
         "systemInstruction": {"parts": [{"text": "Be brief."}]},
         "contents": [
             {"role": "user", "parts": [{"text": "Weather in Rome?"}]},
-            {"role": "model", "parts": [{"functionCall": {"name": "get_weather", "args": {"city": "Rome"}}}]},
+            {
+                "role": "model",
+                "parts": [{"functionCall": {"name": "get_weather", "args": {"city": "Rome"}}}],
+            },
             {"role": "user", "parts": [{"functionResponse": {"name": "get_weather", "response": "20"}}]},
             {"role": "model", "parts": [{"text": "20 degrees."}]},
         ],
-        "tools": [{"functionDeclarations": [{"name": "get_weather", "description": "w", "parameters": {}}]}],
+        "tools": [
+            {"functionDeclarations": [{"name": "get_weather", "description": "w", "parameters": {}}]}
+        ],
     }
     text = json.dumps(row)
     if snake:
@@ -60,14 +71,24 @@ def test_openais_responses(tmp_path: Path) -> None:
         {"type": "function_call", "call_id": "c1", "name": "get_weather", "arguments": CALL},
         {"type": "function_call_output", "call_id": "c1", "output": "20"},
     ]  # fmt: skip
-    answer = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "20 degrees."}]}
+    answer = {
+        "type": "message",
+        "role": "assistant",
+        "content": [{"type": "output_text", "text": "20 degrees."}],
+    }
     tools = [{"type": "function", "name": "get_weather", "parameters": {}}]
-    (found,) = read(tmp_path / "a.jsonl", json.dumps({"input": items, "output": [answer], "tools": tools}))
+    (found,) = read(
+        tmp_path / "a.jsonl", json.dumps({"input": items, "output": [answer], "tools": tools})
+    )
     assert said(found) == SAID and len(found.tools) == 1
     assert found.messages[2].tool_call_id == found.messages[1].tool_calls[0].id == "c1"
     row = {"instructions": "Be brief.", "input": "Hi?", "output": [answer]}
     (found,) = read(tmp_path / "b.jsonl", json.dumps(row))
-    assert said(found) == [("system", "Be brief.", []), ("user", "Hi?", []), ("assistant", "20 degrees.", [])]
+    assert said(found) == [
+        ("system", "Be brief.", []),
+        ("user", "Hi?", []),
+        ("assistant", "20 degrees.", []),
+    ]
 
 
 def test_toolaces_calls_are_answered(tmp_path: Path) -> None:
@@ -114,7 +135,9 @@ def test_tables_of_other_languages(tmp_path: Path, header: str, who: tuple[str, 
     assert [said(c)[1][1] for c in found] == [f"Es ist da, {n}." for n in range(3)]
 
 
-@pytest.mark.parametrize("names", ["Frage;Antwort", "pregunta;respuesta", "Question;Réponse", "вопрос;ответ", "问题;回答"])
+@pytest.mark.parametrize(
+    "names", ["Frage;Antwort", "pregunta;respuesta", "Question;Réponse", "вопрос;ответ", "问题;回答"]
+)
 def test_pairs_of_other_languages(tmp_path: Path, names: str) -> None:
     (found,) = read(tmp_path / "a.csv", f"{names}\nWo?;Da.\n")
     assert said(found) == [("user", "Wo?", []), ("assistant", "Da.", [])]
@@ -122,7 +145,10 @@ def test_pairs_of_other_languages(tmp_path: Path, names: str) -> None:
 
 def test_a_refusal_suggests_the_columns_with_the_words(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"(?s)prompt: Anliegen\n +completion: Erledigung"):
-        read(tmp_path / "a.csv", "Nr,Tag,Anliegen,Erledigung\n1,Mo,Wo ist mein Paket geblieben?,Es ist heute raus.\n")
+        read(
+            tmp_path / "a.csv",
+            "Nr,Tag,Anliegen,Erledigung\n1,Mo,Wo ist mein Paket geblieben?,Es ist heute raus.\n",
+        )
 
 
 def test_langchains_messages(tmp_path: Path) -> None:
@@ -161,6 +187,8 @@ def test_what_tracers_and_others_write_down(tmp_path: Path, row: Any) -> None:
 
 def test_questions_alone_are_no_talk(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
-    path.write_text(json.dumps({"question_id": 81, "category": "writing", "turns": ["Write.", "Again."]}))
+    path.write_text(
+        json.dumps({"question_id": 81, "category": "writing", "turns": ["Write.", "Again."]})
+    )
     (row,) = read_rows(path, "a", Columns())
     assert enter(row, SourceSection(path="a"), "a", None).row.reason == "no_assistant_turn"

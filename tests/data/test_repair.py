@@ -16,6 +16,7 @@ import pytest
 from talkwright.config import Columns
 from talkwright.data.reading.containers import read_rows
 from talkwright.data.reading.formats import read_row
+from talkwright.data.reading.repair import read_line
 from talkwright.data.reasons import REASONS
 from talkwright.types import Message
 
@@ -339,3 +340,62 @@ def test_real_rows_survive_the_same_damage(shared: Path, tmp_path: Path) -> None
 def test_enough_ways_to_damage() -> None:
     assert len(CERTAIN) >= 25
     assert len(CERTAIN) + len(DOUBTFUL) >= 40
+
+
+# --- one character is missing --------------------------------------------------------------------
+
+
+def structure(text: str) -> list[int]:
+    """The places of the marks of JSON that stand outside of texts, and of the quotes around these."""
+    found, inside, at = [], False, 0
+    while at < len(text):
+        if inside and text[at] == "\\":
+            at += 2
+            continue
+        if text[at] == '"':
+            inside = not inside
+            found.append(at)
+        elif not inside and text[at] in "{}[],:":
+            found.append(at)
+        at += 1
+    return found
+
+
+@pytest.mark.parametrize("separators", [(", ", ": "), (",", ":")])
+def test_a_row_that_lacks_one_mark_is_read_exactly_or_dropped(separators: tuple[str, str]) -> None:
+    rng = random.Random(7)
+    words = 'the order lamp it\'s "so" day: yes, no {x} [y] 12, null return'.split()  # noqa: SIM905
+    say = lambda count: " ".join(rng.choice(words) for _ in range(count))  # noqa: E731
+    exact = read = 0
+    for n in range(60):
+        row: dict[str, Any] = {"prompt": say(6), "completion": say(8), "n": n, "ok": True}
+        if n % 2:
+            row = {
+                "messages": [
+                    {"role": "user", "content": say(6)},
+                    {"role": "assistant", "content": say(8)},
+                ]
+            }
+        text = json.dumps(row, separators=separators)
+        for at in structure(text)[1:-1]:
+            (reading, *more) = read_line(text[:at] + text[at + 1 :])
+            read += 1
+            if not more and reading.problem is None:
+                assert reading.value == row, text[:at] + "<>" + text[at + 1 :]
+                assert reading.repairs
+                exact += 1
+    assert exact >= 0.95 * read
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"prompt": "a, "completion": "b", "c": "d, "e": "f"}',  # two are missing
+        '{"a": ["x, 1, 2, 3, "y"]}',  # it may end in several places
+        '{"a": "x", "a" "y"}',  # a key twice
+        '{"prompt": "a" "b" "completion": "c"}',
+    ],
+)
+def test_a_row_that_may_lack_several_things_is_dropped(line: str) -> None:
+    (reading,) = read_line(line)
+    assert reading.problem == "not_json"

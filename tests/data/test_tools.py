@@ -1,5 +1,7 @@
 """Tools as structure: every usual spelling is read, kept through cleaning, and safe to be shown."""
 
+# ruff: noqa: E501 - tables
+
 from __future__ import annotations
 
 import json
@@ -334,4 +336,7 @@ def test_arguments_of_everyday_numbers_are_spelt_as_ever(tmp_path: Path) -> None
         {"function": {"name": "pay", "arguments": {"a": 1.5, "b": 2, "c": 12345678901234567890, "d": 3.0}}}]}]}  # fmt: skip
     (tmp_path / "a.jsonl").write_text(json.dumps(row, separators=(",", ":")) + "\n")
     (found,) = read_conversations(tmp_path / "a.jsonl")
-    assert found.messages[1].tool_calls[0].arguments == '{"a": 1.5, "b": 2, "c": 12345678901234567890, "d": 3.0}'
+    assert (
+        found.messages[1].tool_calls[0].arguments
+        == '{"a": 1.5, "b": 2, "c": 12345678901234567890, "d": 3.0}'
+    )

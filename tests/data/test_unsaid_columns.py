@@ -1,5 +1,7 @@
 """Tables that do not say in words what their columns are: told by what is in them, or refused."""
 
+# ruff: noqa: E501 - tables
+
 from __future__ import annotations
 
 import csv
@@ -56,12 +58,16 @@ def flagged(name: str, values: Any, more: Any = None) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("name", FLAGS)
 @pytest.mark.parametrize("numbers", [False, True])  # beside those of the phones
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
-def test_a_flag_or_a_direction_says_who_speaks(tmp_path: Path, name: str, numbers: bool, suffix: str) -> None:
+def test_a_flag_or_a_direction_says_who_speaks(
+    tmp_path: Path, name: str, numbers: bool, suffix: str
+) -> None:
     path = table(tmp_path / f"a{suffix}", flagged(name, FLAGS[name], numbers))
     drafts = [read_row(row.value, "auto", Columns()) for row in read_rows(path, "a", Columns())]
     assert all(isinstance(draft, Draft) for draft in drafts)
     wanted = [("user", "Key?"), ("assistant", "Mat."), ("user", "Thanks"), ("assistant", "Bye")]
-    assert [[(m.role, m.content) for m in d.messages] for d in drafts if not isinstance(d, str)] == [wanted] * 3
+    assert [[(m.role, m.content) for m in d.messages] for d in drafts if not isinstance(d, str)] == [
+        wanted
+    ] * 3
 
 
 def test_flags_that_sort_texts_into_classes_are_no_chat(tmp_path: Path) -> None:
@@ -93,7 +99,9 @@ def test_questions_and_answers_without_a_header(tmp_path: Path, mark: str) -> No
 
 
 def test_turns_without_a_header(tmp_path: Path) -> None:
-    turns = [(who, text) for pair in ASKED[:2] for who, text in zip(("user", "assistant"), pair, strict=True)]
+    turns = [
+        (who, text) for pair in ASKED[:2] for who, text in zip(("user", "assistant"), pair, strict=True)
+    ]
     (talk,) = read(tmp_path / "a.csv", lines(turns))
     assert [(t["role"], t["content"]) for t in talk.value["messages"]] == turns
     several = read(tmp_path / "a.csv", lines([(str(n // 2), *turn) for n, turn in enumerate(turns)]))
@@ -108,10 +116,11 @@ def test_turns_without_a_header(tmp_path: Path) -> None:
         [(a, q) for q, a in ASKED],
         [(a, a + " So it is.") for _, a in ASKED],
         ASKED[:2],
+        [(q, f"{a} And {q}") for q, a in ASKED],  # both ask
         [("user", "anna"), ("user", "bert"), ("admin", "carl")],
         [(*pair, "good one") for pair in ASKED],
     ],
 )
 def test_a_table_that_may_mean_something_else_is_refused(tmp_path: Path, rows: Any) -> None:
-    with pytest.raises(DataError, match="names of columns|which columns"):
+    with pytest.raises(DataError, match=r"names of columns|which columns"):
         read(tmp_path / "a.csv", lines(rows))

@@ -108,8 +108,8 @@ class SourceSection(Section):
     """Column names of a CSV file, where they are not recognised."""
 
     roles: dict[str, Literal["user", "assistant", "system", "skip"]] = {}
-    """Who is who where names do not say it, by the names of the speakers: `{Anna: user, Bob: assistant}`.
-    `skip` leaves out what somebody says; `"*"` stands for everybody who is not named."""
+    """Who is who where names do not say it, by the names of the speakers: `{Anna: user, Bob:
+    assistant}`. `skip` leaves out what somebody says; `"*"` stands for everybody who is not named."""
 
     arena: ArenaSection = ArenaSection()
     """Which Chatbot Arena battles to learn from."""

@@ -13,12 +13,12 @@ REASONS = {
     "orient='records', lines=True))",
     "missing_column": "the named column is not in the row",
     "unsure_turns": "a list that looks like turns, but who asks and who answers, or which list or text "
-    "counts, cannot be told; name the speakers as `roles: {NAME: user, NAME: assistant}` of the source, or "
-    "call the list `messages`, its fields `role` (user, assistant), `content`",
+    "counts, cannot be told; name the speakers as `roles: {NAME: user, NAME: assistant}` of the source, "
+    "or call the list `messages`, its fields `role` (user, assistant), `content`",
     "not_a_message": "a turn has no role or no text",
     "uneven_turns": "columns of its turns (roles, texts) are not equally long: who says what is lost",
-    "bad_role": "a turn's role is unknown; say who is who as `roles: {NAME: user, NAME: assistant}` of the "
-    "source",
+    "bad_role": "a turn's role is unknown; say who is who as `roles: {NAME: user, NAME: assistant}` of "
+    "the source",
     "not_text": "images, sound or other content that is not text",
     "line_too_long": "a line of more than 16 MiB, which is no conversation",
     "lost_bytes": "a block of NUL bytes, as a crash leaves it, in place of what was to be written; or "

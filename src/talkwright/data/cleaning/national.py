@@ -72,9 +72,11 @@ def _by(rule: _Rule, text: str, runs: Sequence[tuple[int, int, int]]) -> Iterato
 # employee's or a student's number is not among them, since some take the social security number for it.
 _THINGS = re.compile(
     r"(?<![^\W_])(?:part|item|order|model|sku|ticket|invoice|catalog(?:ue)?|article|product|serial|lot|batch"
-    r"|tracking|shipment|parcel|package|quote|version|case(?= ?(?:no|nr|num|id|#))|s/n|p/n|ref(?:erence)?|upc|mpn|build"
+    r"|tracking|shipment|parcel|package|quote|version|case(?= ?(?:no|nr|num|id|#))"
+    r"|s/n|p/n|ref(?:erence)?|upc|mpn|build"
     r"|bestell\w*|rechnungs?\w*|artikel\w*|auftrags?\w*|teile\w*)(?:(?<=ref)\.)?[ -]?"
-    r"(?:(?:nos?|nrs?|num)\b\.?|(?:numbers?|nummer|code|id)\b|#|№)?:?(?: (?:is|was|ist|=)\b)?[\s:#№=\"'(]*\Z",
+    r"(?:(?:nos?|nrs?|num)\b\.?|(?:numbers?|nummer|code|id)\b|#|№)?:?"
+    r"(?: (?:is|was|ist|=)\b)?[\s:#№=\"'(]*\Z",
     re.IGNORECASE,
 )
 _INSURED = re.compile(r"\bssn|social", re.IGNORECASE)

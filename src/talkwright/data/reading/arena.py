@@ -111,7 +111,7 @@ def _said(value: Row, keys: Row, side: str, repairs: list[str]) -> list[Message]
         turns = as_list(value[keys[f"conversation{side}"]])
         if turns is None:
             raise Unfit("broken_cell")
-        return [message(turn, repairs) for turn in unfolded(turns)]
+        return _judged(value, keys, [message(turn, repairs) for turn in unfolded(turns)], repairs)
     asked, answers = (_texts(value[keys[name]]) for name in ("prompt", f"response{side}"))
     if len(asked) != len(answers):
         raise Unfit("broken_cell")
@@ -120,6 +120,21 @@ def _said(value: Row, keys: Row, side: str, repairs: list[str]) -> list[Message]
         messages.append(Message("user", text_of(question, repairs)))
         messages.append(Message("assistant", text_of(answer, repairs)))
     return messages
+
+
+def _judged(value: Row, keys: Row, messages: list[Message], repairs: list[str]) -> list[Message]:
+    """The part of a conversation that was judged: MT-bench's judges say so for each `turn`, beside the
+    whole of it. Chatbot Arena's `turn` is how many there are."""
+    turn = field_of(value, keys, "turn")
+    try:
+        judged = int(turn) if "judge" in keys and isinstance(turn, (int, float, str)) else 0
+    except (ValueError, OverflowError):
+        return messages
+    asked = [at for at, said in enumerate(messages) if said.role == "user"]
+    if not 0 < judged < len(asked):
+        return messages
+    repairs.append("cut_to_judged_turn")
+    return messages[: asked[judged]]
 
 
 def _texts(value: Any) -> list[Any]:

@@ -52,7 +52,9 @@ def activity_turns(value: Row, repairs: list[str]) -> list[Row] | None:
     }:  # fmt: skip
         return None
     shown = value.get("safeHtmlItem")
-    pages = [item.get("html") for item in shown if isinstance(item, dict)] if isinstance(shown, list) else []
+    pages = (
+        [item.get("html") for item in shown if isinstance(item, dict)] if isinstance(shown, list) else []
+    )
     texts = [page for page in pages if isinstance(page, str)]
     if not pages or len(texts) < len(pages):
         raise Unfit("no_assistant_turn")
@@ -65,8 +67,8 @@ def activity_turns(value: Row, repairs: list[str]) -> list[Row] | None:
 
 
 def responses_turns(value: Row) -> list[Row] | None:
-    """The turns of a request to OpenAI's Responses API, or of a model's run that a tracer wrote down, with
-    what came back; None for other rows."""
+    """The turns of a request to OpenAI's Responses API, or of a run that a tracer wrote down,
+    with what came back; None for other rows."""
     asked, said = (_items(value.get(name, value.get(f"{name}s")), name) for name in ("input", "output"))
     if not asked or not said or not all(isinstance(item, dict) for item in (*asked, *said)):
         return None
@@ -74,14 +76,21 @@ def responses_turns(value: Row) -> list[Row] | None:
     if not {*kinds} <= {*_ITEMS}:
         return None
     system = value.get("instructions")
-    turns: list[Row] = [{"role": "system", "content": system}] if isinstance(system, str) and system else []
+    turns: list[Row] = (
+        [{"role": "system", "content": system}] if isinstance(system, str) and system else []
+    )
     for item, kind in zip((*asked, *said), kinds, strict=True):
         if kind == "function_call":
             if not turns or turns[-1].get("role") != "assistant":
                 turns.append({"role": "assistant", "content": ""})
-            turns[-1]["tool_calls"] = [*turns[-1].get("tool_calls", ()), {**item, "id": item.get("call_id")}]
+            turns[-1]["tool_calls"] = [
+                *turns[-1].get("tool_calls", ()),
+                {**item, "id": item.get("call_id")},
+            ]
         elif kind == "function_call_output":
-            turns.append({"role": "tool", "content": item.get("output"), "tool_call_id": item.get("call_id")})
+            turns.append(
+                {"role": "tool", "content": item.get("output"), "tool_call_id": item.get("call_id")}
+            )
         elif kind == "message":
             turns.append({key: item[key] for key in _OF_MESSAGES if key in item})
     return turns

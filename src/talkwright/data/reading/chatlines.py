@@ -2,8 +2,9 @@
 
 [02.01.24, 10:01:22] Anna: ...      WhatsApp on iOS        02/01/2024, 10:01 - Anna: ...   on Android
 [10:01] <anna> ...                  IRC                    10:01:22 Customer: ...
-Customer (10:01): ...               desks                  Anna  10:01 AM                  copied from Slack
-                                                           ...
+Customer (10:01): ...               desks                  **User:** ...                   Markdown
+Anna  10:01 AM                      copied from Slack      ChatGPT said:                   from a page
+...                                                        ...
 
 Lines that begin no message go on with the one before.
 """
@@ -17,10 +18,12 @@ from datetime import datetime, timedelta
 
 _DATE = r"(?:\d{4}[-./]\d{1,2}[-./]\d{1,2}|\d{1,2}[-./]\d{1,2}[-./]\d{2,4})\.?"
 _TIME = (
-    r"\d{1,2}:\d\d(?::\d\d)?(?:[.,]\d{1,6})?(?:Z|[+-]\d\d:?\d\d)?(?:[ \u202f\u00a0]?[AaPp]\.?[ \u00a0]?[Mm]\.?)?"
+    r"\d{1,2}:\d\d(?::\d\d)?(?:[.,]\d{1,6})?(?:Z|[+-]\d\d:?\d\d)?"
+    r"(?:[ \u202f\u00a0]?[AaPp]\.?[ \u00a0]?[Mm]\.?)?"
 )
 _SHORT = rf"(?:{_DATE}[T,]?[ \u202f]{{0,2}})?{_TIME}"
 _LONG = rf"{_DATE}[T,]?[ \u202f]{{0,2}}(?:\d{{1,2}}\.\d\d(?:\.\d\d)?(?!\d)|{_TIME})"
+_BRACKETED = rf"\[(?P<when>{_SHORT})\]|\((?P<when_>{_SHORT})\)"
 _NAME = r"[^\W\d_][\w .'-]{0,30}"
 _MARKS = "[\u200e\u200f\ufeff]*"
 
@@ -49,24 +52,31 @@ _STYLES = (
     _style(rf"^[ \t]{{0,20}}(?:\[(?P<when>{_SHORT})\]|(?P<when_>{_SHORT}))[ \t]{{1,3}}"
            r"<[ @+%&~]?(?P<name>[^<>\s]{1,30})>[ \t]?",
            rf"^[ \t]{{0,20}}\[?{_SHORT}\]?[ \t]{{1,3}}(?:\*|-!-|-->|<--|--|=!=)|^(?:---|\*\*\*) "),
-    _style(rf"^[ \t]{{0,20}}(?:\[(?P<when>{_SHORT})\]|\((?P<when_>{_SHORT})\)|(?P<when__>{_SHORT}))"
+    _style(rf"^[ \t]{{0,20}}(?:{_BRACKETED}|(?P<when__>{_SHORT}))"
            rf"[ \t]?[-–]?[ \t]{{0,5}}(?P<name>{_NAME}):[ \t]*"),
-    _style(rf"^[ \t]{{0,20}}(?P<name>{_NAME}?)[ \t]{{0,3}}(?:\[(?P<when>{_SHORT})\]|\((?P<when_>{_SHORT})\)"
+    _style(rf"^[ \t]{{0,20}}(?P<name>{_NAME}?)[ \t]{{0,3}}(?:{_BRACKETED}"
            rf"|[,-]?[ \t](?P<when__>{_SHORT}))[ \t]?:(?:[ \t]+|$)"),
-    _style(rf"^[ \t]{{0,3}}(?P<name>{_NAME}?)[ \t]{{1,4}}(?:\[(?P<when>{_SHORT})\]|\((?P<when_>{_SHORT})\)"
+    _style(rf"^[ \t]{{0,3}}(?P<name>{_NAME}?)[ \t]{{1,4}}(?:{_BRACKETED}"
            rf"|(?P<when__>{_SHORT}))[ \t]*$", sure=False),
-    _style(rf"^(?:\*\*|__|#{{1,6}}[ \t]+(?:\*\*)?)(?P<name>{_NAME}?)[ \t]?:?(?:\*\*|__)?:?(?:[ \t]*$|[ \t]+)",
-           sure=False, known=True),
+    _style(rf"^(?:\*\*|__|#{{1,6}}[ \t]+(?:\*\*)?)(?P<name>{_NAME}?)[ \t]?:?(?:\*\*|__)?:?"
+           r"(?:[ \t]*$|[ \t]+)", sure=False, known=True),
     _style(rf"^(?P<name>{_NAME}?) said:[ \t]*$", sure=False, known=True),
-    _style(r"^<[ @+%&~]?(?P<name>[^<>\s/]{1,30})> (?=\S)", r"^(?:\*|\*\*\*|-!-|-->|<--|---) ", sure=False),
+    _style(r"^<[ @+%&~]?(?P<name>[^<>\s/]{1,30})> (?=\S)",
+           r"^(?:\*|\*\*\*|-!-|-->|<--|---) ", sure=False),
 )  # fmt: skip
 _MODELS_AND_USERS = frozenset(
-    "user human you me prompt customer assistant ai bot chatgpt claude gemini copilot bard gpt-4 model agent system".split()  # noqa: SIM905
-)
-_TAGS = frozenset("a b i u p br hr li ul ol em h1 h2 h3 td tr th div pre sub sup span code body html".split())  # noqa: SIM905
+    ["user", "human", "you", "me", "prompt", "customer", "assistant", "ai", "bot", "chatgpt", "claude",
+     "gemini", "copilot", "bard", "gpt-4", "model", "agent", "system"]
+)  # fmt: skip
+_TAGS = frozenset(
+    ["a", "b", "i", "u", "p", "br", "hr", "li", "ul", "ol", "em", "h1", "h2", "h3", "td", "tr", "th",
+     "div", "pre", "sub", "sup", "span", "code", "body", "html"]
+)  # fmt: skip
 # What a phone's messenger writes in place of, or behind, what was said.
 _ATTACHED = re.compile(
-    r"<[^<>\n]{3,60}>|\u200e?[^\n]{0,80}\((?:file attached|Datei angehängt)\)|\u200e?[^\n]{0,40} omitted", re.IGNORECASE
+    r"<[^<>\n]{3,60}>|\u200e?[^\n]{0,80}\((?:file attached|Datei angehängt)\)"
+    r"|\u200e?[^\n]{0,40} omitted",
+    re.IGNORECASE,
 )
 _EDITED = re.compile(r"\s*\u200e?<This message was edited>\s*\Z")
 _WITHDRAWN = re.compile(r"\u200e?(?:This message was deleted\.?|You deleted this message\.?|null)")
@@ -103,7 +113,10 @@ def read_chat(text: str, alone: bool = False) -> Chat | None:
     `alone`: a file of its own, which may begin with some lines of something else, and in which a style
     counts that may also be met in other texts.
     """
+    text = text if alone else text.lstrip()  # it has to begin with a message there
     for style in _STYLES:
+        if not alone and not (style.head.match(text) or (style.event and style.event.match(text))):
+            continue
         if (style.sure or alone) and (chat := _read(text, style, alone)) is not None:
             return chat
     return None
@@ -120,7 +133,7 @@ def _read(text: str, style: _Style, alone: bool) -> Chat | None:
     names = {head["name"].strip() for head in heads}
     if len(names) < 2 or (not (style.sure or style.known) and not _is_sure(heads, names, text)):
         return None
-    events = [found for found in style.event.finditer(text)] if style.event else []
+    events = list(style.event.finditer(text)) if style.event else []
     taken = {head.start() for head in heads}
     events = [found for found in events if found.start() not in taken]
     begin = min([first.start(), *(found.start() for found in events[:1])])
@@ -128,7 +141,9 @@ def _read(text: str, style: _Style, alone: bool) -> Chat | None:
     if before and (not alone or before.count("\n") >= min(_AROUND, len(heads))):
         return None
     left_out = ["dropped_side_note"] if before or events else []
-    return _messages(text, style, heads, sorted([*taken, *(found.start() for found in events)]), left_out)
+    return _messages(
+        text, style, heads, sorted([*taken, *(found.start() for found in events)]), left_out
+    )
 
 
 def _is_sure(heads: Sequence[re.Match[str]], names: set[str], text: str) -> bool:
@@ -156,7 +171,9 @@ def _messages(
                 repairs[what] = None
             if not body:
                 continue
-        said.append(Said(head["name"].strip().removeprefix("~").strip("\u202f\u200e "), body, when, line))
+        said.append(
+            Said(head["name"].strip().removeprefix("~").strip("\u202f\u200e "), body, when, line)
+        )
     return Chat(said, tuple(repairs))
 
 
@@ -168,7 +185,9 @@ def _of_phone(body: str) -> tuple[str, str | None]:
     if _ATTACHED.fullmatch(bare):
         return "", "removed_attachment"
     first, _, rest = bare.partition("\n")
-    if first.startswith("\u200e") or (rest and _ATTACHED.fullmatch(first)):  # a picture, its caption below
+    if first.startswith("\u200e") or (
+        rest and _ATTACHED.fullmatch(first)
+    ):  # a picture, its caption below
         attached = _ATTACHED.fullmatch(first)
         return rest.strip(), "removed_attachment" if attached else "dropped_side_note"
     return bare, None

@@ -134,9 +134,7 @@ def _packed(row: Row) -> bytes:
         return json.dumps([row.where, None, row.raw, row.problem or "not_json", row.repairs]).encode()
 
 
-def _chunks(
-    path: Path, name: str, stream: Stream, columns: Columns, roles: Roles
-) -> Iterator[Chunk]:
+def _chunks(path: Path, name: str, stream: Stream, columns: Columns, roles: Roles) -> Iterator[Chunk]:
     head = stream.peek(_SMALL + 1)
     if head.startswith(MAGIC):
         batches = enumerate(parquet_batches(path, stream))
@@ -169,7 +167,9 @@ def _chunks(
         yield from _line_chunks(path, name, stream, columns, text.content, roles=roles)
     elif kind == "csv":
         blocks = (decode_block(block) for block in stream.blocks(PIECE))
-        yield from chunks_of(_whole(csv_rows(blocks, name, path, columns), columns, path, roles=roles), name)
+        yield from chunks_of(
+            _whole(csv_rows(blocks, name, path, columns), columns, path, roles=roles), name
+        )
     elif (data := stream.whole(_LARGEST)) is not None:
         yield from _small(path, name, data, columns, roles)
     elif text.content.lstrip()[:1] == "{" and (suffix in _JSONL or b"\n{" in head):
@@ -190,9 +190,7 @@ def _has_rows_behind(stream: Stream, suffix: str) -> bool:
     return rows > 0 and (suffix in _JSONL or 2 * rows > len(lines))
 
 
-def _small(
-    path: Path, name: str, data: bytes, columns: Columns, roles: Roles
-) -> Iterator[Chunk]:
+def _small(path: Path, name: str, data: bytes, columns: Columns, roles: Roles) -> Iterator[Chunk]:
     text = decode(path, data)
     if _is_chat(text.content, inner_suffix(path.name), columns):
         everything = decoding(text, 1, len(text.content))
@@ -206,9 +204,13 @@ def _small(
         return
     kind = _kind(text.content, inner_suffix(path.name), columns)
     if kind == "jsonl" and not text.wide:
-        yield from _line_chunks(path, name, Stream(iter([data])), columns, text.content, _SMALL_BLOCK, roles)
+        yield from _line_chunks(
+            path, name, Stream(iter([data])), columns, text.content, _SMALL_BLOCK, roles
+        )
     elif kind == "jsonl":
-        yield from chunks_of(_whole(jsonl_rows(text, name), columns, path, alone=False, roles=roles), name)
+        yield from chunks_of(
+            _whole(jsonl_rows(text, name), columns, path, alone=False, roles=roles), name
+        )
     elif kind == "json":
         yield from chunks_of(_whole(json_rows(text, name), columns, path, roles=roles), name)
     else:

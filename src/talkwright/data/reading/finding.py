@@ -61,7 +61,7 @@ def _has_rows(head: bytes, name: str) -> bool:
         return True
     if content[0] in "{[" and not is_chat(content):
         return _begins_with_row(content)
-    return is_chat(content) or len(lines) > 1 and bool(known_delimiters(lines[0], Columns()))
+    return is_chat(content) or (len(lines) > 1 and bool(known_delimiters(lines[0], Columns())))
 
 
 def _begins_with_row(content: str) -> bool:

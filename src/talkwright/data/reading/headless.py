@@ -6,7 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterable
-from itertools import islice
+from itertools import islice, pairwise
 from typing import Any
 
 from talkwright.data.reading.speakers import ROLES
@@ -61,9 +61,11 @@ def _are_roles(column: list[str]) -> bool:
 
 def _are_ids(column: list[str]) -> bool:
     """Say whether cells are short, and those of the same value follow each other."""
-    if len({*column}) == len(column) or any(len(cell) > _SHORT or _WORDS.search(cell) for cell in column):
+    if len({*column}) == len(column) or any(
+        len(cell) > _SHORT or _WORDS.search(cell) for cell in column
+    ):
         return False
-    changes = sum(one != other for one, other in zip(column, column[1:], strict=False))
+    changes = sum(one != other for one, other in pairwise(column))
     return changes == len({*column}) - 1
 
 
@@ -77,8 +79,15 @@ def _questions(columns: list[list[str]]) -> list[str] | None:
     asks = sum(_ASKS.search(cell) is not None for cell in asked)
     answers_ask = sum(_ASKS.search(cell) is not None for cell in said)
     worded = all(map(_WORDS.search, asked)) and 10 * sum(map(_is_worded, said)) >= 9 * len(said)
-    certain = worded and _ASKS.search(asked[0]) is not None and 10 * asks >= 8 * len(asked) and 10 * answers_ask <= len(said)
-    varied = len({*said}) == len(said) or 2 * len({*said}) > len(said) and any(len(s) > 40 for s in said)
+    certain = (
+        worded
+        and _ASKS.search(asked[0]) is not None
+        and 10 * asks >= 8 * len(asked)
+        and 10 * answers_ask <= len(said)
+    )
+    varied = len({*said}) == len(said) or (
+        2 * len({*said}) > len(said) and any(len(s) > 40 for s in said)
+    )
     return [*(["number"] if numbered else []), "question", "answer"] if certain and varied else None
 
 

@@ -31,7 +31,10 @@ _ROLES = """
     actortype usertype participanttype fromtype speakertype participantrole participant
     absender sprecher rolle remitente autor auteur rol mittente
 """.split()  # noqa: SIM905
-_TEXTS = "content text message utterance body value says msg messagetext nachricht mensaje mensagem messaggio bericht texto texte".split()  # noqa: SIM905
+_TEXTS = """
+    content text message utterance body value says msg messagetext
+    nachricht mensaje mensagem messaggio bericht texto texte
+""".split()  # noqa: SIM905
 _ORDERS = """
     turn turnid turnnumber turnindex order index messageindex messagenumber position sequence seq step
     timestamp createdat sentat datetime tstamp date time
@@ -123,7 +126,7 @@ def _person(turn: dict[str, Any]) -> str | None:
 
 
 def _are_people(names: list[str | None]) -> bool:
-    """Say whether these are the speakers of one chat: few, with short names, of whom each speaks often."""
+    """Say whether these are the speakers of one chat: few, with short names, who speak often."""
     known = {name for name in names if name}
     short = all(len(name) <= 40 for name in known)
     return None not in names and short and 2 <= len(known) <= 20 and 2 * len(known) <= len(names)

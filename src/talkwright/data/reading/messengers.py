@@ -1,4 +1,4 @@
-"""Exports of messengers in JSON: Slack's files of a day, Telegram's of all chats, Discord's of a channel.
+"""Exports of messengers in JSON: Slack's of a day, Telegram's of all chats, Discord's of a channel.
 
 Slack's messages are put together by thread; what was said outside of any is one talk. Where the recipe
 gives roles, long chats are parted where a night passed before somebody asked again.
@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timezone
-from itertools import chain
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +76,9 @@ def _people(messages: list[Row]) -> dict[str, str]:
         about, user = row.value.get("user_profile"), row.value.get("user")
         if isinstance(about, dict) and isinstance(user, str):
             names = (about.get(key) for key in ("display_name", "real_name", "name"))
-            found.setdefault(user, next((name for name in names if isinstance(name, str) and name), user))
+            found.setdefault(
+                user, next((name for name in names if isinstance(name, str) and name), user)
+            )
     return found
 
 
@@ -85,7 +87,11 @@ def _ids(messages: list[Row]) -> dict[str, list[str]]:
     names, found = _people(messages), {}
     for row in messages:
         about = row.value.get("user_profile")
-        inner = [about.get(key) for key in ("display_name", "real_name", "name")] if isinstance(about, dict) else []
+        inner = (
+            [about.get(key) for key in ("display_name", "real_name", "name")]
+            if isinstance(about, dict)
+            else []
+        )
         held = [row.value.get("user"), row.value.get("bot_id"), *inner]
         found[_speaker(row.value, names)] = [name for name in held if isinstance(name, str) and name]
     return found
@@ -140,8 +146,12 @@ def messenger_rows(rows: Iterator[Row], roles: Roles) -> Iterator[Row]:
 def _is_dated(value: Any) -> bool:
     if not isinstance(value, dict) or not isinstance(value.get("messages"), list):
         return False
-    known = "guild" in value and "channel" in value or {"type", "id", "name"} <= value.keys()
-    return known and len(value["messages"]) > 1 and all(_when(turn) is not None for turn in value["messages"])
+    known = ("guild" in value and "channel" in value) or {"type", "id", "name"} <= value.keys()
+    return (
+        known
+        and len(value["messages"]) > 1
+        and all(_when(turn) is not None for turn in value["messages"])
+    )
 
 
 def _when(turn: Any) -> datetime | None:
@@ -161,7 +171,7 @@ def _talks(row: Row, roles: Roles) -> Iterator[Row]:
         yield row
         return
     starts = [0, *(talk[0].line for talk in talks[1:]), len(turns)]
-    for number, (start, end) in enumerate(zip(starts, starts[1:], strict=False), 1):
+    for number, (start, end) in enumerate(pairwise(starts), 1):
         value = {**row.value, "messages": row.value["messages"][start:end]}
         repairs = tuple(dict.fromkeys((*row.repairs, "split_by_silence")))
         yield replace(row, where=f"{row.where} (talk {number})", value=value, repairs=repairs)

@@ -12,6 +12,8 @@ A repair is made only where one reading is left, and each has a name for the led
     fixed_escape            an apostrophe was escaped, which JSON does not do
     escaped_backslash       every backslash of the row stands for itself (C:\\Users)
     unescaped_controls      raw tabs or other control characters inside quotes
+    added_bracket, added_quote, added_colon
+                            one of these is missing, and only one place makes JSON of the row
     repeated_key            a key was there twice in an object; the last value counts
     unwrapped_string        the row was JSON inside a JSON string
     removed_prefix          `data: ` of an event stream before the row
@@ -28,6 +30,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from talkwright.data.reading.literals import CutOffError, has_doubtful_quotes, is_too_dense, parse_loose
+from talkwright.data.reading.onemissing import with_one_added
 from talkwright.data.reading.requoting import DoubtfulError, mixed, rewritten
 from talkwright.data.reading.tools import with_exact_arguments
 from talkwright.data.reading.wrapped import is_comment, unwrapped
@@ -173,6 +176,8 @@ def _first_that_fits(line: str) -> Reading:
                 value, repairs, _ = _loose(line, python, close=True)
         if repairs is None and line.rstrip()[-1:] not in ("}", "]"):
             return Reading(None, line, "truncated")
+    if repairs is None and (added := with_one_added(line)) is not None:
+        value, repairs = added
     if repairs is None or not isinstance(value, (dict, list)):
         return Reading(None, line, "not_json")
     return Reading(value, line, None, repairs)

@@ -34,7 +34,8 @@ _NAMES: dict[Role, str] = {
         supportmitarbeiter supportmitarbeiterin
         agente asistente soporte operador operadora servicioalcliente atenciónalcliente atencionalcliente
         representante asesor asesora
-        conseiller conseillère conseillere serviceclient serviceclientèle servicesclients chargédeclientèle opérateur opératrice téléconseiller
+        conseiller conseillère conseillere serviceclient serviceclientèle servicesclients chargédeclientèle
+        opérateur opératrice téléconseiller
         assistente operatore operatrice servizioclienti assistenzaclienti addetto consulente
         atendente suporte atendimento atendimentoaocliente serviçoaocliente apoioaocliente
         medewerker medewerkster klantenservice konsultant konsultantka
@@ -138,7 +139,7 @@ _DIRECTIONS: dict[str, Role] = {
     "inbound": "user", "incoming": "user", "in": "user", "received": "user",
     "outbound": "assistant", "outgoing": "assistant", "out": "assistant", "sent": "assistant",
 }  # fmt: skip
-_FLAGS = {**dict.fromkeys("true 1 yes t y 1.0".split(), True),
+_FLAGS = {**dict.fromkeys(["true", "1", "yes", "t", "y", "1.0"], True),
           **dict.fromkeys("false 0 no f n 0.0".split(), False)}  # fmt: skip # noqa: SIM905
 
 

@@ -15,7 +15,14 @@ from typing import Any
 from talkwright.types import Message, ToolCall
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_WRITTEN_CALL = ("tool_call", "functioncall", "function_call", '"name"', "<|python_tag|>", "\nAction Input:")
+_WRITTEN_CALL = (
+    "tool_call",
+    "functioncall",
+    "function_call",
+    '"name"',
+    "<|python_tag|>",
+    "\nAction Input:",
+)
 _LISTED_CALL = re.compile(r"\s*\[[^\W\d][\w .-]{0,80}\(")  # ToolACE's
 _ANSWERING = ("user", "human", "tool")  # who tells an assistant what a tool gave back
 _DEEPEST = 64  # lists and objects inside of one another
@@ -63,8 +70,8 @@ def _exact(text: str, repairs: list[str] | None = None) -> Any:
 
 
 def with_exact_arguments(text: str, value: Any) -> Any:
-    """The value of a JSON text, with arguments of calls as text where a number in them is spelt otherwise
-    than it would be written. Any other value comes back as it is, and soon."""
+    """The value of a JSON text, with arguments of calls as text where a number in them is spelt
+    otherwise than it would be written. Any other value comes back as it is, and soon."""
     if not any(key in text for key in _CALLING_KEYS) or not _ODD_NUMBER.search(text):
         return value
     try:
@@ -154,7 +161,9 @@ def read_schemas(value: Any) -> tuple[tuple[str, ...], bool]:
 def _declared(tool: Any) -> list[Any]:
     """The functions that one of Gemini's tools declares; others as they are."""
     names = ("functionDeclarations", "function_declarations")
-    found = next((tool[name] for name in names if name in tool), None) if isinstance(tool, dict) else None
+    found = (
+        next((tool[name] for name in names if name in tool), None) if isinstance(tool, dict) else None
+    )
     return found if isinstance(found, list) else [tool]
 
 
@@ -240,11 +249,18 @@ def _of_langchain(turn: dict[str, Any]) -> dict[str, Any]:
     """A message of LangChain's, which has what was said under `data` or `kwargs`; others as they are."""
     kind, held = turn.get("type"), turn.get("data")
     if kind == "constructor" and isinstance(turn.get("id"), list) and turn["id"]:
-        kind, held = str(turn["id"][-1]).removesuffix("Chunk").removesuffix("Message").lower(), turn.get("kwargs")
+        kind, held = (
+            str(turn["id"][-1]).removesuffix("Chunk").removesuffix("Message").lower(),
+            turn.get("kwargs"),
+        )
     if not isinstance(kind, str) or not isinstance(held, dict) or "content" not in held:
         return turn
     about = held.get("additional_kwargs")
-    old = {k: v for k, v in about.items() if k in ("function_call", "tool_calls")} if isinstance(about, dict) else {}
+    old = (
+        {k: v for k, v in about.items() if k in ("function_call", "tool_calls")}
+        if isinstance(about, dict)
+        else {}
+    )
     named = {key: held[key] for key in ("name", "tool_call_id", "tool_calls") if held.get(key)}
     role = held.get("role") if kind == "chat" else kind
     return {"role": role, "content": held["content"], **old, **named}
@@ -254,13 +270,19 @@ def _of_gemini(turn: dict[str, Any], parts: list[Any]) -> list[Any]:
     """A turn of Gemini's: its calls beside its text, and the results it has as turns of their own."""
 
     def held(part: Any, *names: str) -> Any:
-        return next((part[name] for name in names if name in part), None) if isinstance(part, dict) else None
+        return (
+            next((part[name] for name in names if name in part), None)
+            if isinstance(part, dict)
+            else None
+        )
 
     calls = [held(part, "functionCall", "function_call") for part in parts]
     results = [held(part, "functionResponse", "function_response") for part in parts]
     if not any(calls) and not any(results):
         return [turn]
-    left = [part for part, call, result in zip(parts, calls, results, strict=True) if not (call or result)]
+    left = [
+        part for part, call, result in zip(parts, calls, results, strict=True) if not (call or result)
+    ]
     turns: list[Any] = [
         {"role": "tool", "content": found.get("response"), "name": found.get("name"),
          "tool_call_id": found.get("id")}
@@ -268,7 +290,9 @@ def _of_gemini(turn: dict[str, Any], parts: list[Any]) -> list[Any]:
     ]  # fmt: skip
     if left or any(calls):
         rest = {**{key: value for key, value in turn.items() if key != "parts"}, "content": left}
-        turns.append({**rest, **({"tool_calls": [call for call in calls if call]} if any(calls) else {})})
+        turns.append(
+            {**rest, **({"tool_calls": [call for call in calls if call]} if any(calls) else {})}
+        )
     return turns
 
 

@@ -80,7 +80,9 @@ def _header(file: IO[bytes], at: int) -> Member | None:
     behind = bool(flags & _LENGTH_BEHIND) and not packed
     size = None if behind else _large(more) if packed == _LARGE else packed
     start = at + _HEADER.size + name_size + more_size
-    return Member(called, start, method, flags, size, None if flags & _LENGTH_BEHIND and not check else check)
+    return Member(
+        called, start, method, flags, size, None if flags & _LENGTH_BEHIND and not check else check
+    )
 
 
 def _large(more: bytes) -> int | None:

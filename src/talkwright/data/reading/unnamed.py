@@ -12,7 +12,14 @@ from typing import Any
 
 from talkwright.data.reading.callings import calling_turns
 from talkwright.data.reading.desks import annotated_turns, opening_of
-from talkwright.data.reading.speakers import NOTES, ROLE_KEYS, ROLES, guess_roles, is_side_note, role_meant
+from talkwright.data.reading.speakers import (
+    NOTES,
+    ROLE_KEYS,
+    ROLES,
+    guess_roles,
+    is_side_note,
+    role_meant,
+)
 from talkwright.data.reading.talks import ONE_TALK
 from talkwright.data.reading.turns import LISTS, TEXT_KEYS, WHEN, Row, Unfit, as_list, plain
 
@@ -100,7 +107,10 @@ def _lists(value: Row, depth: int) -> Iterator[tuple[str, list[Row], Row]]:
 def _named_pairs(items: list[Any] | None) -> list[Any] | None:
     """Pairs of a speaker and what is said, as ABCD's, as objects; other lists as they are."""
     if not items or not all(
-        isinstance(item, list) and len(item) == 2 and isinstance(item[0], str) and isinstance(item[1], str)
+        isinstance(item, list)
+        and len(item) == 2
+        and isinstance(item[0], str)
+        and isinstance(item[1], str)
         for item in items
     ):
         return items
