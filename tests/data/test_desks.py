@@ -18,7 +18,8 @@ from talkwright.data.entries import Entry, enter
 from talkwright.data.prepare import _rows
 from talkwright.data.reading import tweets as tweets_module
 
-SAID = [("user", "Is it  on?\nIt is dark."), ("assistant", "No: push it."), ("user", "Ok."), ("user", "And now?"),
+SAID = [("user", "Is it  on?\nIt is dark."), ("assistant", "No: push it."), ("user", "Ok."), ("user",
+        "And now?"),
         ("assistant", "Now it is."), ("user", "So.")]  # fmt: skip
 MERGED = [SAID[0], SAID[1], ("user", "Ok.\n\nAnd now?"), SAID[4]]
 
@@ -58,7 +59,8 @@ def replies(first: int = 1, **names: str) -> list[dict[str, Any]]:
     text, private = names.get("text", "body_text"), {"private": True, "incoming": False, "user_id": 9}
     return [
         {"id": 1, text: "He is rude.", **private},
-        *({"id": n, text: said, "incoming": role == "user", "private": False, "user_id": 5 if role == "user" else 9}
+        *({"id": n, text: said, "incoming": role == "user", "private": False,
+           "user_id": 5 if role == "user" else 9}
           for n, (role, said) in enumerate(SAID[first:])),
     ]  # fmt: skip
 
@@ -91,7 +93,8 @@ def test_a_ticket_of_the_older_export_and_one_with_nothing_but_an_answer(tmp_pat
 
 def test_a_ticket_whose_text_is_its_first_comment_says_it_once(tmp_path: Path) -> None:
     ticket = {"id": 1, "description": "Is it on?\nIt is dark.", "requester_id": 5, "comments": [
-        {"author_id": 5 if role == "user" else 9, "body": said, "public": True} for role, said in SAID]}  # fmt: skip
+        {"author_id": 5 if role == "user" else 9, "body": said, "public": True} for role,
+        said in SAID]}  # fmt: skip
     assert talks(write(tmp_path / "a.json", {"tickets": [ticket]})) == [MERGED]
     short = {**ticket, "description": "Is"}  # which the first comment has in it, and more
     assert (
@@ -115,7 +118,8 @@ def test_a_ticket_whose_text_is_its_first_comment_says_it_once(tmp_path: Path) -
 def multiwoz(*roles: int) -> dict[str, Any]:
     turns = [SAID[0], SAID[1], SAID[3], SAID[4]]
     return {"goal": {"message": ["You want it.", "Be brief."], "hotel": {}}, "log": [
-        {"text": said, "metadata": {"hotel": {"book": []}} if state else {}, "dialog_act": {}, "span_info": []}
+        {"text": said, "metadata": {"hotel": {"book": []}} if state else {}, "dialog_act": {},
+         "span_info": []}
         for (_, said), state in zip(turns, roles, strict=True)]}  # fmt: skip
 
 
@@ -144,7 +148,10 @@ EXCHANGED = [SAID[0], SAID[1], SAID[3], SAID[4], ("user", "Bye?"), ("assistant",
 
 
 @pytest.mark.parametrize("suffix", ["csv", "jsonl", "json", "parquet"])
-@pytest.mark.parametrize("names", [(), ("prompt", "response", "session_id", "turn_number"), ("user", "bot", "chat id", "step"),
+@pytest.mark.parametrize("names", [(), ("prompt", "response", "session_id", "turn_number"), ("user",
+        "bot",
+        "chat id",
+        "step"),
                                    ("Question", "Answer", "dialog_id", "turn_id")])  # fmt: skip
 def test_exchanges_of_a_conversation_are_put_together(
     tmp_path: Path, suffix: str, names: tuple[str, ...]
@@ -169,13 +176,16 @@ def test_exchanges_without_an_answer_and_with_a_format(tmp_path: Path) -> None:
     assert talks(write(tmp_path / "c.csv", rows)) == [EXCHANGED[:4]]
 
 
+OLD = f"{SAID[0][1]} {SAID[1][1]}"
+
+
 @pytest.mark.parametrize("change", [
     lambda row: row.pop("Turn"),
     lambda row: row.pop("Conversation ID"),
     lambda row: row.update(Turn=1),
     lambda row: row.update(Turn="first"),
     lambda row: row.update(label=True),
-    lambda row: row.update(Customer=row["Customer"] if row["Turn"] == 1 else f"{SAID[0][1]} {SAID[1][1]} {row['Customer']}"),
+    lambda row: row.update(Customer=row["Customer"] if row["Turn"] == 1 else f"{OLD} {row['Customer']}"),
 ])  # fmt: skip
 def test_exchanges_stay_apart_where_it_is_not_sure(tmp_path: Path, change: Any) -> None:
     rows = exchanges()
@@ -224,21 +234,25 @@ def test_tweets_and_their_answers(tmp_path: Path, suffix: str) -> None:
 
 def test_every_customer_of_a_thread_has_a_talk(tmp_path: Path) -> None:
     rows = [
-        tweet(1, "5", "@LampCo Dark!", after="2,3,6"), tweet(2, "LampCo", "1/2 Sorry.", 1), tweet(3, "LampCo", "2/2 Push.", 1, "4,5"),
-        tweet(4, "5", "Ok.", 3, minute=5), tweet(5, "6", "Mine, too.", 3, "7", minute=4), tweet(6, "LampCo", "3/2 Bye.", 1, minute=9),
+        tweet(1, "5", "@LampCo Dark!", after="2,3,6"), tweet(2, "LampCo", "1/2 Sorry.", 1), tweet(3,
+        "LampCo", "2/2 Push.", 1, "4,5"),
+        tweet(4, "5", "Ok.", 3, minute=5), tweet(5, "6", "Mine, too.", 3, "7", minute=4), tweet(6,
+        "LampCo", "3/2 Bye.", 1, minute=9),
         tweet(7, "LampCo", "You, too.", 5), tweet(8, "LampCo", "News for all.", ""),
     ]  # fmt: skip
     one, other, news = entries(write(tmp_path / "a.csv", rows))
     said = [
         [(m.role[0], m.content) for m in e.conversation.messages] for e in (one, other) if e.conversation
     ]
-    assert said == [[("u", "@LampCo Dark!"), ("a", "1/2 Sorry.\n\n2/2 Push."), ("u", "Ok."), ("a", "3/2 Bye.")],
+    assert said == [[("u", "@LampCo Dark!"), ("a", "1/2 Sorry.\n\n2/2 Push."), ("u", "Ok."),
+    ("a", "3/2 Bye.")],
                     [("u", "Mine, too."), ("a", "You, too.")]]  # fmt: skip
     assert news.row.reason == "no_user_turn"
 
 
 def test_tweets_that_are_missing_odd_or_there_twice(tmp_path: Path) -> None:
-    rows = [{**tweet(2, "LampCo", "Push.", "1.0", "99"), "inbound": 0}, {**tweet(1, "5", "Dark!", "nan", "2.0"), "inbound": 1},
+    rows = [{**tweet(2, "LampCo", "Push.", "1.0", "99"), "inbound": 0}, {**tweet(1, "5", "Dark!", "nan",
+        "2.0"), "inbound": 1},
             tweet(2, "LampCo", "Push.", "1"), {**tweet(3, "5", "x"), "inbound": None}]  # fmt: skip
     found = entries(write(tmp_path / "a.jsonl", rows))
     assert [(e.row.reason, e.row.where) for e in found] == [
@@ -259,7 +273,8 @@ def test_only_so_many_tweets_are_held(tmp_path: Path, monkeypatch: pytest.Monkey
     whole = [[(m.role, m.content) for m in e.conversation.messages] for e in found if e.conversation]
     left = [entry.row.reason for entry in found if entry.conversation is None]
     told = "\n\n".join(text for _, text in MERGED)
-    assert whole and all(told.startswith("\n\n".join(text for _, text in talk)) for talk in whole)
+    assert whole
+    assert all(told.startswith("\n\n".join(text for _, text in talk)) for talk in whole)
     assert {*left} <= {"no_assistant_turn", "scattered_messages", "tree_message"}
 
 
@@ -268,6 +283,7 @@ def test_a_talk_ends_before_a_tweet_that_is_missing(tmp_path: Path) -> None:
     del rows[3]
     found = entries(write(tmp_path / "a.csv", rows))
     assert [(entry.row.reason, entry.row.where) for entry in found] == [
-        ("tree_message", "a.csv:row 5 (line 7)"), (None, "a.csv:row 1 (line 2)"), ("no_user_turn", "a.csv:row 4 (line 6)")
+        ("tree_message", "a.csv:row 5 (line 7)"), (None, "a.csv:row 1 (line 2)"),
+        ("no_user_turn", "a.csv:row 4 (line 6)")
     ]  # fmt: skip
     assert [m.content for m in found[1].conversation.messages] == [SAID[0][1], SAID[1][1]]  # type: ignore[union-attr]

@@ -1,7 +1,7 @@
 """What desks and collections of dialogues keep of a turn elsewhere than in it.
 
-{"requester_id": 5, "description_text": "first question", "conversations": [{"body_text": ...}]}   Freshdesk
-{"goal": {...}, "log": [{"text": ..., "metadata": {}}, {"text": ..., "metadata": {"hotel": ...}}]}   MultiWOZ
+Freshdesk: {"requester_id": 5, "description_text": "...", "conversations": [{"body_text": "..."}]}
+MultiWOZ: {"log": [{"text": "...", "metadata": {}}, {"text": "...", "metadata": {"hotel": ...}}]}
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ REQUESTERS = ("requesterid", "requester")
 
 
 def opening_of(value: Row) -> str | None:
-    """What whoever requested a ticket asked in it, beside the replies; None for a row that is no ticket."""
+    """What whoever requested a ticket asked in it, beside the replies; None for other rows."""
     keys = {plain(key): key for key in reversed(value)}
     if keys.keys().isdisjoint(REQUESTERS):
         return None

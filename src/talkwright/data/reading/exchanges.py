@@ -8,6 +8,7 @@ The rows of a conversation become one, with those before the last one as its `hi
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from typing import Any
 
 from talkwright.config import Columns
@@ -19,18 +20,33 @@ IDS = """
     conversationid convid convoid dialogueid dialogid threadid sessionid chatid ticketid caseid callid
 """.split()  # noqa: SIM905
 _NUMBERS = """
-    turn turnid turnnumber turnno turnindex exchange exchangeid exchangenumber round step seq sequence messageindex
+    turn turnid turnnumber turnno turnindex exchange exchangeid exchangenumber round step seq sequence
+    messageindex
     messagenumber
 """.split()  # noqa: SIM905
 # Signs of a row that has what came before in it, is about a text, or is a verdict on its answer.
 _OTHERS = frozenset(
     [
         *LISTS,
-        *"""
-    history chosen rejected context story passage document modela winner ktotag desirable isdesirable label thumbsup
-    isthumbsup replies
-    """.split(),
-    ]  # noqa: SIM905
+        *[
+            "history",
+            "chosen",
+            "rejected",
+            "context",
+            "story",
+            "passage",
+            "document",
+            "modela",
+            "winner",
+            "ktotag",
+            "desirable",
+            "isdesirable",
+            "label",
+            "thumbsup",
+            "isthumbsup",
+            "replies",
+        ],
+    ]
 )
 
 
@@ -53,7 +69,7 @@ def exchanges_together(rows: list[Row]) -> Iterator[Row]:
     ordered = sorted(range(len(parts)), key=lambda at: numbers[at])
     said = [parts[at][2:] for at in ordered]
     apart = any(later.startswith(one) and len(later) > len(one) + len(answer) > 0 < len(answer)
-                for (one, answer), (later, _) in zip(said, said[1:], strict=False))  # fmt: skip
+                for (one, answer), (later, _) in pairwise(said))  # fmt: skip
     if len(rows) < 2 or len({*numbers}) < len(rows) or apart:
         yield from rows
         return

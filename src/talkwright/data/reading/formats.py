@@ -15,8 +15,8 @@ from talkwright.data.reading.arena import has_conversations, is_battle, read_bat
 from talkwright.data.reading.callings import activity_turns, responses_turns
 from talkwright.data.reading.chatlines import read_chat
 from talkwright.data.reading.choices import is_ranked
-from talkwright.data.reading.logs import is_log, read_log
 from talkwright.data.reading.desks import REQUESTERS, put_opening
+from talkwright.data.reading.logs import is_log, read_log
 from talkwright.data.reading.lying import has_lying_turns, upright
 from talkwright.data.reading.pairs import pair_keys, read_pair
 from talkwright.data.reading.parting import part

@@ -22,8 +22,8 @@ from talkwright.data.reading.rows import RAW, Row
 from talkwright.data.reading.speakers import ROLES, guess_roles, may_mean_roles, role_meant, speaker
 from talkwright.data.reading.talks import Said, Sorting, is_short, sort_out
 from talkwright.data.reading.trees import is_tree_message
-from talkwright.data.reading.tweets import are_tweets, tweet_rows
 from talkwright.data.reading.turns import GROUP_NAMES, LISTS, plain
+from talkwright.data.reading.tweets import are_tweets, tweet_rows
 from talkwright.errors import DataError
 
 _ROLES = """

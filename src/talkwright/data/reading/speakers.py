@@ -14,7 +14,8 @@ from talkwright.types import Role
 _NAMES: dict[Role, str] = {
     "system": "system developer",
     "user": """
-        user human customer client enduser visitor prompter requester caller patient student guest member buyer
+        user human customer client enduser visitor prompter requester caller patient student guest
+        member buyer
         asker question shopper subscriber passenger websitevisitor sitevisitor customeruser
         kunde kundin nutzer nutzerin benutzer benutzerin anrufer anruferin besucher besucherin
         cliente usuario usuaria visitante paciente paziente patientin patiënt
@@ -24,34 +25,44 @@ _NAMES: dict[Role, str] = {
         用户 客户 顾客 用戶 客戶 顧客 ユーザー お客様 고객 사용자
     """,
     "assistant": """
-        assistant gpt chatgpt gpt4 bing bard claude bot chatbot model ai agent functioncall toolcall operator
+        assistant gpt chatgpt gpt4 bing bard claude bot chatbot model ai agent functioncall toolcall
+        operator
         support supportagent customerservice customersupport customercare clientservice clientservices
-        technicalsupport techsupport csr csa representative rep employee staff helpdesk servicedesk admin teammate
-        service advisor adviser consultant specialist technician receptionist dispatcher seller salesperson
+        technicalsupport techsupport csr csa representative rep employee staff helpdesk servicedesk
+        admin teammate
+        service advisor adviser consultant specialist technician receptionist dispatcher seller
+        salesperson
         salesman company owner answer therapist tutor
-        mitarbeiter mitarbeiterin berater beraterin assistent assistentin kundenservice kundendienst kundenberater
-        kundenberaterin kundenbetreuer kundenbetreuerin kundensupport servicemitarbeiter servicemitarbeiterin
+        mitarbeiter mitarbeiterin berater beraterin assistent assistentin kundenservice kundendienst
+        kundenberater
+        kundenberaterin kundenbetreuer kundenbetreuerin kundensupport servicemitarbeiter
+        servicemitarbeiterin
         supportmitarbeiter supportmitarbeiterin
         agente asistente soporte operador operadora servicioalcliente atenciónalcliente atencionalcliente
         representante asesor asesora
-        conseiller conseillère conseillere serviceclient serviceclientèle servicesclients chargédeclientèle
+        conseiller conseillère conseillere serviceclient serviceclientèle servicesclients
+        chargédeclientèle
         opérateur opératrice téléconseiller
         assistente operatore operatrice servizioclienti assistenzaclienti addetto consulente
         atendente suporte atendimento atendimentoaocliente serviçoaocliente apoioaocliente
         medewerker medewerkster klantenservice konsultant konsultantka
-        оператор ассистент консультант поддержка менеджер 客服 助手 助理 机器人 オペレーター アシスタント 상담원
+        оператор ассистент консультант поддержка менеджер 客服 助手 助理 机器人 オペレーター
+        アシスタント 상담원
     """,
     "tool": "tool function observation functionresponse toolresponse toolresult ipython tooloutput "
     "toolmessage toolreturn functionresult functionoutput functionreturn",
 }
 # A desk's people are called by where they sit and what they do: Support Agent, Customer Service Rep.
 _DESKS = """
-    support service customer customersupport customerservice customercare client clientservice clientservices sales
-    tech technical techsupport technicalsupport helpdesk servicedesk chat live livechat callcenter callcentre
+    support service customer customersupport customerservice customercare client clientservice
+    clientservices sales
+    tech technical techsupport technicalsupport helpdesk servicedesk chat live livechat callcenter
+    callcentre
     contactcenter virtual automated human ai store hotel bank
 """.split()  # noqa: SIM905
 _POSTS = """
-    agent rep representative advisor adviser specialist assistant associate executive operator engineer bot team
+    agent rep representative advisor adviser specialist assistant associate executive operator engineer
+    bot team
     consultant
 """.split()  # noqa: SIM905
 ROLES: dict[str, Role] = {name: role for role, names in _NAMES.items() for name in names.split()}
@@ -78,7 +89,10 @@ _OF_MODELS = frozenset(
 OF_TEMPLATES = ("human", "user", "instruction", "assistant", "response", "system", "bot", "ai")
 # Before a line of a text these mean a speaker wherever they are met.
 _SURE = frozenset(
-    "human user customer client visitor assistant ai bot agent chatbot operator support representative system".split()  # noqa: SIM905
+    """
+    human user customer client visitor assistant ai bot agent chatbot operator support representative
+    system
+    """.split()  # noqa: SIM905
 )
 # Names of roles that head a line of a form, an address or a comparison at least as often.
 _FIELDS = frozenset(
@@ -90,15 +104,20 @@ _FIELDS = frozenset(
 _BRANDS = frozenset(["bing", "bard", "claude", "gpt", "gpt4", "chatgpt"])  # they are compared, too
 # Two of these speak where the one is met with the other. Who answers does not begin.
 _ASKED = (
-    ("q", "a"), ("question", "answer"), ("instruction", "response"), ("frage", "antwort"), ("question", "réponse"),
-    ("question", "reponse"), ("pregunta", "respuesta"), ("domanda", "risposta"), ("pergunta", "resposta"),
-    ("vraag", "antwoord"), ("f", "a"), ("d", "r"), ("p", "r"), ("问", "答"), ("問", "答"), ("вопрос", "ответ"),
+    ("q", "a"), ("question", "answer"), ("instruction", "response"), ("frage", "antwort"), ("question",
+                                                                                            "réponse"),
+    ("question", "reponse"), ("pregunta", "respuesta"), ("domanda", "risposta"), ("pergunta",
+                                                                                  "resposta"),
+    ("vraag", "antwoord"), ("f", "a"), ("d", "r"), ("p", "r"), ("问", "答"), ("問", "答"), ("вопрос",
+                                                                                        "ответ"),
     ("user", "system"), ("utente", "sistema"),
 )  # fmt: skip
 _COUPLES = (
-    ("patient", "doctor"), ("patient", "nurse"), ("patient", "physician"), ("patient", "arzt"), ("patientin", "ärztin"),
+    ("patient", "doctor"), ("patient", "nurse"), ("patient", "physician"), ("patient", "arzt"),
+    ("patientin", "ärztin"),
     ("patientin", "arzt"), ("patient", "ärztin"), ("patient", "médecin"), ("paciente", "médico"),
-    ("paciente", "doctor"), ("paziente", "medico"), ("patiënt", "arts"), ("student", "teacher"), ("student", "tutor"),
+    ("paciente", "doctor"), ("paziente", "medico"), ("patiënt", "arts"), ("student", "teacher"),
+    ("student", "tutor"),
     ("student", "professor"), ("pupil", "teacher"), ("schüler", "lehrer"), ("buyer", "seller"),
     ("guest", "receptionist"), ("guest", "host"), ("interviewer", "interviewee"),
 )  # fmt: skip
@@ -107,17 +126,27 @@ _SELVES = frozenset("me you i ich du moi vous yo tú usted io tu eu você ik jij
 # Words that head a line of any text, and so are nobody's name.
 _HEADINGS = frozenset(
     """
-    note notes example examples subject date time title topic summary question answer step steps tip tips warning
-    caution important remember hint hints input output result results conclusion introduction background context
-    order name email mail phone fax tel address price total status update updates ps pps definition source sources
-    reference references link links url website hours location item items product products issue problem solution
-    reason reasons pros cons ingredients instructions directions task goal objective description category type
-    language version author published translation original text message chat conversation transcript dialogue
-    dialog response reply prompt request comment feedback rating score grade diagnosis symptoms age gender sex
-    department company position page chapter part section figure table fact facts day week month year scene act
+    note notes example examples subject date time title topic summary question answer step steps tip
+    tips warning
+    caution important remember hint hints input output result results conclusion introduction background
+    context
+    order name email mail phone fax tel address price total status update updates ps pps definition
+    source sources
+    reference references link links url website hours location item items product products issue problem
+    solution
+    reason reasons pros cons ingredients instructions directions task goal objective description
+    category type
+    language version author published translation original text message chat conversation transcript
+    dialogue
+    dialog response reply prompt request comment feedback rating score grade diagnosis symptoms age
+    gender sex
+    department company position page chapter part section figure table fact facts day week month year
+    scene act
     setting characters call ticket case id nr no number ref code error cause fix action actions follow-up
-    hinweis beispiel betreff datum uhrzeit titel thema schritt tipp achtung wichtig ergebnis fazit name preis
-    nota ejemplo asunto fecha hora título remarque exemple objet heure titre nota esempio oggetto data ora
+    hinweis beispiel betreff datum uhrzeit titel thema schritt tipp achtung wichtig ergebnis fazit name
+    preis
+    nota ejemplo asunto fecha hora título remarque exemple objet heure titre nota esempio oggetto data
+    ora
     """.split()  # noqa: SIM905
 )
 _NAME = re.compile(r"[^\W\d_][\w.'’-]*(?: [^\W\d_][\w.'’-]*){0,2}")
@@ -292,7 +321,8 @@ def guess_roles(turns: Sequence[Any]) -> dict[str, Role]:
 class Cast:
     """The roles of those who speak in a text, by the labels before its lines.
 
-    `guessed`: a name was taken for the other side of a known one. `doubtful`: forms have such labels, too.
+    `guessed`: a name was taken for the other side of a known one. `doubtful`: forms have such labels,
+    too.
     """
 
     roles: dict[str, Role]
@@ -303,7 +333,8 @@ class Cast:
 def speakers_of_text(labels: Sequence[str], anyone: bool, spoken: bool) -> Cast | None:
     """Who speaks in a text, of the `labels` before its lines; None where it is no talk.
 
-    Labels of nobody who speaks are text. With `anyone`, all names of roles count that are a pair, and anybody's name
+    Labels of nobody who speaks are text. With `anyone`, all names of roles count that are a pair,
+    and anybody's name
     beside a known one; else the few that mean nothing else. `spoken`: somebody said that it is a talk.
     """
     names = {label: _plain(label) for label in labels}
@@ -354,7 +385,7 @@ def _both_sides(names: dict[str, str], roles: dict[str, Role]) -> dict[str, Role
 
 
 def _couple(labels: Sequence[str], names: dict[str, str], first: str) -> dict[str, Role] | None:
-    """Two who speak by names that mean it only together; who asks begins where the other is an answer."""
+    """Two who speak by names that mean it only together."""
     called = {name: label for label, name in reversed(names.items())}
     several = sum(len(name) == 1 and name.isascii() for name in called) > 2  # A, B, C: to choose from
     for asks, answers in (*_ASKED, *_COUPLES):

@@ -27,7 +27,8 @@ _GLUED = re.compile(r"### ?(Human|User|Assistant):[ \t]*")  # no line end before
 _LINE = re.compile(
     r"^(?P<indent>[ \t]{0,20})(?P<point>[-*•>] |#{1,6} ?|)(?P<open>\*{1,3}|\[|<|)"
     r"(?P<name>[^\W\d_][\w .,'’/&()-]{0,40}?)"
-    r"(?:(?P<inside>[ \u00a0\u202f]?[:：])(?P<close>\*{1,3}|\]|>|)|(?P<close_>\*{1,3}|\]|>|)[ \u00a0\u202f]?[:：])"
+    r"(?:(?P<inside>[ \u00a0\u202f]?[:：])(?P<close>\*{1,3}|\]|>|)"
+    r"|(?P<close_>\*{1,3}|\]|>|)[ \u00a0\u202f]?[:：])"
     r"(?P<gap>[ \t\u00a0]+|)",
     re.MULTILINE,
 )
@@ -133,7 +134,7 @@ def _between(heads: list[re.Match[str]], text: str) -> list[tuple[str, str]]:
 
 
 def _is_form(found: list[tuple[str, str]], cast: Cast, more: bool, spoken: bool) -> bool:
-    """Say whether a text is a form, such as `Patient: Ann Bell`, `Doctor: Lee`, perhaps with `more` labels."""
+    """Say whether a text is a form, such as `Patient: Ann Bell`, `Doctor: Lee`; `more`: with others."""
     doubtful = cast.doubtful and not spoken
     if not doubtful and not (more and software_speaks(plain_names(cast.roles))):
         return False

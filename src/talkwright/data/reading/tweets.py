@@ -57,7 +57,7 @@ class _Thread:
 
 
 class _Threads:
-    """Which tweets belong together, as far as the rows say that were read; by the rows that began them."""
+    """Which tweets belong together, as far as the rows say that were read."""
 
     def __init__(self) -> None:
         self.open: dict[int, _Thread] = {}
