@@ -13,7 +13,6 @@ from typing import Any
 
 from talkwright.config import ArenaSection, Columns
 from talkwright.data.reading.parting import part
-from talkwright.data.reading.tools import unfolded
 from talkwright.data.reading.turns import (
     Draft,
     Row,
@@ -26,6 +25,7 @@ from talkwright.data.reading.turns import (
     put_system,
     text_of,
 )
+from talkwright.data.reading.unfolding import unfolded
 from talkwright.types import Message
 
 _WINNERS = {

@@ -45,6 +45,7 @@ from talkwright.data.reading.turns import (
     turn_list,
     weight_marks,
 )
+from talkwright.data.reading.unfolding import are_langchain
 from talkwright.data.reading.unnamed import has_unnamed_turns, unnamed_turns
 from talkwright.types import Conversation, Message
 
@@ -68,6 +69,8 @@ def read_row(
 
 def _read(value: Any, format: str, columns: Columns, arena: ArenaSection) -> Draft:
     if is_message_list(value) or (isinstance(value, list) and value and all(map(is_turn, value))):
+        value = {"messages": value}
+    if isinstance(value, list) and are_langchain(value):
         value = {"messages": value}
     if isinstance(value, list):
         value = upright(value)
@@ -108,7 +111,8 @@ def _recognise(value: Row, keys: Row) -> str:
         return "chatgpt"
     if is_preference(keys) or is_ranked(value, keys):
         return "preference"
-    if isinstance(value.get("output"), (list, dict)) and responses_turns(value) is not None:
+    answers = isinstance(value.get("output"), (list, dict)) or isinstance(value.get("response"), dict)
+    if answers and responses_turns(value) is not None:
         raise Unfit("unknown_format")  # read where turns are looked for under other names
     if is_log(value, keys):
         return "log"
@@ -130,7 +134,11 @@ def _refuse_labelled_bad(value: Row, keys: Row) -> None:
 
 def reads_as_row(value: Any) -> bool:
     """Say whether `value` is one conversation, rather than an object that holds many."""
-    if is_message_list(value) or has_lying_turns(value):
+    if (
+        is_message_list(value)
+        or has_lying_turns(value)
+        or (isinstance(value, list) and are_langchain(value))
+    ):
         return True
     if not isinstance(value, dict):
         return False
@@ -196,8 +204,10 @@ def _read_unnamed(value: Row, columns: Columns, reason: str) -> Draft | str:
         if (told := activity_turns(value, repairs)) is not None:
             read = _turns({}, {}, told, columns, "messages")
             return replace(read, repairs=(*read.repairs, *repairs))
-        if (told := responses_turns(value)) is not None:
-            return _turns(value, {plain(key): key for key in reversed(value)}, told, columns, "messages")
+        if (run := responses_turns(value)) is not None:
+            value = {**run[0], **value}
+            keys = {plain(key): key for key in reversed(value)}
+            return _turns(value, keys, run[1], columns, "messages")
         found = unnamed_turns(value)
         if found is None:
             return reason

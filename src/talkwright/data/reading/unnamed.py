@@ -22,6 +22,7 @@ from talkwright.data.reading.speakers import (
 )
 from talkwright.data.reading.talks import ONE_TALK
 from talkwright.data.reading.turns import LISTS, TEXT_KEYS, WHEN, Row, Unfit, as_list, plain
+from talkwright.data.reading.unfolding import are_langchain
 
 _DEEPEST = 2  # objects around the list
 _WHO = (*ROLE_KEYS, "sendername", "authorname", "username", "user", "nick", "nickname", "participant")
@@ -128,6 +129,8 @@ def _turns(name: str, items: list[Row], around: Row) -> list[Row] | None:
                 return _asked_and_answered(items, asks, answers)
     if (told := annotated_turns(items)) is not None:
         return told
+    if len(items) > 1 and are_langchain(items):
+        return items
     opened = opening_of(around) is not None
     if len(items) < 2 and not opened:
         return None
