@@ -103,13 +103,13 @@ def test_a_ticket_whose_text_is_its_first_comment_says_it_once(tmp_path: Path) -
     )
     roles = {"description": "Is it on?", "messages": [{"role": r, "content": said} for r, said in SAID]}
     assert talks(write(tmp_path / "c.json", [roles])) == [MERGED]  # no ticket: about the talk
-    system = {
-        "description": "Hello?",
-        "requester": "Ann",
-        "system": "Be kind.",
-        "messages": roles["messages"],
-    }
-    assert [role for role, _ in talks(write(tmp_path / "d.json", [system]))[0][:2]] == ["system", "user"]
+    turns = roles["messages"]
+    prompt = {"role": "system", "content": "Be kind."}
+    for more in ({"system": "Be kind.", "messages": turns}, {"messages": [prompt, *turns]}):
+        row = {"description": "Hello?", "requester": "Ann", **more}
+        found = talks(write(tmp_path / "d.json", [row]))[0]
+        assert found[0] == ("system", "Be kind.")
+        assert found[1][1].startswith("Hello?")
 
 
 # --- collections ---------------------------------------------------------------------------------

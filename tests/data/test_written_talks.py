@@ -36,7 +36,8 @@ PAIRS = [
 ]  # fmt: skip
 BESIDE = [("John", "Support"), ("Mary-Ann Smith", "Agent"), ("Me", "Chatbot"), ("You", "ChatGPT"),
           ("john", "support"),
-          ("Customer", "Dr. Brown"), ("Ich", "Bot"), ("Владимир", "Оператор")]  # fmt: skip
+          ("Customer", "Dr. Brown"), ("Ich", "Bot"), ("I", "Chatbot"),
+          ("我", "助手"), ("Владимир", "Оператор")]  # fmt: skip
 
 
 def read(text: str, name: str = "text") -> Draft | str:
@@ -85,6 +86,15 @@ def test_anybodys_name_beside_a_known_speaker(asks: str, says: str) -> None:
     assert learnt(turned) == [("assistant", "Hello."), *WANTED]
 
 
+def test_lines_of_a_page() -> None:
+    text = written("Customer", "Agent").replace("Sorry to hear that.\n", "Oh.<br>")
+    for mark in ("<br>", "<BR/>", "<br />"):
+        found = read(text.replace("<br>", "\n").replace("\n", mark))
+        assert isinstance(found, Draft)
+        assert [turn.content for turn in found.messages][1] == "Oh.\nIs it on?"
+        assert found.repairs == ("split_transcript", "stripped_html")
+
+
 def test_several_on_one_side() -> None:
     text = "Bot: Hello.\nCustomer: Lamp?\nVirtual Assistant: Wait.\nSupport Agent: Here.\nCustomer: Ok."
     assert [role[0] for role, _ in learnt(text)] == ["a", "u", "a", "a", "u"]
@@ -111,6 +121,10 @@ def test_what_looks_like_a_speaker_within_a_turn_is_text() -> None:
     assert learnt("Customer: Key?\nAgent: See:\nsupport: mail\nhttps://x.de: y\nCustomer: Ok.")[1] == (
         "assistant", "See:\nsupport: mail\nhttps://x.de: y"
     )  # fmt: skip
+    linked = "Agent: Look:\nhttps://x.de\nJohn: Ok.\nAgent: Fine."
+    assert learnt(linked) == [
+        ("assistant", "Look:\nhttps://x.de"), ("user", "Ok."), ("assistant", "Fine.")
+    ]  # fmt: skip
     bold = "**User:** Key?\n**Assistant:** Two:\nUser: one\n- Agent: two\n**Note:** three"
     assert learnt(bold)[1] == ("assistant", "Two:\nUser: one\n- Agent: two\n**Note:** three")
     assert learnt("Agent: Hello.\nJohn: I am at\nNote: 5\nAgent: Fine.")[1] == (
@@ -134,6 +148,8 @@ def test_what_looks_like_a_speaker_within_a_turn_is_text() -> None:
         "Client: ACME\nService: Web design\nYear: 2020",
         "Notes: Key?\nBot: Mat.",
         "Warning: it is hot.\nSupport: call us.\nWarning: it is cold.\nSupport: write us.",
+        "Company: ACME wants a site.\nClient: Bob.\nThe site is blue.",
+        "Support: write us.\nSales: call us.\nSupport: or come.",
         "Hours: nine to five.\nSupport: call us.",
         "ROMEO: Is it on?\nJULIET: Yes.\nROMEO: Good.\nJULIET: Bye.",
         "John: Is it on?\nSupport: Yes.\nMary: I am here, too.\nSupport: Hello.\nJohn: Bye.",
@@ -145,6 +161,7 @@ def test_what_looks_like_a_speaker_within_a_turn_is_text() -> None:
         "Customer: Is it on?\nCustomer: Or not?",
         "http://x.de\nUser: Is it on?\nBot: Yes.",
         "**Customer: Is it on?\nAgent: Yes.",
+        "[Customer: Is it on?\n[Agent: Yes.",
         "Customer\nIs it on?\nAgent\nYes.",
         "",
         ":",

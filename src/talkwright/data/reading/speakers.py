@@ -30,7 +30,7 @@ _NAMES: dict[Role, str] = {
         support supportagent customerservice customersupport customercare clientservice clientservices
         technicalsupport techsupport csr csa representative rep employee staff helpdesk servicedesk
         admin teammate
-        service advisor adviser consultant specialist technician receptionist dispatcher seller
+        service advisor adviser consultant specialist supervisor sales billing technician receptionist dispatcher seller
         salesperson
         salesman company owner answer therapist tutor
         mitarbeiter mitarbeiterin berater beraterin assistent assistentin kundenservice kundendienst
@@ -343,7 +343,8 @@ def speakers_of_text(labels: Sequence[str], anyone: bool, spoken: bool) -> Cast 
     found, guessed, doubtful = _both_sides(names, roles), False, False
     if found is not None and not all(_is_sure(names[label]) for label in found):
         doubtful = True
-        found = found if _take_turns(labels, found, 1) else None
+        fields = not _FIELDS.isdisjoint(names[label] for label in found)
+        found = found if _take_turns(labels, found, 2 if fields and not spoken else 1) else None
     elif found is None and anyone:
         found = _couple(labels, names, first)
         doubtful = not any(names[first] == asks for asks, _ in _ASKED)

@@ -32,6 +32,7 @@ _LINE = re.compile(
     r"(?P<gap>[ \t\u00a0]+|)",
     re.MULTILINE,
 )
+_BREAK = re.compile(r"<br ?/?>", re.IGNORECASE)
 _CLOSING = {"[": "]", "<": ">"}
 _OF_PARAGRAPHS = (
     "human",
@@ -72,6 +73,10 @@ def read_transcript(
 
 def _lines(text: str, repairs: list[str] | None, anyone: bool, spoken: bool) -> list[Message] | None:
     """A transcript whose turns begin with a line that says who speaks."""
+    if anyone and "\n" not in text and _BREAK.search(text):
+        text = _BREAK.sub("\n", text)
+        if repairs is not None:
+            repairs.append("stripped_html")
     text = text.lstrip("\ufeff\r\n")
     bare = text.lstrip()
     text = text[text.rfind("\n", 0, len(text) - len(bare)) + 1 :]  # with the indent of its first line
