@@ -15,7 +15,7 @@ from talkwright.data.reading.arena import has_conversations, is_battle, read_bat
 from talkwright.data.reading.callings import activity_turns, responses_turns
 from talkwright.data.reading.chatlines import read_chat
 from talkwright.data.reading.choices import is_ranked
-from talkwright.data.reading.desks import REQUESTERS, put_opening
+from talkwright.data.reading.desks import put_opening
 from talkwright.data.reading.logs import is_log, read_log
 from talkwright.data.reading.lying import has_lying_turns, upright
 from talkwright.data.reading.pairs import pair_keys, read_pair
@@ -233,7 +233,7 @@ def _turns(value: Row, keys: Row, turns: list[Any], columns: Columns, shape: str
     turns = oldest_first(turns, repairs)
     messages = read_turns(turns, repairs)
     marks = weight_marks(turns)
-    if not keys.keys().isdisjoint(REQUESTERS):
+    if "requesterid" in keys or "requester" in keys:
         put_opening(messages, value)
     put_system(messages, value, keys, columns)
     if "rejected" in keys and shape == "messages":  # a data set that talkwright prepared

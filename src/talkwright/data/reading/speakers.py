@@ -30,8 +30,8 @@ _NAMES: dict[Role, str] = {
         support supportagent customerservice customersupport customercare clientservice clientservices
         technicalsupport techsupport csr csa representative rep employee staff helpdesk servicedesk
         admin teammate
-        service advisor adviser consultant specialist supervisor sales billing technician receptionist dispatcher seller
-        salesperson
+        service advisor adviser consultant specialist supervisor sales billing technician
+        receptionist dispatcher seller salesperson
         salesman company owner answer therapist tutor
         mitarbeiter mitarbeiterin berater beraterin assistent assistentin kundenservice kundendienst
         kundenberater

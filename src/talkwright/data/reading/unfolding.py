@@ -88,7 +88,7 @@ def _of_bedrock(part: Any) -> Any:
 def unfolded(turns: list[Any]) -> list[Any]:
     """Turns, with calls and results as OpenAI's chats have them: results are turns of their own."""
     found: list[Any] = []
-    if any(isinstance(turn, dict) and is_item(turn) for turn in turns):
+    if any(type(turn) is dict and "type" in turn and is_item(turn) for turn in turns):
         turns = of_items(turns)
     for turn in turns:
         if isinstance(turn, dict) and "role" not in turn:
