@@ -12,7 +12,6 @@ from typing import Any
 
 from talkwright.config import ArenaSection, Columns
 from talkwright.data.reading.parting import part
-from talkwright.data.reading.tools import unfolded
 from talkwright.data.reading.turns import (
     Draft,
     Row,
@@ -25,6 +24,7 @@ from talkwright.data.reading.turns import (
     put_system,
     text_of,
 )
+from talkwright.data.reading.unfolding import unfolded
 from talkwright.data.reading.winners import FIRST, SECOND, TIE, number_of, require_learnt, verdict
 from talkwright.types import Message
 

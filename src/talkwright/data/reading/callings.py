@@ -15,6 +15,7 @@ from talkwright.data.cleaning.clean import strip_html
 from talkwright.data.reading.literals import parse_literal
 from talkwright.data.reading.tools import read_call
 from talkwright.data.reading.turns import Row, Unfit, as_list, as_value
+from talkwright.data.reading.unfolding import is_item, of_items
 
 _LABEL = re.compile(r"(?:\A\s*|\n\n\s*)(USER|A|ASSISTANT|FUNCTION RESPONSE):[ \t]*")
 _ROLES = {"USER": "user", "ASSISTANT": "assistant", "A": "assistant", "FUNCTION RESPONSE": "tool"}
@@ -66,41 +67,68 @@ def activity_turns(value: Row, repairs: list[str]) -> list[Row] | None:
     return [{"role": "user", "content": asked}, {"role": "assistant", "content": answer}]
 
 
-def responses_turns(value: Row) -> list[Row] | None:
-    """The turns of a request to OpenAI's Responses API, or of a run that a tracer wrote down,
-    with what came back; None for other rows."""
+def responses_turns(value: Row) -> tuple[Row, list[Row]] | None:
+    """The request to OpenAI's Responses API or to Gemini, or a run that a tracer wrote down, with the
+    turns that were sent and came back; None for other rows. Raises Unfit for a web search."""
+    response = _body(value.get("response"))
+    if response is not None:
+        request = _body(value.get("request")) or _body(value.get("body")) or value
+        sent = {key: held for key, held in request.items() if key != "response"}
+        return _gemini(sent, response) or responses_turns({**sent, **_of_response(response)})
     asked, said = (_items(value.get(name, value.get(f"{name}s")), name) for name in ("input", "output"))
-    if not asked or not said or not all(isinstance(item, dict) for item in (*asked, *said)):
+    if "items" in value and not asked and not said:
+        asked = _items(value["items"], "items")
+    items = [*asked, *said]
+    if not all(isinstance(item, dict) for item in items) or not (said or any(map(is_item, items))):
         return None
-    kinds = ["message" if "role" in item else item.get("type") for item in (*asked, *said)]
-    if not {*kinds} <= {*_ITEMS}:
+    kinds = ["message" if "role" in item else item.get("type") for item in items]
+    if any(str(kind).endswith("_call") and kind not in _ITEMS for kind in kinds):
+        raise Unfit("not_a_message")
+    if not asked or not {*kinds} <= {*_ITEMS}:
         return None
+    told = [
+        item if is_item(item) else {key: item[key] for key in _OF_MESSAGES if key in item}
+        for item in items
+    ]
     system = value.get("instructions")
-    turns: list[Row] = (
-        [{"role": "system", "content": system}] if isinstance(system, str) and system else []
-    )
-    for item, kind in zip((*asked, *said), kinds, strict=True):
-        if kind == "function_call":
-            if not turns or turns[-1].get("role") != "assistant":
-                turns.append({"role": "assistant", "content": ""})
-            turns[-1]["tool_calls"] = [
-                *turns[-1].get("tool_calls", ()),
-                {**item, "id": item.get("call_id")},
-            ]
-        elif kind == "function_call_output":
-            turns.append(
-                {"role": "tool", "content": item.get("output"), "tool_call_id": item.get("call_id")}
-            )
-        elif kind == "message":
-            turns.append({key: item[key] for key in _OF_MESSAGES if key in item})
-    return turns
+    if isinstance(system, str) and system and told[0].get("role") not in ("system", "developer"):
+        told.insert(0, {"role": "system", "content": system})
+    return value, of_items(told)
+
+
+def _message(item: Row) -> Row:
+    return {key: item[key] for key in _OF_MESSAGES if key in item}
+
+
+def _body(held: Any) -> Row | None:
+    """What was sent or came back: itself, or in the `body` beside an address and a status."""
+    held = as_value(held)
+    inner = as_value(held.get("body")) if isinstance(held, dict) else None
+    found = inner if isinstance(inner, dict) else held
+    return found if isinstance(found, dict) else None
+
+
+def _of_response(response: Row) -> Row:
+    return {"output": response["output"]} if isinstance(response.get("output"), list) else {}
+
+
+def _gemini(request: Row, response: Row) -> tuple[Row, list[Row]] | None:
+    """What Gemini was sent with the first of its answers."""
+    asked, answers = request.get("contents"), response.get("candidates")
+    asked = [{"role": "user", "parts": [{"text": asked}]}] if isinstance(asked, str) else asked
+    if not isinstance(asked, list) or not asked or not isinstance(answers, list) or not answers:
+        return None
+    said = answers[0].get("content") if isinstance(answers[0], dict) else None
+    if not isinstance(said, dict) or not isinstance(said.get("parts"), list):
+        return None
+    return request, [*asked, {"role": "model", **said}]
 
 
 def _items(held: Any, name: str) -> list[Any]:
     """What was sent, or came back, as a list of messages and the like."""
     held = as_value(held)
     if isinstance(held, str):
-        return [{"role": "user", "content": held}] if name == "input" else []
+        return [{"role": "user" if name == "input" else "assistant", "content": held}] if held else []
     if isinstance(held, dict) and isinstance(held.get("choices"), list) and held["choices"]:
         held = held["choices"][0].get("message") if isinstance(held["choices"][0], dict) else None
     if isinstance(held, dict) and isinstance(held.get("messages"), list):

@@ -34,7 +34,7 @@ def is_chat(content: str) -> bool:
 
 
 def _is_plain(head: str) -> bool:
-    return read_transcript(head) is not None or bool(_labelled(head))
+    return read_transcript(head, anyone=True) is not None or bool(_labelled(head))
 
 
 def chat_rows(content: str, name: str, path: Path, roles: Roles) -> Iterator[Row]:
@@ -62,7 +62,7 @@ def _shown(value: dict[str, Any]) -> list[str]:
 
 
 def _text_row(block: str) -> list[tuple[Any, int, tuple[str, ...]]]:
-    known = read_transcript(block, []) is not None
+    known = read_transcript(block, [], anyone=True) is not None
     return [({"text": block.strip()} if known else block.strip(), 1, ())]
 
 
@@ -143,7 +143,7 @@ def _labelled(text: str) -> list[str]:
 
 def _plain(text: str, roles: Roles) -> Chat | None:
     """A chat whose lines have names and no time, where the recipe or the text itself tells the names."""
-    names = set(_labelled(text)) if read_transcript(text) is None else set()
+    names = set(_labelled(text)) if read_transcript(text, anyone=True) is None else set()
     given = {found[1] for found in _LABEL.finditer(text) if role_of(found[1], roles) is not None}
     if not names and not given:
         return None
@@ -182,7 +182,7 @@ def _blocks(content: str) -> list[tuple[str, int]]:
 def _by_gaps(content: str) -> list[tuple[str, int]]:
     """Talks between empty lines: each begins with who asks and is answered, and within none is a gap."""
     whole = [(content, 1)]
-    found = read_transcript(content)
+    found = read_transcript(content, anyone=True)
     if found is None:
         return whole
     parts, at = [], 0
@@ -192,7 +192,7 @@ def _by_gaps(content: str) -> list[tuple[str, int]]:
     parts.append((content[at:], at))
     parts = [(text, start) for text, start in parts if text.strip()]
     for text, _ in parts:
-        talk = read_transcript(text)
+        talk = read_transcript(text, anyone=True)
         if talk is None or talk[0].role == "assistant" or talk[-1].role != "assistant":
             return whole
     return [_placed(content, text, start) for text, start in parts] if len(parts) > 1 else whole
@@ -201,7 +201,7 @@ def _by_gaps(content: str) -> list[tuple[str, int]]:
 def _is_talk(text: str) -> bool:
     return (
         read_chat(text, alone=True) is not None
-        or read_transcript(text) is not None
+        or read_transcript(text, anyone=True) is not None
         or bool(_labelled(text))
     )
 

@@ -15,6 +15,7 @@ from talkwright.data.reading.arena import has_conversations, is_battle, read_bat
 from talkwright.data.reading.callings import activity_turns, responses_turns
 from talkwright.data.reading.chatlines import read_chat
 from talkwright.data.reading.choices import is_ranked
+from talkwright.data.reading.desks import put_opening
 from talkwright.data.reading.logs import is_log, read_log
 from talkwright.data.reading.lying import has_lying_turns, upright
 from talkwright.data.reading.pairs import pair_keys, read_pair
@@ -44,6 +45,7 @@ from talkwright.data.reading.turns import (
     turn_list,
     weight_marks,
 )
+from talkwright.data.reading.unfolding import are_langchain
 from talkwright.data.reading.unnamed import has_unnamed_turns, unnamed_turns
 from talkwright.types import Conversation, Message
 
@@ -74,6 +76,8 @@ def read_row(
 
 def _read(value: Any, format: str, columns: Columns, arena: ArenaSection, ties: str) -> Draft:
     if is_message_list(value) or (isinstance(value, list) and value and all(map(is_turn, value))):
+        value = {"messages": value}
+    if isinstance(value, list) and are_langchain(value):
         value = {"messages": value}
     if isinstance(value, list):
         value = upright(value)
@@ -117,7 +121,8 @@ def _recognise(value: Row, keys: Row) -> str:
         return "chatgpt"
     if is_preference(keys) or is_ranked(value, keys):
         return "preference"
-    if isinstance(value.get("output"), (list, dict)) and responses_turns(value) is not None:
+    answers = isinstance(value.get("output"), (list, dict)) or isinstance(value.get("response"), dict)
+    if answers and responses_turns(value) is not None:
         raise Unfit("unknown_format")  # read where turns are looked for under other names
     if is_log(value, keys):
         return "log"
@@ -139,7 +144,11 @@ def _refuse_labelled_bad(value: Row, keys: Row) -> None:
 
 def reads_as_row(value: Any) -> bool:
     """Say whether `value` is one conversation, rather than an object that holds many."""
-    if is_message_list(value) or has_lying_turns(value):
+    if (
+        is_message_list(value)
+        or has_lying_turns(value)
+        or (isinstance(value, list) and are_langchain(value))
+    ):
         return True
     if not isinstance(value, dict):
         return False
@@ -205,8 +214,10 @@ def _read_unnamed(value: Row, columns: Columns, reason: str) -> Draft | str:
         if (told := activity_turns(value, repairs)) is not None:
             read = _turns({}, {}, told, columns, "messages")
             return replace(read, repairs=(*read.repairs, *repairs))
-        if (told := responses_turns(value)) is not None:
-            return _turns(value, {plain(key): key for key in reversed(value)}, told, columns, "messages")
+        if (run := responses_turns(value)) is not None:
+            value = {**run[0], **value}
+            keys = {plain(key): key for key in reversed(value)}
+            return _turns(value, keys, run[1], columns, "messages")
         found = unnamed_turns(value)
         if found is None:
             return reason
@@ -232,6 +243,8 @@ def _turns(value: Row, keys: Row, turns: list[Any], columns: Columns, shape: str
     turns = oldest_first(turns, repairs)
     messages = read_turns(turns, repairs)
     marks = weight_marks(turns)
+    if "requesterid" in keys or "requester" in keys:
+        put_opening(messages, value)
     put_system(messages, value, keys, columns)
     if "rejected" in keys and shape == "messages":  # a data set that talkwright prepared
         return _with_rejected(value, keys, columns, messages, repairs, marks)
@@ -274,7 +287,7 @@ def _transcript(value: Row, keys: Row) -> tuple[list[Message], list[str]] | None
         if not isinstance(text, str):
             continue
         repairs: list[str] = []
-        messages = read_transcript(text, repairs)
+        messages = read_transcript(text, repairs, anyone=True, spoken=name not in ("text", "log"))
         chat = read_chat(text) if messages is None else None
         if chat is not None:
             repairs += chat.repairs

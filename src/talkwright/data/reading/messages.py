@@ -16,17 +16,16 @@ from typing import Any
 
 from talkwright.config import Columns
 from talkwright.data.reading.casting import unknown_speakers
+from talkwright.data.reading.exchanges import IDS, exchange_id, exchanges_together, is_exchange_table
 from talkwright.data.reading.growing import grown, tree_namer
 from talkwright.data.reading.rows import RAW, Row
 from talkwright.data.reading.speakers import ROLES, guess_roles, may_mean_roles, role_meant, speaker
 from talkwright.data.reading.talks import Said, Sorting, is_short, sort_out
 from talkwright.data.reading.trees import is_tree_message
 from talkwright.data.reading.turns import GROUP_NAMES, LISTS, plain
+from talkwright.data.reading.tweets import are_tweets, tweet_rows
 from talkwright.errors import DataError
 
-_IDS = """
-    conversationid convid convoid dialogueid dialogid threadid sessionid chatid ticketid caseid callid
-""".split()  # noqa: SIM905
 _ROLES = """
     role speakerrole senderrole sendertype authorrole authortype speaker from sender author actor by
     actortype usertype participanttype fromtype speakertype participantrole participant
@@ -61,7 +60,7 @@ def is_message_table(names: Iterable[Any], alone: bool = False) -> bool:
     `alone`: whether they are messages even of a file that is a single conversation.
     """
     keys = {plain(name) for name in names}
-    parts = (_TEXTS,) if alone else (_IDS, _TEXTS)
+    parts = (_TEXTS,) if alone else (IDS, _TEXTS)
     if keys & _OTHERS or not all(keys.intersection(part) for part in parts):
         return False
     return bool(keys.intersection(_ROLES)) or any(map(may_mean_roles, keys))
@@ -70,6 +69,8 @@ def is_message_table(names: Iterable[Any], alone: bool = False) -> bool:
 def may_be_messages(names: Iterable[Any]) -> bool:
     """Say whether rows with these columns may be messages; what they hold tells, in `join_messages`."""
     found = {plain(name): name for name in names}
+    if are_tweets(found) or is_exchange_table(found):
+        return True
     return is_tree_message(found) or is_message_table(found.keys() - _IDS_OR_TALKS, alone=True)
 
 
@@ -88,10 +89,16 @@ def join_messages(
     if isinstance(first.value, dict) and is_tree_message({plain(name): name for name in first.value}):
         yield from _joined(rows, tree_namer(), grown)
         return
+    if isinstance(first.value, dict) and are_tweets(first.value):
+        yield from tweet_rows(rows)
+        return
+    if isinstance(first.value, dict) and is_exchange_table(first.value):
+        yield from _joined(rows, exchange_id, exchanges_together)
+        return
     if not isinstance(first.value, dict) or not is_message_table(_without_ids(first.value), alone=True):
         yield from rows
         return
-    known = next((name for name in first.value if plain(name) in _IDS), None)
+    known = next((name for name in first.value if plain(name) in IDS), None)
     if known is not None and columns.group is None:
         yield from _conversations(rows, None)
         return
@@ -158,7 +165,7 @@ def _cannot_sort(names: tuple[str, ...], path: Path) -> DataError:
 
 
 def _conversations(rows: Iterator[Row], column: str | None, group: str | None = None) -> Iterator[Row]:
-    """Conversations in the order of their first rows, by their ids in `column`, or in one of _IDS."""
+    """Conversations in the order of their first rows, by their ids in `column`, or in one of IDS."""
     return _joined(rows, partial(_id_of, column=column), lambda held: [_together(held, group)])
 
 
@@ -198,7 +205,7 @@ def _id_of(value: Any, column: str | None) -> str | None:
     if not isinstance(value, dict) or _turn(value) is None:
         return None
     keys = {plain(key): key for key in reversed(value)}
-    found = next((value[keys[name]] for name in _IDS if name in keys), None)
+    found = next((value[keys[name]] for name in IDS if name in keys), None)
     if column is not None:
         found = value.get(column)
     if found is None or isinstance(found, (dict, list, bool)) or not str(found)[:200].strip():
@@ -234,7 +241,7 @@ def _together(rows: list[Row], group: str | None = None) -> Row:
     problem = next((row.problem for row in rows if row.problem is not None), None)
     ordered = _in_order([row.value for row in rows])
     moved = any(one is not row.value for one, row in zip(ordered, rows, strict=True))
-    kept = {*GROUP_NAMES, *_IDS, "system", "systemprompt", "tools", "functions"}
+    kept = {*GROUP_NAMES, *IDS, "system", "systemprompt", "tools", "functions"}
     value = {key: held for key, held in first.value.items() if plain(key) in kept or key == group}
     value["messages"] = [_turn(row) for row in ordered]
     names = dict.fromkeys([*repairs, *(["sorted_turns"] if moved else []), "joined_rows"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any
@@ -12,19 +13,60 @@ from talkwright.types import Role
 
 _NAMES: dict[Role, str] = {
     "system": "system developer",
-    "user": "user human customer client enduser visitor prompter requester caller patient student guest "
-    "member buyer asker question kunde kundin nutzer benutzer cliente usuario utilisateur "
-    "klant gebruiker klient utente",
-    "assistant": "assistant gpt chatgpt gpt4 bing bard claude bot chatbot model ai agent functioncall "
-    "toolcall operator support supportagent customerservice representative rep employee staff helpdesk "
-    "admin teammate humanagent automatedagent virtualagent supportbot virtualassistant aiassistant "
-    "service advisor consultant seller company owner answer therapist tutor mitarbeiter "
-    "mitarbeiterin berater beraterin assistent kundenservice "
-    "kundendienst agente asistente assistente conseiller medewerker soporte operatore konsultant",
+    "user": """
+        user human customer client enduser visitor prompter requester caller patient student guest
+        member buyer
+        asker question shopper subscriber passenger websitevisitor sitevisitor customeruser
+        kunde kundin nutzer nutzerin benutzer benutzerin anrufer anruferin besucher besucherin
+        cliente usuario usuaria visitante paciente paziente patientin patiënt
+        utilisateur utilisatrice visiteur
+        utente utilizzatore visitatore usuário utilizador
+        klant gebruiker bezoeker klient klientka użytkownik клиент пользователь покупатель
+        用户 客户 顾客 用戶 客戶 顧客 ユーザー お客様 고객 사용자
+    """,
+    "assistant": """
+        assistant gpt chatgpt gpt4 bing bard claude bot chatbot model ai agent functioncall toolcall
+        operator
+        support supportagent customerservice customersupport customercare clientservice clientservices
+        technicalsupport techsupport csr csa representative rep employee staff helpdesk servicedesk
+        admin teammate
+        service advisor adviser consultant specialist supervisor sales billing technician
+        receptionist dispatcher seller salesperson
+        salesman company owner answer therapist tutor
+        mitarbeiter mitarbeiterin berater beraterin assistent assistentin kundenservice kundendienst
+        kundenberater
+        kundenberaterin kundenbetreuer kundenbetreuerin kundensupport servicemitarbeiter
+        servicemitarbeiterin
+        supportmitarbeiter supportmitarbeiterin
+        agente asistente soporte operador operadora servicioalcliente atenciónalcliente atencionalcliente
+        representante asesor asesora
+        conseiller conseillère conseillere serviceclient serviceclientèle servicesclients
+        chargédeclientèle
+        opérateur opératrice téléconseiller
+        assistente operatore operatrice servizioclienti assistenzaclienti addetto consulente
+        atendente suporte atendimento atendimentoaocliente serviçoaocliente apoioaocliente
+        medewerker medewerkster klantenservice konsultant konsultantka
+        оператор ассистент консультант поддержка менеджер 客服 助手 助理 机器人 オペレーター
+        アシスタント 상담원
+    """,
     "tool": "tool function observation functionresponse toolresponse toolresult ipython tooloutput "
     "toolmessage toolreturn functionresult functionoutput functionreturn",
 }
+# A desk's people are called by where they sit and what they do: Support Agent, Customer Service Rep.
+_DESKS = """
+    support service customer customersupport customerservice customercare client clientservice
+    clientservices sales
+    tech technical techsupport technicalsupport helpdesk servicedesk chat live livechat callcenter
+    callcentre
+    contactcenter virtual automated human ai store hotel bank
+""".split()  # noqa: SIM905
+_POSTS = """
+    agent rep representative advisor adviser specialist assistant associate executive operator engineer
+    bot team
+    consultant
+""".split()  # noqa: SIM905
 ROLES: dict[str, Role] = {name: role for role, names in _NAMES.items() for name in names.split()}
+ROLES |= {desk + post: "assistant" for desk in _DESKS for post in _POSTS}
 ROLE_KEYS = ("role", "from", "speaker", "author", "sender", "by")
 # Written beside the talk, for colleagues or by the product: the customer never saw it.
 NOTES = frozenset(["note", "internalnote", "privatenote", "moderator", "event", "comment", "info"])
@@ -43,6 +85,72 @@ _OF_MODELS = frozenset(
     functioncall toolcall
     """.split()  # noqa: SIM905
 ) | {name for name, role in ROLES.items() if role == "tool"}
+# The names in the templates that models were trained with.
+OF_TEMPLATES = ("human", "user", "instruction", "assistant", "response", "system", "bot", "ai")
+# Before a line of a text these mean a speaker wherever they are met.
+_SURE = frozenset(
+    """
+    human user customer client visitor assistant ai bot agent chatbot operator support representative
+    system
+    """.split()  # noqa: SIM905
+)
+# Names of roles that head a line of a form, an address or a comparison at least as often.
+_FIELDS = frozenset(
+    """
+    model company owner member guest service staff employee admin
+    functioncall toolcall tutor seller buyer student representante
+    """.split()  # noqa: SIM905
+)
+_BRANDS = frozenset(["bing", "bard", "claude", "gpt", "gpt4", "chatgpt"])  # they are compared, too
+# Two of these speak where the one is met with the other. Who answers does not begin.
+_ASKED = (
+    ("q", "a"), ("question", "answer"), ("instruction", "response"), ("frage", "antwort"), ("question",
+                                                                                            "réponse"),
+    ("question", "reponse"), ("pregunta", "respuesta"), ("domanda", "risposta"), ("pergunta",
+                                                                                  "resposta"),
+    ("vraag", "antwoord"), ("f", "a"), ("d", "r"), ("p", "r"), ("问", "答"), ("問", "答"), ("вопрос",
+                                                                                        "ответ"),
+    ("user", "system"), ("utente", "sistema"),
+)  # fmt: skip
+_COUPLES = (
+    ("patient", "doctor"), ("patient", "nurse"), ("patient", "physician"), ("patient", "arzt"),
+    ("patientin", "ärztin"),
+    ("patientin", "arzt"), ("patient", "ärztin"), ("patient", "médecin"), ("paciente", "médico"),
+    ("paciente", "doctor"), ("paziente", "medico"), ("patiënt", "arts"), ("student", "teacher"),
+    ("student", "tutor"),
+    ("student", "professor"), ("pupil", "teacher"), ("schüler", "lehrer"), ("buyer", "seller"),
+    ("guest", "receptionist"), ("guest", "host"), ("interviewer", "interviewee"),
+)  # fmt: skip
+# Whoever wrote the text down, or is spoken to in it: never the desk.
+_SELVES = frozenset("me you i ich du moi vous yo tú usted io tu eu você ik jij ja я 我 myself".split())  # noqa: SIM905
+# Words that head a line of any text, and so are nobody's name.
+_HEADINGS = frozenset(
+    """
+    note notes example examples subject date time title topic summary question answer step steps tip
+    tips warning
+    caution important remember hint hints input output result results conclusion introduction background
+    context
+    order name email mail phone fax tel address price total status update updates ps pps definition
+    source sources
+    reference references link links url website hours location item items product products issue problem
+    solution
+    reason reasons pros cons ingredients instructions directions task goal objective description
+    category type
+    language version author published translation original text message chat conversation transcript
+    dialogue
+    dialog response reply prompt request comment feedback rating score grade diagnosis symptoms age
+    gender sex
+    department company position page chapter part section figure table fact facts day week month year
+    scene act
+    setting characters call ticket case id nr no number ref code error cause fix action actions follow-up
+    hinweis beispiel betreff datum uhrzeit titel thema schritt tipp achtung wichtig ergebnis fazit name
+    preis
+    nota ejemplo asunto fecha hora título remarque exemple objet heure titre nota esempio oggetto data
+    ora
+    """.split()  # noqa: SIM905
+)
+_NAME = re.compile(r"[^\W\d_][\w.'’-]*(?: [^\W\d_][\w.'’-]*){0,2}")
+_BOTH = re.compile(r"(.+?) ?[(\[](.+)[)\]]")  # Anna (Agent)
 # Certainly nobody who asks or answers, so never one of two speakers.
 _NOBODY = frozenset({
     "narrator", "action", "stage", "thought", "thinking", "image", "picture", "audio", "video", "file",
@@ -51,10 +159,10 @@ _NOBODY = frozenset({
 
 
 _ANSWERS = re.compile(
-    r"(?:is|from|by|sentby|isfrom)(?:agent|bot|ai|assistant|staff|support|operator|admin|model)|(?:is)?fromme"
+    r"(?:is|from|by|sentby|isfrom)(?:agent|bot|ai|assistant|staff|support|operator|admin|model)|(?:is)?fromme|outgoing"
 )
 _ASKS = re.compile(
-    r"(?:is|from|by|sentby|isfrom)(?:user|customer|client|human|visitor|enduser|requester)|inbound"
+    r"(?:is|from|by|sentby|isfrom)(?:user|customer|client|human|visitor|enduser|requester)|inbound|incoming"
 )
 _DIRECTIONS: dict[str, Role] = {
     "inbound": "user", "incoming": "user", "in": "user", "received": "user",
@@ -107,6 +215,16 @@ def speaker(turn: Any) -> str | None:
 @lru_cache(maxsize=1024)
 def _plain(name: str) -> str:
     return re.sub(r"[\s_-]+", "", name).lower()
+
+
+def plain_names(names: Iterable[str]) -> set[str]:
+    """Names without case, spaces and hyphens."""
+    return set(map(_plain, names))
+
+
+def is_role(name: str) -> bool:
+    """Say whether a name is that of a role."""
+    return _plain(name) in ROLES
 
 
 def is_side_note(turn: Any) -> bool:
@@ -197,3 +315,121 @@ def guess_roles(turns: Sequence[Any]) -> dict[str, Role]:
     if len(unknown) == 2 and all(one != other for one, other in pairwise(talk)):
         return {names[0]: "user", names[1]: "assistant"}
     return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """The roles of those who speak in a text, by the labels before its lines.
+
+    `guessed`: a name was taken for the other side of a known one. `doubtful`: forms have such labels,
+    too.
+    """
+
+    roles: dict[str, Role]
+    guessed: bool
+    doubtful: bool
+
+
+def speakers_of_text(labels: Sequence[str], anyone: bool, spoken: bool) -> Cast | None:
+    """Who speaks in a text, of the `labels` before its lines; None where it is no talk.
+
+    Labels of nobody who speaks are text. With `anyone`, all names of roles count that are a pair,
+    and anybody's name
+    beside a known one; else the few that mean nothing else. `spoken`: somebody said that it is a talk.
+    """
+    names = {label: _plain(label) for label in labels}
+    roles = {label: role for label, name in names.items() if (role := _role_before(name, label, anyone))}
+    first = next((label for label in labels if roles.get(label) != "system"), labels[0])
+    found, guessed, doubtful = _both_sides(names, roles), False, False
+    if found is not None and not all(_is_sure(names[label]) for label in found):
+        doubtful = True
+        fields = not _FIELDS.isdisjoint(names[label] for label in found)
+        found = found if _take_turns(labels, found, 2 if fields and not spoken else 1) else None
+    elif found is None and anyone:
+        found = _couple(labels, names, first)
+        doubtful = not any(names[first] == asks for asks, _ in _ASKED)
+    if found is None and anyone:
+        found = _beside_known(labels, names, roles, first, spoken)
+        guessed = doubtful = True
+    if found is None or first not in found:
+        return None
+    prompts: dict[str, Role] = {label: role for label, role in roles.items() if role == "system"}
+    return Cast({**prompts, **found}, guessed, doubtful)
+
+
+def _role_before(name: str, label: str, anyone: bool) -> Role | None:
+    """The role that a label means by itself, or in brackets: `Anna (Agent)`."""
+    known = ROLES.get(name) in ("user", "assistant") and name not in ("question", "answer")
+    if name in _SURE or (anyone and known):
+        return ROLES[name]
+    both = _BOTH.fullmatch(label) if anyone else None
+    if both is None:
+        return None
+    found = {ROLES.get(_plain(part)) for part in both.groups()} - {None}
+    return next(iter(found)) if len(found) == 1 and found <= {"user", "assistant"} else None
+
+
+def _is_sure(name: str) -> bool:
+    return name not in _FIELDS and name not in _BRANDS
+
+
+def _both_sides(names: dict[str, str], roles: dict[str, Role]) -> dict[str, Role] | None:
+    """Who asks and who answers; of names that are fields as well only where a side has no other."""
+    found: dict[str, Role] = {}
+    for side in ("user", "assistant"):
+        held = [label for label, role in roles.items() if role == side]
+        sure = [label for label in held if _is_sure(names[label])]
+        if not held:
+            return None
+        found |= dict.fromkeys(sure or held, roles[held[0]])
+    return found
+
+
+def _couple(labels: Sequence[str], names: dict[str, str], first: str) -> dict[str, Role] | None:
+    """Two who speak by names that mean it only together."""
+    called = {name: label for label, name in reversed(names.items())}
+    several = sum(len(name) == 1 and name.isascii() for name in called) > 2  # A, B, C: to choose from
+    for asks, answers in (*_ASKED, *_COUPLES):
+        begins = names[first] == asks or (names[first] == answers and (asks, answers) in _COUPLES)
+        if not begins or not {asks, answers} <= called.keys() or (several and len(answers) == 1):
+            continue
+        found: dict[str, Role] = {called[asks]: "user", called[answers]: "assistant"}
+        prompt = names[labels[0]] == "system"  # not the machine that answers
+        if not prompt and _take_turns(labels, found, 3 if answers == "system" else 1):
+            return found
+    return None
+
+
+def _beside_known(
+    labels: Sequence[str], names: dict[str, str], roles: dict[str, Role], first: str, spoken: bool
+) -> dict[str, Role] | None:
+    """Somebody's name beside those of one side, where nobody else's is met and the two take turns."""
+    known = {
+        label: role
+        for label, role in roles.items()
+        if role != "system" and (_is_sure(names[label]) or names[label] in _BRANDS)
+    }
+    others = [label for label in names if label not in known and _may_be_name(label, names[label])]
+    sides = {*known.values()}
+    if len(others) != 1 or len(sides) != 1 or first not in (*known, *others):
+        return None
+    other: Role = "assistant" if sides == {"user"} else "user"
+    found = {**known, others[0]: other}
+    enough = 1 if spoken or (names[others[0]] in _SELVES and other == "user") else 2
+    return found if _take_turns(labels, found, enough) else None
+
+
+def _may_be_name(label: str, name: str) -> bool:
+    if name in _SELVES:
+        return True
+    if not _NAME.fullmatch(label) or len(label) < 2 or name in _HEADINGS | _NOBODY | NOTES | _BYSTANDERS:
+        return False
+    words = label.split()
+    return all(not word[0].islower() for word in words) or (len(words) == 1 and label.islower())
+
+
+def _take_turns(labels: Sequence[str], roles: dict[str, Role], fewest: int) -> bool:
+    """Say whether two sides speak in turn at least so often, and neither goes on and on."""
+    said = [roles[label] for label in labels if label in roles]
+    changes = sum(one != other for one, other in pairwise(said))
+    return changes >= fewest and 3 * changes >= len(said) - 1

@@ -24,9 +24,8 @@ _WRITTEN_CALL = (
     "\nAction Input:",
 )
 _LISTED_CALL = re.compile(r"\s*\[[^\W\d][\w .-]{0,80}\(")  # ToolACE's
-_ANSWERING = ("user", "human", "tool")  # who tells an assistant what a tool gave back
 _DEEPEST = 64  # lists and objects inside of one another
-_CALLING_KEYS = ('"arguments"', '"tool_use"')
+_CALLING_KEYS = ('"arguments"', '"args"', '"tool_use"', '"toolUse"')
 # A number that is perhaps spelt otherwise than Python writes it: 1.10, 1e5, -0, or with many digits.
 _ODD_NUMBER = re.compile(
     r"[:\[,]\s*-?(?:\d+\.\d+0(?!\d)|\d+\.\d{15}|\d{16,}\.|\d+(?:\.\d+)?[eE]|(?<=-)0(?![.\d])|0\.0000)"
@@ -86,8 +85,10 @@ def _with_texts(exact: Any, value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     found = {key: _with_texts(exact[key], held) for key, held in value.items()}
-    key = "arguments" if isinstance(value.get("name"), str) else None
-    if value.get("type") == "tool_use":
+    key = None
+    if isinstance(value.get("name"), str):
+        key = "args" if "args" in value else "arguments"
+    if value.get("type") == "tool_use" or "toolUseId" in value:
         key = "input"
     if key is not None and isinstance(value.get(key), dict) and _spells(exact[key]):
         found[key] = _written(exact[key])
@@ -159,12 +160,21 @@ def read_schemas(value: Any) -> tuple[tuple[str, ...], bool]:
 
 
 def _declared(tool: Any) -> list[Any]:
-    """The functions that one of Gemini's tools declares; others as they are."""
-    names = ("functionDeclarations", "function_declarations")
-    found = (
-        next((tool[name] for name in names if name in tool), None) if isinstance(tool, dict) else None
-    )
-    return found if isinstance(found, list) else [tool]
+    """The functions that one of Gemini's or Bedrock's tools declares; others as they are."""
+    if not isinstance(tool, dict):
+        return [tool]
+    for name in ("functionDeclarations", "function_declarations", "tools"):
+        if isinstance(tool.get(name), list):
+            return [
+                one for inner in tool[name] for one in (_declared(inner) if name == "tools" else [inner])
+            ]
+    spec = tool.get("toolSpec")
+    if not isinstance(spec, dict):
+        return [tool]
+    schema = spec.get("inputSchema")
+    inner = schema.get("json", schema) if isinstance(schema, dict) else schema
+    return [{"input_schema" if key == "inputSchema" else key: held for key, held in
+             {**spec, "inputSchema": inner}.items()}]  # fmt: skip
 
 
 def _schema(tool: Any) -> str | None:
@@ -221,116 +231,6 @@ def read_call(value: Any, repairs: list[str] | None = None) -> ToolCall | None:
         return None
     id = value.get("id")
     return ToolCall(name, arguments, clean_id(id))
-
-
-def unfolded(turns: list[Any]) -> list[Any]:
-    """Turns, with the results that Anthropic puts into the content of a user as turns of their own, and
-    Gemini's calls and results as others have them."""
-    found: list[Any] = []
-    for turn in turns:
-        if isinstance(turn, dict) and "role" not in turn:
-            turn = _of_langchain(turn)
-        if isinstance(turn, dict) and isinstance(turn.get("parts"), list):
-            found += _of_gemini(turn, turn["parts"])
-            continue
-        parts = turn.get("content") if isinstance(turn, dict) else None
-        parts = parts if isinstance(parts, list) else []
-        has_results = any(map(_is_result, parts))
-        if has_results and turn.get("role") in _ANSWERING:
-            found += _told_apart(turn, parts)
-        elif has_results and turn.get("role", turn.get("sender")) == "assistant":
-            found += _called_within(turn, parts)
-        else:
-            found.append(turn)
-    return found
-
-
-def _of_langchain(turn: dict[str, Any]) -> dict[str, Any]:
-    """A message of LangChain's, which has what was said under `data` or `kwargs`; others as they are."""
-    kind, held = turn.get("type"), turn.get("data")
-    if kind == "constructor" and isinstance(turn.get("id"), list) and turn["id"]:
-        kind, held = (
-            str(turn["id"][-1]).removesuffix("Chunk").removesuffix("Message").lower(),
-            turn.get("kwargs"),
-        )
-    if not isinstance(kind, str) or not isinstance(held, dict) or "content" not in held:
-        return turn
-    about = held.get("additional_kwargs")
-    old = (
-        {k: v for k, v in about.items() if k in ("function_call", "tool_calls")}
-        if isinstance(about, dict)
-        else {}
-    )
-    named = {key: held[key] for key in ("name", "tool_call_id", "tool_calls") if held.get(key)}
-    role = held.get("role") if kind == "chat" else kind
-    return {"role": role, "content": held["content"], **old, **named}
-
-
-def _of_gemini(turn: dict[str, Any], parts: list[Any]) -> list[Any]:
-    """A turn of Gemini's: its calls beside its text, and the results it has as turns of their own."""
-
-    def held(part: Any, *names: str) -> Any:
-        return (
-            next((part[name] for name in names if name in part), None)
-            if isinstance(part, dict)
-            else None
-        )
-
-    calls = [held(part, "functionCall", "function_call") for part in parts]
-    results = [held(part, "functionResponse", "function_response") for part in parts]
-    if not any(calls) and not any(results):
-        return [turn]
-    left = [
-        part for part, call, result in zip(parts, calls, results, strict=True) if not (call or result)
-    ]
-    turns: list[Any] = [
-        {"role": "tool", "content": found.get("response"), "name": found.get("name"),
-         "tool_call_id": found.get("id")}
-        for found in results if isinstance(found, dict)
-    ]  # fmt: skip
-    if left or any(calls):
-        rest = {**{key: value for key, value in turn.items() if key != "parts"}, "content": left}
-        turns.append(
-            {**rest, **({"tool_calls": [call for call in calls if call]} if any(calls) else {})}
-        )
-    return turns
-
-
-def _is_result(part: Any) -> bool:
-    return isinstance(part, dict) and part.get("type") == "tool_result"
-
-
-def _called_within(turn: dict[str, Any], parts: list[Any]) -> list[Any]:
-    """An answer of Claude's export, which has the results of its calls in between, as turns."""
-    found: list[Any] = []
-    for part in parts:
-        if _is_result(part):
-            said, id, name = part.get("content"), part.get("tool_use_id"), part.get("name")
-            if isinstance(said, list) and all(
-                isinstance(piece, dict) and isinstance(piece.get("text"), str) for piece in said
-            ):
-                said = "\n".join(piece["text"] for piece in said)
-            found.append({"role": "tool", "content": said, "tool_call_id": id, "name": name})
-        elif found and found[-1].get("role") != "tool":
-            found[-1]["content"].append(part)
-        else:
-            found.append({**turn, "role": "assistant", "content": [part]})
-    return found
-
-
-def _told_apart(turn: dict[str, Any], parts: list[Any]) -> list[Any]:
-    found: list[Any] = []
-    for part in parts:
-        if _is_result(part):
-            id = part.get("tool_use_id", part.get("tool_call_id", turn.get("tool_call_id")))
-            said = next((part[key] for key in ("content", "text", "value") if key in part), "")
-            name = part.get("name", turn.get("name"))
-            found.append({"role": "tool", "content": said, "tool_call_id": id, "name": name})
-        elif found and found[-1].get("role") == turn["role"] != "tool":
-            found[-1]["content"].append(part)
-        else:
-            found.append({**turn, "content": [part]})
-    return found
 
 
 def read_written(text: str, repairs: list[str] | None = None) -> tuple[ToolCall, ...] | None:

@@ -30,9 +30,9 @@ from talkwright.data.reading.tools import (
     read_schemas,
     read_written,
     tool_marks,
-    unfolded,
     with_exact_arguments,
 )
+from talkwright.data.reading.unfolding import unfolded
 from talkwright.types import Message, Role, ToolCall
 
 Row = dict[str, Any]
@@ -76,7 +76,7 @@ LISTS = (
 CERTAIN = LISTS.index("utterances")
 _SPOKEN = ("dialogue", "dialog", "turns", "utterances")  # these may be plain texts, in turn
 TEXT_KEYS = ("content", "value", "text", "message", "utterance", "body", "says", "parts")
-_PART_KEYS = ("text", "value", "content", "reasoning", "thinking")
+_PART_KEYS = ("text", "value", "content", "reasoning", "thinking", "refusal")
 _THINKING_KEYS = ("reasoning_content", "reasoning", "thinking")
 # The widest first: whoever keeps a user together keeps the user's threads together.
 GROUP_NAMES = """
@@ -330,9 +330,9 @@ def _content(value: Any, repairs: list[str]) -> tuple[str, str | None, tuple[Too
         body = next((part[key] for key in _PART_KEYS if key in part), None)
         if not isinstance(body, str):
             raise Unfit("not_text")
-        if kind in ("reasoning", "thinking"):
+        if kind in ("reasoning", "thinking") or part.get("thought") is True:
             thought.append(body)
-        elif kind in ("text", "input_text", "output_text", "tool_result"):
+        elif kind in ("text", "input_text", "output_text", "tool_result", "refusal"):
             said.append(body)
         else:
             raise Unfit("not_text")
@@ -372,7 +372,7 @@ def draft(
     if facts is None:
         found.append("ignored_facts")
     tools: tuple[str, ...] = ()
-    for name in ("tools", "functions"):
+    for name in ("tools", "functions", "toolconfig"):
         if not tools:
             tools, understood = read_schemas(as_value(field_of(value, keys, name)))
             if not understood:

@@ -7,10 +7,11 @@ field of each item says who speaks, in words that are known for roles, and one i
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from typing import Any
 
 from talkwright.data.reading.callings import calling_turns
+from talkwright.data.reading.desks import annotated_turns, opening_of
 from talkwright.data.reading.speakers import (
     NOTES,
     ROLE_KEYS,
@@ -21,6 +22,7 @@ from talkwright.data.reading.speakers import (
 )
 from talkwright.data.reading.talks import ONE_TALK
 from talkwright.data.reading.turns import LISTS, TEXT_KEYS, WHEN, Row, Unfit, as_list, plain
+from talkwright.data.reading.unfolding import are_langchain
 
 _DEEPEST = 2  # objects around the list
 _WHO = (*ROLE_KEYS, "sendername", "authorname", "username", "user", "nick", "nickname", "participant")
@@ -28,6 +30,7 @@ _PAIRS = (
     ("input", "output"), ("user", "assistant"), ("human", "assistant"), ("prompt", "response"),
     ("question", "answer"), ("query", "response"), ("user", "bot"), ("instruction", "output"),
 )  # fmt: skip
+_BOTH = frozenset(["user", "assistant"])
 _LONGEST_NAME = 40  # characters of a role
 _MOST_LISTS = 50  # of one row that are looked at
 _TEXT_NAMES = (*TEXT_KEYS, "msg", "messagetext", "plainbody", "messagebody", "comment")
@@ -124,14 +127,19 @@ def _turns(name: str, items: list[Row], around: Row) -> list[Row] | None:
         for asks, answers in _PAIRS:
             if all(isinstance(item.get(key), str) for item in items for key in (asks, answers)):
                 return _asked_and_answered(items, asks, answers)
-    if len(items) < 2:
+    if (told := annotated_turns(items)) is not None:
+        return told
+    if len(items) > 1 and are_langchain(items):
+        return items
+    opened = opening_of(around) is not None
+    if len(items) < 2 and not opened:
         return None
     if all(isinstance(item.get("message"), dict) and "author" in item["message"] for item in items):
         items = [item["message"] for item in items]  # ChatGPT's shared links
     spoken = [item for item in items if not _is_silent(item)]
     shared = [key for key in spoken[0] if all(key in item for item in spoken)] if spoken else []
     says = _text_key(spoken, shared)
-    roles = _speakers(spoken, shared, around)
+    roles = _speakers(spoken, shared, around, {"assistant"} if opened and says else _BOTH)
     who = _named(name, spoken, shared, says) if roles is None else roles
     if who is None:
         return None
@@ -183,16 +191,19 @@ def _said(item: Row, key: str) -> Any:
     return "".join(map(str, texts)) if all(isinstance(text, str) for text in texts) else said
 
 
-def _speakers(items: list[Row], shared: list[str], around: Row) -> list[str] | None:
-    """Who speaks in each item, where one field says it in words that are known; Unfit: two disagree."""
+def _speakers(items: list[Row], shared: list[str], around: Row, need: Set[str]) -> list[str] | None:
+    """Who speaks in each item, where one field says it in words that are known; Unfit: two disagree.
+
+    `need` are the roles that have to be among them.
+    """
     found: dict[tuple[str, ...], list[str]] = {}
     for key in (key for key in shared if plain(key) not in _HEARS):
         names = [_name(key, item[key]) for item in items]
         roles = tuple(ROLES.get(name or "", "" if name not in NOTES else "note") for name in names)
-        if {"user", "assistant"} <= {*roles} and "" not in roles:
+        if need <= {*roles} and "" not in roles:
             found.setdefault(roles, [name or "" for name in names])
     if not found:
-        return _by_ids(items, shared, around)
+        return _by_ids(items, shared, around, need)
     if len(found) > 1:
         raise Unfit("unsure_turns")
     return next(iter(found.values()))
@@ -214,7 +225,7 @@ def _name(key: str, value: Any) -> str | None:
     return role_meant(name, value) or called if name.endswith("direction") else called
 
 
-def _by_ids(items: list[Row], shared: list[str], around: Row) -> list[str] | None:
+def _by_ids(items: list[Row], shared: list[str], around: Row, need: Set[str]) -> list[str] | None:
     """Who speaks by ids: whoever requested a ticket asks, or as a list of users beside it says."""
     roles = {str(held): "user" for key, held in around.items() if plain(key) == "requesterid"}
     others = "assistant" if len(roles) == 1 else ""
@@ -229,7 +240,7 @@ def _by_ids(items: list[Row], shared: list[str], around: Row) -> list[str] | Non
         if plain(key) in ("authorid", "senderid", "fromid", "userid"):
             found = [roles.get(str(item[key]), others) for item in items]
             asked = {ROLES.get(role, "") for role in found}
-            return found if {"user", "assistant"} <= asked and "" not in asked else None
+            return found if need <= asked and "" not in asked else None
     return None
 
 
