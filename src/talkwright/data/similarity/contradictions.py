@@ -19,6 +19,7 @@ from talkwright.data.similarity.gist import besides, gist
 from talkwright.data.similarity.mentions import ruled_out
 from talkwright.data.similarity.polarity import of_leave
 from talkwright.data.similarity.rewording import asked_for, concepts_of, reworded, same_matter
+from talkwright.data.similarity.sameness import alike, same_signs
 from talkwright.data.similarity.similar import (
     normal,
     normal_question,
@@ -47,12 +48,12 @@ Row = tuple[str, str]  # a question in normal form, and its answer
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """Two rows, the earlier first, whose questions are the same, in other words if `reworded`."""
+    """Two rows, the earlier first, whose questions are the same; how probably that is so."""
 
     earlier: int
     later: int
     rows: tuple[Row, Row]
-    reworded: bool
+    alike: float
 
 
 # --- questions -----------------------------------------------------------------------------------
@@ -147,7 +148,7 @@ def compared(
         for position, (at, answer, question) in enumerate(rivals):
             for other, rival, same in rivals[max(0, position - _RIVALS) : position]:
                 if answer != rival:
-                    yield Compared(other, at, ((same, rival), (question, answer)), False)
+                    yield Compared(other, at, ((same, rival), (question, answer)), 1.0)
     yield from _compared_reworded(asked)
 
 
@@ -162,7 +163,7 @@ def _against(two: Compared) -> bool:
     rest = besides(a[1], b[1])
     if rest is not None and _rival((a[0], rest[0]), (b[0], rest[1])):
         return True
-    return weighed(a, b)
+    return weighed(a, b, two.alike)
 
 
 def stated(two: Compared) -> tuple[Row, Row] | None:
@@ -212,7 +213,7 @@ def _compared_reworded(asked: Mapping[tuple[str, str], list[tuple[int, str]]]) -
             *(concepts_of(said) for _, said in asked[keys[at]][-_RIVALS:])
         )
 
-    for one, other, rare in reworded(keys, told):
+    for one, other, common in reworded(keys, told):
         mine, yours = asked_for(keys[one][1]), asked_for(keys[other][1])
         assert mine is not None
         assert yours is not None
@@ -224,9 +225,10 @@ def _compared_reworded(asked: Mapping[tuple[str, str], list[tuple[int, str]]]) -
             for rival_at, rival in asked[keys[other]][-_RIVALS:]:
                 if answer == rival or max(len(answer), len(rival)) > _LONGEST_REWORDED:
                     continue
-                if same_matter(mine, answer, yours, rival, rare):
+                if same_matter(mine, answer, yours, rival, common.rare):
                     rows = (keys[one][1], answer), (keys[other][1], rival)
-                    yield Compared(min(at, rival_at), max(at, rival_at), rows, True)
+                    sure = alike(same_signs(mine, answer, yours, rival, common))
+                    yield Compared(min(at, rival_at), max(at, rival_at), rows, sure)
 
 
 def _asked(

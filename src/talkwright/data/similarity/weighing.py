@@ -32,9 +32,7 @@ from talkwright.data.similarity.verdicts import (
 from talkwright.data.similarity.weights import WEIGHTS
 
 LEAST = 0.7  # how probable a contradiction must be
-_LEAST = math.log(LEAST / (1 - LEAST))
 _LONGEST = 60  # words of an answer that is weighed
-_NEARLY = 0.7  # of what two questions are about, that both name
 _RESTATED = 0.6  # of the words of two answers, from which one is an edit of the other: a case for rules
 _AGREED = 0.25  # of what the shorter says besides what was asked; who shares more must oppose it
 _OPPOSE = ("sides apart", "one denies", "amounts apart", "opposites")
@@ -85,12 +83,10 @@ class _Said:
     hedges: bool
 
 
-def weighed(a: tuple[str, str], b: tuple[str, str]) -> bool:
-    """Say whether two (question in normal form, answer), whose questions are the same, probably
-    contradict each other."""
+def weighed(a: tuple[str, str], b: tuple[str, str], alike: float = 1.0) -> bool:
+    """Say whether two (question in normal form, answer) probably contradict each other, whose questions
+    are the same with the probability `alike`."""
     if not can_be_weighed(a) or not can_be_weighed(b):
-        return False
-    if not _nearly_same(a[0], b[0]):
         return False
     found = signs(a, b)
     if found["same words"] > _RESTATED:
@@ -99,7 +95,8 @@ def weighed(a: tuple[str, str], b: tuple[str, str]) -> bool:
         return False
     if found["many right"] and not found["sure"]:
         return False  # of several ways, one excludes the others only if it says so
-    return sum(WEIGHTS[name] * value for name, value in found.items()) + WEIGHTS["always"] >= _LEAST
+    logit = sum(WEIGHTS[name] * value for name, value in found.items()) + WEIGHTS["always"]
+    return alike / (1 + math.exp(-logit)) >= LEAST
 
 
 def can_be_weighed(row: tuple[str, str]) -> bool:
@@ -110,15 +107,6 @@ def can_be_weighed(row: tuple[str, str]) -> bool:
         and asked_for(row[0]) is not None
         and not is_request(row[0])
     )
-
-
-def _nearly_same(a: str, b: str) -> bool:
-    """Say whether two questions are about the same, of the same number or day."""
-    one, other = asked_for(a), asked_for(b)
-    if one is None or other is None or a == b:
-        return a == b
-    both, either = one.about & other.about, one.about | other.about
-    return one.own == other.own and len(both) >= _NEARLY * len(either)
 
 
 def signs(a: tuple[str, str], b: tuple[str, str]) -> dict[str, float]:
