@@ -14,7 +14,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from talkwright.data.similarity.amounts import Amount, amounts, amounts_conflict
+from talkwright.data.similarity.amounts import Amount, amounts, amounts_conflict, amounts_meet
 from talkwright.data.similarity.fillers import other_cases
 from talkwright.data.similarity.lexicon import LIGHT
 from talkwright.data.similarity.rewording import asked_for, concept, in_one_word
@@ -55,13 +55,19 @@ _SURE = re.compile(
     r"|sole|exclusively|regardless|no matter|at all|impossible|forbidden|under no circumstances"
     r"|completely|wholly|nur|immer|toujours|seulement|siempre|solo)\b"
 )
+# Such a word excludes other ways; "all the formulas", "every page" do not.
+_EXCLUDES = re.compile(
+    r"\b(?:only|always|never|must|nothing|whatever|exactly|strictly|solely|exclusively|regardless|no matter"
+    r"|at all|impossible|forbidden|under no circumstances|can(?:not|'t) be|(?:not|n't) possible|no longer"
+    r"|nur|immer|toujours|seulement|siempre|solo)\b"
+)
 _HEDGES = re.compile(
     r"\b(?:may|can|could|try|some|such as|often|usually|for example|e\.g|also|or|might|another|among"
     r"|one of|depends?|typically|includes?|like|consider|how about)\b"
 )
 # Of these there is more than one right answer.
 _MANY_RIGHT = re.compile(
-    r"(?:how (?:do|can|could|should|to|would|did)|(?:what|where) (?:can|could|should)|what helps|why\b"
+    r"(?:\A|[.!?:,] )(?:how (?:do|can|could|should|to|would|did)|(?:what|where) (?:can|could|should)|what helps|why\b"
     r"|what (?:are|were)|what(?:'s| is) the difference|tell|describe|explain|write|give|suggest"
     r"|recommend|name)\b"
 )
@@ -93,7 +99,7 @@ def weighed(a: tuple[str, str], b: tuple[str, str], alike: float = 1.0) -> bool:
         return False
     if found["share"] > _AGREED and not any(found[name] for name in _OPPOSE):
         return False
-    if found["many right"] and not found["sure"]:
+    if found["many right"] and not (_EXCLUDES.search(plainly(a[1])) or _EXCLUDES.search(plainly(b[1]))):
         return False  # of several ways, one excludes the others only if it says so
     logit = sum(WEIGHTS[name] * value for name, value in found.items()) + WEIGHTS["always"]
     return alike / (1 + math.exp(-logit)) >= LEAST
@@ -119,7 +125,7 @@ def signs(a: tuple[str, str], b: tuple[str, str]) -> dict[str, float]:
         **_of_sides(a, b),
         **_of_amounts(one, other, a[1], b[1]),
         "value asked": sum(map(_VALUES.__contains__, sorts)) / 2,
-        "many right": float(bool(_MANY_RIGHT.match(a[0]) or _MANY_RIGHT.match(b[0]))),
+        "many right": float(bool(_MANY_RIGHT.search(a[0]) or _MANY_RIGHT.search(b[0]))),
     }
 
 
@@ -178,7 +184,7 @@ def _of_amounts(one: _Said, other: _Said, *answers: str) -> dict[str, float]:
     apart = both and amounts_conflict(one.amounts, other.amounts) and not other_cases(*answers)
     return {
         "amounts apart": float(apart),
-        "amounts agree": float(both and not apart),
+        "amounts agree": float(both and not apart and amounts_meet(one.amounts, other.amounts)),
         "one amount": float(bool(one.amounts) != bool(other.amounts)),
     }
 
