@@ -40,6 +40,7 @@ def same_signs(a: Asked, answer: str, b: Asked, rival: str, common: Common) -> d
         "same sort": float(a.sort == b.sort),
         "other sort": float(other_sort(a, b)),
         "other detail": float(own_differ(a, b)),
+        "one detail": float(a.own != b.own),
         "contrast": float(is_contrast(a, b)),
     }
 

@@ -166,11 +166,8 @@ def _of_sides(a: tuple[str, str], b: tuple[str, str]) -> dict[str, float]:
         apart = side_abroad(*a) * side_abroad(*b) < 0
     else:
         mine, yours = map(frame_of, questions)
-        taken = [
-            verdict(claim, answer)
-            for claim, answer in zip((mine or yours, yours or mine), answers, strict=True)
-            if claim
-        ]
+        # An answer to another sort of question ("where do I order?") takes no side of it.
+        taken = [verdict(mine, answers[0]), verdict(yours, answers[1])] if mine and yours else []
         no, yes = sorted(taken, key=lambda side: side.sign) if taken else (NEITHER, NEITHER)
         apart = no.sign * yes.sign < 0 and (no.plain or not no.some)
     return {
