@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from talkwright.data.similarity.amounts import Amount, amounts, amounts_conflict, amounts_meet
-from talkwright.data.similarity.fillers import other_cases
+from talkwright.data.similarity.fillers import apart as intervals_apart
+from talkwright.data.similarity.fillers import intervals, other_cases
 from talkwright.data.similarity.lexicon import LIGHT
 from talkwright.data.similarity.rewording import asked_for, concept, in_one_word
 from talkwright.data.similarity.similar import words
@@ -34,6 +36,8 @@ from talkwright.data.similarity.weights import WEIGHTS
 LEAST = 0.7  # how probable a contradiction must be
 _LONGEST = 60  # words of an answer that is weighed
 _RESTATED = 0.6  # of the words of two answers, from which one is an edit of the other: a case for rules
+_EDITED = 0.7  # of its words, from which a text with other words in one place is that text edited
+_LONG_EDIT = 12  # words, of which a few in one place are another's doing
 _AGREED = 0.25  # of what the shorter says besides what was asked; who shares more must oppose it
 _OPPOSE = ("sides apart", "one denies", "amounts apart", "opposites")
 
@@ -95,14 +99,34 @@ def weighed(a: tuple[str, str], b: tuple[str, str], alike: float = 1.0) -> bool:
     if not can_be_weighed(a) or not can_be_weighed(b):
         return False
     found = signs(a, b)
-    if found["same words"] > _RESTATED:
+    if found["same words"] > _RESTATED and not _exchanged(a[1], b[1]):
         return False
-    if found["share"] > _AGREED and not any(found[name] for name in _OPPOSE):
+    if _RESTATED >= found["same words"] and found["share"] > _AGREED and not any(found[name] for name in _OPPOSE):
         return False
     if found["many right"] and not (_EXCLUDES.search(plainly(a[1])) or _EXCLUDES.search(plainly(b[1]))):
         return False  # of several ways, one excludes the others only if it says so
     logit = sum(WEIGHTS[name] * value for name, value in found.items()) + WEIGHTS["always"]
     return alike / (1 + math.exp(-logit)) >= LEAST
+
+
+def _exchanged(a: str, b: str) -> bool:
+    """Say whether two longer answers are one text, but for a few words in one place that name, or say
+    how often, something else."""
+    left, right = words(a), words(b)
+    begin, end = _same_ends(left, right)
+    longest = max(len(left), len(right))
+    if longest < _LONG_EDIT or begin + end < _EDITED * longest:
+        return False
+    parts = [" ".join(said[begin : len(said) - end]) for said in (left, right)]
+    mine, yours = map(_named, parts)
+    return bool(mine - yours and yours - mine) or intervals_apart(*map(intervals, parts))
+
+
+def _same_ends(left: Sequence[str], right: Sequence[str]) -> tuple[int, int]:
+    """With how many words two texts begin alike, and with how many they end alike."""
+    most = min(len(left), len(right))
+    begin = next((n for n in range(most) if left[n] != right[n]), most)
+    return begin, next((n for n in range(most - begin) if left[-1 - n] != right[-1 - n]), most - begin)
 
 
 def can_be_weighed(row: tuple[str, str]) -> bool:
@@ -134,9 +158,7 @@ def _of_words(one: _Said, other: _Said, about: frozenset[str]) -> dict[str, floa
     mine, yours = one.names - about, other.names - about
     shorter, longer = sorted((max(1, one.length), max(1, other.length)))
     left, right = one.words, other.words
-    most = min(len(left), len(right))
-    begin = next((n for n in range(most) if left[n] != right[n]), most)
-    end = next((n for n in range(most - begin) if left[-1 - n] != right[-1 - n]), most - begin)
+    begin, end = _same_ends(left, right)
     return {
         "share": (len(mine & yours) + 0.5) / (min(len(mine), len(yours)) + 0.5),
         "asked of both": len(one.names & other.names & about) / max(1, len(about)),
