@@ -361,7 +361,7 @@ def same_question(a: Asked, b: Asked) -> frozenset[str] | None:
     """
     if other_sort(a, b):
         return None
-    if own_differ(a, b) or (a.about != b.about and {_condition(a), _condition(b)} == {"", "if"}):
+    if own_differ(a, b) or _of_a_case(a, b) or _of_a_case(b, a):
         return None
     return _contrast(a, b)
 
@@ -435,6 +435,18 @@ def _condition(asked: Asked) -> str:
     if at == 0:
         return ""
     return "what if" if asked.said[at - 1] in _OF_CASES else "if"
+
+
+def _of_a_case(a: Asked, b: Asked) -> bool:
+    """Say whether a question is asked of a case of which the other says nothing.
+
+    "How much luggage if I fly Economy?" is "What is the allowance in Economy?".
+    """
+    if a.about == b.about or _condition(a) != "if" or _condition(b):
+        return False
+    at = next(n for n, word in enumerate(a.said) if word in ("if", "unless"))
+    case = a.about & {concept(word) for word in a.said[at:]}
+    return 2 * len(case & b.about) < max(1, len(case))
 
 
 def own_differ(a: Asked, b: Asked) -> bool:

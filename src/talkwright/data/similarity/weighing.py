@@ -44,7 +44,7 @@ _OPPOSE = ("sides apart", "one denies", "amounts apart", "opposites")
 _TOKEN = re.compile(r"[\w'-]+")
 _SENTENCE = re.compile(r"[.!;](?:\s|\Z)")
 _STATES_NOTHING = re.compile(
-    r"\?|\b(?:provide (?:me|us)|please (?:provide|share|let me|tell)|let (?:me|us) know|give me a moment"
+    r"\?|\b(?:provide (?:me|us)|please (?:provide|share|let me|tell)|let (?:me|us) know|(?:give|allow) me a moment"
     r"|guide you|sorry again|i (?:do not|don['\u2019]t) (?:know|have)|i(?:['\u2019]m| am) here to"
     r"|my (?:\w+ )?(?:limitations|capabilities)|language model)\b|sorry, but|\{\{|\[[a-z ]+\]",
     re.IGNORECASE,
