@@ -58,9 +58,10 @@ def test_precision_and_recall_on_pairs_of_strangers(name: str, recall: float) ->
 
 def test_the_weights_are_what_the_pairs_give() -> None:
     made = script()
-    told = [one for path in sorted(PAIRS.glob("*.jsonl")) for one in made.examples(path)]
-    assert made.table(made.fit(told)) == made.WEIGHTS.read_text(encoding="utf-8")
-    assert {found for _, found in told} == {True, False}
+    paths = sorted(PAIRS.glob("*.jsonl"))
+    assert made.table(made.learnt(paths)) == made.WEIGHTS.read_text(encoding="utf-8")
+    for source in (made.answers, made.questions):
+        assert {found for _, found in source(paths[0])} == {True, False}
 
 
 def test_two_wordings_of_a_fact_agree() -> None:
@@ -92,8 +93,6 @@ def test_the_order_of_two_rows_is_no_sign(question: str, a: str, b: str) -> None
 @pytest.mark.parametrize(
     ("questions", "answers"),
     [
-        (("when is the card charged", "when is the card 7 charged"), None),  # another card
-        (("when is the card charged", "where is the parcel opened"), None),
         (("need the card charged", "need the card charged"), None),  # no question
         (
             ("how do i charge the card", "how do i charge the card"),

@@ -200,10 +200,13 @@ def _of_sides(a: tuple[str, str], b: tuple[str, str]) -> dict[str, float]:
 
 def _of_amounts(one: _Said, other: _Said, *answers: str) -> dict[str, float]:
     both = bool(one.amounts) and bool(other.amounts)
-    apart = both and amounts_conflict(one.amounts, other.amounts) and not other_cases(*answers)
+    cases = both and other_cases(*answers)
     return {
-        "amounts apart": float(apart),
-        "amounts agree": float(both and not apart and amounts_meet(one.amounts, other.amounts)),
+        "amounts apart": float(both and not cases and amounts_conflict(one.amounts, other.amounts)),
+        "amounts agree": float(
+            cases
+            or (not amounts_conflict(one.amounts, other.amounts) and amounts_meet(one.amounts, other.amounts))
+        ),
         "one amount": float(bool(one.amounts) != bool(other.amounts)),
     }
 
