@@ -1,5 +1,4 @@
-"""Fit the weights of `data/similarity/weighing.py` and of `sameness.py` to the pairs of tests/data/pairs,
-and write them.
+"""Fit the weights of `data/similarity/weighing.py` and `sameness.py` to tests/data/pairs; write them.
 
     python scripts/weigh.py            # leave one set out, then fit all and write weights.py
     python scripts/weigh.py --check    # fail if weights.py is not what the pairs give

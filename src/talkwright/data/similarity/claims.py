@@ -76,7 +76,9 @@ _GERMAN = re.compile(
     re.IGNORECASE,
 )
 # Who answers such a question may add an amount, of which another says nothing.
-_NO_AMOUNT = re.compile(r"(?:(?:from |to )?where|(?:to |by |from |with )?who(?:m|se)?|why|in which city)\b")
+_NO_AMOUNT = re.compile(
+    r"(?:(?:from |to )?where|(?:to |by |from |with )?who(?:m|se)?|why|in which city)\b"
+)
 _OF_CASES = frozenset("if unless only except without until when while after before but than yet".split())  # noqa: SIM905
 _VERBS = frozenset("is are was were be been do does did can could will would may must has have".split())  # noqa: SIM905
 _SHORT_FORMS = frozenset("it's that's they're we're you're there's he's she's i'm".split())  # noqa: SIM905

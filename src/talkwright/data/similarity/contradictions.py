@@ -39,8 +39,8 @@ _RIVALS = 50  # different answers to one question that are compared with each ot
 _LONGEST_REWORDED = 350  # characters of an answer to a question in other words
 
 _HOW = re.compile(
-    r"(?:how (?:do|can|could|should|to|would)|wie kann|comment|cómo|(?:please )?tell (?:me|us) (?:more )?about"
-    r"|describe|explain)\b"
+    r"(?:how (?:do|can|could|should|to|would)|wie kann|comment|cómo"
+    r"|(?:please )?tell (?:me|us) (?:more )?about|describe|explain)\b"
 )
 _EVENTS = re.compile(r"what (?:happens|will happen|if)\b|why\b")  # of which there may be several
 _SORRY = re.compile(r"I(?:['\u2019]m| am) sorry,? but\b")

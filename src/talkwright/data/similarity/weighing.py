@@ -44,9 +44,9 @@ _OPPOSE = ("sides apart", "one denies", "amounts apart", "opposites")
 _TOKEN = re.compile(r"[\w'-]+")
 _SENTENCE = re.compile(r"[.!;](?:\s|\Z)")
 _STATES_NOTHING = re.compile(
-    r"\?|\b(?:provide (?:me|us)|please (?:provide|share|let me|tell)|let (?:me|us) know|(?:give|allow) me a moment"
-    r"|guide you|sorry again|i (?:do not|don['\u2019]t) (?:know|have)|i(?:['\u2019]m| am) here to"
-    r"|my (?:\w+ )?(?:limitations|capabilities)|language model)\b|sorry, but|\{\{|\[[a-z ]+\]",
+    r"\?|\b(?:provide (?:me|us)|please (?:provide|share|let me|tell)|let (?:me|us) know"
+    r"|(?:give|allow) me a moment|guide you|sorry again|i (?:do not|don['\u2019]t) (?:know|have)"
+    r"|i(?:['\u2019]m| am) here to|my (?:\w+ )?(?:limitations|capabilities)|language model)\b|sorry, but|\{\{|\[[a-z ]+\]",
     re.IGNORECASE,
 )
 _CASE = re.compile(r"\b(?:if|unless|until|as long as|provided|once|except)\b[^.;!]*")
@@ -61,9 +61,9 @@ _SURE = re.compile(
 )
 # Such a word excludes other ways; "all the formulas", "every page" do not.
 _EXCLUDES = re.compile(
-    r"\b(?:only|always|never|must|nothing|whatever|exactly|strictly|solely|exclusively|regardless|no matter"
-    r"|at all|impossible|forbidden|under no circumstances|can(?:not|'t) be|(?:not|n't) possible|no longer"
-    r"|nur|immer|toujours|seulement|siempre|solo)\b"
+    r"\b(?:only|always|never|must|nothing|whatever|exactly|strictly|solely|exclusively|regardless"
+    r"|no matter|at all|impossible|forbidden|under no circumstances|can(?:not|'t) be"
+    r"|(?:not|n't) possible|no longer|nur|immer|toujours|seulement|siempre|solo)\b"
 )
 _HEDGES = re.compile(
     r"\b(?:may|can|could|try|some|such as|often|usually|for example|e\.g|also|or|might|another|among"
@@ -71,9 +71,9 @@ _HEDGES = re.compile(
 )
 # Of these there is more than one right answer.
 _MANY_RIGHT = re.compile(
-    r"(?:\A|[.!?:,] )(?:how (?:do|can|could|should|to|would|did)|(?:what|where) (?:can|could|should)|what helps|why\b"
-    r"|what (?:are|were)|what(?:'s| is) the difference|tell|describe|explain|write|give|suggest"
-    r"|recommend|name)\b"
+    r"(?:\A|[.!?:,] )(?:how (?:do|can|could|should|to|would|did)|(?:what|where) (?:can|could|should)"
+    r"|what helps|why\b|what (?:are|were)|what(?:'s| is) the difference|tell|describe|explain|write|give"
+    r"|suggest|recommend|name)\b"
 )
 _VALUES = frozenset(["when", "span", "money", "count", "where", "who", "often"])
 
@@ -99,11 +99,12 @@ def weighed(a: tuple[str, str], b: tuple[str, str], alike: float = 1.0) -> bool:
     if not can_be_weighed(a) or not can_be_weighed(b):
         return False
     found = signs(a, b)
-    if found["same words"] > _RESTATED and not _exchanged(a[1], b[1]):
+    if found["same words"] > _RESTATED:
+        if not _exchanged(a[1], b[1]):
+            return False
+    elif found["share"] > _AGREED and not any(found[name] for name in _OPPOSE):
         return False
-    if _RESTATED >= found["same words"] and found["share"] > _AGREED and not any(found[name] for name in _OPPOSE):
-        return False
-    if found["many right"] and not (_EXCLUDES.search(plainly(a[1])) or _EXCLUDES.search(plainly(b[1]))):
+    if found["many right"] and not any(_EXCLUDES.search(plainly(answer)) for _, answer in (a, b)):
         return False  # of several ways, one excludes the others only if it says so
     logit = sum(WEIGHTS[name] * value for name, value in found.items()) + WEIGHTS["always"]
     return alike / (1 + math.exp(-logit)) >= LEAST
@@ -118,8 +119,11 @@ def _exchanged(a: str, b: str) -> bool:
     if longest < _LONG_EDIT or begin + end < _EDITED * longest:
         return False
     parts = [" ".join(said[begin : len(said) - end]) for said in (left, right)]
+    often = [intervals(part) for part in parts]
+    if all(often):
+        return intervals_apart(*often)
     mine, yours = map(_named, parts)
-    return bool(mine - yours and yours - mine) or intervals_apart(*map(intervals, parts))
+    return bool(mine - yours and yours - mine)
 
 
 def _same_ends(left: Sequence[str], right: Sequence[str]) -> tuple[int, int]:
@@ -201,12 +205,11 @@ def _of_sides(a: tuple[str, str], b: tuple[str, str]) -> dict[str, float]:
 def _of_amounts(one: _Said, other: _Said, *answers: str) -> dict[str, float]:
     both = bool(one.amounts) and bool(other.amounts)
     cases = both and other_cases(*answers)
+    apart = both and amounts_conflict(one.amounts, other.amounts)
+    agree = cases or (not apart and amounts_meet(one.amounts, other.amounts))
     return {
-        "amounts apart": float(both and not cases and amounts_conflict(one.amounts, other.amounts)),
-        "amounts agree": float(
-            cases
-            or (not amounts_conflict(one.amounts, other.amounts) and amounts_meet(one.amounts, other.amounts))
-        ),
+        "amounts apart": float(apart and not cases),
+        "amounts agree": float(agree),
         "one amount": float(bool(one.amounts) != bool(other.amounts)),
     }
 
