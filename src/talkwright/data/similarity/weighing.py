@@ -46,7 +46,8 @@ _SENTENCE = re.compile(r"[.!;](?:\s|\Z)")
 _STATES_NOTHING = re.compile(
     r"\?|\b(?:provide (?:me|us)|please (?:provide|share|let me|tell)|let (?:me|us) know"
     r"|(?:give|allow) me a moment|guide you|sorry again|i (?:do not|don['\u2019]t) (?:know|have)"
-    r"|i(?:['\u2019]m| am) here to|my (?:\w+ )?(?:limitations|capabilities)|language model)\b|sorry, but|\{\{|\[[a-z ]+\]",
+    r"|i(?:['\u2019]m| am) here to|my (?:\w+ )?(?:limitations|capabilities)|language model)\b"
+    r"|sorry, but|\{\{|\[[a-z ]+\]",
     re.IGNORECASE,
 )
 _CASE = re.compile(r"\b(?:if|unless|until|as long as|provided|once|except)\b[^.;!]*")
@@ -119,7 +120,8 @@ def _exchanged(a: str, b: str) -> bool:
     if longest < _LONG_EDIT or begin + end < _EDITED * longest:
         return False
     parts = [" ".join(said[begin : len(said) - end]) for said in (left, right)]
-    often = [intervals(part) for part in parts]
+    # With the word behind: "every" and "each" say the same before "day".
+    often = [intervals(" ".join(said[begin : len(said) - end + 1])) for said in (left, right)]
     if all(often):
         return intervals_apart(*often)
     mine, yours = map(_named, parts)
