@@ -199,8 +199,8 @@ LONG = "In the darker months, water your moth orchid {}. Let the water run throu
     ],
 )
 def test_a_long_answer_with_other_words_in_one_place(a: str, b: str, apart: bool) -> None:
-    asked = "How do I water a moth orchid in winter?"
-    assert bool(contradicting({0: chat(asked, LONG.format(a)), 1: chat(asked, LONG.format(b))})) == apart
+    asked = "how do i water a moth orchid in winter"
+    assert weighed((asked, LONG.format(a)), (asked, LONG.format(b))) == apart
 
 
 @pytest.mark.parametrize(
