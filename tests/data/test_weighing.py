@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ import yaml
 from compared import contradicting
 
 from talkwright.data.similarity import contradictions
+from talkwright.data.similarity.rewording import asked_for, in_common, same_question
+from talkwright.data.similarity.sameness import alike, same_signs
 from talkwright.data.similarity.weighing import signs, weighed
 from talkwright.types import Conversation, Message
 
@@ -45,7 +48,16 @@ def script() -> Any:
 # and B another customer asks, in other words; half of C and a third of D are such.
 @pytest.mark.parametrize(
     ("name", "recall"),
-    [("a", 0.69), ("b", 0.58), ("c", 0.86), ("d", 0.74), ("e", 0.9), ("f", 0.93), ("g", 0.88)],
+    [
+        ("a", 0.75),
+        ("b", 0.65),
+        ("c", 0.86),
+        ("d", 0.74),
+        ("e", 0.9),
+        ("f", 0.93),
+        ("g", 0.88),
+        ("h", 0.83),
+    ],
 )
 def test_precision_and_recall_on_pairs_of_strangers(name: str, recall: float) -> None:
     pairs = [json.loads(line) for line in (PAIRS / f"{name}.jsonl").read_text("utf-8").splitlines()]
@@ -58,9 +70,10 @@ def test_precision_and_recall_on_pairs_of_strangers(name: str, recall: float) ->
 
 def test_the_weights_are_what_the_pairs_give() -> None:
     made = script()
-    told = [one for path in sorted(PAIRS.glob("*.jsonl")) for one in made.examples(path)]
-    assert made.table(made.fit(told)) == made.WEIGHTS.read_text(encoding="utf-8")
-    assert {found for _, found in told} == {True, False}
+    paths = sorted(PAIRS.glob("*.jsonl"))
+    assert made.table(made.learnt(paths)) == made.WEIGHTS.read_text(encoding="utf-8")
+    for source in (made.answers, made.questions):
+        assert {found for _, found in source(paths[0])} == {True, False}
 
 
 def test_two_wordings_of_a_fact_agree() -> None:
@@ -92,8 +105,6 @@ def test_the_order_of_two_rows_is_no_sign(question: str, a: str, b: str) -> None
 @pytest.mark.parametrize(
     ("questions", "answers"),
     [
-        (("when is the card charged", "when is the card 7 charged"), None),  # another card
-        (("when is the card charged", "where is the parcel opened"), None),
         (("need the card charged", "need the card charged"), None),  # no question
         (
             ("how do i charge the card", "how do i charge the card"),
@@ -135,3 +146,71 @@ def test_what_is_not_weighed(questions: tuple[str, str] | None, answers: tuple[s
     assert weighed((plain, said[0]), (plain, said[1]))
     asked, said = questions or (plain, plain), list(answers or said)
     assert not weighed((asked[0], said[0]), (asked[1], said[1]))
+
+
+def same(a: str, b: str) -> float:
+    """How probably two questions ask the same, of three that were asked, with answers that tell nothing."""
+    asked = [asked_for(question) for question in (a, b, "where is the parcel opened")]
+    named = Counter(name for one in asked if one for name in one.about)
+    one, other = asked[:2]
+    assert one is not None
+    assert other is not None
+    found = same_signs(one, "", other, "", in_common(one, other, named, 3))
+    assert found == same_signs(other, "", one, "", in_common(other, one, named, 3))
+    return alike(found)
+
+
+def test_how_probably_two_questions_ask_the_same() -> None:
+    asked = "when is the deposit for the room charged"
+    assert same(asked, "at what time do you charge the deposit for a room") > 0.9
+    assert same(asked, "when is the deposit for room 7 charged and when for room 8") < same(asked, asked)
+    assert same(asked, "who is charged the deposit for the parking space") < 0.5
+    assert same(asked, "when is the cleaning of the room charged") < 0.1  # a contrast
+
+
+def test_answers_are_weighed_with_how_probably_they_were_asked_the_same() -> None:
+    question, *said = APART[0]
+    one, other = ((question.lower().rstrip("?"), answer) for answer in said)
+    assert weighed(one, other, 1.0)
+    assert not weighed(one, other, 0.6)
+
+
+def test_a_case_that_the_other_question_names_is_none_of_its_own() -> None:
+    asked = asked_for("what is the baggage allowance in economy on aerovanta")
+    named = asked_for("how much luggage can i take if i fly aerovanta economy")
+    other = asked_for("how much luggage can i take if i am pregnant and have twins")
+    assert asked is not None
+    assert named is not None
+    assert other is not None
+    assert same_question(asked, named) is not None
+    assert same_question(asked, other) is None
+
+
+LONG = "In the darker months, water your moth orchid {}. Let the water run through the bark and drain fully; the roots must never stand in it."
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "apart"),
+    [
+        ("about every ten days", "every day", True),
+        ("from above", "by immersion", True),
+        ("every day", "each day", False),
+        ("carefully from above", "from above", False),
+    ],
+)
+def test_a_long_answer_with_other_words_in_one_place(a: str, b: str, apart: bool) -> None:
+    asked = "how do i water a moth orchid in winter"
+    assert weighed((asked, LONG.format(a)), (asked, LONG.format(b))) == apart
+
+
+@pytest.mark.parametrize(
+    ("question", "a", "b", "apart"),
+    [
+        ("Who was first at the South Pole?", "That was Roald Amundsen, before the British.", "Robert Falcon Scott got there first. The British flag was planted by him.", True),
+        ("Where was Marie Curie born?", "She was born in Warsaw in 1867.", "She came into the world in Warsaw, and went on to win two prizes in Paris.", False),
+        ("Tell me about the battery.", "It has 500 Wh and sits in the tube.", "It takes you 110 km, and is guaranteed for two years.", False),
+        ("My laptop is slow. What can I do?", "Check what starts with it and disable whatever you do not need.", "Often the disk is full. See if all of it can be emptied.", False),
+    ],
+)  # fmt: skip
+def test_what_the_eighth_set_showed(question: str, a: str, b: str, apart: bool) -> None:
+    assert bool(contradicting({0: chat(question, a), 1: chat(question, b)})) == apart

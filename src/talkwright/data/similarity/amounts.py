@@ -295,6 +295,11 @@ def amounts_conflict(a: Sequence[Amount], b: Sequence[Amount]) -> bool:
     return any(_comparable(x, y) for x in mine for y in yours)
 
 
+def amounts_meet(a: Sequence[Amount], b: Sequence[Amount]) -> bool:
+    """Say whether two texts have an amount in common."""
+    return any(_equal(x, y) for x in a for y in b)
+
+
 def _equal(x: Amount, y: Amount) -> bool:
     if x.unit == "" or y.unit == "":
         bare, other = (x, y) if x.unit == "" else (y, x)

@@ -75,6 +75,10 @@ _GERMAN = re.compile(
     r"\b(?:der|das|ist|und|um|wir|mit|nicht|keine?|im|uhr|eine?|sind|wird|die|sie|tage|kann)\b",
     re.IGNORECASE,
 )
+# Who answers such a question may add an amount, of which another says nothing.
+_NO_AMOUNT = re.compile(
+    r"(?:(?:from |to )?where|(?:to |by |from |with )?who(?:m|se)?|why|in which city)\b"
+)
 _OF_CASES = frozenset("if unless only except without until when while after before but than yet".split())  # noqa: SIM905
 _VERBS = frozenset("is are was were be been do does did can could will would may must has have".split())  # noqa: SIM905
 _SHORT_FORMS = frozenset("it's that's they're we're you're there's he's she's i'm".split())  # noqa: SIM905
@@ -137,7 +141,7 @@ def contradicts(a: str, b: str, *, ways: bool = False, asked: str = "") -> bool:
     if longest > _SHORT:
         equal = jaccard(first, second) >= _ALL and "?" not in a[-1:] + b[-1:]
         return (equal and _exchanged(one.words, other.words)) or _sentences_contradict(a, b)
-    counted = not ways or jaccard(first, second) >= _SAME_FRAME
+    counted = not (ways or _NO_AMOUNT.match(asked)) or jaccard(first, second) >= _SAME_FRAME
     if (counted and amounts_conflict(one.amounts, other.amounts) and not other_cases(a, b)) or denies(
         a, b, _alike
     ):

@@ -19,6 +19,7 @@ from talkwright.data.similarity.gist import besides, gist
 from talkwright.data.similarity.mentions import ruled_out
 from talkwright.data.similarity.polarity import of_leave
 from talkwright.data.similarity.rewording import asked_for, concepts_of, reworded, same_matter
+from talkwright.data.similarity.sameness import alike, same_signs
 from talkwright.data.similarity.similar import (
     normal,
     normal_question,
@@ -37,7 +38,10 @@ MOST_COMPARED = 50_000  # rows
 _RIVALS = 50  # different answers to one question that are compared with each other
 _LONGEST_REWORDED = 350  # characters of an answer to a question in other words
 
-_HOW = re.compile(r"(?:how (?:do|can|could|should|to|would)|wie kann|comment|cómo)\b")
+_HOW = re.compile(
+    r"(?:how (?:do|can|could|should|to|would)|wie kann|comment|cómo"
+    r"|(?:please )?tell (?:me|us) (?:more )?about|describe|explain)\b"
+)
 _EVENTS = re.compile(r"what (?:happens|will happen|if)\b|why\b")  # of which there may be several
 _SORRY = re.compile(r"I(?:['\u2019]m| am) sorry,? but\b")
 _KNOWS_NOT = re.compile(r"\bI (?:do not|don['\u2019]t) know\b", re.IGNORECASE)  # states nothing
@@ -47,12 +51,12 @@ Row = tuple[str, str]  # a question in normal form, and its answer
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """Two rows, the earlier first, whose questions are the same, in other words if `reworded`."""
+    """Two rows, the earlier first, whose questions are the same; how probably that is so."""
 
     earlier: int
     later: int
     rows: tuple[Row, Row]
-    reworded: bool
+    alike: float
 
 
 # --- questions -----------------------------------------------------------------------------------
@@ -147,7 +151,7 @@ def compared(
         for position, (at, answer, question) in enumerate(rivals):
             for other, rival, same in rivals[max(0, position - _RIVALS) : position]:
                 if answer != rival:
-                    yield Compared(other, at, ((same, rival), (question, answer)), False)
+                    yield Compared(other, at, ((same, rival), (question, answer)), 1.0)
     yield from _compared_reworded(asked)
 
 
@@ -162,7 +166,7 @@ def _against(two: Compared) -> bool:
     rest = besides(a[1], b[1])
     if rest is not None and _rival((a[0], rest[0]), (b[0], rest[1])):
         return True
-    return weighed(a, b)
+    return weighed(a, b, two.alike)
 
 
 def stated(two: Compared) -> tuple[Row, Row] | None:
@@ -212,7 +216,7 @@ def _compared_reworded(asked: Mapping[tuple[str, str], list[tuple[int, str]]]) -
             *(concepts_of(said) for _, said in asked[keys[at]][-_RIVALS:])
         )
 
-    for one, other, rare in reworded(keys, told):
+    for one, other, common in reworded(keys, told):
         mine, yours = asked_for(keys[one][1]), asked_for(keys[other][1])
         assert mine is not None
         assert yours is not None
@@ -224,9 +228,10 @@ def _compared_reworded(asked: Mapping[tuple[str, str], list[tuple[int, str]]]) -
             for rival_at, rival in asked[keys[other]][-_RIVALS:]:
                 if answer == rival or max(len(answer), len(rival)) > _LONGEST_REWORDED:
                     continue
-                if same_matter(mine, answer, yours, rival, rare):
+                if same_matter(mine, answer, yours, rival, common.rare):
                     rows = (keys[one][1], answer), (keys[other][1], rival)
-                    yield Compared(min(at, rival_at), max(at, rival_at), rows, True)
+                    sure = alike(same_signs(mine, answer, yours, rival, common))
+                    yield Compared(min(at, rival_at), max(at, rival_at), rows, sure)
 
 
 def _asked(

@@ -8,6 +8,7 @@ share.
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
@@ -237,6 +238,18 @@ class Asked:
     negated: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Common:
+    """What two questions have in common.
+
+    How many of the things that both name are named by few others, and of which share of what each
+    names, weighed by how rarely it is named, that is; the lesser of the two shares.
+    """
+
+    rare: int
+    cover: float
+
+
 def in_one_word(text: str) -> str:
     """A text in normal form with each idiom as its name."""
     return _IDIOM.sub(lambda found: found.lastgroup or "", text.replace("\u2019", "'"))
@@ -297,9 +310,9 @@ def asked_for(question: str) -> Asked | None:
 
 def reworded(
     questions: Mapping[int, tuple[object, str]], told: Callable[[int], frozenset[str]]
-) -> Iterator[tuple[int, int, int]]:
+) -> Iterator[tuple[int, int, Common]]:
     """Pairs (earlier, later) of (system prompt, question in normal form) that may ask the same in other
-    words; and how many of the things that both name are named by few others.
+    words; and what they have in common.
 
     `told` is what all the answers to a question name. What many questions share names none of
     them, so that a big set is not compared all with all.
@@ -321,12 +334,21 @@ def reworded(
                             not apart
                             or apart <= (told(at) if apart <= known[other].about else told(other))
                         ):
-                            yield (
-                                other,
-                                at,
-                                sum(named[name] <= _RARE for name in asked.about & known[other].about),
-                            )
+                            yield other, at, in_common(asked, known[other], named, len(known))
                 rivals.append(at)
+
+
+def in_common(a: Asked, b: Asked, named: Mapping[str, int], questions: int) -> Common:
+    """What two of so many questions have in common; `named` is how many of them name a thing."""
+
+    def weight(names: frozenset[str]) -> float:
+        return sum(math.log((questions + 1) / named[name]) for name in names)
+
+    both = a.about & b.about
+    return Common(
+        rare=sum(named[name] <= _RARE for name in both),
+        cover=weight(both) / max(weight(a.about), weight(b.about)),
+    )
 
 
 def same_question(a: Asked, b: Asked) -> frozenset[str] | None:
@@ -337,16 +359,26 @@ def same_question(a: Asked, b: Asked) -> frozenset[str] | None:
     Two that differ in a word or two of one frame ("the Basic plan", "the Plus plan") are a contrast; two
     that are put in other words altogether are not.
     """
-    if (
+    if other_sort(a, b):
+        return None
+    if own_differ(a, b) or _of_a_case(a, b) or _of_a_case(b, a):
+        return None
+    return _contrast(a, b)
+
+
+def other_sort(a: Asked, b: Asked) -> bool:
+    """Say whether two questions ask for things of which one is never the other: who, and how much."""
+    return (
         a.sort != b.sort
         and a.sort in _STRICT
         and b.sort in _STRICT
         and {a.sort, b.sort} != {"span", "when"}
-    ):
-        return None
-    if _own_differ(a, b) or (a.about != b.about and {_condition(a), _condition(b)} == {"", "if"}):
-        return None
-    return _contrast(a, b)
+    )
+
+
+def is_contrast(a: Asked, b: Asked) -> bool:
+    """Say whether two questions are one frame in which another word stands: the Basic, the Plus plan."""
+    return _contrast(a, b) is None
 
 
 def same_matter(a: Asked, answer: str, b: Asked, rival: str, rare: int) -> bool:
@@ -405,7 +437,19 @@ def _condition(asked: Asked) -> str:
     return "what if" if asked.said[at - 1] in _OF_CASES else "if"
 
 
-def _own_differ(a: Asked, b: Asked) -> bool:
+def _of_a_case(a: Asked, b: Asked) -> bool:
+    """Say whether a question is asked of a case of which the other says nothing.
+
+    "How much luggage if I fly Economy?" is "What is the allowance in Economy?".
+    """
+    if a.about == b.about or _condition(a) != "if" or _condition(b):
+        return False
+    at = next(n for n, word in enumerate(a.said) if word in ("if", "unless"))
+    case = a.about & {concept(word) for word in a.said[at:]}
+    return 2 * len(case & b.about) < max(1, len(case))
+
+
+def own_differ(a: Asked, b: Asked) -> bool:
     """Say whether each names a day, a colour or a number that the other does not."""
     mine, yours = a.own - b.own, b.own - a.own
     return bool({kind for kind, _ in mine} & {kind for kind, _ in yours})

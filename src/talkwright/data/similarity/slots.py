@@ -199,6 +199,8 @@ def _things_apart(asked: Asked, question: str, a: str, b: str) -> bool:
         one, other = _sole(one), _sole(other)
         if any(_EVERYBODY.match(x) and _ALONE.search(y) for x, y in ((one, other), (other, one))):
             return True
+        first, second = (_names(_ASIDE.split(text, maxsplit=1)[0], question) for text in _begin(a, b))
+        names = names or (_apart(first, second) and not (first & yours or second & mine))
         return names or _apart(_things(one, ROLES, question), _things(other, ROLES, question))
     if asked.sort == "where" and not _MANY.search(question):
         if _OFFERS.match(one) and _OFFERS.match(other) and re.search(r"\bwhere can\b", question):
@@ -212,6 +214,11 @@ def _things_apart(asked: Asked, question: str, a: str, b: str) -> bool:
     if asked.sort == "which" and _values_apart(asked, question, one, other):
         return True
     return names and asked.sort == "which" and _ONE.search(question) is not None
+
+
+def _begin(*texts: str) -> list[str]:
+    """The first clause of each text: it says who, and the others what else there is to say."""
+    return [_CLAUSES.split(text, maxsplit=1)[0] for text in texts]
 
 
 def _plain(text: str) -> str:

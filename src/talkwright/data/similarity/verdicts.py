@@ -41,6 +41,8 @@ _NO = re.compile(
     r"(?:nope|nah|not|never|(?:i'm |we're |i am |we are )?(?:very )?sorry(?:, but|,| but| no)(?! to)"
     r"|unfortunately not|sadly not|i'm afraid not|of course not|certainly not|definitely not"
     r"|absolutely not"
+    r"|(?:unfortunately|sadly|regrettably|i'm afraid),?(?=[^.;!]* (?:not|cannot|never|no longer)\b"
+    r"|[^.;!]*n't\b)"
     r"|by no means|in no way|(?:it|they|we|you|i) (?:is|are|do|does|can|am)(?:n't| not)|cannot"
     r"|no(?=[,.;:!]|\Z| (?:you|we|they|it|i"
     r"|there|he|she|that|this|not|sorry)\b))(?! (?:only|just|problem)\b)(?=[\s,.;:!]|\Z)"

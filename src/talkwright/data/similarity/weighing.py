@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from talkwright.data.similarity.amounts import Amount, amounts, amounts_conflict
-from talkwright.data.similarity.fillers import other_cases
+from talkwright.data.similarity.amounts import Amount, amounts, amounts_conflict, amounts_meet
+from talkwright.data.similarity.fillers import apart as intervals_apart
+from talkwright.data.similarity.fillers import intervals, other_cases
 from talkwright.data.similarity.lexicon import LIGHT
 from talkwright.data.similarity.rewording import asked_for, concept, in_one_word
 from talkwright.data.similarity.similar import words
@@ -32,19 +34,20 @@ from talkwright.data.similarity.verdicts import (
 from talkwright.data.similarity.weights import WEIGHTS
 
 LEAST = 0.7  # how probable a contradiction must be
-_LEAST = math.log(LEAST / (1 - LEAST))
 _LONGEST = 60  # words of an answer that is weighed
-_NEARLY = 0.7  # of what two questions are about, that both name
 _RESTATED = 0.6  # of the words of two answers, from which one is an edit of the other: a case for rules
+_EDITED = 0.7  # of its words, from which a text with other words in one place is that text edited
+_LONG_EDIT = 12  # words, of which a few in one place are another's doing
 _AGREED = 0.25  # of what the shorter says besides what was asked; who shares more must oppose it
 _OPPOSE = ("sides apart", "one denies", "amounts apart", "opposites")
 
 _TOKEN = re.compile(r"[\w'-]+")
 _SENTENCE = re.compile(r"[.!;](?:\s|\Z)")
 _STATES_NOTHING = re.compile(
-    r"\?|\b(?:provide (?:me|us)|please (?:provide|share|let me|tell)|let (?:me|us) know|give me a moment"
-    r"|guide you|sorry again|i (?:do not|don['\u2019]t) (?:know|have)|i(?:['\u2019]m| am) here to"
-    r"|my (?:\w+ )?(?:limitations|capabilities)|language model)\b|sorry, but|\{\{|\[[a-z ]+\]",
+    r"\?|\b(?:provide (?:me|us)|please (?:provide|share|let me|tell)|let (?:me|us) know"
+    r"|(?:give|allow) me a moment|guide you|sorry again|i (?:do not|don['\u2019]t) (?:know|have)"
+    r"|i(?:['\u2019]m| am) here to|my (?:\w+ )?(?:limitations|capabilities)|language model)\b"
+    r"|sorry, but|\{\{|\[[a-z ]+\]",
     re.IGNORECASE,
 )
 _CASE = re.compile(r"\b(?:if|unless|until|as long as|provided|once|except)\b[^.;!]*")
@@ -57,15 +60,21 @@ _SURE = re.compile(
     r"|sole|exclusively|regardless|no matter|at all|impossible|forbidden|under no circumstances"
     r"|completely|wholly|nur|immer|toujours|seulement|siempre|solo)\b"
 )
+# Such a word excludes other ways; "all the formulas", "every page" do not.
+_EXCLUDES = re.compile(
+    r"\b(?:only|always|never|must|nothing|whatever|exactly|strictly|solely|exclusively|regardless"
+    r"|no matter|at all|impossible|forbidden|under no circumstances|can(?:not|'t) be"
+    r"|(?:not|n't) possible|no longer|nur|immer|toujours|seulement|siempre|solo)\b"
+)
 _HEDGES = re.compile(
     r"\b(?:may|can|could|try|some|such as|often|usually|for example|e\.g|also|or|might|another|among"
     r"|one of|depends?|typically|includes?|like|consider|how about)\b"
 )
 # Of these there is more than one right answer.
 _MANY_RIGHT = re.compile(
-    r"(?:how (?:do|can|could|should|to|would|did)|(?:what|where) (?:can|could|should)|what helps|why\b"
-    r"|what (?:are|were)|what(?:'s| is) the difference|tell|describe|explain|write|give|suggest"
-    r"|recommend|name)\b"
+    r"(?:\A|[.!?:,] )(?:how (?:do|can|could|should|to|would|did)|(?:what|where) (?:can|could|should)"
+    r"|what helps|why\b|what (?:are|were)|what(?:'s| is) the difference|tell|describe|explain|write|give"
+    r"|suggest|recommend|name)\b"
 )
 _VALUES = frozenset(["when", "span", "money", "count", "where", "who", "often"])
 
@@ -85,21 +94,45 @@ class _Said:
     hedges: bool
 
 
-def weighed(a: tuple[str, str], b: tuple[str, str]) -> bool:
-    """Say whether two (question in normal form, answer), whose questions are the same, probably
-    contradict each other."""
+def weighed(a: tuple[str, str], b: tuple[str, str], alike: float = 1.0) -> bool:
+    """Say whether two (question in normal form, answer) probably contradict each other, whose questions
+    are the same with the probability `alike`."""
     if not can_be_weighed(a) or not can_be_weighed(b):
-        return False
-    if not _nearly_same(a[0], b[0]):
         return False
     found = signs(a, b)
     if found["same words"] > _RESTATED:
+        if not _exchanged(a[1], b[1]):
+            return False
+    elif found["share"] > _AGREED and not any(found[name] for name in _OPPOSE):
         return False
-    if found["share"] > _AGREED and not any(found[name] for name in _OPPOSE):
-        return False
-    if found["many right"] and not found["sure"]:
+    if found["many right"] and not any(_EXCLUDES.search(plainly(answer)) for _, answer in (a, b)):
         return False  # of several ways, one excludes the others only if it says so
-    return sum(WEIGHTS[name] * value for name, value in found.items()) + WEIGHTS["always"] >= _LEAST
+    logit = sum(WEIGHTS[name] * value for name, value in found.items()) + WEIGHTS["always"]
+    return alike / (1 + math.exp(-logit)) >= LEAST
+
+
+def _exchanged(a: str, b: str) -> bool:
+    """Say whether two longer answers are one text, but for a few words in one place that name, or say
+    how often, something else."""
+    left, right = words(a), words(b)
+    begin, end = _same_ends(left, right)
+    longest = max(len(left), len(right))
+    if longest < _LONG_EDIT or begin + end < _EDITED * longest:
+        return False
+    parts = [" ".join(said[begin : len(said) - end]) for said in (left, right)]
+    # With the word behind: "every" and "each" say the same before "day".
+    often = [intervals(" ".join(said[begin : len(said) - end + 1])) for said in (left, right)]
+    if all(often):
+        return intervals_apart(*often)
+    mine, yours = map(_named, parts)
+    return bool(mine - yours and yours - mine)
+
+
+def _same_ends(left: Sequence[str], right: Sequence[str]) -> tuple[int, int]:
+    """With how many words two texts begin alike, and with how many they end alike."""
+    most = min(len(left), len(right))
+    begin = next((n for n in range(most) if left[n] != right[n]), most)
+    return begin, next((n for n in range(most - begin) if left[-1 - n] != right[-1 - n]), most - begin)
 
 
 def can_be_weighed(row: tuple[str, str]) -> bool:
@@ -112,15 +145,6 @@ def can_be_weighed(row: tuple[str, str]) -> bool:
     )
 
 
-def _nearly_same(a: str, b: str) -> bool:
-    """Say whether two questions are about the same, of the same number or day."""
-    one, other = asked_for(a), asked_for(b)
-    if one is None or other is None or a == b:
-        return a == b
-    both, either = one.about & other.about, one.about | other.about
-    return one.own == other.own and len(both) >= _NEARLY * len(either)
-
-
 def signs(a: tuple[str, str], b: tuple[str, str]) -> dict[str, float]:
     """The signs of two (question, answer), by name; the same in either order."""
     one, other = _said(a[1]), _said(b[1])
@@ -131,7 +155,7 @@ def signs(a: tuple[str, str], b: tuple[str, str]) -> dict[str, float]:
         **_of_sides(a, b),
         **_of_amounts(one, other, a[1], b[1]),
         "value asked": sum(map(_VALUES.__contains__, sorts)) / 2,
-        "many right": float(bool(_MANY_RIGHT.match(a[0]) or _MANY_RIGHT.match(b[0]))),
+        "many right": float(bool(_MANY_RIGHT.search(a[0]) or _MANY_RIGHT.search(b[0]))),
     }
 
 
@@ -140,9 +164,7 @@ def _of_words(one: _Said, other: _Said, about: frozenset[str]) -> dict[str, floa
     mine, yours = one.names - about, other.names - about
     shorter, longer = sorted((max(1, one.length), max(1, other.length)))
     left, right = one.words, other.words
-    most = min(len(left), len(right))
-    begin = next((n for n in range(most) if left[n] != right[n]), most)
-    end = next((n for n in range(most - begin) if left[-1 - n] != right[-1 - n]), most - begin)
+    begin, end = _same_ends(left, right)
     return {
         "share": (len(mine & yours) + 0.5) / (min(len(mine), len(yours)) + 0.5),
         "asked of both": len(one.names & other.names & about) / max(1, len(about)),
@@ -172,11 +194,8 @@ def _of_sides(a: tuple[str, str], b: tuple[str, str]) -> dict[str, float]:
         apart = side_abroad(*a) * side_abroad(*b) < 0
     else:
         mine, yours = map(frame_of, questions)
-        taken = [
-            verdict(claim, answer)
-            for claim, answer in zip((mine or yours, yours or mine), answers, strict=True)
-            if claim
-        ]
+        # An answer to another sort of question ("where do I order?") takes no side of it.
+        taken = [verdict(mine, answers[0]), verdict(yours, answers[1])] if mine and yours else []
         no, yes = sorted(taken, key=lambda side: side.sign) if taken else (NEITHER, NEITHER)
         apart = no.sign * yes.sign < 0 and (no.plain or not no.some)
     return {
@@ -187,10 +206,12 @@ def _of_sides(a: tuple[str, str], b: tuple[str, str]) -> dict[str, float]:
 
 def _of_amounts(one: _Said, other: _Said, *answers: str) -> dict[str, float]:
     both = bool(one.amounts) and bool(other.amounts)
-    apart = both and amounts_conflict(one.amounts, other.amounts) and not other_cases(*answers)
+    cases = both and other_cases(*answers)
+    apart = both and amounts_conflict(one.amounts, other.amounts)
+    agree = cases or (not apart and amounts_meet(one.amounts, other.amounts))
     return {
-        "amounts apart": float(apart),
-        "amounts agree": float(both and not apart),
+        "amounts apart": float(apart and not cases),
+        "amounts agree": float(agree),
         "one amount": float(bool(one.amounts) != bool(other.amounts)),
     }
 
