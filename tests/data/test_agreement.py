@@ -57,7 +57,7 @@ def test_masked_rows_are_as_many_in_the_summary_the_ledger_and_the_report(tmp_pa
     assert of_all == 26
     assert sum(source.repaired for source in page.sources) == 20
     html = write_report(out).read_text(encoding="utf-8")
-    assert "masked phone <b>20</b>" in html
+    assert "phone replaced by [phone] <b>20</b>" in html
 
 
 def test_repeated_rows_are_seen_beside_the_rows(tmp_path: Path) -> None:
