@@ -138,7 +138,8 @@ class Shards:
 
     def column(self, name: str) -> NDArray[Any]:
         """One of "offsets" (bytes, where a line ends in its shard), "turns", "characters"."""
-        parts = [self._arrays(number)["table"][name] for number in range(len(self.done))]
+        # Copied: a view of a column would keep all of its shard in memory.
+        parts = [self._arrays(number)["table"][name].copy() for number in range(len(self.done))]
         return np.concatenate(parts) if parts else np.empty(0, np.int64)
 
     def features(self) -> Features:
