@@ -168,9 +168,103 @@ def battle(rng: random.Random) -> dict[str, Any]:
     }
 
 
+def program(rng: random.Random) -> Any:
+    """A talk with a call in it, as programs keep theirs."""
+    ask, said, gave = text(rng), text(rng), text(rng)
+    call = {"type": "function_call", "call_id": "c1", "name": "look", "arguments": '{"a": 1}'}
+    result = {"type": "function_call_output", "call_id": "c1", "output": gave}
+    thought = {"type": "reasoning", "summary": [{"type": "summary_text", "text": text(rng)}]}
+    message = {
+        "type": "message",
+        "role": "assistant",
+        "content": [{"type": "output_text", "text": said}],
+    }
+    user = {"role": "user", "content": ask}
+    asked = {"function": {"name": "look", "arguments": "{}"}, "id": "c1", "type": "function"}
+    body = {"model": "m", "messages": [user]}
+    choice = {"index": 0, "message": {"role": "assistant", "content": said}}
+    return rng.choice(
+        (
+            {"input": [user, call, result], "output": [thought, message]},
+            {"input": ask, "instructions": said, "output": [call, result, message]},
+            {"request": {"input": [user]}, "response": {"id": "r", "output": [message]}},
+            {"custom_id": "1", "body": body, "response": {"body": {"choices": [choice]}}},
+            {"request": body, "response": {"choices": [choice]}},
+            {"messages": [user, {"role": "assistant", "tool_calls": [asked]},
+                          {"role": "tool", "content": gave, "tool_call_id": "c1"},
+                          {"role": "assistant", "content": said}],
+             "tools": [{"type": "function", "function": {"name": "look", "parameters": {}}}]},
+            {"contents": [{"role": "user", "parts": [{"text": ask}]},
+                          {"role": "model", "parts": [{"functionCall": {"name": "look", "args": {}}}]},
+                          {"role": "user", "parts": [
+                              {"functionResponse": {"name": "look", "response": {"a": 1}}}]},
+                          {"role": "model", "parts": [{"text": said}]}],
+             "systemInstruction": {"parts": [{"text": gave}]}},
+            {"messages": [{"role": "user", "content": [{"text": ask}]},
+                          {"role": "assistant", "content": [
+                              {"toolUse": {"toolUseId": "t", "name": "look", "input": {"a": 1}}}]},
+                          {"role": "user", "content": [
+                              {"toolResult": {"toolUseId": "t", "content": [{"json": {"b": 2}}]}}]},
+                          {"role": "assistant", "content": [{"text": said}]}]},
+            {"messages": [user, {"role": "assistant", "content": [
+                              {"type": "text", "text": said},
+                              {"type": "tool_use", "id": "t", "name": "look", "input": {"a": 1}}]},
+                          {"role": "user", "content": [
+                              {"type": "tool_result", "tool_use_id": "t", "content": gave}]},
+                          {"role": "assistant", "content": said}]},
+            {"History": [{"type": "human", "data": {"content": ask}},
+                         {"type": "ai", "data": {"content": "", "tool_calls": [
+                             {"name": "look", "args": {"a": 1}, "id": "c1", "type": "tool_call"}]}},
+                         {"type": "tool", "data": {"content": gave, "tool_call_id": "c1"}},
+                         {"type": "ai", "data": {"content": said}}]},
+            {"chat_messages": [{"sender": "human", "text": ask,
+                                "content": [{"type": "text", "text": ask}]},
+                               {"sender": "assistant", "text": said, "attachments": []}], "uuid": "u"},
+        )
+    )  # fmt: skip
+
+
+def desk(rng: random.Random) -> Any:
+    """A talk of people, as desks and messengers export theirs."""
+    ask, said, more = text(rng), text(rng), text(rng)
+    return rng.choice(
+        (
+            {"id": 5, "requester_id": 7, "comments": [
+                {"author_id": 7, "body": ask, "public": True},
+                {"author_id": 9, "body": more, "public": False},
+                {"author_id": 8, "body": said, "public": True}]},
+            {"guild": {"id": "1"}, "channel": {"id": "2", "name": "help"}, "messages": [
+                {"id": "0", "type": "Default", "content": ask,
+                 "author": {"id": "0", "name": "Ann", "isBot": False}},
+                {"id": "1", "type": "Default", "content": said,
+                 "author": {"id": "1", "name": "Bo", "isBot": False}}]},
+            {"type": "conversation", "id": "1", "source": {"body": ask, "author": {"type": "user"}},
+             "conversation_parts": {"conversation_parts": [
+                 {"part_type": "comment", "body": said, "author": {"type": "admin", "name": "Bo"}}]}},
+            {"no": 5, "thread": [
+                {"channel": "email", "from": "customer", "at": "2024-05-01", "body": ask},
+                {"channel": "email", "from": "agent", "at": "2024-05-02", "body": said}]},
+            {"dialogue_id": "1", "services": ["hotel"], "turns": [
+                {"speaker": "USER", "utterance": ask, "turn_id": "0"},
+                {"speaker": "SYSTEM", "utterance": said, "turn_id": "1"}]},
+            {"dialog": [ask, said, more], "act": [1, 2, 1], "emotion": [0, 0, 0]},
+            {"prompt": ask, "responses": [said, more], "ranks": [2, 1]},
+            {"question": ask, "response_j": said, "response_k": more, "winner": "response_k"},
+            {"prompt": ask, "answers": [{"answer": said, "rank": 2.0}, {"answer": more, "rank": 1}]},
+            {"prompt": ask, "completion": said, "facts": [["mat", "rug"], "under"], "thread_id": 7},
+            {"history": [[ask, said]], "instruction": more, "output": said},
+            {"prompt": ask, "completion": said, "label": True},
+        )
+    )  # fmt: skip
+
+
 def row(rng: random.Random) -> Any:
     """A good row of a random shape."""
-    shape = rng.randrange(14)
+    shape = rng.randrange(18)
+    if shape > 15:
+        return desk(rng)
+    if shape > 13:
+        return program(rng)
     if shape < 2:
         return {"messages": turns(rng)}
     if shape == 2:

@@ -81,8 +81,8 @@ def responses_turns(value: Row) -> tuple[Row, list[Row]] | None:
     items = [*asked, *said]
     if not all(isinstance(item, dict) for item in items) or not (said or any(map(is_item, items))):
         return None
-    kinds = ["message" if "role" in item else item.get("type") for item in items]
-    if any(str(kind).endswith("_call") and kind not in _ITEMS for kind in kinds):
+    kinds = ["message" if "role" in item else str(item.get("type")) for item in items]
+    if any(kind.endswith("_call") and kind not in _ITEMS for kind in kinds):
         raise Unfit("not_a_message")
     if not asked or not {*kinds} <= {*_ITEMS}:
         return None

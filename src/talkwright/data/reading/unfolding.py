@@ -20,7 +20,8 @@ _ITEMS = frozenset(["function_call", "function_call_output", "reasoning"])
 
 def is_item(turn: dict[str, Any]) -> bool:
     """Say whether an item of OpenAI's Responses is a call, a result or a thought, and no message."""
-    return turn.get("type") in _ITEMS and _OTHER_ROLES.isdisjoint(turn)
+    kind = turn.get("type")
+    return isinstance(kind, str) and kind in _ITEMS and _OTHER_ROLES.isdisjoint(turn)
 
 
 def of_items(items: list[Any]) -> list[Any]:
