@@ -11,7 +11,7 @@ INSTALL = $(BIN)/python -m pip install --disable-pip-version-check -c constraint
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup dev model demo test slow bench chaos check docs format clean
+.PHONY: help setup dev model demo test slow fuzz bench chaos check docs format clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|' 2>/dev/null \
@@ -33,6 +33,9 @@ test: $(VENV)/.installed-dev  ## the fast tests
 
 slow: $(VENV)/.installed-dev  ## the slow tests
 	$(BIN)/python -m pytest -m slow
+
+fuzz: $(VENV)/.installed-dev  ## the tests of properties, with inputs that are new each time
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "hypothesis and not slow" --hypothesis-profile chance
 
 bench: $(VENV)/.installed-dev  ## speed beside TRL: data, then training (an hour and more; alone on the machine)
 	$(BIN)/python bench/data.py
