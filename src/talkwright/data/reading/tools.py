@@ -71,10 +71,8 @@ def _exact(text: str, repairs: list[str] | None = None) -> Any:
 def with_exact_arguments(text: str, value: Any) -> Any:
     """The value of a JSON text, with arguments of calls as text where a number in them is spelt
     otherwise than it would be written. Any other value comes back as it is, and soon."""
-    for key in _CALLING_KEYS:  # no generator: this is asked of every row
-        if key in text:
-            break
-    else:
+    # This is asked of every row: two looks at its text, where there is no call.
+    if ('"arg' not in text and '"tool' not in text) or not any(key in text for key in _CALLING_KEYS):
         return value
     try:
         return _with_texts(_exact(text), value) if _ODD_NUMBER.search(text) else value
