@@ -31,10 +31,10 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any
 
+from talkwright.data.reading.exact import with_exact_arguments
 from talkwright.data.reading.literals import CutOffError, has_doubtful_quotes, is_too_dense, parse_loose
 from talkwright.data.reading.onemissing import with_one_added
 from talkwright.data.reading.requoting import DoubtfulError, mixed, rewritten
-from talkwright.data.reading.tools import with_exact_arguments
 from talkwright.data.reading.wrapped import is_comment, unwrapped
 
 _LONGEST_MENDED = 2**22  # characters
