@@ -5,10 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
-from talkwright.config import Columns
-from talkwright.data.reading.containers import read_rows
-from talkwright.data.reading.rows import Row
+from as_read import rows_of as read
 
 SAID = [(f'Who said "hi, {n}" first?', f'It was "Ann",\nnot "Bo" in C:\\new\\{n}"') for n in range(40)]
 
@@ -18,11 +15,6 @@ def table(rows: list[tuple[str, str]], mark: str = '\\"') -> str:
         return '"' + text.replace("\\", "\\\\" if mark != '""' else "\\").replace('"', mark) + '"'
 
     return "".join(",".join(map(cell, row)) + "\n" for row in [("prompt", "completion"), *rows])
-
-
-def read(path: Path, text: str) -> list[Row]:
-    path.write_text(text)
-    return list(read_rows(path, "a", Columns()))
 
 
 def test_quotation_marks_behind_backslashes(tmp_path: Path) -> None:
