@@ -18,11 +18,11 @@ from talkwright.config import Columns
 from talkwright.data.reading.casting import unknown_speakers
 from talkwright.data.reading.exchanges import IDS, exchange_id, exchanges_together, is_exchange_table
 from talkwright.data.reading.growing import grown, tree_namer
-from talkwright.data.reading.rows import RAW, Row
+from talkwright.data.reading.rows import Row, as_one
 from talkwright.data.reading.speakers import ROLES, guess_roles, may_mean_roles, role_meant, speaker
 from talkwright.data.reading.talks import Said, Sorting, is_short, sort_out
 from talkwright.data.reading.trees import is_tree_message
-from talkwright.data.reading.turns import GROUP_NAMES, LISTS, plain
+from talkwright.data.reading.turns import GROUP_NAMES, LISTS, by_plain_names, plain
 from talkwright.data.reading.tweets import are_tweets, tweet_rows
 from talkwright.errors import DataError
 
@@ -204,7 +204,7 @@ def _id_of(value: Any, column: str | None) -> str | None:
     """The conversation that a row belongs to; None for a row that is no message."""
     if not isinstance(value, dict) or _turn(value) is None:
         return None
-    keys = {plain(key): key for key in reversed(value)}
+    keys = by_plain_names(value)
     found = next((value[keys[name]] for name in IDS if name in keys), None)
     if column is not None:
         found = value.get(column)
@@ -215,7 +215,7 @@ def _id_of(value: Any, column: str | None) -> str | None:
 
 def _turn(value: dict[str, Any]) -> dict[str, Any] | None:
     """A row's message, with its role and text under names that every reader knows."""
-    keys = {plain(key): key for key in reversed(value)}
+    keys = by_plain_names(value)
     role = next((keys[name] for name in _ROLES if name in keys), None)
     text = next((keys[name] for name in _TEXTS if name in keys), None)
     if text is None:
@@ -236,17 +236,12 @@ def _turn(value: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _together(rows: list[Row], group: str | None = None) -> Row:
-    first = rows[0]
-    repairs = [repair for row in rows for repair in row.repairs]
-    problem = next((row.problem for row in rows if row.problem is not None), None)
     ordered = _in_order([row.value for row in rows])
     moved = any(one is not row.value for one, row in zip(ordered, rows, strict=True))
     kept = {*GROUP_NAMES, *IDS, "system", "systemprompt", "tools", "functions"}
-    value = {key: held for key, held in first.value.items() if plain(key) in kept or key == group}
+    value = {key: held for key, held in rows[0].value.items() if plain(key) in kept or key == group}
     value["messages"] = [_turn(row) for row in ordered]
-    names = dict.fromkeys([*repairs, *(["sorted_turns"] if moved else []), "joined_rows"])
-    raw = " ".join(row.raw for row in rows[:50])[:RAW]
-    return Row(first.where, value, raw, problem, tuple(names))
+    return as_one(rows, value, moved)
 
 
 def _in_order(values: list[dict[str, Any]]) -> list[dict[str, Any]]:

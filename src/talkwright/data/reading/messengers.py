@@ -17,7 +17,7 @@ from typing import Any
 from talkwright.data.reading.casting import Roles, with_roles
 from talkwright.data.reading.chatfiles import called_speakers, who_asks
 from talkwright.data.reading.chatlines import Said, parted
-from talkwright.data.reading.rows import RAW, Row
+from talkwright.data.reading.rows import Row, raw_of
 
 _STAMP = re.compile(r"\d{9,11}\.\d{6}")
 _SPOKEN = (None, "bot_message", "thread_broadcast", "me_message", "file_share")
@@ -62,7 +62,7 @@ def slack_rows(rows: Iterator[Row], path: Path, roles: Roles) -> Iterator[Row]:
             turns = [{"speaker": one.name, "content": one.text} for one in talk]
             plain = any(one.text != thread[one.line].value.get("text") for one in talk)
             repairs = [*first.repairs, *more, *(["plain_markup"] if plain else [])]
-            raw = " ".join(thread[one.line].raw for one in talk[:50])[:RAW]
+            raw = raw_of([thread[one.line] for one in talk])
             yield Row(first.where, {"messages": turns}, raw, None, tuple(dict.fromkeys(repairs)))
 
 

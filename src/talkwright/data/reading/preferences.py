@@ -16,13 +16,13 @@ from talkwright.data.reading.turns import (
     Row,
     as_list,
     as_value,
+    by_plain_names,
     draft,
     field_of,
     is_message,
     is_message_list,
     listed,
     message,
-    plain,
     read_turns,
     system_of,
     text_of,
@@ -82,7 +82,7 @@ def read_preference(value: Row, keys: Row, columns: Columns, ties: str = "drop")
     asked = field_of(value, keys, "input")
     if isinstance(asked, dict) and "messages" in asked:  # OpenAI's, with tools beside the messages
         value = {**asked, **{key: held for key, held in value.items() if key != keys["input"]}}
-        keys = {plain(key): key for key in reversed(value)}
+        keys = by_plain_names(value)
     marks: list[str] = []
     if names is not None:
         sides = [value[keys[name]] for name in names]

@@ -186,7 +186,7 @@ def role_meant(name: str, value: Any) -> Role | None:
     """The role that a flag (`is_bot: true`, also as 1 or "yes") or a direction stands for, by the plain
     name of its field; None where it is neither."""
     if name.endswith("direction") or name == "messagetype":
-        words = _plain(value) if isinstance(value, str) else ""
+        words = plain_name(value) if isinstance(value, str) else ""
         found = _DIRECTIONS.get(words.strip())
         return found if name != "messagetype" or len(words) > 3 else None
     told = _ANSWERS.fullmatch(name), _ASKS.fullmatch(name)
@@ -209,22 +209,23 @@ def speaker(turn: Any) -> str | None:
         name = name.get("role")
     if isinstance(name, int) and not isinstance(name, bool) and 0 <= name < 1000:
         name = str(name)
-    return _plain(name) if isinstance(name, str) else None
+    return plain_name(name) if isinstance(name, str) else None
 
 
-@lru_cache(maxsize=1024)
-def _plain(name: str) -> str:
+@lru_cache(maxsize=4096)
+def plain_name(name: str) -> str:
+    """A name without case, spaces, hyphens and underscores."""
     return re.sub(r"[\s_-]+", "", name).lower()
 
 
 def plain_names(names: Iterable[str]) -> set[str]:
-    """Names without case, spaces and hyphens."""
-    return set(map(_plain, names))
+    """Names without case, spaces, hyphens and underscores."""
+    return set(map(plain_name, names))
 
 
 def is_role(name: str) -> bool:
     """Say whether a name is that of a role."""
-    return _plain(name) in ROLES
+    return plain_name(name) in ROLES
 
 
 def is_side_note(turn: Any) -> bool:
@@ -337,7 +338,7 @@ def speakers_of_text(labels: Sequence[str], anyone: bool, spoken: bool) -> Cast 
     and anybody's name
     beside a known one; else the few that mean nothing else. `spoken`: somebody said that it is a talk.
     """
-    names = {label: _plain(label) for label in labels}
+    names = {label: plain_name(label) for label in labels}
     roles = {label: role for label, name in names.items() if (role := _role_before(name, label, anyone))}
     first = next((label for label in labels if roles.get(label) != "system"), labels[0])
     found, guessed, doubtful = _both_sides(names, roles), False, False
@@ -365,7 +366,7 @@ def _role_before(name: str, label: str, anyone: bool) -> Role | None:
     both = _BOTH.fullmatch(label) if anyone else None
     if both is None:
         return None
-    found = {ROLES.get(_plain(part)) for part in both.groups()} - {None}
+    found = {ROLES.get(plain_name(part)) for part in both.groups()} - {None}
     return next(iter(found)) if len(found) == 1 and found <= {"user", "assistant"} else None
 
 

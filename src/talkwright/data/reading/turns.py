@@ -7,7 +7,6 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -18,6 +17,7 @@ from talkwright.data.reading.speakers import (
     ROLES,
     guess_roles,
     is_side_note,
+    plain_name,
     speaker,
     without_software,
     without_third,
@@ -213,12 +213,12 @@ def listed(value: Any) -> list[Any]:
 
 def plain(key: Any) -> str:
     """A column's name without case, spaces, hyphens and underscores."""
-    return _plain(str(key))
+    return plain_name(str(key))
 
 
-@lru_cache(maxsize=4096)
-def _plain(key: str) -> str:
-    return re.sub(r"[\s_-]+", "", key).lower()
+def by_plain_names(value: Row) -> Row:
+    """The columns of a row by their plain names; of two with the same one the first."""
+    return {plain(key): key for key in reversed(value)}
 
 
 def field_of(value: Row, keys: Row, name: str) -> Any:
