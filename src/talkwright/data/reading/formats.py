@@ -27,6 +27,7 @@ from talkwright.data.reading.trees import is_export, is_tree, is_tree_message, r
 from talkwright.data.reading.turns import (
     CERTAIN,
     LISTS,
+    TELLING_LISTS,
     Draft,
     Row,
     Unfit,
@@ -176,7 +177,7 @@ def recognises_columns(names: Iterable[str], columns: Columns) -> bool:
         )
     return (
         _has_pair(keys, columns)
-        or any(key in keys for key in (*LISTS[:6], "utterances", *TEXTS[:3], "chatlog"))
+        or any(key in keys for key in (*TELLING_LISTS, *TEXTS[:3], "chatlog"))
         or is_preference(keys)
         or ("prompt" in keys and not keys.keys().isdisjoint(("answers", "responses")))  # ranked ones
         or is_battle(keys)

@@ -22,7 +22,7 @@ from talkwright.data.reading.rows import Row, as_one
 from talkwright.data.reading.speakers import ROLES, guess_roles, may_mean_roles, role_meant, speaker
 from talkwright.data.reading.talks import Said, Sorting, is_short, sort_out
 from talkwright.data.reading.trees import is_tree_message
-from talkwright.data.reading.turns import GROUP_NAMES, LISTS, by_plain_names, plain
+from talkwright.data.reading.turns import GROUP_NAMES, TELLING_LISTS, by_plain_names, plain
 from talkwright.data.reading.tweets import are_tweets, tweet_rows
 from talkwright.errors import DataError
 
@@ -41,7 +41,7 @@ _ORDERS = """
 """.split()  # noqa: SIM905
 # Signs of a row that is more than one message.
 _OTHERS = {
-    *LISTS[:6], "utterances", "parentid", "prompt", "completion", "response", "answer", "chosen",
+    *TELLING_LISTS, "parentid", "prompt", "completion", "response", "answer", "chosen",
     "reply", "question", "instruction", "input", "output", "query", "assistant", "document", "modela",
 }  # fmt: skip
 _IDS_OR_TALKS = {"conversation", "dialogue", "dialog"}  # of these _OTHERS, by what they hold
@@ -54,14 +54,10 @@ _HELD = 2**27  # characters of unfinished conversations
 _ISO = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?")
 
 
-def is_message_table(names: Iterable[Any], alone: bool = False) -> bool:
-    """Say whether rows with these columns are messages with their conversation's id.
-
-    `alone`: whether they are messages even of a file that is a single conversation.
-    """
+def is_message_table(names: Iterable[Any]) -> bool:
+    """Say whether rows with these columns are messages, with their conversation's id or without one."""
     keys = {plain(name) for name in names}
-    parts = (_TEXTS,) if alone else (IDS, _TEXTS)
-    if keys & _OTHERS or not all(keys.intersection(part) for part in parts):
+    if keys & _OTHERS or not keys.intersection(_TEXTS):
         return False
     return bool(keys.intersection(_ROLES)) or any(map(may_mean_roles, keys))
 
@@ -71,13 +67,14 @@ def may_be_messages(names: Iterable[Any]) -> bool:
     found = {plain(name): name for name in names}
     if are_tweets(found) or is_exchange_table(found):
         return True
-    return is_tree_message(found) or is_message_table(found.keys() - _IDS_OR_TALKS, alone=True)
+    return is_tree_message(found) or is_message_table(found.keys() - _IDS_OR_TALKS)
 
 
 def join_messages(
     rows: Iterator[Row], columns: Columns, path: Path, alone: bool = True
 ) -> Iterator[Row]:
-    """Rows as they are, or put together where they are messages; `alone` as for `is_message_table`.
+    """Rows as they are, or put together where they are messages; with `alone`, those without any id are
+    one conversation.
 
     Raises DataError, which names `path`, where they seem to be messages of several conversations, and
     no column says for certain of which.
@@ -95,7 +92,7 @@ def join_messages(
     if isinstance(first.value, dict) and is_exchange_table(first.value):
         yield from _joined(rows, exchange_id, exchanges_together)
         return
-    if not isinstance(first.value, dict) or not is_message_table(_without_ids(first.value), alone=True):
+    if not isinstance(first.value, dict) or not is_message_table(_without_ids(first.value)):
         yield from rows
         return
     known = next((name for name in first.value if plain(name) in IDS), None)

@@ -70,7 +70,7 @@ def is_preference(keys: Iterable[str]) -> bool:
     return any(names.issuperset(sides) for sides in _SIDES) or is_choice(names)
 
 
-def read_preference(value: Row, keys: Row, columns: Columns, ties: str = "drop") -> Draft:
+def read_preference(value: Row, keys: Row, columns: Columns, ties: str) -> Draft:
     """Read a preference pair as the conversation that ends in the chosen answer. Raises Unfit.
 
     The turns of the other side become `rejected` where both sides share a user turn that they part

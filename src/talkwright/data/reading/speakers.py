@@ -68,6 +68,8 @@ _POSTS = """
 ROLES: dict[str, Role] = {name: role for role, names in _NAMES.items() for name in names.split()}
 ROLES |= {desk + post: "assistant" for desk in _DESKS for post in _POSTS}
 ROLE_KEYS = ("role", "from", "speaker", "author", "sender", "by")
+# Fields (by plain names) that may name a person, who is no role.
+PERSON_KEYS = ("sendername", "authorname", "username", "user", "nick", "nickname", "participant")
 # Written beside the talk, for colleagues or by the product: the customer never saw it.
 NOTES = frozenset(["note", "internalnote", "privatenote", "moderator", "event", "comment", "info"])
 _NO_MESSAGES = ("service", "system_message")  # Telegram's and LiveChat's: somebody joined, was moved
@@ -104,22 +106,19 @@ _FIELDS = frozenset(
 _BRANDS = frozenset(["bing", "bard", "claude", "gpt", "gpt4", "chatgpt"])  # they are compared, too
 # Two of these speak where the one is met with the other. Who answers does not begin.
 _ASKED = (
-    ("q", "a"), ("question", "answer"), ("instruction", "response"), ("frage", "antwort"), ("question",
-                                                                                            "réponse"),
-    ("question", "reponse"), ("pregunta", "respuesta"), ("domanda", "risposta"), ("pergunta",
-                                                                                  "resposta"),
-    ("vraag", "antwoord"), ("f", "a"), ("d", "r"), ("p", "r"), ("问", "答"), ("問", "答"), ("вопрос",
-                                                                                        "ответ"),
-    ("user", "system"), ("utente", "sistema"),
+    ("q", "a"), ("question", "answer"), ("instruction", "response"), ("frage", "antwort"),
+    ("question", "réponse"), ("question", "reponse"), ("pregunta", "respuesta"),
+    ("domanda", "risposta"), ("pergunta", "resposta"), ("vraag", "antwoord"), ("f", "a"),
+    ("d", "r"), ("p", "r"), ("问", "答"), ("問", "答"), ("вопрос", "ответ"), ("user", "system"),
+    ("utente", "sistema"),
 )  # fmt: skip
 _COUPLES = (
     ("patient", "doctor"), ("patient", "nurse"), ("patient", "physician"), ("patient", "arzt"),
-    ("patientin", "ärztin"),
-    ("patientin", "arzt"), ("patient", "ärztin"), ("patient", "médecin"), ("paciente", "médico"),
-    ("paciente", "doctor"), ("paziente", "medico"), ("patiënt", "arts"), ("student", "teacher"),
-    ("student", "tutor"),
-    ("student", "professor"), ("pupil", "teacher"), ("schüler", "lehrer"), ("buyer", "seller"),
-    ("guest", "receptionist"), ("guest", "host"), ("interviewer", "interviewee"),
+    ("patientin", "ärztin"), ("patientin", "arzt"), ("patient", "ärztin"), ("patient", "médecin"),
+    ("paciente", "médico"), ("paciente", "doctor"), ("paziente", "medico"), ("patiënt", "arts"),
+    ("student", "teacher"), ("student", "tutor"), ("student", "professor"), ("pupil", "teacher"),
+    ("schüler", "lehrer"), ("buyer", "seller"), ("guest", "receptionist"), ("guest", "host"),
+    ("interviewer", "interviewee"),
 )  # fmt: skip
 # Whoever wrote the text down, or is spoken to in it: never the desk.
 _SELVES = frozenset("me you i ich du moi vous yo tú usted io tu eu você ik jij ja я 我 myself".split())  # noqa: SIM905
@@ -334,9 +333,9 @@ class Cast:
 def speakers_of_text(labels: Sequence[str], anyone: bool, spoken: bool) -> Cast | None:
     """Who speaks in a text, of the `labels` before its lines; None where it is no talk.
 
-    Labels of nobody who speaks are text. With `anyone`, all names of roles count that are a pair,
-    and anybody's name
-    beside a known one; else the few that mean nothing else. `spoken`: somebody said that it is a talk.
+    Labels of nobody who speaks are text. With `anyone`, all names of roles count that are a pair, and
+    anybody's name beside a known one; else the few that mean nothing else. `spoken`: somebody said that
+    it is a talk.
     """
     names = {label: plain_name(label) for label in labels}
     roles = {label: role for label, name in names.items() if (role := _role_before(name, label, anyone))}

@@ -72,6 +72,8 @@ LISTS = (
     "log",
     "contents",
 )
+# Columns of these names are enough to tell a table or a row of conversations.
+TELLING_LISTS = (*LISTS[:6], "utterances")
 # The names behind these often hold something else: only with turns is such a list a conversation.
 CERTAIN = LISTS.index("utterances")
 _SPOKEN = ("dialogue", "dialog", "turns", "utterances")  # these may be plain texts, in turn
