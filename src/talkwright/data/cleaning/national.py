@@ -11,10 +11,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from talkwright.data.cleaning.looks import WINDOW, Span
 from talkwright.data.cleaning.phones import said_before
-from talkwright.data.cleaning.registers import Span, find_registered, holds_any, is_date, luhn
+from talkwright.data.cleaning.registers import find_registered, holds_any, is_date, luhn
 
-_WINDOW = 40  # characters before a number in which its name is looked for
 _DNI_LETTERS = "TRWAGMYFPDXBNJZSQVHLCKE"
 _CN_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _PESEL_WEIGHTS = (1, 3, 7, 9, 1, 3, 7, 9, 1, 3)
@@ -58,7 +58,7 @@ def _by(rule: _Rule, text: str, runs: Sequence[tuple[int, int, int]]) -> Iterato
         if count < rule.least or (rule.sign and rule.sign not in text[start:end]):
             continue
         for found in rule.shape.finditer(text, start, end):
-            around = max(0, found.start() - _WINDOW), found.end() + _WINDOW // 2
+            around = max(0, found.start() - WINDOW), found.end() + WINDOW // 2
             if rule.name is not None and not rule.name.search(text, *around):
                 continue
             if not rule.holds(_SEPARATOR.sub("", found[0]).upper()):
@@ -85,7 +85,7 @@ _INSURED = re.compile(r"\bssn|social", re.IGNORECASE)
 def _is_of_a_thing(text: str, start: int) -> bool:
     """Say whether the words right before a number say that it is a thing's, and none that it is a
     person's."""
-    before = text[max(0, start - _WINDOW) : start]
+    before = text[max(0, start - WINDOW) : start]
     return _THINGS.search(before) is not None and not _INSURED.search(before)
 
 

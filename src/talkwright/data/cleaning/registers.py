@@ -9,9 +9,8 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 
-Span = tuple[int, int]
+from talkwright.data.cleaning.looks import WINDOW, Span
 
-_WINDOW = 40  # characters before a number in which its name is looked for
 _MARGIN = 3  # characters around a run that only these numbers have
 _FINNISH = "0123456789ABCDEFHJKLMNPRSTUVWXY"
 _CURP = "0123456789ABCDEFGHIJKLMN\u00d1OPQRSTUVWXYZ"
@@ -231,7 +230,7 @@ def find_registered(text: str, low: str, runs: Sequence[tuple[int, int, int]]) -
                 yield from _beside(name, shape, holds, text, start, end)
     if "pan" in low and _PAN_NAME.search(text):
         for found in _PAN.finditer(text):
-            if _PAN_NAME.search(text, max(0, found.start() - _WINDOW), found.end() + _WINDOW // 2):
+            if _PAN_NAME.search(text, max(0, found.start() - WINDOW), found.end() + WINDOW // 2):
                 yield found.span()
 
 
@@ -240,7 +239,7 @@ def _beside(
 ) -> Iterator[Span]:
     at_end = name.pattern.endswith(r"\Z")  # the name stands right before the number
     for found in shape.finditer(text, start, end):
-        behind = found.start() if at_end else found.end() + _WINDOW // 2
-        near = text[max(0, found.start() - _WINDOW) : behind]
+        behind = found.start() if at_end else found.end() + WINDOW // 2
+        near = text[max(0, found.start() - WINDOW) : behind]
         if name.search(near) and holds(_SEPARATOR.sub("", found[0]).upper()):
             yield found.span()
