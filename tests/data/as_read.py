@@ -8,7 +8,7 @@ from typing import Any
 
 from talkwright.config import ArenaSection, Columns, SourceSection
 from talkwright.data.entries import Entry, enter
-from talkwright.data.prepare import _rows
+from talkwright.data.prepare import source_rows
 from talkwright.data.reading.containers import read_rows
 from talkwright.data.reading.formats import read_row
 from talkwright.data.reading.rows import Row
@@ -44,7 +44,7 @@ def rows_of(path: Path, content: bytes | str | None = None) -> list[Row]:
 def entries(path: Path, **options: Any) -> list[Entry]:
     """The rows of a source, entered without any cleaning."""
     source = SourceSection.model_validate({"path": str(path), **options})
-    return [enter(row, source, path.name, None) for row in _rows(source)]
+    return [enter(row, source, path.name, None) for row in source_rows(source)]
 
 
 def talks(path: Path, **options: Any) -> list[list[tuple[str, str]]]:
