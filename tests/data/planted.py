@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import random
 import string
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import cycle
 
 Draw = random.Random
 D = string.digits
@@ -264,3 +265,29 @@ def near_misses(count: int, seed: int) -> list[str]:
         value = make(draw)
         rows.append(draw.choice(sentences).replace("{}", value))
     return rows
+
+
+# --- the other generators, by their tables -------------------------------------------------------
+
+Maker = Callable[[Draw], str]
+
+
+def plant_in_turn(
+    table: Sequence[tuple[str, str, Maker, Sequence[str]]], count: int, seed: int
+) -> list[tuple[str, str, str, str]]:
+    """(kind, sub-kind, value, sentence): all sub-kinds of a table in turn."""
+    draw = Draw(seed)
+    rows = []
+    for _, (kind, sub, make, sentences) in zip(range(count), cycle(table), strict=False):
+        value = make(draw)
+        rows.append((kind, sub, value, draw.choice(sentences).replace("{}", value)))
+    return rows
+
+
+def misses_in_turn(table: Sequence[tuple[Maker, Sequence[str]]], count: int, seed: int) -> list[str]:
+    """Sentences of a table with nothing private in them."""
+    draw = Draw(seed)
+    made = (
+        (make(draw), sentences) for _, (make, sentences) in zip(range(count), cycle(table), strict=False)
+    )
+    return [draw.choice(sentences).replace("{}", value) for value, sentences in made]

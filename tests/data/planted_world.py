@@ -8,19 +8,15 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import random
 import string
 import uuid
 from collections.abc import Callable
-from itertools import cycle
 
-Draw = random.Random
-UPPER, LOWER, D, HEX = string.ascii_uppercase, string.ascii_lowercase, string.digits, "0123456789abcdef"
+from planted import D, Draw, misses_in_turn, plant_in_turn
+from planted import letters as some
+
+UPPER, LOWER, HEX = string.ascii_uppercase, string.ascii_lowercase, "0123456789abcdef"
 ALNUM = string.ascii_letters + D
-
-
-def some(draw: Draw, size: int, alphabet: str = ALNUM) -> str:
-    return "".join(draw.choice(alphabet) for _ in range(size))
 
 
 def fill(draw: Draw, shape: str) -> str:
@@ -374,19 +370,9 @@ NEAR: list[tuple[Callable[[Draw], str], list[str]]] = [
 
 def plant_world(count: int, seed: int) -> list[tuple[str, str, str, str]]:
     """(kind, sub-kind, value, sentence): all sub-kinds in turn."""
-    draw = Draw(seed)
-    rows = []
-    for _, (kind, sub, make, sentences) in zip(range(count), cycle(WORLD), strict=False):
-        value = make(draw)
-        rows.append((kind, sub, value, draw.choice(sentences).replace("{}", value)))
-    return rows
+    return plant_in_turn(WORLD, count, seed)
 
 
 def world_of_near_misses(count: int, seed: int) -> list[str]:
     """Sentences with nothing private in them."""
-    draw = Draw(seed)
-    rows = []
-    for _, (make, sentences) in zip(range(count), cycle(NEAR), strict=False):
-        value = make(draw)
-        rows.append(draw.choice(sentences).replace("{}", value))
-    return rows
+    return misses_in_turn(NEAR, count, seed)

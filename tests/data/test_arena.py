@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from as_read import read
 
-from talkwright.config import ArenaSection, Columns, DataSection
+from talkwright.config import Columns, DataSection
 from talkwright.data import prepare
 from talkwright.data.reading.containers import read_rows
 from talkwright.data.reading.formats import read_row
@@ -27,10 +28,6 @@ BATTLE = {
     "model_a": "m1", "model_b": "m2", "winner": "model_b", "conversation_a": LOST, "turn": 2,
     "conversation_b": WON + MORE, "language": "English", "tstamp": 1722846048.4932,
 }  # fmt: skip
-
-
-def read(row: dict[str, Any], **options: Any) -> Draft | str:
-    return read_row(row, "auto", Columns(), ArenaSection(**options))
 
 
 def learnt(row: dict[str, Any], **options: Any) -> list[str]:

@@ -10,27 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from as_read import entries, talks
 
-from talkwright.config import SourceSection
-from talkwright.data.entries import Entry, enter
-from talkwright.data.prepare import _rows
 from talkwright.data.reading.finding import find_files
 from talkwright.errors import DataError
 
 PEOPLE = {"Anna": "user", "Bob": "assistant"}
 SAID = [("user", "Hi, is the lamp back?"), ("assistant", "Yes, since Monday.\nIt costs 20 euro."),
         ("user", "Thanks!"), ("assistant", "You are welcome: any time.")]  # fmt: skip
-
-
-def entries(path: Path, **options: Any) -> list[Entry]:
-    source = SourceSection.model_validate({"path": str(path), **options})
-    return [enter(row, source, path.name, None) for row in _rows(source)]
-
-
-def talks(path: Path, **options: Any) -> list[list[tuple[str, str]]]:
-    found = entries(path, **options)
-    assert all(entry.conversation for entry in found), [entry.row for entry in found]
-    return [[(m.role, m.content) for m in e.conversation.messages] for e in found if e.conversation]
 
 
 def write(path: Path, text: str) -> Path:

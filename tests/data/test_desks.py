@@ -12,27 +12,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from as_read import entries, talks
 
-from talkwright.config import SourceSection
-from talkwright.data.entries import Entry, enter
-from talkwright.data.prepare import _rows
 from talkwright.data.reading import tweets as tweets_module
 
 SAID = [("user", "Is it  on?\nIt is dark."), ("assistant", "No: push it."), ("user", "Ok."), ("user",
         "And now?"),
         ("assistant", "Now it is."), ("user", "So.")]  # fmt: skip
 MERGED = [SAID[0], SAID[1], ("user", "Ok.\n\nAnd now?"), SAID[4]]
-
-
-def entries(path: Path, **options: Any) -> list[Entry]:
-    source = SourceSection.model_validate({"path": str(path), **options})
-    return [enter(row, source, path.name, None) for row in _rows(source)]
-
-
-def talks(path: Path, **options: Any) -> list[list[tuple[str, str]]]:
-    found = entries(path, **options)
-    assert all(entry.conversation for entry in found), [entry.row for entry in found]
-    return [[(m.role, m.content) for m in e.conversation.messages] for e in found if e.conversation]
 
 
 def write(path: Path, value: Any) -> Path:

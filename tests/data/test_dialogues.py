@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from as_read import learnt, read
 
 from talkwright.config import Columns
 from talkwright.data import read_conversations
-from talkwright.data.reading.formats import read_row as read_any
-from talkwright.data.reading.formats import reads_as_row, recognises_columns
+from talkwright.data.reading.formats import read_row, reads_as_row, recognises_columns
 from talkwright.data.reading.speakers import ROLES
 from talkwright.data.reading.turns import Draft
 from talkwright.types import Message
@@ -19,16 +19,6 @@ from talkwright.types import Message
 ASKED = (Message("user", "Key?"), Message("assistant", "Mat."))
 USERS = ["visitor", "Client", "REQUESTER", "caller", "patient", "student", "guest", "member", "buyer",
          "asker", "question", "end_user"]  # fmt: skip
-
-
-def read(row: Any) -> Draft | str:
-    return read_any(row, "auto", Columns())
-
-
-def learnt(row: Any) -> tuple[tuple[Message, ...], tuple[str, ...]]:
-    draft = read(row)
-    assert isinstance(draft, Draft), draft
-    return draft.messages, draft.repairs
 
 
 def said(*turns: tuple[Any, str], role: str = "role", text: str = "content") -> list[dict[str, Any]]:
@@ -300,7 +290,7 @@ def test_half_a_win_is_a_tie(verdict: Any, ends: str) -> None:
     assert read({**row, "winner": 0.4}) == "unclear_verdict"
     pair = {"prompt": "Key?", "chosen": "Mat.", "rejected": "No.", "label": verdict}
     for tie in ({**row, "winner": verdict}, pair):
-        draft = read_any(tie, "auto", Columns(), ties="first")
+        draft = read_row(tie, "auto", Columns(), ties="first")
         assert isinstance(draft, Draft)
         assert (draft.messages, draft.marks, draft.rejected) == (ASKED, ("tie",), ())
 
@@ -326,7 +316,7 @@ def test_a_third_is_left_out_where_the_two_talk_without_it(
     names: str, left: str | None, repairs: set[str]
 ) -> None:
     turns = said(*((name, f"text {n}") for n, name in enumerate(names.split())))
-    draft = read_any({"messages": turns}, "auto", Columns())
+    draft = read_row({"messages": turns}, "auto", Columns())
     if left is None:
         assert draft == "bad_role"
         return

@@ -6,11 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from as_read import rows_of as read
 
-from talkwright.config import Columns
-from talkwright.data.reading.containers import read_rows
 from talkwright.data.reading.repair import Reading, read_line
-from talkwright.data.reading.rows import Row
 
 SAYS = 'See http://x.y/z#1, "//" and # or /* this */, it\'s 5\' 10" tall: [1, 2, 3,]'
 ROW: dict[str, Any] = {
@@ -24,10 +22,6 @@ LINE = json.dumps(ROW, ensure_ascii=False)
 def one(line: str) -> Reading:
     (reading,) = read_line(line)
     return reading
-
-
-def read(path: Path) -> list[Row]:
-    return list(read_rows(path, "a", Columns()))
 
 
 @pytest.mark.parametrize(

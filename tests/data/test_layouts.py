@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from as_read import learnt, read
 
 from talkwright.config import Columns
 from talkwright.data import read_conversations
@@ -24,16 +25,6 @@ from talkwright.types import Conversation, Message
 
 ASKED = (Message("user", "Key?"), Message("assistant", "Mat."))
 TWICE = (*ASKED, Message("user", "Lock?"), Message("assistant", "New."))
-
-
-def read(row: Any) -> Draft | str:
-    return read_row(row, "auto", Columns())
-
-
-def learnt(row: Any) -> tuple[tuple[Message, ...], tuple[str, ...]]:
-    draft = read(row)
-    assert isinstance(draft, Draft), draft
-    return draft.messages, draft.repairs
 
 
 def of_file(path: Path, rows: list[Any]) -> list[Conversation]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from as_read import draft_of as read
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -28,12 +29,6 @@ SYSTEM = {"role": "system", "content": "Be kind."}
 ASKED = (Message("user", "Key?"), Message("assistant", "Mat."))
 WORSE = (Message("assistant", "No."),)
 SECTION = DataSection.model_validate({"sources": [{"path": "x"}]})
-
-
-def read(row: Any, **options: Any) -> Draft:
-    draft = read_row(row, "auto", Columns(), ArenaSection(**options))
-    assert isinstance(draft, Draft), draft
-    return draft
 
 
 def chat(*said: str) -> tuple[Message, ...]:

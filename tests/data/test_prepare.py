@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from as_read import jsonl
 from compared import duplicates_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -32,11 +33,6 @@ needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="the shared exampl
 
 def section(*paths: Path, **settings: Any) -> DataSection:
     return DataSection.model_validate({"sources": [{"path": str(path)} for path in paths], **settings})
-
-
-def jsonl(path: Path, *rows: Any) -> Path:
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return path
 
 
 def rows_of(path: Path) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from as_read import draft_of as read
 
 from talkwright.config import Columns
 from talkwright.data import read_conversations
@@ -24,12 +25,6 @@ ASK, YES, NO = (
 )
 SYSTEM = {"role": "system", "content": "Be kind."}
 ASKED = (Message("user", "Key?"), Message("assistant", "Mat."))
-
-
-def read(row: Any, format: str = "auto") -> Draft:
-    draft = read_row(row, format, Columns())
-    assert isinstance(draft, Draft), draft
-    return draft
 
 
 # --- preferences ---------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from as_read import jsonl
 
 from talkwright.config import Columns, DataSection
 from talkwright.data import prepare, read_conversations, read_dataset
@@ -28,11 +29,6 @@ TURNS = [{"role": "user", "content": "Where?"}, {"role": "assistant", "content":
 def rows(count: int = 12) -> list[dict[str, Any]]:
     return [{"prompt": f"Where is order {n} of {n * n}?", "completion": f"On its way {n}."}
             for n in range(count)]  # fmt: skip
-
-
-def jsonl(path: Path, *held: Any) -> Path:
-    path.write_text("".join(json.dumps(row) + "\n" for row in held))
-    return path
 
 
 def section(*paths: Path, **more: Any) -> DataSection:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from as_read import rows_of as read
 
-from talkwright.config import Columns
-from talkwright.data.reading.containers import read_rows
-from talkwright.data.reading.rows import Row
 from talkwright.errors import DataError
 
 SAID = [(f'Who said "hi, {n}" first?', f'It was "Ann",\nnot "Bo" in C:\\new\\{n}"') for n in range(40)]
@@ -19,11 +17,6 @@ def table(rows: list[tuple[str, str]], mark: str = '\\"') -> str:
         return '"' + text.replace("\\", "\\\\" if mark != '""' else "\\").replace('"', mark) + '"'
 
     return "".join(",".join(map(cell, row)) + "\n" for row in [("prompt", "completion"), *rows])
-
-
-def read(path: Path, text: str) -> list[Row]:
-    path.write_text(text)
-    return list(read_rows(path, "a", Columns()))
 
 
 def test_quotation_marks_behind_backslashes(tmp_path: Path) -> None:
@@ -64,7 +57,5 @@ def test_a_table_that_can_be_read_both_ways_is_read_as_usual(tmp_path: Path) -> 
 
 
 def test_names_that_stand_over_two_columns_are_shown_once(tmp_path: Path) -> None:
-    path = tmp_path / "a.csv"
-    path.write_text("kind,kind,place,place\na,b,north,south\n")
     with pytest.raises(DataError, match=r"prompt: kind\n +completion: place"):
-        list(read_rows(path, "a.csv", Columns()))
+        read(tmp_path / "a.csv", "kind,kind,place,place\na,b,north,south\n")

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from as_read import draft_of as read
 
 from talkwright.config import Columns, DataSection
 from talkwright.data import prepare, read_conversations, read_dataset
 from talkwright.data.cleaning.clean import clean
 from talkwright.data.cleaning.masks import protect
 from talkwright.data.reading.formats import read_row
-from talkwright.data.reading.turns import Draft
 from talkwright.runs import read_parquet
 from talkwright.types import Conversation, Message, ToolCall, conversation_from_json, spoken, to_json
 
@@ -35,12 +35,6 @@ CHAT = (
     Message("user", "Weather?"), Message("assistant", "", tool_calls=(CALL,)), Message("tool", "sun"),
     Message("assistant", "Sunny."),
 )  # fmt: skip
-
-
-def read(row: Any) -> Draft:
-    draft = read_row(row, "auto", Columns())
-    assert isinstance(draft, Draft), draft
-    return draft
 
 
 def calling(**call: Any) -> dict[str, Any]:

@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from as_read import rows_of as read
 
-from talkwright.config import Columns
 from talkwright.data.reading import packed
-from talkwright.data.reading.containers import read_rows
 from talkwright.data.reading.rows import Row
 from talkwright.errors import DataError
 
@@ -43,11 +42,6 @@ def zipped(pipe: bool = False, kind: int = zipfile.ZIP_DEFLATED, **files: bytes)
         for name, content in files.items():
             archive.writestr(name.replace("_", "."), content)
     return held.getvalue()
-
-
-def read(path: Path, content: bytes) -> list[Row]:
-    path.write_bytes(content)
-    return list(read_rows(path, "a", Columns()))
 
 
 def values(rows: list[Row]) -> list[Any]:

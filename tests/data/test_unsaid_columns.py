@@ -10,18 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from as_read import rows_of as read
 
 from talkwright.config import Columns
 from talkwright.data.reading.containers import read_rows
 from talkwright.data.reading.formats import read_row
-from talkwright.data.reading.rows import Row
 from talkwright.data.reading.turns import Draft
 from talkwright.errors import DataError
-
-
-def read(path: Path, content: bytes) -> list[Row]:
-    path.write_bytes(content)
-    return list(read_rows(path, "a", Columns()))
 
 
 def table(path: Path, rows: list[dict[str, Any]]) -> Path:

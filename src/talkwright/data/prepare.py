@@ -142,7 +142,7 @@ def read_conversations(
             "encoding": encoding,
         }
     )
-    rows = _rows(source)
+    rows = source_rows(source)
     entries = [enter(row, source, Path(path).name, None) for row in islice(rows, max_rows)]
     found = [entry.conversation for entry in entries if entry.conversation is not None]
     if not found:
@@ -225,10 +225,11 @@ def _chunks(source: SourceSection) -> Iterator[Chunk]:
                 file, name, source.columns, source.encoding, source.roles, _verdicts(source)
             )
         return
-    yield from chunks_of(islice(_rows(source), source.max_rows), "")
+    yield from chunks_of(islice(source_rows(source), source.max_rows), "")
 
 
-def _rows(source: SourceSection) -> Iterator[Row]:
+def source_rows(source: SourceSection) -> Iterator[Row]:
+    """The rows of a source's files, as they are read. Raises DataError where one cannot be."""
     for file, name in source_files(source):
         yield from read_rows(
             file, name, source.columns, source.encoding, source.roles, _verdicts(source)

@@ -27,7 +27,8 @@ _CHANGES = (
     ("truncated", re.compile(".*(truncated|shortened)|cut_"), "of a torn row, the whole messages"),
     ("removed", re.compile("removed_|dropped_|stripped_"), "something was taken out"),
     ("added", re.compile("added_|augmented"), "something that was not in the row was put in"),
-    ("guessed", re.compile("guessed_"), "something the file does not say was concluded: look at these"),
+    ("guessed", re.compile("guessed_|alternating_|recognised_"),
+     "something the file does not say was concluded: look at these"),
     ("corrected", re.compile(""), "line ends, quotes, broken letters and the like"),
 )  # fmt: skip
 

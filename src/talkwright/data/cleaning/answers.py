@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 from itertools import pairwise
 from operator import eq
 
 from talkwright.data.similarity.similar import normal
+
+WIDE = "[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"
+"""Letters of languages that are written without spaces."""
 
 # --- refusals ------------------------------------------------------------------------------------
 
@@ -66,7 +70,7 @@ _ASKS_FOR_A_FORM = re.compile(
 )
 
 
-def placeholder_in(answer: str, question: str = "") -> int | None:
+def placeholder_in(answer: str, question: str) -> int | None:
     """Where a field stands that nobody filled in, such as {{Order Number}}; None where there is none.
 
     Not in code, not where the talk is of templates, and [Your Name] not where a letter was asked for.
@@ -94,12 +98,12 @@ _LEAST_REPEATED = 12  # characters of a text that says a word over and over
 _SHORT_SENTENCE = re.compile(
     r"(?P<said>[^.!?\u2026\u3002\uff01\uff1f\n]+)(?P<end>[.!?\u2026\u3002\uff01\uff1f]*)\n*"
 )
-_WIDE_WORDS = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{4}")  # written without spaces
+_WIDE_WORDS = re.compile(rf"{WIDE}{{4}}")
 _LIKE_CODE = re.compile(r"[;{}()<>=|\\]|^\s{4}|^\t")
 _PERIODS = range(1, 13)  # words of a phrase that is said over and over
 _LONG_CIRCLE = 16  # words
-_WIDE_LOOP = re.compile(r"([\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{2,12}?)\1{5,}")
-_WIDE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{12}")
+_WIDE_LOOP = re.compile(rf"({WIDE}{{2,12}}?)\1{{5,}}")
+_WIDE_LINE = re.compile(rf"{WIDE}{{12}}")
 _LOOKED_AT = 6000  # characters
 
 
@@ -152,7 +156,7 @@ def _same_phrase(text: str) -> bool:
     words = text.split()
     if any(_runs_in_circles(words, period) for period in _periods(words)):
         return True
-    return not text.isascii() and bool(_WIDE.search(text)) and bool(_WIDE_LOOP.search(text))
+    return not text.isascii() and bool(_WIDE_LINE.search(text)) and bool(_WIDE_LOOP.search(text))
 
 
 def _periods(words: list[str]) -> set[int]:
@@ -185,6 +189,15 @@ def _runs_in_circles(words: list[str], period: int) -> bool:
 
 def _is_prose(word: str) -> bool:
     return any(map(str.isalpha, word)) and not _LIKE_CODE.search(word)
+
+
+def says_twice(answers: Iterable[str]) -> bool:
+    """Say whether one of the longer answers of a conversation is given twice in it."""
+    said = [answer for answer in answers if len(answer) > _TWICE]
+    return len(set(said)) < len(said)
+
+
+_TWICE = 30  # characters; what is shorter may well be said again
 
 
 def echoes(question: str, answer: str) -> bool:

@@ -71,7 +71,7 @@ def _text_steps(
     plain = all(map(str.isascii, texts))
     if section and section.fix_unicode:
         if not plain or any("\r" in text for text in texts):
-            steps.append(("fixed_line_ends", fix_line_ends))
+            steps.append(("fixed_line_ends", _fix_line_ends))
         steps.append(("fixed_unicode", partial(fix_unicode, within=texts)))
     if not plain:
         steps.append(("fixed_unicode", lambda text: _SURROGATE.sub("\ufffd", text)))
@@ -102,7 +102,7 @@ def _split_thinking(message: Message, repairs: dict[str, None]) -> Message:
     return replace(message, content=found[2].strip(), thinking=found[1].strip() or None)
 
 
-def fix_line_ends(text: str) -> str:
+def _fix_line_ends(text: str) -> str:
     r"""Make every line end `\n`."""
     return _LINE_END.sub("\n", text)
 

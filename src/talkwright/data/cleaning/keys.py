@@ -7,7 +7,8 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from talkwright.data.cleaning.phones import DATE, Span
+from talkwright.data.cleaning.looks import Span
+from talkwright.data.cleaning.phones import DATE
 
 _LOGIN = re.compile(r"(?<=://)[^\s/:@<>\"'{}]{1,128}:[^\s/@<>\"'{}]{1,128}(?=@[\w\[])")
 _TOKEN = re.compile(
@@ -121,7 +122,7 @@ def _is_word(word: str) -> bool:
 
 def _is_secret(name: str, value: str, said_only: bool) -> bool:
     """Judge what follows "key=". `said_only` when just a space stands between, as in "Bearer abc"."""
-    certain = len(value) >= 32 and entropy(value) >= 4.2  # whatever words may be in it
+    certain = len(value) >= 32 and _entropy(value) >= 4.2  # whatever words may be in it
     if (
         (_PLACEHOLDER.search(value) and not certain)
         or not re.search(r"\d", value)
@@ -130,18 +131,18 @@ def _is_secret(name: str, value: str, said_only: bool) -> bool:
         return False
     if said_only:
         if name in ("password", "passwort", "passcode"):
-            return value[0].isalpha() or entropy(value) >= 3
-        return name == "bearer" and len(value) >= 16 and entropy(value) >= 3
+            return value[0].isalpha() or _entropy(value) >= 3
+        return name == "bearer" and len(value) >= 16 and _entropy(value) >= 3
     if name.startswith(_PASSWORDS):
-        return len(value) >= 6 and ("/" not in value or (len(value) >= 16 and entropy(value) >= 3.5))
+        return len(value) >= 6 and ("/" not in value or (len(value) >= 16 and _entropy(value) >= 3.5))
     if "://" in value or value[0] == "/" or DATE.search(value):
         return False
     if name == "key":  # "the key: ..." is mostly not of the secret sort
-        return len(value) >= 20 and entropy(value) >= 3.5
-    return len(value) >= 12 and entropy(value) >= 2.8
+        return len(value) >= 20 and _entropy(value) >= 3.5
+    return len(value) >= 12 and _entropy(value) >= 2.8
 
 
-def entropy(text: str) -> float:
+def _entropy(text: str) -> float:
     """Shannon entropy of the characters, in bits per character."""
     size = len(text)
     return -sum(n / size * math.log2(n / size) for n in Counter(text).values())

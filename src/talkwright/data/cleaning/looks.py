@@ -9,6 +9,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+Span = tuple[int, int]
+"""Where a part of a text begins and ends."""
+WINDOW = 40
+"""Characters before a number in which a word may say what it is."""
+
 _DIGIT = re.compile(r"\d")
 _NUMBER_RUN = re.compile(r"\d(?:\W{0,3}\d){5,}")  # with whatever separators a number may have
 # Characters around a run that still belong to its number: "+ (" before, a last letter behind.

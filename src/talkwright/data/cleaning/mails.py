@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from talkwright.data.cleaning.looks import Text
-
-Span = tuple[int, int]
+from talkwright.data.cleaning.looks import Span, Text
 
 _EMAIL_ASCII = re.compile(
     r"(?<![0-9A-Za-z_.+%\u00c0-\u024f-])(?!git@)[0-9A-Za-z_][0-9A-Za-z_.+%'-]{0,63}"

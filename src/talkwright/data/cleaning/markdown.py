@@ -70,11 +70,7 @@ def plain_markdown(text: str) -> str:
     """
     if not _ANY_MARK.search(text):
         return text
-    return _outside_code(_tidy_all(text), _plain)
-
-
-def _tidy_all(text: str) -> str:
-    return _outside_code(text, _tidy)
+    return _outside_code(tidy_markdown(text), _plain)
 
 
 def _plain(text: str) -> str:

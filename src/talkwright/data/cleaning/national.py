@@ -11,10 +11,17 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from talkwright.data.cleaning.looks import WINDOW, Span
 from talkwright.data.cleaning.phones import said_before
-from talkwright.data.cleaning.registers import Span, find_registered, holds_any, is_date, luhn
+from talkwright.data.cleaning.registers import (
+    SEPARATOR,
+    always,
+    find_registered,
+    holds_any,
+    is_date,
+    luhn,
+)
 
-_WINDOW = 40  # characters before a number in which its name is looked for
 _DNI_LETTERS = "TRWAGMYFPDXBNJZSQVHLCKE"
 _CN_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _PESEL_WEIGHTS = (1, 3, 7, 9, 1, 3, 7, 9, 1, 3)
@@ -49,7 +56,7 @@ def find_national(text: str, low: str, runs: Sequence[tuple[int, int, int]]) -> 
         yield from find_registered(text, low, runs)
     if runs or _FISCAL_PART.search(text):
         for found in _FISCAL_CODE.finditer(text):
-            if _is_fiscal_code(_SEPARATOR.sub("", found[0]).upper()):
+            if _is_fiscal_code(SEPARATOR.sub("", found[0]).upper()):
                 yield found.span()
 
 
@@ -58,10 +65,10 @@ def _by(rule: _Rule, text: str, runs: Sequence[tuple[int, int, int]]) -> Iterato
         if count < rule.least or (rule.sign and rule.sign not in text[start:end]):
             continue
         for found in rule.shape.finditer(text, start, end):
-            around = max(0, found.start() - _WINDOW), found.end() + _WINDOW // 2
+            around = max(0, found.start() - WINDOW), found.end() + WINDOW // 2
             if rule.name is not None and not rule.name.search(text, *around):
                 continue
-            if not rule.holds(_SEPARATOR.sub("", found[0]).upper()):
+            if not rule.holds(SEPARATOR.sub("", found[0]).upper()):
                 continue
             if rule.everyday and _is_of_a_thing(text, found.start()):
                 continue
@@ -85,7 +92,7 @@ _INSURED = re.compile(r"\bssn|social", re.IGNORECASE)
 def _is_of_a_thing(text: str, start: int) -> bool:
     """Say whether the words right before a number say that it is a thing's, and none that it is a
     person's."""
-    before = text[max(0, start - _WINDOW) : start]
+    before = text[max(0, start - WINDOW) : start]
     return _THINGS.search(before) is not None and not _INSURED.search(before)
 
 
@@ -109,15 +116,11 @@ def _insured(text: str, runs: Sequence[tuple[int, int, int]]) -> Iterator[Span]:
         if count < 9 or (" " not in text[start:end] and "-" not in text[start:end]):
             continue
         for found in _SIN.finditer(text, start, end):
-            if not luhn(_SEPARATOR.sub("", found[0])) or said_before(text, found.start()):
+            if not luhn(SEPARATOR.sub("", found[0])) or said_before(text, found.start()):
                 continue
             before = text[max(0, found.start() - 12) : found.start()]
             if not (_COUNTED_BEFORE.search(before) or _COUNTED_BEHIND.match(text, found.end())):
                 yield found.span()
-
-
-def _always(number: str) -> bool:
-    return True
 
 
 def _is_german_tax_id(number: str) -> bool:
@@ -209,16 +212,15 @@ class _Rule:
     everyday: bool = False  # of a shape without check digits that numbers of things have, too
 
 
-_SEPARATOR = re.compile(r"[^0-9A-Za-z]")
 _FISCAL_PART = re.compile(r"\d\d[A-Za-z]\d\d ?[A-Za-z]\d{3}")
 _FISCAL_CODE = _shape(
     r"[A-Za-z]{3}(?P<gap> ?)[A-Za-z]{3}(?P=gap)\d\d[A-EHLMPR-Ta-ehlmpr-t]\d\d(?P=gap)"
     r"[A-Za-z]\d{3}[A-Za-z]"
 )
 _RULES: tuple[_Rule, ...] = (
-    _Rule(9, "-", _shape(r"(?!000|666|9)\d{3}-(?!00)\d\d-(?!0000)\d{4}"), _always,
+    _Rule(9, "-", _shape(r"(?!000|666|9)\d{3}-(?!00)\d\d-(?!0000)\d{4}"), always,
           everyday=True),
-    _Rule(9, "", _shape(r"(?!000|666|9)\d{3}[ .]?(?!00)\d\d[ .]?(?!0000)\d{4}"), _always,
+    _Rule(9, "", _shape(r"(?!000|666|9)\d{3}[ .]?(?!00)\d\d[ .]?(?!0000)\d{4}"), always,
           ("ssn", "social"), _named(r"\bssn", "social sec", r"\bsocial(?: is|:|#| number| no)")),
     _Rule(11, " ", _shape(r"[1-9]\d \d{3} \d{3} \d{3}"), _is_german_tax_id),
     _Rule(11, "", _shape(r"[1-9]\d{10}"), _is_german_tax_id, ("tax", "steuer", "id", "tin"),
@@ -226,9 +228,9 @@ _RULES: tuple[_Rule, ...] = (
     _Rule(7, "", _shape(r"(?:\d{8}|\d\d?\.\d{3}\.\d{3}|[XYZxyz]-?\d{7})[- ]?[A-HJ-NP-TV-Za-hj-np-tv-z]"),
           _is_dni),
     _Rule(10, "", _shape(r"\d{3}[ -]?\d{3}[ -]?\d{4}"), _is_nhs, ("nhs",), _named(r"\bnhs\b")),
-    _Rule(6, "", _shape(r"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d\d ?\d\d ?\d\d ?[A-D]"), _always,
+    _Rule(6, "", _shape(r"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d\d ?\d\d ?\d\d ?[A-D]"), always,
           ("ni", "insurance", "n.i."), _named(r"\bni\b", r"\bnino\b", "insurance", r"\bn\.i\.")),
-    _Rule(6, " ", _shape(r"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] \d\d \d\d \d\d [A-D]"), _always),
+    _Rule(6, " ", _shape(r"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] \d\d \d\d \d\d [A-D]"), always),
     _Rule(11, ".", _shape(r"\d{3}\.\d{3}\.\d{3}-\d\d"), _is_cpf),
     _Rule(11, "", _shape(r"\d{11}"), _is_cpf, ("cpf",), _named(r"\bcpf\b")),
     _Rule(15, "", _shape(r"[12] ?\d\d ?(?:0[1-9]|1[0-2]) ?\d\d ?\d{3} ?\d{3} ?\d\d"), _is_nir),

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-Span = tuple[int, int]
+from talkwright.data.cleaning.looks import WINDOW, Span
 
-_WINDOW = 40  # characters before a number in which a word may say what it is
 _LEAST = 8  # digits
 _JOINS = r"\u00b7\u2010-\u2013"  # middle dot, and the dashes that word processors make of "-"
 
@@ -100,7 +99,7 @@ def said_before(text: str, start: int) -> str | None:
 
     An order that was spoken of a sentence ago says nothing of this number; a telephone does.
     """
-    before = text[max(0, start - _WINDOW) : start]
+    before = text[max(0, start - WINDOW) : start]
     last = None
     for last in _WORD.finditer(before):  # noqa: B007 - the last one is meant
         pass
@@ -132,7 +131,7 @@ def _is_phone(run: str, text: str, start: int, end: int) -> bool:
     if _IN_BRACKETS.fullmatch(run):
         return True  # nothing else is written so
     separated = len(run) > len(digits)
-    before = max(0, start - _WINDOW)
+    before = max(0, start - WINDOW)
     if not separated and "(" in text[before:start] and _ARGUMENT.search(text, before, start):
         return False  # foo(12345678)
     said = said_before(text, start)

@@ -11,13 +11,11 @@ import re
 from collections.abc import Callable, Collection, Iterator
 
 from talkwright.data.cleaning.keys import find_logins, find_secrets
-from talkwright.data.cleaning.looks import Text, look_at
+from talkwright.data.cleaning.looks import WINDOW, Span, Text, look_at
 from talkwright.data.cleaning.mails import find_emails, has_spelt_at
 from talkwright.data.cleaning.national import find_national
-from talkwright.data.cleaning.phones import Span, find_phones
+from talkwright.data.cleaning.phones import find_phones
 from talkwright.data.cleaning.registers import luhn
-
-_WINDOW = 40  # characters before a number in which a word may say what it is
 
 # --- where to look -------------------------------------------------------------------------------
 # Most of a text is plain words, so each search begins at what is cheap to find: a digit, a sign, a word.
@@ -129,7 +127,7 @@ def _ips(look: Text) -> Iterator[Span]:
     text = look.text
     if look.digits and look.has(b"0.0") and text.count(".") >= 3 and _DOTTED.search(text):
         for found in _IPV4.finditer(text):
-            if _is_ipv4(found[0], text[max(0, found.start() - _WINDOW) : found.start()]):
+            if _is_ipv4(found[0], text[max(0, found.start() - WINDOW) : found.start()]):
                 yield found.span()
     if text.count(":") > 1 and _COLONS.search(text):
         for found in _IPV6.finditer(text):

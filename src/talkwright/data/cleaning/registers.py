@@ -9,13 +9,12 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 
-Span = tuple[int, int]
+from talkwright.data.cleaning.looks import WINDOW, Span
 
-_WINDOW = 40  # characters before a number in which its name is looked for
 _MARGIN = 3  # characters around a run that only these numbers have
 _FINNISH = "0123456789ABCDEFHJKLMNPRSTUVWXY"
 _CURP = "0123456789ABCDEFGHIJKLMN\u00d1OPQRSTUVWXYZ"
-_SEPARATOR = re.compile(r"[^0-9A-Za-z]")
+SEPARATOR = re.compile(r"[^0-9A-Za-z]")
 
 
 def luhn(digits: str) -> bool:
@@ -143,7 +142,8 @@ def _is_japanese(number: str) -> bool:
     return (0 if rest < 2 else 11 - rest) == int(number[11])
 
 
-def _always(number: str) -> bool:
+def always(number: str) -> bool:
+    """Say yes: a number without a check digit, whose form says all that can be known."""
     return True
 
 
@@ -159,11 +159,11 @@ _OWN_FORM: tuple[tuple[str, str, Holds], ...] = (
     ("kr", r"\d\d[01]\d[0-3]\d-[1-4]\d{6}", _is_korean),
     ("th", r"[1-8]-\d{4}-\d{5}-\d\d-\d", _is_thai),
     ("cz", r"\d\d[0-8]\d[0-3]\d/\d{4}", _is_czech),
-    ("us", r"9\d\d-(?:5\d|6[0-5]|7\d|8[0-8]|9[0-24-9])-\d{4}", _always),  # ITIN
+    ("us", r"9\d\d-(?:5\d|6[0-5]|7\d|8[0-8]|9[0-24-9])-\d{4}", always),  # ITIN
     ("mx", r"[A-Z][AEIOUX][A-Z]{2}\d{6}[HMX][A-Z]{5}[0-9A-Z]\d", _is_curp),
     ("sg", r"[STFGM]\d{7}[A-Z]", _is_nric),
     ("hk", r"[A-Z]{1,2}\d{6}\([0-9A]\)", _is_hong_kong),
-    ("gb", r"[A-Z]{5}\d[0156]\d[0-3]\d{2}[A-Z][A-Z9]\d[A-Z]{2}", _always),  # driving licence
+    ("gb", r"[A-Z]{5}\d[0156]\d[0-3]\d{2}[A-Z][A-Z9]\d[A-Z]{2}", always),  # driving licence
 )  # fmt: skip
 _HOLDS = {name: holds for name, _, holds in _OWN_FORM}
 _ANY_FORM = re.compile(
@@ -184,7 +184,7 @@ _FORMS = (
 # (least digits, what the lower-case text must have one of, the name, the shape, its check).
 _BESIDE_NAME: tuple[tuple[int, tuple[str, ...], str, str, Holds], ...] = (
     (10, ("person", "pnr"), r"person\w*nummer|\bpnr\b", r"(?:19|20)?\d{6}[-+ ]?\d{4}", _is_swedish),
-    (10, ("cpr",), r"\bcpr", r"[0-3]\d[01]\d{3}[- ]?\d{4}", _always),
+    (10, ("cpr",), r"\bcpr", r"[0-3]\d[01]\d{3}[- ]?\d{4}", always),
     (11, ("kimli", "tckn"), r"kimli[kğ]|\btckn", r"[1-9]\d{10}", _is_turkish),
     (13, ("id", "identity"), r"\bid\b|identity", r"\d{6} ?\d{4} ?[01]\d{2}", _is_south_african),
     (13, ("cnp",), r"\bcnp\b", r"[1-9]\d{12}", _is_romanian),
@@ -199,10 +199,10 @@ _BESIDE_NAME: tuple[tuple[int, tuple[str, ...], str, str, Holds], ...] = (
     (6, ("passport", "reisepass", "pasaporte", "passeport"),
      r"(?:passport|reisepass|pasaporte|passeport)"
      r"(?:(?: (?:no|number|nr|num|id|numéro|nummer))?\.?(?: is)?[ :#]*| \()\Z",
-     r"[A-Z]{0,2}\d{6,9}", _always),
+     r"[A-Z]{0,2}\d{6,9}", always),
     (6, ("licen", "führerschein"),
      r"driv(?:er'?s?|ing) licen[cs]e(?: (?:no|number|nr|id))?\.?(?: is)?[ :#]*\Z",
-     r"[A-Z]{0,2}\d{6,13}|[A-Z]\d{3}-\d{3,4}-\d{3,5}", _always),
+     r"[A-Z]{0,2}\d{6,13}|[A-Z]\d{3}-\d{3,4}-\d{3,5}", always),
 )  # fmt: skip
 _NAMED = tuple(
     (least, hints, re.compile(name, re.IGNORECASE),
@@ -224,14 +224,14 @@ def find_registered(text: str, low: str, runs: Sequence[tuple[int, int, int]]) -
         first = max(0, start - _MARGIN)
         if holds_any(text[first : end + _MARGIN].translate(_DRAWN), _FORMS):
             for found in _ANY_FORM.finditer(text, first, end + _MARGIN):
-                if _HOLDS[str(found.lastgroup)](_SEPARATOR.sub("", found[0]).upper()):
+                if _HOLDS[str(found.lastgroup)](SEPARATOR.sub("", found[0]).upper()):
                     yield found.span()
         for least, _, name, shape, holds in named:
             if count >= least:
                 yield from _beside(name, shape, holds, text, start, end)
     if "pan" in low and _PAN_NAME.search(text):
         for found in _PAN.finditer(text):
-            if _PAN_NAME.search(text, max(0, found.start() - _WINDOW), found.end() + _WINDOW // 2):
+            if _PAN_NAME.search(text, max(0, found.start() - WINDOW), found.end() + WINDOW // 2):
                 yield found.span()
 
 
@@ -240,7 +240,7 @@ def _beside(
 ) -> Iterator[Span]:
     at_end = name.pattern.endswith(r"\Z")  # the name stands right before the number
     for found in shape.finditer(text, start, end):
-        behind = found.start() if at_end else found.end() + _WINDOW // 2
-        near = text[max(0, found.start() - _WINDOW) : behind]
-        if name.search(near) and holds(_SEPARATOR.sub("", found[0]).upper()):
+        behind = found.start() if at_end else found.end() + WINDOW // 2
+        near = text[max(0, found.start() - WINDOW) : behind]
+        if name.search(near) and holds(SEPARATOR.sub("", found[0]).upper()):
             yield found.span()

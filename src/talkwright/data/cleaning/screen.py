@@ -17,6 +17,7 @@ from talkwright.data.cleaning.answers import (
     is_refusal,
     placeholder_in,
     repeats_itself,
+    says_twice,
 )
 from talkwright.data.cleaning.clean import clean
 from talkwright.data.cleaning.language import foreign_turns
@@ -76,7 +77,7 @@ def screen(messages: tuple[Message, ...], section: DataSection) -> Screened | st
     if reason:
         return reason
     for name, wanted, judge in _JUDGEMENTS:
-        if (do := getattr(section, wanted)) != "keep" and judge(messages, section):
+        if (do := getattr(section, wanted)) != "keep" and judge(messages):
             if do == "drop":
                 return name
             marks[name] = None
@@ -167,7 +168,7 @@ def _exchanges(messages: tuple[Message, ...]) -> Iterator[tuple[str, str]]:
             yield question, message.content
 
 
-def _placeholder(messages: tuple[Message, ...]) -> bool:
+def _has_placeholder(messages: tuple[Message, ...]) -> bool:
     return any(placeholder_in(answer, question) is not None for question, answer in _exchanges(messages))
 
 
@@ -177,8 +178,7 @@ def _refuses(messages: tuple[Message, ...]) -> bool:
 
 def _repeats(messages: tuple[Message, ...]) -> bool:
     exchanges = list(_exchanges(messages))
-    said = [answer for _, answer in exchanges if len(answer) > 30]
-    if len(set(said)) < len(said):
+    if says_twice(answer for _, answer in exchanges):
         return True
     return any(repeats_itself(answer) or echoes(question, answer) for question, answer in exchanges)
 
@@ -205,13 +205,13 @@ def _evades(messages: tuple[Message, ...]) -> bool:
     return is_evasive(question, answer)
 
 
-_Judgement = Callable[[tuple[Message, ...], DataSection], bool]
+_Judgement = Callable[[tuple[Message, ...]], bool]
 _JUDGEMENTS: tuple[tuple[str, str, _Judgement], ...] = (
-    ("placeholder", "placeholders", lambda messages, _: _placeholder(messages)),
-    ("refusal", "refusals", lambda messages, _: _refuses(messages)),
-    ("repetition", "repetition", lambda messages, _: _repeats(messages)),
-    ("cut_off", "cut_off", lambda messages, _: _stops(messages)),
-    ("evasive", "evasive", lambda messages, _: _evades(messages)),
+    ("placeholder", "placeholders", _has_placeholder),
+    ("refusal", "refusals", _refuses),
+    ("repetition", "repetition", _repeats),
+    ("cut_off", "cut_off", _stops),
+    ("evasive", "evasive", _evades),
 )
 
 

@@ -17,7 +17,7 @@ def topic(asked: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sorted({word for word in asked if not any(map(str.isdigit, word))}))
 
 
-def first_exchange(conversation: Conversation) -> tuple[str, str]:
+def _first_exchange(conversation: Conversation) -> tuple[str, str]:
     """The first question and the first answer; empty texts where there are none."""
     said = {"user": "", "assistant": ""}
     for message in conversation.messages:
@@ -26,9 +26,9 @@ def first_exchange(conversation: Conversation) -> tuple[str, str]:
     return said["user"], said["assistant"]
 
 
-def keys_of(conversation: Conversation) -> tuple[str, str]:
+def _keys_of(conversation: Conversation) -> tuple[str, str]:
     """What counts as the same: (question, answer), either empty where there is nothing to compare."""
-    question, answer = first_exchange(conversation)
+    question, answer = _first_exchange(conversation)
     return " ".join(topic(matter(question))), normal(answer)
 
 
@@ -38,7 +38,7 @@ def find_surplus(rows: Iterable[tuple[int, Conversation]], limit: int) -> list[i
     answered: Counter[int] = Counter()
     surplus = []
     for at, conversation in rows:
-        question, answer = (number(text) if text else 0 for text in keys_of(spoken(conversation)))
+        question, answer = (number(text) if text else 0 for text in _keys_of(spoken(conversation)))
         if (question and asked[question] >= limit) or answered[answer] >= limit:
             surplus.append(at)
             continue

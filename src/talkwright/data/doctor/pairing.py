@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from itertools import chain
 from statistics import median
 
-from talkwright.data.doctor.symptoms import Rows, Symptom, symptom
+from talkwright.data.cleaning.answers import WIDE
+from talkwright.data.doctor.symptoms import OFTEN, Rows, Symptom, symptom
 from talkwright.data.similarity.similar import normal, word_list
 
 _LEAST = 50  # pairs that tell something about their set
@@ -27,8 +28,7 @@ _CHANCE = 2.0  # times as often as by chance: real pairs are far above
 _EXPECTED = 8.0  # words shared by chance, below which nothing can be said
 _SEARCHED = 4000  # rows whose answer is looked for elsewhere
 _CLOSE = 5  # best questions that are looked at for an answer
-_OFTEN = 5  # rows with one answer from which it is a phrase, and another finding
-_WIDE = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_WIDE = re.compile(WIDE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,7 @@ def _misplaced(rows: Rows, words: _Words) -> Symptom | None:
         if own[at] or len(words.said[at]) < _ANSWER or len(words.asked[at]) < 3:
             continue
         # With tools at hand, an answer may be about what they can do.
-        if used[talk.normal_answer] >= _OFTEN or not typical or talk.row.tools:
+        if used[talk.normal_answer] >= OFTEN or not typical or talk.row.tools:
             continue
         if len((words.asked[at] & words.said[at]) - words.common) > 1:
             continue

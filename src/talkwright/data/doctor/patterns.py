@@ -10,11 +10,21 @@ from dataclasses import replace
 from statistics import median
 
 from talkwright.config import DataSection
-from talkwright.data.cleaning.answers import LONG, is_phrase
+from talkwright.data.cleaning.answers import LONG, is_phrase, says_twice
 from talkwright.data.cleaning.language import language_of
 from talkwright.data.cleaning.screen import shares_matter
 from talkwright.data.cleaning.surplus import topic
-from talkwright.data.doctor.symptoms import EXAMPLES, Example, Rows, Severity, Symptom, of, rule, symptom
+from talkwright.data.doctor.symptoms import (
+    EXAMPLES,
+    OFTEN,
+    Example,
+    Rows,
+    Severity,
+    Symptom,
+    of,
+    rule,
+    symptom,
+)
 from talkwright.data.similarity.contradictions import contradictory_pairs, matter
 from talkwright.data.similarity.similar import normal
 
@@ -23,7 +33,7 @@ _FEW = 19  # rows of one question or answer that are never too many
 # --- answers against each other ------------------------------------------------------------------
 
 
-def contradictions(rows: Rows, pairs: Collection[tuple[int, int]] | None = None) -> Symptom | None:
+def contradictions(rows: Rows, pairs: Collection[tuple[int, int]] | None) -> Symptom | None:
     """Near-identical questions, answers that cannot both be right; `pairs` where they are known."""
     if pairs is None:
         pairs = contradictory_pairs({at: talk.row for at, talk in enumerate(rows)})
@@ -84,12 +94,12 @@ def ignores_question(rows: Rows) -> Symptom | None:
         if len(talk.answer) >= LONG:
             continue
         phrase = is_phrase(talk.answer)
-        if not phrase and used[talk.normal_answer] < _OFTEN:
+        if not phrase and used[talk.normal_answer] < OFTEN:
             continue
         if len(talk.matter) >= 2 and not shares_matter(talk.matter, matter(talk.answer)):
             found.append((at, f"{talk.question} → {talk.answer}"))
             repeated |= not phrase
-    drop = "data.evasive: drop" if not repeated else f"data: {{evasive: drop, max_same: {_OFTEN - 1}}}"
+    drop = "data.evasive: drop" if not repeated else f"data: {{evasive: drop, max_same: {OFTEN - 1}}}"
     return symptom(
         "ignores_question",
         rows,
@@ -100,9 +110,6 @@ def ignores_question(rows: Rows) -> Symptom | None:
         why="The model learns that the question does not matter.",
         fix=f"{drop}  # or answer them",
     )
-
-
-_OFTEN = 5  # rows with one answer from which it is a phrase
 
 
 def uneven_lengths(rows: Rows) -> Symptom | None:
@@ -275,8 +282,7 @@ def long_talks(rows: Rows) -> Symptom | None:
     """Very many turns, or the same answer twice in one conversation."""
     found, again, long = [], False, False
     for at, talk in enumerate(rows):
-        said = [answer for answer in talk.answers if len(answer) > 30]
-        twice = len(said) > 1 and len(set(said)) < len(said)
+        twice = says_twice(talk.answers)
         many = len(talk.questions) > _MOST_TURNS
         if twice or many:
             found.append((at, talk.answers[-1]))

@@ -35,6 +35,7 @@ from talkwright.types import Conversation
 Severity = Literal["serious", "warning", "note"]
 
 EXAMPLES = 3
+OFTEN = 5  # rows with one answer from which it is a phrase
 _EXCERPT = 120
 
 
@@ -145,11 +146,10 @@ def symptom(
     fix: str,
     serious: float = 2.0,
     warning: float = 0.0,
-    least: int = 1,
 ) -> Symptom | None:
     """Make a symptom of (row, text) pairs; `serious` and `warning` are the shares it takes for each."""
     count = len({at for at, _ in found})
-    if count < least:
+    if not count:
         return None
     share = count / len(rows)
     severity: Severity = "serious" if share >= serious else "warning" if share >= warning else "note"

@@ -43,9 +43,7 @@ def has_conversations(keys: Iterable[str]) -> bool:
     return {"conversationa", "conversationb"} <= keys or {"prompt", "responsea", "responseb"} <= keys
 
 
-def read_battle(
-    value: Row, keys: Row, columns: Columns, options: ArenaSection, ties: str = "drop"
-) -> Draft:
+def read_battle(value: Row, keys: Row, columns: Columns, options: ArenaSection, ties: str) -> Draft:
     """Read the conversation of the side that won. Raises Unfit with the reason where none did."""
     if not is_battle(keys):
         raise Unfit("unknown_format")

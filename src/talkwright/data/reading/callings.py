@@ -13,6 +13,7 @@ from typing import Any
 
 from talkwright.data.cleaning.clean import strip_html
 from talkwright.data.reading.literals import parse_literal
+from talkwright.data.reading.logs import body_of
 from talkwright.data.reading.tools import read_call
 from talkwright.data.reading.turns import Row, Unfit, as_list, as_value
 from talkwright.data.reading.unfolding import is_item, of_items
@@ -70,9 +71,9 @@ def activity_turns(value: Row, repairs: list[str]) -> list[Row] | None:
 def responses_turns(value: Row) -> tuple[Row, list[Row]] | None:
     """The request to OpenAI's Responses API or to Gemini, or a run that a tracer wrote down, with the
     turns that were sent and came back; None for other rows. Raises Unfit for a web search."""
-    response = _body(value.get("response"))
+    response = body_of(value.get("response"))
     if response is not None:
-        request = _body(value.get("request")) or _body(value.get("body")) or value
+        request = body_of(value.get("request")) or body_of(value.get("body")) or value
         sent = {key: held for key, held in request.items() if key != "response"}
         return _gemini(sent, response) or responses_turns({**sent, **_of_response(response)})
     asked, said = (_items(value.get(name, value.get(f"{name}s")), name) for name in ("input", "output"))
@@ -86,10 +87,7 @@ def responses_turns(value: Row) -> tuple[Row, list[Row]] | None:
         raise Unfit("not_a_message")
     if not asked or not {*kinds} <= {*_ITEMS}:
         return None
-    told = [
-        item if is_item(item) else {key: item[key] for key in _OF_MESSAGES if key in item}
-        for item in items
-    ]
+    told = [item if is_item(item) else _message(item) for item in items]
     system = value.get("instructions")
     if isinstance(system, str) and system and told[0].get("role") not in ("system", "developer"):
         told.insert(0, {"role": "system", "content": system})
@@ -97,15 +95,8 @@ def responses_turns(value: Row) -> tuple[Row, list[Row]] | None:
 
 
 def _message(item: Row) -> Row:
+    """A message without what else OpenAI keeps with it."""
     return {key: item[key] for key in _OF_MESSAGES if key in item}
-
-
-def _body(held: Any) -> Row | None:
-    """What was sent or came back: itself, or in the `body` beside an address and a status."""
-    held = as_value(held)
-    inner = as_value(held.get("body")) if isinstance(held, dict) else None
-    found = inner if isinstance(inner, dict) else held
-    return found if isinstance(found, dict) else None
 
 
 def _of_response(response: Row) -> Row:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from talkwright.data.reading.rows import Row
-from talkwright.data.reading.speakers import ROLE_KEYS, ROLES
+from talkwright.data.reading.speakers import PERSON_KEYS, ROLE_KEYS, ROLES
 from talkwright.data.reading.turns import TEXT_KEYS, as_value, plain
 from talkwright.errors import DataError
 
@@ -24,9 +24,8 @@ NO_ROLES: Roles = {}
 OTHERS = "*"
 _SKIPPED = "note"  # what every reader leaves out, and says so
 _WHO = frozenset(
-    (*ROLE_KEYS, "sendername", "authorname", "username", "user", "nick", "nickname", "participant",
-     "name", "displayname", "fromid", "userid", "senderid", "authorid", "who")
-)  # fmt: skip
+    (*ROLE_KEYS, *PERSON_KEYS, "name", "displayname", "fromid", "userid", "senderid", "authorid", "who")
+)
 _SAYS = frozenset((*TEXT_KEYS, "msg", "messagetext"))
 _KEPT = {"name", "userid"}  # of a tool, and what keeps rows together
 _INSIDE = ("name", "nickname", "displayname", "realname", "username", "id", "user", "email")
@@ -119,7 +118,7 @@ def speakers_in(value: Any, depth: int = 0) -> Counter[str]:
     return found
 
 
-def name_them(names: Iterable[str]) -> str:
+def _recipe_line(names: Iterable[str]) -> str:
     """The line of the recipe that gives roles to these speakers, as an example."""
     shown = [name for name in dict.fromkeys(names) if plain(name) not in ROLES][:_SHOWN] or ["NAME"]
     parts = [
@@ -142,6 +141,6 @@ def unknown_speakers(path: Path, names: Iterable[str]) -> DataError:
     return DataError(
         f"{path}: a chat, and it cannot be known who asks and who answers. Speakers and their messages: "
         f"{shown}{more}.\nSay it in the recipe, where the assistant is the one to learn from:\n"
-        f"  data:\n    sources:\n      - path: ...      # as it is\n        {name_them(often)}\n"
+        f"  data:\n    sources:\n      - path: ...      # as it is\n        {_recipe_line(often)}\n"
         'Others may be `skip`, which leaves them out; `"*"` stands for everybody who is not named.'
     )

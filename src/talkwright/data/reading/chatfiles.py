@@ -30,20 +30,25 @@ def is_chat(content: str) -> bool:
     head = content[:_HEAD]
     if len(content) > _HEAD:
         head = head[: head.rfind("\n") + 1]
-    return read_chat(head, alone=True) is not None or _is_plain(head)
+    return _is_talk(head)
 
 
-def _is_plain(head: str) -> bool:
-    return read_transcript(head, anyone=True) is not None or bool(_labelled(head))
+def _is_talk(text: str) -> bool:
+    return (
+        read_chat(text, alone=True) is not None
+        or read_transcript(text, anyone=True) is not None
+        or bool(_labelled(text))
+    )
 
 
 def chat_rows(content: str, name: str, path: Path, roles: Roles) -> Iterator[Row]:
     """Yield the talks of a chat, each as a row. Raises DataError where it is not known who is who."""
-    chat = read_chat(content, alone=True)
-    blocks = [(content, 1)] if chat is not None and any(s.when for s in chat.said) else _blocks(content)
+    whole = read_chat(content, alone=True)
+    dated = whole is not None and any(said.when for said in whole.said)
     number = 0
-    for block, line in blocks:
-        chat = read_chat(block, alone=True) or _plain(block, roles)
+    for block, line in [(content, 1)] if dated else _blocks(content):
+        chat = whole if block == content else read_chat(block, alone=True)
+        chat = chat or _plain(block, roles)
         rows = _text_row(block) if chat is None else _talks(chat, path, roles)
         for value, first, repairs in rows:
             number += 1
@@ -168,12 +173,7 @@ def _plain(text: str, roles: Roles) -> Chat | None:
 
 def _blocks(content: str) -> list[tuple[str, int]]:
     """The talks of a file with the lines on which they begin: between rules, or between empty lines."""
-    parts, at = [], 0
-    for rule in _RULE.finditer(content):
-        parts.append((content[at : rule.start()], at))
-        at = rule.end()
-    parts.append((content[at:], at))
-    parts = [(text, start) for text, start in parts if text.strip()]
+    parts = _cut(content, _RULE)
     if len(parts) > 1 and all(_is_talk(text) for text, _ in parts):
         return [_placed(content, text, start) for text, start in parts]
     return _by_gaps(content)
@@ -182,15 +182,9 @@ def _blocks(content: str) -> list[tuple[str, int]]:
 def _by_gaps(content: str) -> list[tuple[str, int]]:
     """Talks between empty lines: each begins with who asks and is answered, and within none is a gap."""
     whole = [(content, 1)]
-    found = read_transcript(content, anyone=True)
-    if found is None:
+    if read_transcript(content, anyone=True) is None:
         return whole
-    parts, at = [], 0
-    for gap in _GAP.finditer(content):
-        parts.append((content[at : gap.start()], at))
-        at = gap.end()
-    parts.append((content[at:], at))
-    parts = [(text, start) for text, start in parts if text.strip()]
+    parts = _cut(content, _GAP)
     for text, _ in parts:
         talk = read_transcript(text, anyone=True)
         if talk is None or talk[0].role == "assistant" or talk[-1].role != "assistant":
@@ -198,12 +192,14 @@ def _by_gaps(content: str) -> list[tuple[str, int]]:
     return [_placed(content, text, start) for text, start in parts] if len(parts) > 1 else whole
 
 
-def _is_talk(text: str) -> bool:
-    return (
-        read_chat(text, alone=True) is not None
-        or read_transcript(text, anyone=True) is not None
-        or bool(_labelled(text))
-    )
+def _cut(content: str, between: re.Pattern[str]) -> list[tuple[str, int]]:
+    """The parts of a text `between` the matches of a pattern, and where each begins; no blank ones."""
+    parts, at = [], 0
+    for found in between.finditer(content):
+        parts.append((content[at : found.start()], at))
+        at = found.end()
+    parts.append((content[at:], at))
+    return [(text, start) for text, start in parts if text.strip()]
 
 
 def _placed(content: str, text: str, start: int) -> tuple[str, int]:

@@ -19,7 +19,7 @@ from typing import Any
 from talkwright.data.reading.arena import is_battle
 from talkwright.data.reading.choices import is_choice, sides_of
 from talkwright.data.reading.rows import Row
-from talkwright.data.reading.turns import Unfit, plain
+from talkwright.data.reading.turns import Unfit, by_plain_names, plain
 from talkwright.data.reading.winners import (
     FIRST,
     PLACES,
@@ -189,7 +189,7 @@ def _answers(value: Any) -> tuple[dict[str, Any], tuple[str, str], Ends] | None:
     """The columns of a row with two answers and a verdict, by plain names; None for any other row."""
     if not isinstance(value, dict):
         return None
-    keys = {plain(key): key for key in reversed(value)}
+    keys = by_plain_names(value)
     sides = sides_of(set(keys))
     if sides is not None and is_choice(keys):
         return keys, sides[:2], sides[2]

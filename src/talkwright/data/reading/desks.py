@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from talkwright.data.reading.turns import Row, plain
+from talkwright.data.reading.turns import Row, by_plain_names
 from talkwright.types import Message
 
 _OPENINGS = ("descriptiontext", "description")
@@ -17,7 +17,7 @@ REQUESTERS = ("requesterid", "requester")
 
 def opening_of(value: Row) -> str | None:
     """What whoever requested a ticket asked in it, beside the replies; None for other rows."""
-    keys = {plain(key): key for key in reversed(value)}
+    keys = by_plain_names(value)
     if keys.keys().isdisjoint(REQUESTERS):
         return None
     texts = (value[keys[name]] for name in _OPENINGS if name in keys)

@@ -13,15 +13,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from talkwright.data.reading.literals import join_surrogates
 from talkwright.data.reading.repair import load
 from talkwright.data.reading.rows import Row, with_texts
 from talkwright.data.reading.turns import is_message, is_turn
 from talkwright.data.reading.wrapped import unescaped
 
-HALVED = "halved_backslashes"
+_HALVED = "halved_backslashes"
 _TOKEN = re.compile(r"\\(?:u[0-9a-fA-F]{4}|.)", re.DOTALL)
 _MEANT = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", '"': '"', "\\": "\\", "/": "/"}
-_SURROGATES = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 _REAL_LINE_END = re.compile(r"(?<!\\)\n")
 _BARE_QUOTE = re.compile(r'(?<!\\)"')
 
@@ -109,14 +109,14 @@ def undouble(rows: list[Row]) -> Iterator[Row]:
     """The rows of a chunk, of which those whose escapes were doubled for certain are mended."""
     rows = [_opened(row) for row in rows]
     texts = [
-        None if row.problem is not None or HALVED in row.repairs else _texts(row.value) for row in rows
+        None if row.problem is not None or _HALVED in row.repairs else _texts(row.value) for row in rows
     ]
     facts = {
         n: _facts(rows[n].value, said)
         for n, said in enumerate(texts)
         if said is not None and any("\\" in text for text in said) and not _has_line_ends(said)
     }
-    hard = sum(HALVED in row.repairs for row in rows)
+    hard = sum(_HALVED in row.repairs for row in rows)
     shapes = {found.shape for found in facts.values()}
     # One template makes them all: a task in which escapes are to be.
     alike = hard < _HARD and len(facts) >= _ALIKE and 5 * len(shapes) <= len(facts)
@@ -130,9 +130,9 @@ def undouble(rows: list[Row]) -> Iterator[Row]:
         found = facts.get(n)
         sure = found is not None and (found.certain or every or (every is False and found.likely))
         if found is not None and found.undone is not None and sure:
-            row = replace(row, value=found.undone, repairs=(*row.repairs, HALVED))
+            row = replace(row, value=found.undone, repairs=(*row.repairs, _HALVED))
         elif n in letters:
-            row = replace(row, value=letters[n], repairs=(*row.repairs, HALVED))
+            row = replace(row, value=letters[n], repairs=(*row.repairs, _HALVED))
         yield row
 
 
@@ -166,7 +166,7 @@ def _marked(text: str) -> list[str]:
 
 
 def _with_letters(text: str) -> str:
-    return _SURROGATES.sub(_joined, _LETTERS.sub(_letters_of, text)) if "\\u" in text else text
+    return join_surrogates(_LETTERS.sub(_letters_of, text)) if "\\u" in text else text
 
 
 def _letters_of(run: re.Match[str]) -> str:
@@ -198,7 +198,7 @@ def _meanings(cell: str) -> list[tuple[str, str]]:
         inner = load(cell)[0]
         return [(inner, "unwrapped_string")] if isinstance(inner, str) else []
     if '\\\\"' in cell and not _has_odd_run(cell) and load(cell)[1] is not None:
-        found.append((cell.replace("\\\\", "\\"), HALVED))
+        found.append((cell.replace("\\\\", "\\"), _HALVED))
     return found
 
 
@@ -307,7 +307,7 @@ def _without(text: str) -> Any:
         return text if inner is None else with_texts(inner, _without)
     if text[-1] == "\\" and (len(text) - len(text.rstrip("\\"))) % 2:
         raise ValueError("a backslash without a letter")
-    return _SURROGATES.sub(_joined, _TOKEN.sub(_meant, text))
+    return join_surrogates(_TOKEN.sub(_meant, text))
 
 
 def _meant(token: re.Match[str]) -> str:
@@ -316,7 +316,3 @@ def _meant(token: re.Match[str]) -> str:
     if token[0][1] not in _MEANT:
         raise ValueError("an escape that JSON does not have")
     return _MEANT[token[0][1]]
-
-
-def _joined(pair: re.Match[str]) -> str:
-    return pair[0].encode("utf-16", "surrogatepass").decode("utf-16")

@@ -13,41 +13,21 @@ from typing import Any
 
 from talkwright.config import Columns
 from talkwright.data.reading.pairs import pair_keys
-from talkwright.data.reading.rows import RAW, Row
-from talkwright.data.reading.turns import LISTS, Unfit, plain
+from talkwright.data.reading.rows import Row, as_one
+from talkwright.data.reading.turns import LISTS, Unfit, by_plain_names, plain
 
 IDS = """
     conversationid convid convoid dialogueid dialogid threadid sessionid chatid ticketid caseid callid
 """.split()  # noqa: SIM905
 _NUMBERS = """
     turn turnid turnnumber turnno turnindex exchange exchangeid exchangenumber round step seq sequence
-    messageindex
-    messagenumber
+    messageindex messagenumber
 """.split()  # noqa: SIM905
 # Signs of a row that has what came before in it, is about a text, or is a verdict on its answer.
-_OTHERS = frozenset(
-    [
-        *LISTS,
-        *[
-            "history",
-            "chosen",
-            "rejected",
-            "context",
-            "story",
-            "passage",
-            "document",
-            "modela",
-            "winner",
-            "ktotag",
-            "desirable",
-            "isdesirable",
-            "label",
-            "thumbsup",
-            "isthumbsup",
-            "replies",
-        ],
-    ]
-)
+_OTHERS = {
+    *LISTS, "history", "chosen", "rejected", "context", "story", "passage", "document", "modela",
+    "winner", "ktotag", "desirable", "isdesirable", "label", "thumbsup", "isthumbsup", "replies",
+}  # fmt: skip
 
 
 def is_exchange_table(names: Iterable[Any]) -> bool:
@@ -73,12 +53,8 @@ def exchanges_together(rows: list[Row]) -> Iterator[Row]:
     if len(rows) < 2 or len({*numbers}) < len(rows) or apart:
         yield from rows
         return
-    names = [name for row in rows for name in row.repairs]
-    moved = ["sorted_turns"] if ordered != sorted(ordered) else []
     value = {**rows[ordered[-1]].value, "history": [list(pair) for pair in said[:-1]]}
-    problem = next((row.problem for row in rows if row.problem is not None), None)
-    raw = " ".join(row.raw for row in rows[:50])[:RAW]
-    yield Row(rows[0].where, value, raw, problem, tuple(dict.fromkeys([*names, *moved, "joined_rows"])))
+    yield as_one(rows, value, moved=ordered != sorted(ordered))
 
 
 def _columns(keys: dict[str, Any]) -> tuple[Any, Any, Any, Any] | None:
@@ -96,7 +72,7 @@ def _columns(keys: dict[str, Any]) -> tuple[Any, Any, Any, Any] | None:
 def _parts(value: Any) -> tuple[str, float, str, str] | None:
     if not isinstance(value, dict):
         return None
-    found = _columns({plain(key): key for key in reversed(value)})
+    found = _columns(by_plain_names(value))
     if found is None:
         return None
     id, number, asked, said = (value[column] for column in found)

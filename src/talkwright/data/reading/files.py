@@ -11,8 +11,7 @@ from talkwright.data.reading.encodings import decode_lines
 from talkwright.data.reading.holes import HOLE
 from talkwright.errors import DataError
 
-PLAIN_SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
-SUFFIXES = (*PLAIN_SUFFIXES, ".zip")
+SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".zip")
 
 _BOMS = (
     (b"\xef\xbb\xbf", "utf-8"),
@@ -110,7 +109,7 @@ def decode(path: Path, data: bytes) -> Text:
 
 def decode_block(data: bytes) -> Text:
     """Decode a block of whole lines from within a file: UTF-8, else line by line."""
-    data = data.removeprefix(b"\xef\xbb\xbf")
+    data = data.removeprefix(UTF8_MARK)
     try:
         return Text(data.decode("utf-8"))
     except UnicodeDecodeError:

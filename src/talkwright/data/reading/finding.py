@@ -84,7 +84,7 @@ def _begins_with_row(content: str) -> bool:
 
 
 def _is_row(value: Any) -> bool:
-    return reads_as_row(value) or (isinstance(value, dict) and is_message_table(value, alone=True))
+    return reads_as_row(value) or (isinstance(value, dict) and is_message_table(value))
 
 
 def find_files(path: str | Path) -> list[tuple[Path, str]]:

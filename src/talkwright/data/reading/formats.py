@@ -15,7 +15,7 @@ from talkwright.data.reading.arena import has_conversations, is_battle, read_bat
 from talkwright.data.reading.callings import activity_turns, responses_turns
 from talkwright.data.reading.chatlines import read_chat
 from talkwright.data.reading.choices import is_ranked
-from talkwright.data.reading.desks import put_opening
+from talkwright.data.reading.desks import REQUESTERS, put_opening
 from talkwright.data.reading.logs import is_log, read_log
 from talkwright.data.reading.lying import has_lying_turns, upright
 from talkwright.data.reading.pairs import pair_keys, read_pair
@@ -27,10 +27,12 @@ from talkwright.data.reading.trees import is_export, is_tree, is_tree_message, r
 from talkwright.data.reading.turns import (
     CERTAIN,
     LISTS,
+    TELLING_LISTS,
     Draft,
     Row,
     Unfit,
     as_list,
+    by_plain_names,
     draft,
     field_of,
     is_message,
@@ -88,7 +90,7 @@ def _read(value: Any, format: str, columns: Columns, arena: ArenaSection, ties: 
         if found is not None:
             return found
     value = upright(value)
-    keys = {plain(key): key for key in reversed(value)}
+    keys = by_plain_names(value)
     _refuse_labelled_bad(value, keys)
     shape = format
     if format == "auto":
@@ -159,7 +161,7 @@ def reads_as_row(value: Any) -> bool:
             return True
         if name in LISTS[:CERTAIN]:
             return not held or has_unnamed_turns(value)
-    if is_log(value, {plain(key): key for key in reversed(value)}):
+    if is_log(value, by_plain_names(value)):
         return True
     if is_export(value) or recognises_columns(list(value), Columns()) or "chosen" in value:
         return True
@@ -175,7 +177,7 @@ def recognises_columns(names: Iterable[str], columns: Columns) -> bool:
         )
     return (
         _has_pair(keys, columns)
-        or any(key in keys for key in (*LISTS[:6], "utterances", *TEXTS[:3], "chatlog"))
+        or any(key in keys for key in (*TELLING_LISTS, *TEXTS[:3], "chatlog"))
         or is_preference(keys)
         or ("prompt" in keys and not keys.keys().isdisjoint(("answers", "responses")))  # ranked ones
         or is_battle(keys)
@@ -216,14 +218,14 @@ def _read_unnamed(value: Row, columns: Columns, reason: str) -> Draft | str:
             return replace(read, repairs=(*read.repairs, *repairs))
         if (run := responses_turns(value)) is not None:
             value = {**run[0], **value}
-            keys = {plain(key): key for key in reversed(value)}
+            keys = by_plain_names(value)
             return _turns(value, keys, run[1], columns, "messages")
         found = unnamed_turns(value)
         if found is None:
             return reason
         around, turns = found
         value = {**around, **value}
-        keys = {plain(key): key for key in reversed(value)}
+        keys = by_plain_names(value)
         read = _turns(value, keys, turns, columns, "messages")
         return replace(read, repairs=tuple(dict.fromkeys((*read.repairs, "recognised_turns"))))
     except Unfit as unfit:
@@ -243,7 +245,7 @@ def _turns(value: Row, keys: Row, turns: list[Any], columns: Columns, shape: str
     turns = oldest_first(turns, repairs)
     messages = read_turns(turns, repairs)
     marks = weight_marks(turns)
-    if "requesterid" in keys or "requester" in keys:
+    if not keys.keys().isdisjoint(REQUESTERS):
         put_opening(messages, value)
     put_system(messages, value, keys, columns)
     if "rejected" in keys and shape == "messages":  # a data set that talkwright prepared

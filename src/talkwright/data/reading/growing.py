@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from talkwright.data.reading.rows import RAW, Row
+from talkwright.data.reading.rows import Row, as_one
 from talkwright.data.reading.turns import plain
 
 _ABOUT = ("text", "role", "lang", "rank", "deleted", "review_result")  # what is kept of a message
@@ -80,10 +80,7 @@ def _tree(parts: list[Row], node: dict[str, Any]) -> Row:
     first = next((row for row in parts if _id(_fields(row.value).get("parentid")) is None), parts[0])
     fields = _fields(first.value)
     value = {"message_tree_id": fields.get("messagetreeid") or fields["messageid"], "prompt": node}
-    repairs = dict.fromkeys([*(name for row in parts for name in row.repairs), "joined_rows"])
-    problem = next((row.problem for row in parts if row.problem is not None), None)
-    raw = " ".join(row.raw for row in parts[:50])[:RAW]
-    return Row(first.where, value, raw, problem, tuple(repairs))
+    return replace(as_one(parts, value), where=first.where)
 
 
 def _fields(value: dict[str, Any]) -> dict[str, Any]:

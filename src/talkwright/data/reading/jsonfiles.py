@@ -363,7 +363,7 @@ def _has_swallowed(value: Any) -> bool:
 
 
 def _mended(
-    content: str, at: int, search: _Search, far: bool, why: str = "not_json"
+    content: str, at: int, search: _Search, far: bool, why: str
 ) -> tuple[Any, int | None, str | None, tuple[str, ...]]:
     """Read a broken value: value, where the next sound row is if there is one, problem, repairs.
 

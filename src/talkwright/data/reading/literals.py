@@ -23,7 +23,7 @@ _ESCAPE = re.compile(
     r"|(?P<o>[0-7]{1,3})|(?P<c>.))",
     re.DOTALL,
 )
-_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
+_SURROGATES = re.compile("[\ud800-\udbff][\udc00-\udfff]")  # of one letter
 _JSON_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", '"': '"', "\\": "\\", "/": "/"}
 _PYTHON_ESCAPES = {
     **{key: text for key, text in _JSON_ESCAPES.items() if key != "/"},
@@ -266,7 +266,7 @@ class _Reader:
                 if self.kept_backslash and marked % 2:  # one of a pair of quotes may be lost there
                     raise ValueError("a backslash beside an odd number of quotes")
                 self.kept_backslash = kept or self.kept_backslash
-                return _PAIR.sub(_join_surrogates, "".join(chunks))
+                return join_surrogates("".join(chunks))
             escape = _ESCAPE.match(self.text, found.start())
             if escape is None:
                 raise CutOffError("the text ends inside quotes")
@@ -305,5 +305,6 @@ class _Reader:
         return found[0]
 
 
-def _join_surrogates(pair: re.Match[str]) -> str:
-    return pair[0].encode("utf-16", "surrogatepass").decode("utf-16")
+def join_surrogates(text: str) -> str:
+    """A text with the letters that were written as two escapes, `\\ud83d\\ude00`, as one each."""
+    return _SURROGATES.sub(lambda pair: pair[0].encode("utf-16", "surrogatepass").decode("utf-16"), text)

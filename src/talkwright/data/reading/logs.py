@@ -16,6 +16,7 @@ from talkwright.data.reading.turns import (
     Unfit,
     as_list,
     as_value,
+    by_plain_names,
     draft,
     field_of,
     is_message,
@@ -42,7 +43,7 @@ def is_log(value: Row, keys: Row) -> bool:
 def read_log(value: Row, keys: Row, columns: Columns) -> Draft:
     """Read the conversation that was sent, with the answer that came back behind it. Raises Unfit."""
     request = value if "choices" in keys else _request(value, keys)
-    response = value if "choices" in keys else as_value(field_of(value, keys, "response"))
+    response = value if "choices" in keys else field_of(value, keys, "response")
     answers = _answers(response)
     if not answers:
         raise Unfit("no_assistant_turn")
@@ -51,7 +52,7 @@ def read_log(value: Row, keys: Row, columns: Columns) -> Draft:
     messages = read_turns([*turns, {"role": "assistant", **answers[0]}], repairs)
     inner = {name: request[name] for name in _KEPT if request and request.get(name) is not None}
     value = {**{key: held for key, held in value.items() if plain(key) not in _KEPT}, **inner}
-    keys = {plain(key): key for key in reversed(value)}
+    keys = by_plain_names(value)
     put_system(messages, value, keys, columns)
     marks = ["other_answers"] if len(answers) > 1 else []
     return draft(value, keys, columns, messages, "messages", repairs, marks)
@@ -60,14 +61,15 @@ def read_log(value: Row, keys: Row, columns: Columns) -> Draft:
 def _request(value: Row, keys: Row) -> Row | None:
     """The request with the messages in it; None where there is none."""
     for name in _REQUESTS:
-        held = _body(as_value(field_of(value, keys, name)))
+        held = body_of(field_of(value, keys, name))
         if held is not None and _asked(held) is not None:
             return held
     return None
 
 
-def _body(held: Any) -> Row | None:
-    """What is sent: itself, or in the `body` beside an address and a status."""
+def body_of(held: Any) -> Row | None:
+    """What was sent or came back: itself, or in the `body` beside an address and a status."""
+    held = as_value(held)
     inner = as_value(held.get("body")) if isinstance(held, dict) else None
     found = inner if isinstance(inner, dict) else held
     return found if isinstance(found, dict) else None
@@ -80,7 +82,7 @@ def _asked(held: Row | None) -> list[Any] | None:
 
 def _answers(response: Any) -> list[Row]:
     """The messages of a response: of each choice, or the one that it is or has."""
-    held = _body(response)
+    held = body_of(response)
     if held is None:
         return []
     choices = as_list(held.get("choices"))

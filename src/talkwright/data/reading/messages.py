@@ -18,11 +18,11 @@ from talkwright.config import Columns
 from talkwright.data.reading.casting import unknown_speakers
 from talkwright.data.reading.exchanges import IDS, exchange_id, exchanges_together, is_exchange_table
 from talkwright.data.reading.growing import grown, tree_namer
-from talkwright.data.reading.rows import RAW, Row
+from talkwright.data.reading.rows import Row, as_one
 from talkwright.data.reading.speakers import ROLES, guess_roles, may_mean_roles, role_meant, speaker
 from talkwright.data.reading.talks import Said, Sorting, is_short, sort_out
 from talkwright.data.reading.trees import is_tree_message
-from talkwright.data.reading.turns import GROUP_NAMES, LISTS, plain
+from talkwright.data.reading.turns import GROUP_NAMES, TELLING_LISTS, by_plain_names, plain
 from talkwright.data.reading.tweets import are_tweets, tweet_rows
 from talkwright.errors import DataError
 
@@ -41,7 +41,7 @@ _ORDERS = """
 """.split()  # noqa: SIM905
 # Signs of a row that is more than one message.
 _OTHERS = {
-    *LISTS[:6], "utterances", "parentid", "prompt", "completion", "response", "answer", "chosen",
+    *TELLING_LISTS, "parentid", "prompt", "completion", "response", "answer", "chosen",
     "reply", "question", "instruction", "input", "output", "query", "assistant", "document", "modela",
 }  # fmt: skip
 _IDS_OR_TALKS = {"conversation", "dialogue", "dialog"}  # of these _OTHERS, by what they hold
@@ -54,14 +54,10 @@ _HELD = 2**27  # characters of unfinished conversations
 _ISO = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?")
 
 
-def is_message_table(names: Iterable[Any], alone: bool = False) -> bool:
-    """Say whether rows with these columns are messages with their conversation's id.
-
-    `alone`: whether they are messages even of a file that is a single conversation.
-    """
+def is_message_table(names: Iterable[Any]) -> bool:
+    """Say whether rows with these columns are messages, with their conversation's id or without one."""
     keys = {plain(name) for name in names}
-    parts = (_TEXTS,) if alone else (IDS, _TEXTS)
-    if keys & _OTHERS or not all(keys.intersection(part) for part in parts):
+    if keys & _OTHERS or not keys.intersection(_TEXTS):
         return False
     return bool(keys.intersection(_ROLES)) or any(map(may_mean_roles, keys))
 
@@ -71,13 +67,14 @@ def may_be_messages(names: Iterable[Any]) -> bool:
     found = {plain(name): name for name in names}
     if are_tweets(found) or is_exchange_table(found):
         return True
-    return is_tree_message(found) or is_message_table(found.keys() - _IDS_OR_TALKS, alone=True)
+    return is_tree_message(found) or is_message_table(found.keys() - _IDS_OR_TALKS)
 
 
 def join_messages(
     rows: Iterator[Row], columns: Columns, path: Path, alone: bool = True
 ) -> Iterator[Row]:
-    """Rows as they are, or put together where they are messages; `alone` as for `is_message_table`.
+    """Rows as they are, or put together where they are messages; with `alone`, those without any id are
+    one conversation.
 
     Raises DataError, which names `path`, where they seem to be messages of several conversations, and
     no column says for certain of which.
@@ -95,7 +92,7 @@ def join_messages(
     if isinstance(first.value, dict) and is_exchange_table(first.value):
         yield from _joined(rows, exchange_id, exchanges_together)
         return
-    if not isinstance(first.value, dict) or not is_message_table(_without_ids(first.value), alone=True):
+    if not isinstance(first.value, dict) or not is_message_table(_without_ids(first.value)):
         yield from rows
         return
     known = next((name for name in first.value if plain(name) in IDS), None)
@@ -204,7 +201,7 @@ def _id_of(value: Any, column: str | None) -> str | None:
     """The conversation that a row belongs to; None for a row that is no message."""
     if not isinstance(value, dict) or _turn(value) is None:
         return None
-    keys = {plain(key): key for key in reversed(value)}
+    keys = by_plain_names(value)
     found = next((value[keys[name]] for name in IDS if name in keys), None)
     if column is not None:
         found = value.get(column)
@@ -215,7 +212,7 @@ def _id_of(value: Any, column: str | None) -> str | None:
 
 def _turn(value: dict[str, Any]) -> dict[str, Any] | None:
     """A row's message, with its role and text under names that every reader knows."""
-    keys = {plain(key): key for key in reversed(value)}
+    keys = by_plain_names(value)
     role = next((keys[name] for name in _ROLES if name in keys), None)
     text = next((keys[name] for name in _TEXTS if name in keys), None)
     if text is None:
@@ -233,17 +230,12 @@ def _turn(value: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _together(rows: list[Row], group: str | None = None) -> Row:
-    first = rows[0]
-    repairs = [repair for row in rows for repair in row.repairs]
-    problem = next((row.problem for row in rows if row.problem is not None), None)
     ordered = _in_order([row.value for row in rows])
     moved = any(one is not row.value for one, row in zip(ordered, rows, strict=True))
     kept = {*GROUP_NAMES, *IDS, "system", "systemprompt", "tools", "functions"}
-    value = {key: held for key, held in first.value.items() if plain(key) in kept or key == group}
+    value = {key: held for key, held in rows[0].value.items() if plain(key) in kept or key == group}
     value["messages"] = [_turn(row) for row in ordered]
-    names = dict.fromkeys([*repairs, *(["sorted_turns"] if moved else []), "joined_rows"])
-    raw = " ".join(row.raw for row in rows[:50])[:RAW]
-    return Row(first.where, value, raw, problem, tuple(names))
+    return as_one(rows, value, moved)
 
 
 def _in_order(values: list[dict[str, Any]]) -> list[dict[str, Any]]:

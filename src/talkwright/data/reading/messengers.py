@@ -17,7 +17,7 @@ from typing import Any
 from talkwright.data.reading.casting import Roles, with_roles
 from talkwright.data.reading.chatfiles import called_speakers, who_asks
 from talkwright.data.reading.chatlines import Said, parted
-from talkwright.data.reading.rows import RAW, Row
+from talkwright.data.reading.rows import Row, raw_of
 
 _STAMP = re.compile(r"\d{9,11}\.\d{6}")
 _SPOKEN = (None, "bot_message", "thread_broadcast", "me_message", "file_share")
@@ -44,7 +44,8 @@ def slack_rows(rows: Iterator[Row], path: Path, roles: Roles) -> Iterator[Row]:
     spoken = [row for row in messages if _is_spoken(row.value)]
     if not spoken:
         return
-    called = called_speakers([_speaker(row.value, names) for row in spoken], path, roles, _ids(messages))
+    speakers = [_speaker(row.value, names) for row in spoken]
+    called = called_speakers(speakers, path, roles, _ids(messages, names))
     threads: dict[str | None, list[Row]] = {}
     begun = {row.value.get("thread_ts") for row in spoken}
     for row in sorted(spoken, key=lambda row: float(row.value["ts"])):
@@ -61,7 +62,7 @@ def slack_rows(rows: Iterator[Row], path: Path, roles: Roles) -> Iterator[Row]:
             turns = [{"speaker": one.name, "content": one.text} for one in talk]
             plain = any(one.text != thread[one.line].value.get("text") for one in talk)
             repairs = [*first.repairs, *more, *(["plain_markup"] if plain else [])]
-            raw = " ".join(thread[one.line].raw for one in talk[:50])[:RAW]
+            raw = raw_of([thread[one.line] for one in talk])
             yield Row(first.where, {"messages": turns}, raw, None, tuple(dict.fromkeys(repairs)))
 
 
@@ -69,30 +70,29 @@ def _is_spoken(value: dict[str, Any]) -> bool:
     return value.get("subtype") in _SPOKEN and bool(str(value.get("text") or "").strip())
 
 
+def _shown_names(value: dict[str, Any]) -> list[str]:
+    """What a message's profile of its writer calls them, the name that others see first."""
+    about = value.get("user_profile")
+    about = about if isinstance(about, dict) else {}
+    held = (about.get(key) for key in ("display_name", "real_name", "name"))
+    return [name for name in held if isinstance(name, str) and name]
+
+
 def _people(messages: list[Row]) -> dict[str, str]:
     """Names of people by their ids, as far as their messages have them."""
     found: dict[str, str] = {}
     for row in messages:
-        about, user = row.value.get("user_profile"), row.value.get("user")
-        if isinstance(about, dict) and isinstance(user, str):
-            names = (about.get(key) for key in ("display_name", "real_name", "name"))
-            found.setdefault(
-                user, next((name for name in names if isinstance(name, str) and name), user)
-            )
+        user = row.value.get("user")
+        if isinstance(row.value.get("user_profile"), dict) and isinstance(user, str):
+            found.setdefault(user, next(iter(_shown_names(row.value)), user))
     return found
 
 
-def _ids(messages: list[Row]) -> dict[str, list[str]]:
+def _ids(messages: list[Row], names: dict[str, str]) -> dict[str, list[str]]:
     """All names under which the recipe may call a speaker: id, login, real and shown name."""
-    names, found = _people(messages), {}
+    found = {}
     for row in messages:
-        about = row.value.get("user_profile")
-        inner = (
-            [about.get(key) for key in ("display_name", "real_name", "name")]
-            if isinstance(about, dict)
-            else []
-        )
-        held = [row.value.get("user"), row.value.get("bot_id"), *inner]
+        held = [row.value.get("user"), row.value.get("bot_id"), *_shown_names(row.value)]
         found[_speaker(row.value, names)] = [name for name in held if isinstance(name, str) and name]
     return found
 

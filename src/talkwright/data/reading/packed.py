@@ -16,7 +16,7 @@ from typing import IO
 
 from talkwright.data.reading.files import is_no_text
 from talkwright.data.reading.names import slack_days
-from talkwright.data.reading.torn import Member, TooLargeError, TornError, members, pieces
+from talkwright.data.reading.torn import ENCRYPTED, Member, TooLargeError, TornError, members, pieces
 from talkwright.errors import DataError
 
 GZIP, ZIP = b"\x1f\x8b", b"PK\x03\x04"
@@ -160,7 +160,7 @@ def _unzip_torn(path: Path, file: IO[bytes], is_data: IsData) -> Iterator[tuple[
         raise damaged
     for member in found:
         _refuse_suspicious(path, member)
-    seen = [m for m in found if _is_seen(m) and not m.flag_bits & 1]
+    seen = [m for m in found if _is_seen(m) and not m.flag_bits & ENCRYPTED]
     wanted = [m for m in seen if is_data(m.filename, partial(_torn_head, file, m))]
     wanted = sorted(wanted or seen[: len(seen) == 1], key=lambda member: member.filename)
     # The end of a Parquet file says what is in it.
@@ -221,7 +221,7 @@ def _extract(
     path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo, left: list[int]
 ) -> Iterator[bytes]:
     """Yield a member's bytes; `left[0]` is how many the whole archive may still unpack to."""
-    if member.flag_bits & 1:
+    if member.flag_bits & ENCRYPTED:
         raise DataError(f"{path}: {member.filename!r} in the archive is encrypted. Unpack it first.")
     limit = left[0]
     try:

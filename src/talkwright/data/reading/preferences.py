@@ -16,13 +16,13 @@ from talkwright.data.reading.turns import (
     Row,
     as_list,
     as_value,
+    by_plain_names,
     draft,
     field_of,
     is_message,
     is_message_list,
     listed,
     message,
-    plain,
     read_turns,
     system_of,
     text_of,
@@ -70,7 +70,7 @@ def is_preference(keys: Iterable[str]) -> bool:
     return any(names.issuperset(sides) for sides in _SIDES) or is_choice(names)
 
 
-def read_preference(value: Row, keys: Row, columns: Columns, ties: str = "drop") -> Draft:
+def read_preference(value: Row, keys: Row, columns: Columns, ties: str) -> Draft:
     """Read a preference pair as the conversation that ends in the chosen answer. Raises Unfit.
 
     The turns of the other side become `rejected` where both sides share a user turn that they part
@@ -82,7 +82,7 @@ def read_preference(value: Row, keys: Row, columns: Columns, ties: str = "drop")
     asked = field_of(value, keys, "input")
     if isinstance(asked, dict) and "messages" in asked:  # OpenAI's, with tools beside the messages
         value = {**asked, **{key: held for key, held in value.items() if key != keys["input"]}}
-        keys = {plain(key): key for key in reversed(value)}
+        keys = by_plain_names(value)
     marks: list[str] = []
     if names is not None:
         sides = [value[keys[name]] for name in names]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,6 +12,7 @@ from talkwright.data.reading.files import Text
 FOREIGN = "unknown_encoding"
 _LOST = "\ufffd"
 RAW = 600  # characters of a row carried along for its excerpt
+_SHOWN = 50  # rows that an excerpt of several may come from
 
 
 # Not frozen, nor is what else is made once a row: to freeze one takes four times as long.
@@ -24,6 +25,19 @@ class Row:
     raw: str
     problem: str | None = None
     repairs: tuple[str, ...] = field(default=())
+
+
+def as_one(rows: Sequence[Row], value: Any, moved: bool = False) -> Row:
+    """Several rows as one with this value, at the place of the first; `moved`: put in order before."""
+    repairs = [name for row in rows for name in row.repairs]
+    problem = next((row.problem for row in rows if row.problem is not None), None)
+    names = dict.fromkeys([*repairs, *(["sorted_turns"] if moved else []), "joined_rows"])
+    return Row(rows[0].where, value, raw_of(rows), problem, tuple(names))
+
+
+def raw_of(rows: Sequence[Row]) -> str:
+    """The beginning of several rows together, as they stand in their file."""
+    return " ".join(row.raw for row in rows[:_SHOWN])[:RAW]
 
 
 def decoding(text: Text, first: int, last: int) -> tuple[str, ...]:

@@ -68,6 +68,8 @@ _POSTS = """
 ROLES: dict[str, Role] = {name: role for role, names in _NAMES.items() for name in names.split()}
 ROLES |= {desk + post: "assistant" for desk in _DESKS for post in _POSTS}
 ROLE_KEYS = ("role", "from", "speaker", "author", "sender", "by")
+# Fields (by plain names) that may name a person, who is no role.
+PERSON_KEYS = ("sendername", "authorname", "username", "user", "nick", "nickname", "participant")
 # Written beside the talk, for colleagues or by the product: the customer never saw it.
 NOTES = frozenset(["note", "internalnote", "privatenote", "moderator", "event", "comment", "info"])
 _NO_MESSAGES = ("service", "system_message")  # Telegram's and LiveChat's: somebody joined, was moved
@@ -104,22 +106,19 @@ _FIELDS = frozenset(
 _BRANDS = frozenset(["bing", "bard", "claude", "gpt", "gpt4", "chatgpt"])  # they are compared, too
 # Two of these speak where the one is met with the other. Who answers does not begin.
 _ASKED = (
-    ("q", "a"), ("question", "answer"), ("instruction", "response"), ("frage", "antwort"), ("question",
-                                                                                            "réponse"),
-    ("question", "reponse"), ("pregunta", "respuesta"), ("domanda", "risposta"), ("pergunta",
-                                                                                  "resposta"),
-    ("vraag", "antwoord"), ("f", "a"), ("d", "r"), ("p", "r"), ("问", "答"), ("問", "答"), ("вопрос",
-                                                                                        "ответ"),
-    ("user", "system"), ("utente", "sistema"),
+    ("q", "a"), ("question", "answer"), ("instruction", "response"), ("frage", "antwort"),
+    ("question", "réponse"), ("question", "reponse"), ("pregunta", "respuesta"),
+    ("domanda", "risposta"), ("pergunta", "resposta"), ("vraag", "antwoord"), ("f", "a"),
+    ("d", "r"), ("p", "r"), ("问", "答"), ("問", "答"), ("вопрос", "ответ"), ("user", "system"),
+    ("utente", "sistema"),
 )  # fmt: skip
 _COUPLES = (
     ("patient", "doctor"), ("patient", "nurse"), ("patient", "physician"), ("patient", "arzt"),
-    ("patientin", "ärztin"),
-    ("patientin", "arzt"), ("patient", "ärztin"), ("patient", "médecin"), ("paciente", "médico"),
-    ("paciente", "doctor"), ("paziente", "medico"), ("patiënt", "arts"), ("student", "teacher"),
-    ("student", "tutor"),
-    ("student", "professor"), ("pupil", "teacher"), ("schüler", "lehrer"), ("buyer", "seller"),
-    ("guest", "receptionist"), ("guest", "host"), ("interviewer", "interviewee"),
+    ("patientin", "ärztin"), ("patientin", "arzt"), ("patient", "ärztin"), ("patient", "médecin"),
+    ("paciente", "médico"), ("paciente", "doctor"), ("paziente", "medico"), ("patiënt", "arts"),
+    ("student", "teacher"), ("student", "tutor"), ("student", "professor"), ("pupil", "teacher"),
+    ("schüler", "lehrer"), ("buyer", "seller"), ("guest", "receptionist"), ("guest", "host"),
+    ("interviewer", "interviewee"),
 )  # fmt: skip
 # Whoever wrote the text down, or is spoken to in it: never the desk.
 _SELVES = frozenset("me you i ich du moi vous yo tú usted io tu eu você ik jij ja я 我 myself".split())  # noqa: SIM905
@@ -186,7 +185,7 @@ def role_meant(name: str, value: Any) -> Role | None:
     """The role that a flag (`is_bot: true`, also as 1 or "yes") or a direction stands for, by the plain
     name of its field; None where it is neither."""
     if name.endswith("direction") or name == "messagetype":
-        words = _plain(value) if isinstance(value, str) else ""
+        words = plain_name(value) if isinstance(value, str) else ""
         found = _DIRECTIONS.get(words.strip())
         return found if name != "messagetype" or len(words) > 3 else None
     told = _ANSWERS.fullmatch(name), _ASKS.fullmatch(name)
@@ -209,22 +208,23 @@ def speaker(turn: Any) -> str | None:
         name = name.get("role")
     if isinstance(name, int) and not isinstance(name, bool) and 0 <= name < 1000:
         name = str(name)
-    return _plain(name) if isinstance(name, str) else None
+    return plain_name(name) if isinstance(name, str) else None
 
 
-@lru_cache(maxsize=1024)
-def _plain(name: str) -> str:
+@lru_cache(maxsize=4096)
+def plain_name(name: str) -> str:
+    """A name without case, spaces, hyphens and underscores."""
     return re.sub(r"[\s_-]+", "", name).lower()
 
 
 def plain_names(names: Iterable[str]) -> set[str]:
-    """Names without case, spaces and hyphens."""
-    return set(map(_plain, names))
+    """Names without case, spaces, hyphens and underscores."""
+    return set(map(plain_name, names))
 
 
 def is_role(name: str) -> bool:
     """Say whether a name is that of a role."""
-    return _plain(name) in ROLES
+    return plain_name(name) in ROLES
 
 
 def is_side_note(turn: Any) -> bool:
@@ -333,11 +333,11 @@ class Cast:
 def speakers_of_text(labels: Sequence[str], anyone: bool, spoken: bool) -> Cast | None:
     """Who speaks in a text, of the `labels` before its lines; None where it is no talk.
 
-    Labels of nobody who speaks are text. With `anyone`, all names of roles count that are a pair,
-    and anybody's name
-    beside a known one; else the few that mean nothing else. `spoken`: somebody said that it is a talk.
+    Labels of nobody who speaks are text. With `anyone`, all names of roles count that are a pair, and
+    anybody's name beside a known one; else the few that mean nothing else. `spoken`: somebody said that
+    it is a talk.
     """
-    names = {label: _plain(label) for label in labels}
+    names = {label: plain_name(label) for label in labels}
     roles = {label: role for label, name in names.items() if (role := _role_before(name, label, anyone))}
     first = next((label for label in labels if roles.get(label) != "system"), labels[0])
     found, guessed, doubtful = _both_sides(names, roles), False, False
@@ -365,7 +365,7 @@ def _role_before(name: str, label: str, anyone: bool) -> Role | None:
     both = _BOTH.fullmatch(label) if anyone else None
     if both is None:
         return None
-    found = {ROLES.get(_plain(part)) for part in both.groups()} - {None}
+    found = {ROLES.get(plain_name(part)) for part in both.groups()} - {None}
     return next(iter(found)) if len(found) == 1 and found <= {"user", "assistant"} else None
 
 

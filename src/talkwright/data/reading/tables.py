@@ -48,7 +48,7 @@ _LIKE_TEXT = re.compile(r"[.!?]\s*$|[.!?] |(?:\S+\s+){5}")
 
 def _is_known(header: list[str], columns: Columns) -> bool:
     named = columns.prompt or columns.completion
-    return recognises_columns(header, columns) or (not named and is_message_table(header, alone=True))
+    return recognises_columns(header, columns) or (not named and is_message_table(header))
 
 
 class _TooLongError(csv.Error):

@@ -77,7 +77,7 @@ def _schema(tool: Any) -> str | None:
     return as_json({"type": "function", "function": renamed})
 
 
-def read_calls(turn: dict[str, Any], repairs: list[str] | None = None) -> tuple[ToolCall, ...] | None:
+def read_calls(turn: dict[str, Any], repairs: list[str]) -> tuple[ToolCall, ...] | None:
     """The calls of an OpenAI message, new or old; None where one of them cannot be read."""
     listed = _loaded(turn.get("tool_calls"), repairs)
     if not isinstance(listed, list):

@@ -14,7 +14,7 @@ from typing import IO
 
 _HEADER = struct.Struct("<4s5H3I2H")
 _SIGNATURE, _DESCRIPTOR = b"PK\x03\x04", b"PK\x07\x08"
-_ENCRYPTED, _LENGTH_BEHIND, _IS_UTF8 = 1, 8, 2048
+ENCRYPTED, _LENGTH_BEHIND, _IS_UTF8 = 1, 8, 2048  # of a file's `flag_bits`
 _STORED, _DEFLATED = 0, 8
 _LARGE = 0xFFFFFFFF  # then the length is among the further fields
 _PIECE = 2**18

@@ -34,14 +34,7 @@ _LINE = re.compile(
 )
 _BREAK = re.compile(r"<br ?/?>", re.IGNORECASE)
 _CLOSING = {"[": "]", "<": ">"}
-_OF_PARAGRAPHS = (
-    "human",
-    "user",
-    "assistant",
-    "system",
-    "ai",
-    "bot",
-)  # a line of these within one is text
+_OF_PARAGRAPHS = {*OF_TEMPLATES} - _TASKS.keys()  # a line of these within a paragraph is text
 _SENTENCE = re.compile(r"[.?!…。？！](?:\s|\Z)|(?:\S+\s+){3}\S")
 _INST = re.compile(r"\[(/?)INST\]")
 _SYS = re.compile(r"\s*<<SYS>>(.*?)<</SYS>>", re.DOTALL)

@@ -7,7 +7,6 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -19,6 +18,7 @@ from talkwright.data.reading.speakers import (
     ROLES,
     guess_roles,
     is_side_note,
+    plain_name,
     speaker,
     without_software,
     without_third,
@@ -71,6 +71,8 @@ LISTS = (
     "log",
     "contents",
 )
+# Columns of these names are enough to tell a table or a row of conversations.
+TELLING_LISTS = (*LISTS[:6], "utterances")
 # The names behind these often hold something else: only with turns is such a list a conversation.
 CERTAIN = LISTS.index("utterances")
 _SPOKEN = ("dialogue", "dialog", "turns", "utterances")  # these may be plain texts, in turn
@@ -212,12 +214,12 @@ def listed(value: Any) -> list[Any]:
 
 def plain(key: Any) -> str:
     """A column's name without case, spaces, hyphens and underscores."""
-    return _plain(str(key))
+    return plain_name(str(key))
 
 
-@lru_cache(maxsize=4096)
-def _plain(key: str) -> str:
-    return re.sub(r"[\s_-]+", "", key).lower()
+def by_plain_names(value: Row) -> Row:
+    """The columns of a row by their plain names; of two with the same one the first."""
+    return {plain(key): key for key in reversed(value)}
 
 
 def field_of(value: Row, keys: Row, name: str) -> Any:

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from talkwright.data.reading.rows import RAW, Row
+from talkwright.data.reading.rows import Row, as_one
 from talkwright.data.reading.speakers import role_meant
 from talkwright.data.reading.turns import plain
 
@@ -206,12 +206,9 @@ def _talks(held: list[_Held]) -> Iterator[Row]:
         own = [rows[at] for at in places]
         messages = [{"role": tweet.role, "content": tweet.text} for tweet in ordered]
         moved = [tweet.id for tweet in ordered] != [tweets[at].id for at in places]
-        repairs = dict.fromkeys([*(name for row in own for name in row.repairs), "joined_rows"])
-        if moved:
-            repairs["sorted_turns"] = None
-        raw = " ".join(row.raw for row in own[:50])[:RAW]
         value = {"user_id": customer, "messages": messages} if customer else {"messages": messages}
-        yield Row(own[0].where, value, raw, None, tuple(repairs))
+        talk = as_one(own, value)
+        yield replace(talk, repairs=(*talk.repairs, "sorted_turns")) if moved else talk
 
 
 def _customer(tweet: _Tweet, by_id: dict[int, _Tweet]) -> str | None:

@@ -12,16 +12,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from talkwright.data.reading.speakers import ROLE_KEYS
+
 _ANSWERING = ("user", "human", "tool")  # who tells an assistant what a tool gave back
 _KINDS = frozenset(["human", "ai", "system", "tool", "function", "chat"])
-_OTHER_ROLES = frozenset(["role", "from", "speaker", "author", "sender", "by"])
+_SPEAKS = frozenset(ROLE_KEYS)
 _ITEMS = frozenset(["function_call", "function_call_output", "reasoning"])
 
 
 def is_item(turn: dict[str, Any]) -> bool:
     """Say whether an item of OpenAI's Responses is a call, a result or a thought, and no message."""
     kind = turn.get("type")
-    return isinstance(kind, str) and kind in _ITEMS and _OTHER_ROLES.isdisjoint(turn)
+    return isinstance(kind, str) and kind in _ITEMS and _SPEAKS.isdisjoint(turn)
 
 
 def of_items(items: list[Any]) -> list[Any]:
@@ -128,7 +130,7 @@ def _of_langchain(turn: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(kind, str) or not isinstance(held, dict) or "content" not in held:
         return turn
     kind = kind.removesuffix("Chunk").removesuffix("Message").lower()
-    if kind not in _KINDS or (held is turn and not _OTHER_ROLES.isdisjoint(turn)):
+    if kind not in _KINDS or (held is turn and not _SPEAKS.isdisjoint(turn)):
         return turn
     about = held.get("additional_kwargs")
     old = about if isinstance(about, dict) else {}

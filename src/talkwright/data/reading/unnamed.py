@@ -14,6 +14,7 @@ from talkwright.data.reading.callings import calling_turns
 from talkwright.data.reading.desks import annotated_turns, opening_of
 from talkwright.data.reading.speakers import (
     NOTES,
+    PERSON_KEYS,
     ROLE_KEYS,
     ROLES,
     guess_roles,
@@ -25,7 +26,7 @@ from talkwright.data.reading.turns import LISTS, TEXT_KEYS, WHEN, Row, Unfit, as
 from talkwright.data.reading.unfolding import are_langchain
 
 _DEEPEST = 2  # objects around the list
-_WHO = (*ROLE_KEYS, "sendername", "authorname", "username", "user", "nick", "nickname", "participant")
+_WHO = frozenset((*ROLE_KEYS, *PERSON_KEYS))
 _PAIRS = (
     ("input", "output"), ("user", "assistant"), ("human", "assistant"), ("prompt", "response"),
     ("question", "answer"), ("query", "response"), ("user", "bot"), ("instruction", "output"),

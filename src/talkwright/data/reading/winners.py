@@ -16,9 +16,9 @@ from typing import Any
 from talkwright.data.reading.turns import Row, Unfit, field_of, plain
 
 FIRST, SECOND, TIE, BAD = "first", "second", "tie", "bad"
-MEANINGS = (FIRST, SECOND, TIE, BAD)
+_MEANINGS = (FIRST, SECOND, TIE, BAD)
 UNCLEAR = "unclear"  # a number or a truth value of which the row does not say what it stands for
-UNKNOWN = "unknown"  # something else that is no known word
+_UNKNOWN = "unknown"  # something else that is no known word
 
 # Columns with a verdict, in the order in which they are asked. The first ones say who or which it is: a
 # number in them is the place of an answer.
@@ -64,7 +64,7 @@ Ends = tuple[str, str]
 
 
 def meaning_of(said: Any, name: str, ends: Ends) -> str | None:
-    """What one cell says: one of MEANINGS, UNCLEAR or UNKNOWN; None where it says nothing.
+    """What one cell says: one of _MEANINGS, UNCLEAR or _UNKNOWN; None where it says nothing.
 
     `name` is the plain name of its column and `ends` are the endings of the answers' columns.
     """
@@ -75,7 +75,7 @@ def meaning_of(said: Any, name: str, ends: Ends) -> str | None:
     if isinstance(said, bool):
         return UNCLEAR
     if not isinstance(said, str):
-        return UNKNOWN
+        return _UNKNOWN
     text = said.strip().lower()
     if text in ("true", "false"):
         return UNCLEAR
@@ -85,7 +85,7 @@ def meaning_of(said: Any, name: str, ends: Ends) -> str | None:
     if word in _NOTHING:
         return None
     if len(word) > _LONGEST:
-        return UNKNOWN
+        return _UNKNOWN
     if word in _WORDS:
         return _WORDS[word]
     if (found := _SIDE.fullmatch(word)) is not None:
@@ -95,7 +95,7 @@ def meaning_of(said: Any, name: str, ends: Ends) -> str | None:
             return TIE
         won = compared["one"] if compared["sign"][0] == ">" else compared["other"]
         return FIRST if won == min(compared["one"], compared["other"]) else SECOND
-    return UNKNOWN
+    return _UNKNOWN
 
 
 def _by_number(number: float, name: str, ends: Ends) -> str:
@@ -117,7 +117,7 @@ def _by_side(side: str, ends: Ends) -> str:
     # Beside answers a and b, "model_1" is the first one, or the second where one is called "model_0".
     if side in "02" and not ends[0].isdigit():
         return FIRST if side == "0" else SECOND
-    return UNCLEAR if side.isdigit() else UNKNOWN
+    return UNCLEAR if side.isdigit() else _UNKNOWN
 
 
 def number_of(value: Any) -> float | None:
@@ -132,7 +132,7 @@ def number_of(value: Any) -> float | None:
 
 
 def verdict(value: Row, keys: Row, answers: tuple[str, str], ends: Ends) -> str:
-    """What a row says of its two answers, in the columns `answers`: one of MEANINGS.
+    """What a row says of its two answers, in the columns `answers`: one of _MEANINGS.
 
     Raises Unfit where no column says it, or none in a way that is known.
     """
@@ -142,13 +142,13 @@ def verdict(value: Row, keys: Row, answers: tuple[str, str], ends: Ends) -> str:
             continue
         said = value[keys[name]]
         found = meaning_of(said, name, ends)
-        if found == UNKNOWN:
+        if found == _UNKNOWN:
             found = _by_name(said, value, keys, answers, ends) or found
-        if found in MEANINGS:
+        if found in _MEANINGS:
             return found
         if found is not None and problem == "arena_no_winner":
             problem = "unclear_verdict" if found == UNCLEAR else "unknown_verdict"
-    scores = scores_of(value, keys, ends)
+    scores = _scores_of(value, keys, ends)
     if scores is None:
         raise Unfit(problem)
     return TIE if scores[0] == scores[1] else (FIRST if scores[0] > scores[1] else SECOND)
@@ -179,7 +179,7 @@ def _model_keys(end: str) -> Iterable[str]:
         yield f"{stem}model{end}"
 
 
-def scores_of(value: Row, keys: Row, ends: Ends) -> tuple[float, float] | None:
+def _scores_of(value: Row, keys: Row, ends: Ends) -> tuple[float, float] | None:
     """The scores of both answers; None where there are none."""
     for stem in SCORES:
         held = [number_of(field_of(value, keys, f"{stem}{end}")) for end in ends]
