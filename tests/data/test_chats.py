@@ -332,3 +332,66 @@ def test_what_slack_escapes_and_a_thread_whose_first_message_does_not_say_so(tmp
     assert talks(path, roles={"U1": "user", "U2": "assistant"}) == [
         [("user", "Is &lt; one?"), ("assistant", "Yes.")], [("user", "Other?"), ("assistant", "No.")]
     ]  # fmt: skip
+
+
+# --- captions of calls ---------------------------------------------------------------------------
+
+CALL = [
+    ("Hi, is the lamp back?", "Anna"),
+    ("Yes, since Monday.", "Bob"),
+    ("It costs 20 euro & more.", ""),
+    ("Thanks!", "Anna"),
+    ("Bye, at 10:01.", "Bob"),
+]
+CALLED = [("user", "Hi, is the lamp back?"), ("assistant", "Yes, since Monday. It costs 20 euro & more."),
+          ("user", "Thanks!"), ("assistant", "Bye, at 10:01.")]  # fmt: skip
+
+
+def captions(kind: str) -> str:
+    shown = []
+    for number, (said, name) in enumerate(CALL, 1):
+        said = said.replace("&", "&amp;").replace("since", "<i>since</i>")
+        times = f"00:00:{number:02},000 --> 00:00:{number + 1:02},500"
+        if "srt" in kind:
+            shown.append(
+                f"{number}\n{times}\n{name}: {said}\n" if name else f"{number}\n{times}\n{said}\n"
+            )
+        elif "voices" in kind:
+            shown.append(
+                f"{times.replace(',', '.')} align:start\n"
+                + (f"<v {name}>{said}</v>\n" if name else f"{said}\n")
+            )
+        else:
+            shown.append(
+                f"{number}\n{times[3:17].replace(',', '.')}{times[20:].replace(',', '.')}\n"
+                + (f"{name}: " * bool(name))
+                + said.replace(" is", "\nis")
+                + "\n"
+            )
+    text = "\n".join(shown)
+    if "srt" not in kind:
+        text = "WEBVTT - a call\n\nNOTE Bob: is not said\n\nSTYLE\n::cue { color: red }\n\n" + text
+    return text.replace("\n", "\r\n") if "windows" in kind else text
+
+
+@pytest.mark.parametrize("kind", ["vtt", "vtt, voices", "srt", "vtt, windows", "srt, windows"])
+def test_captions_of_a_call(tmp_path: Path, kind: str) -> None:
+    path = write(tmp_path / f"call.{kind[:3]}", captions(kind))
+    assert talks(path, roles=PEOPLE) == [CALLED]
+    with pytest.raises(DataError, match="who asks and who answers"):
+        entries(path)
+    assert talks(write(tmp_path / "call.txt", captions(kind)), roles=PEOPLE) == [CALLED]
+
+
+def test_two_voices_in_one_caption(tmp_path: Path) -> None:
+    text = "WEBVTT\n\n00:01.000 --> 00:02.000\n<v.loud Anna>Is it back?\n<v Bob>It is.</v>\n"
+    assert talks(write(tmp_path / "call.vtt", text), roles=PEOPLE) == [
+        [("user", "Is it back?"), ("assistant", "It is.")]
+    ]
+
+
+@pytest.mark.parametrize("who", ["", "Anna: "])
+def test_captions_of_nobody_or_of_one_person_are_no_talk(tmp_path: Path, who: str) -> None:
+    text = f"WEBVTT\n\n00:01.000 --> 00:02.000\n{who}So it goes.\n\n00:03.000 --> 00:04.000\nAnd goes.\n"
+    with pytest.raises(DataError, match=r"call\.vtt"):
+        entries(write(tmp_path / "call.vtt", text))

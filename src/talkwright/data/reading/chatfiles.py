@@ -44,9 +44,9 @@ def _is_talk(text: str) -> bool:
 def chat_rows(content: str, name: str, path: Path, roles: Roles) -> Iterator[Row]:
     """Yield the talks of a chat, each as a row. Raises DataError where it is not known who is who."""
     whole = read_chat(content, alone=True)
-    dated = whole is not None and any(said.when for said in whole.said)
+    one = whole is not None and (whole.recorded or any(said.when for said in whole.said))
     number = 0
-    for block, line in [(content, 1)] if dated else _blocks(content):
+    for block, line in [(content, 1)] if one else _blocks(content):
         chat = whole if block == content else read_chat(block, alone=True)
         chat = chat or _plain(block, roles)
         rows = _text_row(block) if chat is None else _talks(chat, path, roles)

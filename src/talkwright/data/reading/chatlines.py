@@ -16,6 +16,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from talkwright.data.reading.captions import are_captions, read_captions
+
 _DATE = r"(?:\d{4}[-./]\d{1,2}[-./]\d{1,2}|\d{1,2}[-./]\d{1,2}[-./]\d{2,4})\.?"
 _TIME = (
     r"\d{1,2}:\d\d(?::\d\d)?(?:[.,]\d{1,6})?(?:Z|[+-]\d\d:?\d\d)?"
@@ -100,6 +102,7 @@ class Chat:
 
     said: list[Said]
     repairs: tuple[str, ...] = ()
+    recorded: bool = False  # one talk, whatever empty lines are in its text
 
     @property
     def names(self) -> list[str]:
@@ -113,6 +116,9 @@ def read_chat(text: str, alone: bool = False) -> Chat | None:
     `alone`: a file of its own, which may begin with some lines of something else, and in which a style
     counts that may also be met in other texts.
     """
+    if alone and are_captions(text):
+        said = [Said(name, words, None, line) for name, words, line in read_captions(text)]
+        return Chat(said, recorded=True) if len({one.name for one in said}) > 1 else None
     text = text if alone else text.lstrip()  # it has to begin with a message there
     for style in _STYLES:
         if not alone and not (style.head.match(text) or (style.event and style.event.match(text))):

@@ -30,7 +30,9 @@ from talkwright.data.reading.repair import load
 from talkwright.data.reading.tables import known_delimiters
 from talkwright.errors import DataError
 
-TELLING_NOTHING = ("", ".md", ".markdown", ".txt", ".text", ".log", ".dat", ".data", ".out", ".dump")
+TELLING_NOTHING = (
+    "", ".md", ".markdown", ".txt", ".text", ".log", ".dat", ".data", ".out", ".dump", ".vtt", ".srt"
+)  # fmt: skip
 _HEAD = 2**16  # bytes looked at
 _LOOK_AHEAD = 50  # lines
 
