@@ -344,6 +344,32 @@ def test_webgpt(scores: tuple[float, float], order: tuple[str, str]) -> None:
     assert draft.rejected == (() if scores == (0, 0) else (Message("assistant", "No."),))
 
 
+@pytest.mark.parametrize(
+    ("title", "text", "asked"), [("Key?", "", "Key?"), ("Key?", "I lost it.", None)]
+)
+@pytest.mark.parametrize("texts", [{"text": ["No.", "Mat.", "Oh."], "score": [2, 40, 9]}, None])
+def test_eli5(title: str, text: str, asked: str | None, texts: Any) -> None:
+    answers = texts or [
+        {"text": "Mat.", "score": 4},
+        {"text": "Oh.", "score": 2},
+        {"text": "No.", "score": 1},
+    ]
+    row = {"q_id": "p", "title": title, "selftext": text, "subreddit": "explainlikeimfive",
+           "answers": answers, "title_urls": {"url": []}}  # fmt: skip
+    draft = read(row)
+    assert isinstance(draft, Draft), draft
+    assert draft.messages == (
+        Message("user", asked or "Key?\n\nI lost it."),
+        Message("assistant", "Mat."),
+    )
+    assert draft.rejected == (Message("assistant", "No."),)
+
+
+def test_texts_and_scores_of_different_lengths_are_not_matched() -> None:
+    row = {"title": "Key?", "selftext": "", "answers": {"text": ["Mat.", "No."], "score": [2]}}
+    assert read(row) == "unknown_format"
+
+
 # --- repairs that are certain, and some that are not ----------------------------------------------
 
 

@@ -222,3 +222,8 @@ def test_a_file_that_is_one_conversation_stays_one(tmp_path: Path) -> None:
     path = log(tmp_path, lambda n, k: {"chat": "c1", "uuid": f"{n}-{k}", "mood": "good"})
     [row] = read_rows(path, "a", Columns())
     assert len(row.value["messages"]) == 48
+
+
+def test_a_column_without_a_name_beside_messages(tmp_path: Path) -> None:
+    rows = [{**row, "": "x"} for row in FLAT]
+    assert prepared(table(tmp_path / "a.jsonl", rows))[0] == SORTED

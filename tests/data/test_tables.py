@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from as_read import rows_of as read
 
+from talkwright.errors import DataError
+
 SAID = [(f'Who said "hi, {n}" first?', f'It was "Ann",\nnot "Bo" in C:\\new\\{n}"') for n in range(40)]
 
 
@@ -52,3 +54,10 @@ def test_a_table_that_can_be_read_both_ways_is_read_as_usual(tmp_path: Path) -> 
     found = read(tmp_path / "a.csv", table(rows, '""'))
     assert [tuple(row.value.values()) for row in found] == rows
     assert not any("fixed_quotes" in row.repairs for row in found)
+
+
+def test_names_that_stand_over_two_columns_are_shown_once(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("kind,kind,place,place\na,b,north,south\n")
+    with pytest.raises(DataError, match=r"prompt: kind\n +completion: place"):
+        read(path)

@@ -112,7 +112,7 @@ def _has_scores(ends: Ends, names: set[str]) -> bool:
 def _listed(value: Row, keys: Row) -> list[tuple[float, Any]] | None:
     """Answers with a number that is lower for better ones; None where that is not what the row holds."""
     for name in _RANKED:
-        answers = as_list(field_of(value, keys, name))
+        answers = _one_by_one(as_value(field_of(value, keys, name)))
         if not answers:
             continue
         found = [_judged(as_value(answer)) for answer in answers]
@@ -121,6 +121,16 @@ def _listed(value: Row, keys: Row) -> list[tuple[float, Any]] | None:
         if None not in found:
             return [answer for answer in found if answer is not None]
     return None
+
+
+def _one_by_one(answers: Any) -> list[Any] | None:
+    """Answers as a list, those too that have a list of texts and one of scores (ELI5's)."""
+    if not isinstance(answers, dict):
+        return as_list(answers)
+    lists = {key: held for key, held in answers.items() if isinstance(held, list)}
+    if len({len(held) for held in lists.values()}) != 1:
+        return None
+    return [dict(zip(lists, row, strict=True)) for row in zip(*lists.values(), strict=True)]
 
 
 def _judged(answer: Any) -> tuple[float, Any] | None:

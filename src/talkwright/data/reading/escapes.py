@@ -102,7 +102,7 @@ class _Facts:
 def has_literal_escapes(body: bytes, kind: str) -> bool:
     """Say whether any row of a chunk can have such escapes; most chunks have none."""
     doubled = b"\\" if kind == "batch" else b"\\\\"
-    return any(doubled + mark in body for mark in (b"n", b"t", b"u", b'"', b'\\"'))
+    return doubled in body and any(doubled + mark in body for mark in (b"n", b"t", b"u", b'"', b'\\"'))
 
 
 def undouble(rows: list[Row]) -> Iterator[Row]:

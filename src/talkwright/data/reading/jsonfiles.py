@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from talkwright.data.reading.encodings import decode_lines
+from talkwright.data.reading.exact import with_exact_arguments
 from talkwright.data.reading.files import Text
 from talkwright.data.reading.formats import reads_as_row
 from talkwright.data.reading.frames import frame_rows
@@ -22,7 +23,6 @@ from talkwright.data.reading.literals import CutOffError, has_doubtful_quotes, i
 from talkwright.data.reading.messengers import telegram_chats
 from talkwright.data.reading.repair import has_repeated_key, load, read_line, reason_of
 from talkwright.data.reading.rows import RAW, Row, decoding
-from talkwright.data.reading.tools import with_exact_arguments
 from talkwright.data.reading.turns import is_message, is_message_list
 from talkwright.errors import DataError
 

@@ -224,11 +224,8 @@ def _turn(value: dict[str, Any]) -> dict[str, Any] | None:
         value, role = ({**value, "role": meant}, "role") if meant is not None else (value, role)
     assert role is not None
     named = "role" if plain(role).endswith("role") else "speaker"
-    turn = {
-        name: value[keys[plain(name)]]
-        for name in _MORE
-        if value.get(keys.get(plain(name), "")) is not None
-    }
+    more = {name: value[keys[plain(name)]] for name in _MORE if plain(name) in keys}
+    turn = {name: said for name, said in more.items() if said is not None}
     return {**turn, named: value[role], "content": value[text]}
 
 

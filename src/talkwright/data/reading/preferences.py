@@ -138,7 +138,9 @@ def _before(value: Row, keys: Row, columns: Columns, repairs: list[str]) -> list
         return messages + read_turns(found_turns[1], repairs)
     messages += history_of(as_list(field_of(value, keys, "history")) or [], repairs)
     prompt = _prompt_key(keys, columns)
-    if prompt is None or value.get(prompt) is None:
+    if prompt is None:
+        return messages + _posted(value, keys)
+    if value.get(prompt) is None:
         return messages
     asked = as_value(value[prompt])
     if isinstance(asked, dict) and isinstance(asked.get("full_text"), str):  # WebGPT's
@@ -151,6 +153,13 @@ def _before(value: Row, keys: Row, columns: Columns, repairs: list[str]) -> list
     if isinstance(extra, str) and extra.strip() and messages:
         messages[-1] = Message("user", f"{messages[-1].content}\n\n{extra}")
     return messages
+
+
+def _posted(value: Row, keys: Row) -> list[Message]:
+    """What was asked in a forum: the title of a post and, where there is some, its text (Reddit's)."""
+    title, text = (field_of(value, keys, name) for name in ("title", "selftext"))
+    said = [part.strip() for part in (title, text) if isinstance(part, str) and part.strip()]
+    return [Message("user", "\n\n".join(said))] if "selftext" in keys and said else []
 
 
 def _prompt_key(keys: Row, columns: Columns) -> Any:

@@ -31,15 +31,16 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any
 
+from talkwright.data.reading.exact import with_exact_arguments
 from talkwright.data.reading.literals import CutOffError, has_doubtful_quotes, is_too_dense, parse_loose
 from talkwright.data.reading.onemissing import with_one_added
 from talkwright.data.reading.requoting import DoubtfulError, mixed, rewritten
-from talkwright.data.reading.tools import with_exact_arguments
 from talkwright.data.reading.wrapped import is_comment, unwrapped
 
 _LONGEST_MENDED = 2**22  # characters
 _BETWEEN = re.compile(r"[\s,;]*")
 _RUNS = re.compile(r"\\+")
+_DECODER = json.JSONDecoder()
 _FIRST_QUOTE = re.compile(r"[\[\s]*\{\s*([\"'“”„‘’])")
 
 
@@ -55,15 +56,13 @@ class Reading:
 
 def read_line(line: str) -> list[Reading]:
     """Read a line that should hold one JSON value; a list with more than one where it holds more."""
-    if is_too_dense(line):
-        return [Reading(None, line, "not_json")]
     value, problem = load(line)
     if problem is None:
         if isinstance(value, str):
             return _unwrapped(value, line)
         repeated = ("repeated_key",) if has_repeated_key(line, value) else ()
         return [Reading(with_exact_arguments(line, value), line, None, repeated)]
-    if len(line) > _LONGEST_MENDED or problem != "not_json":
+    if len(line) > _LONGEST_MENDED or problem != "not_json" or is_too_dense(line):
         return [Reading(None, line, problem)]
     for text, repairs in unwrapped(line):
         value, problem = load(text)
@@ -111,6 +110,10 @@ def load(text: str) -> tuple[Any, str | None]:
     if is_too_dense(text):
         return None, "not_json"
     try:
+        if text[:1] in "{[":  # what `json.loads` does, without what it asks before and after
+            value, end = _DECODER.raw_decode(text)
+            if end == len(text) or not text[end:].strip(" \t\r\n"):
+                return value, None
         return json.loads(text), None
     except (ValueError, RecursionError) as error:
         return None, reason_of(error)

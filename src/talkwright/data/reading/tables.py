@@ -313,9 +313,10 @@ def require_columns(header: list[str], columns: Columns, path: Path, first: Call
         )
     row = first()
     shown_row = row if isinstance(row, dict) else {}
-    longest = sorted(names, key=lambda name: -len(str(shown_row.get(name) or "")))[:2]
-    likely = [name for name in names if name in longest]  # what has most to say, in the file's order
-    prompt, completion = (name[:60] for name in likely) if len(names) > 1 else ("NAME", "NAME")
+    single = list(dict.fromkeys(names))  # a name may stand over two columns
+    longest = sorted(single, key=lambda name: -len(str(shown_row.get(name) or "")))[:2]
+    likely = [name[:60] for name in single if name in longest]  # what has most to say, as they stand
+    prompt, completion = likely if len(likely) > 1 else ("NAME", "NAME")
     raise DataError(
         f"{path}: cannot tell which columns hold the question and the answer. Columns found: {shown}.\n"
         "Say it in the recipe, with the right names:\n"

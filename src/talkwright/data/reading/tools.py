@@ -7,11 +7,11 @@ of private data changes it.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from typing import Any
 
+from talkwright.data.reading.exact import as_json, exact, spells_otherwise
 from talkwright.types import Message, ToolCall
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -24,126 +24,7 @@ _WRITTEN_CALL = (
     "\nAction Input:",
 )
 _LISTED_CALL = re.compile(r"\s*\[[^\W\d][\w .-]{0,80}\(")  # ToolACE's
-_DEEPEST = 64  # lists and objects inside of one another
-_CALLING_KEYS = ('"arguments"', '"args"', '"tool_use"', '"toolUse"')
-# A number that is perhaps spelt otherwise than Python writes it: 1.10, 1e5, -0, or with many digits.
-_ODD_NUMBER = re.compile(
-    r"[:\[,]\s*-?(?:\d+\.\d+0(?!\d)|\d+\.\d{15}|\d{16,}\.|\d+(?:\.\d+)?[eE]|(?<=-)0(?![.\d])|0\.0000)"
-)
 _ARGUMENTS = ("arguments", "parameters", "args", "input")
-
-
-class _Spelled(float):
-    """A number that is spelt otherwise than it would be written: 12.10, 1e5, -0, many digits."""
-
-    text: str
-
-
-def _number(text: str) -> float:
-    value = float(text)
-    if repr(value) == text:
-        return value
-    spelled = _Spelled(value)
-    spelled.text = text
-    return spelled
-
-
-def _whole_number(text: str) -> float:
-    return _number(text) if text == "-0" else int(text)
-
-
-def _exact(text: str, repairs: list[str] | None = None) -> Any:
-    """The JSON value of a text, with numbers that know how they were spelt.
-
-    Of a key given twice the last counts, which is noted in `repairs` (`repeated_key`). Raises
-    ValueError, and RecursionError for thousands of brackets.
-    """
-
-    def put(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) < len(pairs) and repairs is not None:
-            repairs.append("repeated_key")
-        return found
-
-    return json.loads(text, parse_float=_number, parse_int=_whole_number, object_pairs_hook=put)
-
-
-def with_exact_arguments(text: str, value: Any) -> Any:
-    """The value of a JSON text, with arguments of calls as text where a number in them is spelt
-    otherwise than it would be written. Any other value comes back as it is, and soon."""
-    for key in _CALLING_KEYS:  # no generator: this is asked of every row
-        if key in text:
-            break
-    else:
-        return value
-    try:
-        return _with_texts(_exact(text), value) if _ODD_NUMBER.search(text) else value
-    except (ValueError, RecursionError):
-        return value
-
-
-def _with_texts(exact: Any, value: Any) -> Any:
-    if isinstance(value, list):
-        return [_with_texts(one, other) for one, other in zip(exact, value, strict=True)]
-    if not isinstance(value, dict):
-        return value
-    found = {key: _with_texts(exact[key], held) for key, held in value.items()}
-    key = None
-    if isinstance(value.get("name"), str):
-        key = "args" if "args" in value else "arguments"
-    if value.get("type") == "tool_use" or "toolUseId" in value:
-        key = "input"
-    if key is not None and isinstance(value.get(key), dict) and _spells(exact[key]):
-        found[key] = _written(exact[key])
-    return found
-
-
-def _spells(value: Any) -> bool:
-    """Say whether a number in a value is spelt otherwise than it would be written."""
-    level = [value]
-    while level:
-        if any(isinstance(held, _Spelled) for held in level):
-            return True
-        inner = [list(held.values()) if isinstance(held, dict) else held for held in level]
-        level = [item for held in inner if isinstance(held, list) for item in held]
-    return False
-
-
-def _written(value: Any) -> str:
-    """JSON with each number as it was spelt. Raises ValueError, TypeError."""
-    if isinstance(value, _Spelled):
-        return value.text
-    if isinstance(value, dict):
-        items = (
-            f"{json.dumps(key, ensure_ascii=False)}: {_written(held)}" for key, held in value.items()
-        )
-        return f"{{{', '.join(items)}}}"
-    if isinstance(value, list):
-        return f"[{', '.join(map(_written, value))}]"
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
-
-
-def as_json(value: Any) -> str | None:
-    """A JSON value in its one spelling; None for what JSON cannot say (NaN, bytes, endless digits)."""
-    if _too_deep(value):
-        return None
-    try:
-        if _spells(value):
-            return _SURROGATE.sub("\ufffd", _written(value))
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
-    except (TypeError, ValueError, RecursionError):
-        return None
-    return _SURROGATE.sub("\ufffd", text)
-
-
-def _too_deep(value: Any) -> bool:
-    """Nothing calls for such depth, and whatever walks through the value later calls itself for each."""
-    level, depth = [value], 0
-    while level and depth <= _DEEPEST:
-        inner = [list(held.values()) if isinstance(held, dict) else held for held in level]
-        level = [item for held in inner if isinstance(held, list) for item in held]
-        depth += 1
-    return bool(level)
 
 
 def read_schemas(value: Any) -> tuple[tuple[str, ...], bool]:
@@ -224,11 +105,16 @@ def read_call(value: Any, repairs: list[str] | None = None) -> ToolCall | None:
     given = held if isinstance(held, str) else None
     if given is not None:
         try:
-            held = _exact(given, repairs) if given.strip() else None
+            held = exact(given, repairs) if given.strip() else None
         except (ValueError, RecursionError):
             return None
     arguments = as_json({} if held is None else held)
-    if given is not None and arguments is not None and "\ufffd" not in arguments and _spells(held):
+    if (
+        given is not None
+        and arguments is not None
+        and "\ufffd" not in arguments
+        and spells_otherwise(held)
+    ):
         arguments = given.strip()
     if not name or arguments is None:
         return None
@@ -289,6 +175,6 @@ def _loaded(value: Any, repairs: list[str] | None = None) -> Any:
     if not isinstance(value, str) or value.lstrip()[:1] not in ("[", "{"):
         return value
     try:
-        return _exact(value, repairs)
+        return exact(value, repairs)
     except (ValueError, RecursionError):
         return value

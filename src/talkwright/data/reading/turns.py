@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import Any
 
 from talkwright.config import Columns
+from talkwright.data.reading.exact import as_json, with_exact_arguments
 from talkwright.data.reading.literals import is_too_dense, parse_literal
 from talkwright.data.reading.speakers import (
     ROLE_KEYS,
@@ -23,14 +24,12 @@ from talkwright.data.reading.speakers import (
     without_third,
 )
 from talkwright.data.reading.tools import (
-    as_json,
     clean_id,
     read_call,
     read_calls,
     read_schemas,
     read_written,
     tool_marks,
-    with_exact_arguments,
 )
 from talkwright.data.reading.unfolding import unfolded
 from talkwright.types import Message, Role, ToolCall
