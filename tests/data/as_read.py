@@ -9,10 +9,10 @@ from typing import Any
 from talkwright.config import ArenaSection, Columns, SourceSection
 from talkwright.data.entries import Entry, enter
 from talkwright.data.prepare import source_rows
+from talkwright.data.reading.chat.turns import Draft
 from talkwright.data.reading.containers import read_rows
-from talkwright.data.reading.formats import read_row
 from talkwright.data.reading.rows import Row
-from talkwright.data.reading.turns import Draft
+from talkwright.data.reading.shapes.formats import read_row
 from talkwright.types import Message
 
 

@@ -32,8 +32,10 @@ from talkwright.config import DataSection
 from talkwright.data import prepare
 from talkwright.data.entries import Entry, enter
 from talkwright.data.ledger import as_table
-from talkwright.data.reading import containers, jsonfiles, streams, tables
+from talkwright.data.reading import containers
 from talkwright.data.reading.containers import read_chunks, rows_of
+from talkwright.data.reading.disk import streams
+from talkwright.data.reading.kinds import jsonfiles, tables
 from talkwright.errors import TalkwrightError
 from talkwright.types import to_json
 

@@ -12,9 +12,9 @@ from as_read import read
 
 from talkwright.config import Columns, DataSection
 from talkwright.data import prepare
+from talkwright.data.reading.chat.turns import Draft, as_list
 from talkwright.data.reading.containers import read_rows
-from talkwright.data.reading.formats import read_row
-from talkwright.data.reading.turns import Draft, as_list
+from talkwright.data.reading.shapes.formats import read_row
 from talkwright.errors import DataError
 from talkwright.types import Message
 

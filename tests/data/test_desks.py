@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from as_read import entries, talks
 
-from talkwright.data.reading import tweets as tweets_module
+from talkwright.data.reading.together import tweets as tweets_module
 
 SAID = [("user", "Is it  on?\nIt is dark."), ("assistant", "No: push it."), ("user", "Ok."), ("user",
         "And now?"),

@@ -11,9 +11,9 @@ from as_read import learnt, read
 
 from talkwright.config import Columns
 from talkwright.data import read_conversations
-from talkwright.data.reading.formats import read_row, reads_as_row, recognises_columns
-from talkwright.data.reading.speakers import ROLES
-from talkwright.data.reading.turns import Draft
+from talkwright.data.reading.chat.speakers import ROLES
+from talkwright.data.reading.chat.turns import Draft
+from talkwright.data.reading.shapes.formats import read_row, reads_as_row, recognises_columns
 from talkwright.types import Message
 
 ASKED = (Message("user", "Key?"), Message("assistant", "Mat."))

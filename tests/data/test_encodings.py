@@ -11,8 +11,9 @@ import pytest
 
 from talkwright.config import Columns, DataSection
 from talkwright.data import prepare, read_conversations, read_dataset
-from talkwright.data.reading import containers, streams
+from talkwright.data.reading import containers
 from talkwright.data.reading.containers import read_rows
+from talkwright.data.reading.disk import streams
 from talkwright.errors import DataError
 
 TEXTS = {

@@ -13,8 +13,8 @@ import pytest
 
 from talkwright.config import Columns
 from talkwright.data.reading.containers import read_rows
-from talkwright.data.reading.formats import read_row
 from talkwright.data.reading.rows import Row
+from talkwright.data.reading.shapes.formats import read_row
 from talkwright.types import Message
 
 # What people write with a backslash and an n, a t or a quotation mark, and mean it.

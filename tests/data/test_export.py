@@ -18,7 +18,7 @@ from talkwright.data import EXPORT_FORMATS, export_dataset, prepare, read_conver
 from talkwright.data.cleaning.clean import clean
 from talkwright.data.export import export_row
 from talkwright.data.reading.containers import read_rows
-from talkwright.data.reading.formats import read_row
+from talkwright.data.reading.shapes.formats import read_row
 from talkwright.errors import DataError
 from talkwright.types import Conversation, Message, ToolCall, conversation_from_json, to_json
 

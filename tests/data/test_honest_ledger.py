@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from as_read import rows_of as read
 
-from talkwright.data.reading.repair import Reading, read_line
+from talkwright.data.reading.mending.repair import Reading, read_line
 
 SAYS = 'See http://x.y/z#1, "//" and # or /* this */, it\'s 5\' 10" tall: [1, 2, 3,]'
 ROW: dict[str, Any] = {

@@ -21,8 +21,8 @@ from talkwright.config import Columns, DataSection, SourceSection
 from talkwright.data import read_conversations
 from talkwright.data.entries import enter
 from talkwright.data.reading.containers import read_rows
-from talkwright.data.reading.formats import read_row
 from talkwright.data.reading.rows import Row
+from talkwright.data.reading.shapes.formats import read_row
 from talkwright.errors import DataError
 
 PAIR = {"prompt": "Where is the key?", "completion": "Under the mat."}
@@ -532,7 +532,7 @@ def test_the_longest_text_of_a_dictionary_page(tmp_path: Path, codec: str) -> No
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from talkwright.data.reading.pages import column_parts, longest_text
+    from talkwright.data.reading.kinds.pages import column_parts, longest_text
 
     path = tmp_path / "a.parquet"
     nested = [[{"c": "y" * n}] for n in (1, 77, 3)] * 9

@@ -16,11 +16,11 @@ from as_read import learnt, read
 
 from talkwright.config import Columns
 from talkwright.data import read_conversations
-from talkwright.data.reading import messages
+from talkwright.data.reading.chat.turns import Draft
 from talkwright.data.reading.containers import read_rows
-from talkwright.data.reading.formats import read_row
-from talkwright.data.reading.repair import read_line
-from talkwright.data.reading.turns import Draft
+from talkwright.data.reading.mending.repair import read_line
+from talkwright.data.reading.shapes.formats import read_row
+from talkwright.data.reading.together import messages
 from talkwright.types import Conversation, Message
 
 ASKED = (Message("user", "Key?"), Message("assistant", "Mat."))

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from talkwright.data.reading.literals import CutOffError, parse_literal, parse_loose
+from talkwright.data.reading.mending.literals import CutOffError, parse_literal, parse_loose
 
 JSON = st.recursive(
     st.none()

@@ -14,8 +14,8 @@ import pytest
 
 from talkwright.config import Columns, DataSection
 from talkwright.data import prepare, read_dataset
-from talkwright.data.reading import messages
 from talkwright.data.reading.containers import read_rows
+from talkwright.data.reading.together import messages
 from talkwright.errors import DataError
 from talkwright.types import Message
 

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from talkwright.config import Columns
 from talkwright.data import read_conversations
 from talkwright.data.reading.containers import read_rows
+from talkwright.data.reading.disk.packed import unpack
 from talkwright.data.reading.finding import is_packed_data, passed_over
-from talkwright.data.reading.packed import unpack
 from talkwright.errors import DataError
 from talkwright.types import Message
 

@@ -15,9 +15,9 @@ from talkwright.config import ArenaSection, Columns, DataSection
 from talkwright.data import export_dataset, prepare, read_dataset
 from talkwright.data.cleaning.clean import clean
 from talkwright.data.cleaning.rejected import clean_rejected
-from talkwright.data.reading.formats import read_row, recognises_columns
-from talkwright.data.reading.parting import part
-from talkwright.data.reading.turns import Draft
+from talkwright.data.reading.chat.turns import Draft
+from talkwright.data.reading.shapes.formats import read_row, recognises_columns
+from talkwright.data.reading.shapes.parting import part
 from talkwright.types import Conversation, Message
 
 ASK, YES, NO = (

@@ -10,8 +10,8 @@ import pytest
 
 from talkwright.config import Columns
 from talkwright.data import read_conversations
-from talkwright.data.reading.formats import read_row
-from talkwright.data.reading.turns import Draft
+from talkwright.data.reading.chat.turns import Draft
+from talkwright.data.reading.shapes.formats import read_row
 from talkwright.types import Message, ToolCall
 
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}}

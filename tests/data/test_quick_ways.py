@@ -10,7 +10,7 @@ import pytest
 from talkwright.config import Columns, DataSection
 from talkwright.data.cleaning import answers, clean, language
 from talkwright.data.cleaning.private import find_private
-from talkwright.data.reading import formats
+from talkwright.data.reading.shapes import formats
 from talkwright.data.similarity import similar
 from talkwright.types import (
     Conversation,

@@ -12,10 +12,10 @@ import pytest
 
 from talkwright.config import Columns
 from talkwright.data import read_conversations
-from talkwright.data.reading import streams
 from talkwright.data.reading.containers import read_rows
+from talkwright.data.reading.disk import streams
 from talkwright.data.reading.finding import find_files
-from talkwright.data.reading.formats import read_row
+from talkwright.data.reading.shapes.formats import read_row
 from talkwright.errors import DataError
 from talkwright.types import Conversation, Message, ToolCall
 

@@ -15,8 +15,8 @@ import pytest
 
 from talkwright.config import Columns
 from talkwright.data.reading.containers import read_rows
-from talkwright.data.reading.formats import read_row
-from talkwright.data.reading.repair import read_line
+from talkwright.data.reading.mending.repair import read_line
+from talkwright.data.reading.shapes.formats import read_row
 from talkwright.data.reasons import REASONS
 from talkwright.types import Message
 

@@ -12,10 +12,10 @@ from as_read import draft_of as read
 
 from talkwright.config import Columns
 from talkwright.data import read_conversations
+from talkwright.data.reading.chat.transcripts import read_transcript
+from talkwright.data.reading.chat.turns import Draft
 from talkwright.data.reading.containers import read_rows
-from talkwright.data.reading.formats import read_row, recognises_columns
-from talkwright.data.reading.transcripts import read_transcript
-from talkwright.data.reading.turns import Draft
+from talkwright.data.reading.shapes.formats import read_row, recognises_columns
 from talkwright.types import Message
 
 ASK, YES, NO = (

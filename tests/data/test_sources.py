@@ -12,11 +12,11 @@ from as_read import jsonl
 
 from talkwright.config import Columns, DataSection
 from talkwright.data import prepare, read_conversations, read_dataset
+from talkwright.data.reading.chat.turns import Draft
 from talkwright.data.reading.containers import read_rows
 from talkwright.data.reading.finding import find_files, passed_over
-from talkwright.data.reading.formats import read_row
-from talkwright.data.reading.frames import frame_rows
-from talkwright.data.reading.turns import Draft
+from talkwright.data.reading.kinds.frames import frame_rows
+from talkwright.data.reading.shapes.formats import read_row
 from talkwright.errors import DataError
 from talkwright.types import Conversation
 

@@ -20,8 +20,10 @@ import pytest
 from talkwright import pool
 from talkwright.config import Columns, build_recipe
 from talkwright.data import prepare, workers
-from talkwright.data.reading import containers, jsonfiles, streams
+from talkwright.data.reading import containers
 from talkwright.data.reading.containers import read_chunks, read_rows, rows_of
+from talkwright.data.reading.disk import streams
+from talkwright.data.reading.kinds import jsonfiles
 from talkwright.data.reading.rows import Row
 from talkwright.errors import DataError
 

@@ -15,7 +15,7 @@ from talkwright.config import Columns, DataSection
 from talkwright.data import prepare, read_conversations, read_dataset
 from talkwright.data.cleaning.clean import clean
 from talkwright.data.cleaning.masks import protect
-from talkwright.data.reading.formats import read_row
+from talkwright.data.reading.shapes.formats import read_row
 from talkwright.runs import read_parquet
 from talkwright.types import Conversation, Message, ToolCall, conversation_from_json, spoken, to_json
 

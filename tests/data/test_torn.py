@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from as_read import rows_of as read
 
-from talkwright.data.reading import packed
+from talkwright.data.reading.disk import packed
 from talkwright.data.reading.rows import Row
 from talkwright.errors import DataError
 

@@ -11,8 +11,8 @@ import pytest
 
 from talkwright.config import Columns
 from talkwright.data import read_conversations
-from talkwright.data.reading.formats import read_row, reads_as_row
-from talkwright.data.reading.turns import Draft
+from talkwright.data.reading.chat.turns import Draft
+from talkwright.data.reading.shapes.formats import read_row, reads_as_row
 
 SAID = ["Where is my order?", "It left today.", "Thanks!", "You are welcome."]
 ROLES = ["user", "assistant", "user", "assistant"]

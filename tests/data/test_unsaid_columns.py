@@ -13,9 +13,9 @@ import pytest
 from as_read import rows_of as read
 
 from talkwright.config import Columns
+from talkwright.data.reading.chat.turns import Draft
 from talkwright.data.reading.containers import read_rows
-from talkwright.data.reading.formats import read_row
-from talkwright.data.reading.turns import Draft
+from talkwright.data.reading.shapes.formats import read_row
 from talkwright.errors import DataError
 
 

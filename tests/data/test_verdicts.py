@@ -14,8 +14,8 @@ from talkwright.config import Columns, DataSection, SourceSection, load_recipe
 from talkwright.data import prepare
 from talkwright.data.entries import enter
 from talkwright.data.reading.containers import read_rows
-from talkwright.data.reading.formats import read_row
 from talkwright.data.reading.rows import Row
+from talkwright.data.reading.shapes.formats import read_row
 from talkwright.errors import DataError, RecipeError
 
 ENDS = {"ab": ("a", "b"), "01": ("0", "1"), "12": ("1", "2")}

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from talkwright.config import Columns
-from talkwright.data.reading.formats import read_row
-from talkwright.data.reading.transcripts import TEXTS, read_transcript
-from talkwright.data.reading.turns import Draft
+from talkwright.data.reading.chat.transcripts import TEXTS, read_transcript
+from talkwright.data.reading.chat.turns import Draft
+from talkwright.data.reading.shapes.formats import read_row
 from talkwright.types import Message
 
 SAID = [("u", "Hi, my lamp is dark."), ("a", "Sorry to hear that.\nIs it on?"), ("u", "Yes."),

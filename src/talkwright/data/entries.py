@@ -10,11 +10,11 @@ from talkwright.data.cleaning.masks import Protected, protect, protect_raw
 from talkwright.data.cleaning.rejected import clean_rejected
 from talkwright.data.cleaning.screen import Screened, screen
 from talkwright.data.excerpts import before_and_after, excerpt
-from talkwright.data.reading.casting import speakers_in
-from talkwright.data.reading.chatfiles import row_with_roles
-from talkwright.data.reading.formats import read_row
 from talkwright.data.reading.rows import Row
-from talkwright.data.reading.winners import said_of
+from talkwright.data.reading.shapes.formats import read_row
+from talkwright.data.reading.shapes.winners import said_of
+from talkwright.data.reading.together.casting import speakers_in
+from talkwright.data.reading.together.chatfiles import row_with_roles
 from talkwright.types import Conversation, LedgerRow
 
 

@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from talkwright.data.reading.cells import CELLS, defused
+from talkwright.data.reading.kinds.cells import CELLS, defused
 from talkwright.data.similarity.split import SPLITS
 from talkwright.errors import DataError
 from talkwright.runs import write_jsonl

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from talkwright.config import DataSection
 from talkwright.data.cleaning.clean import clean
-from talkwright.data.reading.parting import part
+from talkwright.data.reading.shapes.parting import part
 from talkwright.types import Conversation, Message
 
 

@@ -16,11 +16,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from talkwright.data.reading.arena import is_battle
-from talkwright.data.reading.choices import is_choice, sides_of
+from talkwright.data.reading.chat.turns import Unfit, by_plain_names, plain
 from talkwright.data.reading.rows import Row
-from talkwright.data.reading.turns import Unfit, by_plain_names, plain
-from talkwright.data.reading.winners import (
+from talkwright.data.reading.shapes.arena import is_battle
+from talkwright.data.reading.shapes.choices import is_choice, sides_of
+from talkwright.data.reading.shapes.winners import (
     FIRST,
     PLACES,
     SECOND,

@@ -16,8 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from talkwright.config import Columns
-from talkwright.data.reading.casting import NO_ROLES, Roles, row_cast
-from talkwright.data.reading.chatfiles import chat_rows, is_chat
 from talkwright.data.reading.codings import (
     NO_VERDICTS,
     Verdicts,
@@ -27,29 +25,36 @@ from talkwright.data.reading.codings import (
     has_codes,
     may_have_codes,
 )
-from talkwright.data.reading.escapes import has_literal_escapes, undouble
-from talkwright.data.reading.files import (
+from talkwright.data.reading.disk.files import (
     WIDE_MARKS,
     Text,
     decode,
     decode_block,
     inner_suffix,
 )
+from talkwright.data.reading.disk.streams import LONGEST_LINE, PIECE, Stream, open_streams
+from talkwright.data.reading.escapes import has_literal_escapes, undouble
 from talkwright.data.reading.finding import TELLING_NOTHING, is_packed_data
-from talkwright.data.reading.formats import reads_as_row
-from talkwright.data.reading.frames import frame_rows
-from talkwright.data.reading.holes import without_holes
-from talkwright.data.reading.jsonfiles import json_rows, large_json_rows, value_at
-from talkwright.data.reading.jsonl import jsonl_rows
-from talkwright.data.reading.messages import join_messages, may_be_messages
-from talkwright.data.reading.messengers import first_of, is_slack, messenger_rows, slack_rows
-from talkwright.data.reading.parquet import MAGIC, parquet_batches, rows_of_batch
+from talkwright.data.reading.kinds.frames import frame_rows
+from talkwright.data.reading.kinds.jsonfiles import json_rows, large_json_rows, value_at
+from talkwright.data.reading.kinds.jsonl import jsonl_rows
+from talkwright.data.reading.kinds.parquet import MAGIC, parquet_batches, rows_of_batch
+from talkwright.data.reading.kinds.tables import (
+    SEPARATOR_LINE,
+    csv_rows,
+    known_delimiters,
+    require_columns,
+)
+from talkwright.data.reading.mending.holes import without_holes
+from talkwright.data.reading.mending.repair import load, reason_of
+from talkwright.data.reading.mending.wrapped import uncommented
 from talkwright.data.reading.quoted import has_quoted_texts, unquote
-from talkwright.data.reading.repair import load, reason_of
 from talkwright.data.reading.rows import RAW, Row, decoding, without_foreign
-from talkwright.data.reading.streams import LONGEST_LINE, PIECE, Stream, open_streams
-from talkwright.data.reading.tables import SEPARATOR_LINE, csv_rows, known_delimiters, require_columns
-from talkwright.data.reading.wrapped import uncommented
+from talkwright.data.reading.shapes.formats import reads_as_row
+from talkwright.data.reading.together.casting import NO_ROLES, Roles, row_cast
+from talkwright.data.reading.together.chatfiles import chat_rows, is_chat
+from talkwright.data.reading.together.messages import join_messages, may_be_messages
+from talkwright.data.reading.together.messengers import first_of, is_slack, messenger_rows, slack_rows
 from talkwright.errors import DataError
 
 _NO_COLUMNS = Columns()

@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from talkwright.data.reading.literals import join_surrogates
-from talkwright.data.reading.repair import load
+from talkwright.data.reading.chat.turns import is_message, is_turn
+from talkwright.data.reading.mending.literals import join_surrogates
+from talkwright.data.reading.mending.repair import load
+from talkwright.data.reading.mending.wrapped import unescaped
 from talkwright.data.reading.rows import Row, with_texts
-from talkwright.data.reading.turns import is_message, is_turn
-from talkwright.data.reading.wrapped import unescaped
 
 _HALVED = "halved_backslashes"
 _TOKEN = re.compile(r"\\(?:u[0-9a-fA-F]{4}|.)", re.DOTALL)

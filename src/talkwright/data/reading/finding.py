@@ -16,18 +16,18 @@ from pathlib import Path
 from typing import Any
 
 from talkwright.config import Columns
-from talkwright.data.reading.chatfiles import is_chat
-from talkwright.data.reading.files import SUFFIXES, decode, inner_suffix, is_data_name
-from talkwright.data.reading.formats import reads_as_row
-from talkwright.data.reading.frames import frame_rows
-from talkwright.data.reading.jsonfiles import value_at
-from talkwright.data.reading.literals import CutOffError
-from talkwright.data.reading.messages import is_message_table
-from talkwright.data.reading.names import slack_days
-from talkwright.data.reading.packed import GZIP, left_packed
-from talkwright.data.reading.parquet import MAGIC
-from talkwright.data.reading.repair import load
-from talkwright.data.reading.tables import known_delimiters
+from talkwright.data.reading.disk.files import SUFFIXES, decode, inner_suffix, is_data_name
+from talkwright.data.reading.disk.names import slack_days
+from talkwright.data.reading.disk.packed import GZIP, left_packed
+from talkwright.data.reading.kinds.frames import frame_rows
+from talkwright.data.reading.kinds.jsonfiles import value_at
+from talkwright.data.reading.kinds.parquet import MAGIC
+from talkwright.data.reading.kinds.tables import known_delimiters
+from talkwright.data.reading.mending.literals import CutOffError
+from talkwright.data.reading.mending.repair import load
+from talkwright.data.reading.shapes.formats import reads_as_row
+from talkwright.data.reading.together.chatfiles import is_chat
+from talkwright.data.reading.together.messages import is_message_table
 from talkwright.errors import DataError
 
 TELLING_NOTHING = (

@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from talkwright.data.reading.files import is_data_name
+from talkwright.data.reading.disk.files import is_data_name
 from talkwright.errors import DataError
 
 _SPELLINGS = {

@@ -12,9 +12,9 @@ from dataclasses import replace
 from typing import Any
 
 from talkwright.config import Columns
-from talkwright.data.reading.formats import read_row
-from talkwright.data.reading.repair import load
+from talkwright.data.reading.mending.repair import load
 from talkwright.data.reading.rows import Row, with_texts
+from talkwright.data.reading.shapes.formats import read_row
 
 _FEWEST = 8  # rows of which all are quoted
 _QUOTED = re.compile(rb'[:,\[{]\s?"\\"')

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from talkwright.data.reading.files import Text
+from talkwright.data.reading.disk.files import Text
 
 FOREIGN = "unknown_encoding"
 _LOST = "\ufffd"

@@ -1,0 +1,1 @@
+"""The turns of one chat, whoever kept it: who speaks, what is said, which tools are called."""

@@ -1,0 +1,479 @@
+"""What rows of every format are made of: turns with a role and a text, and what comes with them."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from talkwright.config import Columns
+from talkwright.data.reading.chat.speakers import (
+    ROLE_KEYS,
+    ROLES,
+    guess_roles,
+    is_side_note,
+    plain_name,
+    speaker,
+    without_software,
+    without_third,
+)
+from talkwright.data.reading.chat.tools import (
+    clean_id,
+    read_call,
+    read_calls,
+    read_schemas,
+    read_written,
+    tool_marks,
+)
+from talkwright.data.reading.chat.unfolding import unfolded
+from talkwright.data.reading.mending.exact import as_json, with_exact_arguments
+from talkwright.data.reading.mending.literals import is_too_dense, parse_literal
+from talkwright.types import Message, Role, ToolCall
+
+Row = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Draft:
+    """What a row says, before any cleaning. `tools` and `rejected` are those of `Conversation`."""
+
+    messages: tuple[Message, ...]
+    format: str
+    group: str | None = None
+    facts: tuple[tuple[str, ...], ...] = ()
+    repairs: tuple[str, ...] = ()
+    marks: tuple[str, ...] = ()
+    tools: tuple[str, ...] = ()
+    rejected: tuple[Message, ...] = ()
+
+
+class Unfit(Exception):
+    """A row cannot be read; the text is its drop reason. Never leaves `read_row`."""
+
+
+_NO_GUESS: Mapping[str, Role] = {}
+_CALLING = ("functioncall", "toolcall")  # ShareGPT's names for an assistant that calls a tool
+
+LISTS = (
+    "messages",
+    "conversations",
+    "conversation",
+    "dialogue",
+    "dialog",
+    "turns",
+    "chat",
+    "chatmessages",
+    "utterances",
+    "log",
+    "contents",
+)
+# Columns of these names are enough to tell a table or a row of conversations.
+TELLING_LISTS = (*LISTS[:6], "utterances")
+# The names behind these often hold something else: only with turns is such a list a conversation.
+CERTAIN = LISTS.index("utterances")
+_SPOKEN = ("dialogue", "dialog", "turns", "utterances")  # these may be plain texts, in turn
+TEXT_KEYS = ("content", "value", "text", "message", "utterance", "body", "says", "parts")
+_PART_KEYS = ("text", "value", "content", "reasoning", "thinking", "refusal")
+_THINKING_KEYS = ("reasoning_content", "reasoning", "thinking")
+# The widest first: whoever keeps a user together keeps the user's threads together.
+GROUP_NAMES = """
+    group groupid userid customerid threadid conversationid sessionid chatid dialogueid dialogid
+    messagetreeid
+""".split()  # noqa: SIM905
+WHEN = frozenset(
+    """
+    timestamp timestampms ts time date datetime createdat created createtime createddatetime sentat sent
+    turn turnid turnnumber turnindex order index messageindex messagenumber position sequence seq step
+    """.split()  # noqa: SIM905
+)
+_ISO = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d[\d:.]*(?:Z|[+-]\d\d:?\d\d)?")
+# They turn the order of what is shown around, and so can hide what a text says.
+_BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
+_ESCAPE_IN_TEXT = re.compile(r"\\(?:n|r|t|\"|u[0-9a-fA-F]{4})|(?<![\w:\\])\\\\(?=[^\W\d_])")
+_PARAGRAPH_IN_TEXT = re.compile(
+    r"(?<!\\)\\u[0-9a-fA-F]{4}|```\w{0,12}\\n|\\n```|[\w)][.!?:)。！？：]\\n\\n[^\W_a-z]"
+)
+_SYSTEMS = ("system", "systemprompt", "systemmessage", "systeminstruction")
+_LABELLED = re.compile(r"\s*([^\W\d_][\w .-]{0,30}?)\s?:\s+(?=\S)")
+
+
+def is_message_list(value: Any) -> bool:
+    """Say whether `value` is a bare list of messages."""
+    return isinstance(value, list) and bool(value) and all(is_message(item) for item in value)
+
+
+def is_message(item: Any) -> bool:
+    """Say whether `item` is a turn with a role and a text."""
+    if not isinstance(item, dict):
+        return False
+    openai = "role" in item and ("content" in item or "tool_calls" in item or "function_call" in item)
+    return openai or ("from" in item and "value" in item)
+
+
+def is_turn(item: Any) -> bool:
+    """Say whether `item` has a speaker and a text under any of the names that are read."""
+    return isinstance(item, dict) and (
+        ("role" in item and "content" in item)  # most have these
+        or (any(key in item for key in ROLE_KEYS) and any(key in item for key in TEXT_KEYS))
+    )
+
+
+def is_spoken(name: str, value: Any) -> bool:
+    """Say whether a list is one of plain texts that two say in turn, by its (plain) name."""
+    return (
+        name in _SPOKEN
+        and isinstance(value, list)
+        and len(value) > 1
+        and all(isinstance(item, str) for item in value)
+    )
+
+
+def turn_list(value: Row, keys: Row) -> tuple[str, list[Any]] | None:
+    """The list of turns in a row with the plain name of its column; None where there is none."""
+    for name in LISTS:
+        turns = as_list(field_of(value, keys, name))
+        if turns is None:
+            continue
+        if name == "turns" and "questionid" in keys and is_spoken(name, turns):  # MT-bench's questions
+            raise Unfit("no_assistant_turn")
+        held = is_spoken(name, turns) or (bool(turns) and all(map(is_turn, turns)))
+        if name in LISTS[:CERTAIN] or held:
+            return name, _labelled(turns) if is_spoken(name, turns) else turns
+    return None
+
+
+def _labelled(texts: list[str]) -> list[Any]:
+    """Texts that all begin with one of two speakers' names, as turns; others as they are."""
+    found = [(_LABELLED.match(text), text) for text in texts]
+    turns = [{"speaker": at[1], "text": text[at.end() :]} for at, text in found if at is not None]
+    return turns if len(turns) == len(texts) and len({turn["speaker"] for turn in turns}) == 2 else texts
+
+
+def read_turns(turns: list[Any], repairs: list[str]) -> list[Message]:
+    """Read a list of turns, without notes between them, and with roles for two speakers. Raises Unfit.
+
+    Plain texts are said in turn, by the user first (`alternating_roles`).
+    """
+    if len(turns) > 1 and all(isinstance(turn, str) for turn in turns):
+        repairs.append("alternating_roles")
+        return [Message("assistant" if at % 2 else "user", said) for at, said in enumerate(turns)]
+    turns = unfolded(turns)
+    spoken = [turn for turn in turns if not is_side_note(turn)]
+    if len(spoken) < len(turns):
+        repairs.append("dropped_side_note")
+    spoken = list(without_software(spoken, repairs))
+    names = {speaker(turn) for turn in spoken}
+    if names <= ROLES.keys() and "system" not in names:
+        return [message(turn, repairs) for turn in spoken]
+    guessed = guess_roles(spoken)
+    if guessed:
+        repairs.append("guessed_role")
+    else:
+        spoken = list(without_third(spoken, repairs))
+    return [message(turn, repairs, guessed) for turn in spoken]
+
+
+def oldest_first(turns: list[Any], repairs: list[str]) -> list[Any]:
+    """Turns that a time or number in each of them says stand the newest first, turned round."""
+    first = turns[0] if turns and isinstance(turns[0], dict) else {}
+    for key in first if len(turns) > 1 else ():
+        if plain(key) not in WHEN:
+            continue
+        times: list[Any] = [turn.get(key) for turn in turns if isinstance(turn, dict)]
+        kinds = {type(time) for time in times}
+        one_kind = kinds <= {int, float} or (kinds == {str} and all(map(_ISO.fullmatch, times)))
+        if len(times) == len(turns) and one_kind and all(a > b for a, b in pairwise(times)):
+            repairs.append("sorted_turns")
+            return turns[::-1]
+    return turns
+
+
+def weight_marks(turns: list[Any]) -> list[str]:
+    """The mark for OpenAI's `weight` on answers, which is not followed. Raises Unfit ("weight_zero")
+    where the last answer is one that should not be learnt."""
+    weights = [
+        turn.get("weight", 1)
+        for turn in turns
+        if isinstance(turn, dict) and ROLES.get(speaker(turn) or "") == "assistant"
+    ]
+    if weights and weights[-1] in (0, "0", "0.0"):  # by value: text of a huge number is refused
+        raise Unfit("weight_zero")
+    plainly = (1, "1", "1.0", None, "")
+    return ["ignored_weight"] if any(weight not in plainly for weight in weights) else []
+
+
+def listed(value: Any) -> list[Any]:
+    """The messages that a column or its cell holds as a list, for their weights; else none."""
+    value = as_value(value)
+    return value if is_message_list(value) else []
+
+
+def plain(key: Any) -> str:
+    """A column's name without case, spaces, hyphens and underscores."""
+    return plain_name(str(key))
+
+
+def by_plain_names(value: Row) -> Row:
+    """The columns of a row by their plain names; of two with the same one the first."""
+    return {plain(key): key for key in reversed(value)}
+
+
+def field_of(value: Row, keys: Row, name: str) -> Any:
+    """What the column with this plain name holds; None where there is no such column."""
+    key = keys.get(name)
+    return None if key is None else value.get(key)
+
+
+def as_value(value: Any) -> Any:
+    """What a cell holds: JSON, or a list or dict as Python or NumPy print it; other text stays text."""
+    if not isinstance(value, str) or value.lstrip()[:1] not in ("[", "{", "a"):
+        return value
+    start = value.lstrip()
+    if start[0] == "a" and not start.startswith("array("):
+        return value
+    try:
+        return value if is_too_dense(value) else with_exact_arguments(value, json.loads(value))
+    except (ValueError, RecursionError):
+        pass
+    try:
+        return parse_literal(value)
+    except ValueError:
+        return value
+
+
+def as_list(value: Any) -> list[Any] | None:
+    """The list that a value is, or that a cell holds; None for anything else."""
+    value = as_value(value)
+    return value if isinstance(value, list) else None
+
+
+def message(turn: Any, repairs: list[str], guessed: Mapping[str, Role] = _NO_GUESS) -> Message:
+    """Read one turn; `guessed` has the roles of names that are not known. Raises Unfit."""
+    if not isinstance(turn, dict):
+        raise Unfit("not_a_message")
+    role_key = next((key for key in ROLE_KEYS if key in turn), None)
+    held = [key for key in TEXT_KEYS if key in turn]
+    text_key = next((key for key in held if turn[key] is not None), held[0] if held else None)
+    calls = read_calls(turn, repairs)
+    if calls is None:
+        raise Unfit("not_text")
+    if role_key is None or (text_key is None and not calls):
+        raise Unfit("not_a_message")
+    name = speaker(turn) or ""
+    role = guessed.get(name) or ROLES.get(name)
+    if role is None:
+        raise Unfit("bad_role")
+    said = turn.get(text_key) if text_key else None
+    if "sender" in turn and (turn.get("attachments") or turn.get("files")):  # Claude's, beside the text
+        repairs.append("removed_attachment")
+    if role == "tool":
+        return _result(turn, said, repairs)
+    content, thinking, typed = _content(said, repairs)
+    for key in _THINKING_KEYS:
+        if isinstance(turn.get(key), str) and turn[key].strip():
+            thinking = thinking or turn[key]
+    if role != "assistant":
+        return Message(role, content)
+    if name in _CALLING and not calls:
+        found = read_written(content, repairs)
+        content, calls = ("", found) if found else (content, ())
+        if not found:
+            repairs.append("tool_call_as_text")
+    return Message(role, content, thinking, (*typed, *calls))
+
+
+def _result(turn: Row, said: Any, repairs: list[str]) -> Message:
+    """What a tool gave back: text, or a JSON value, which is kept as text."""
+    if (isinstance(said, list) and not any(map(_is_part, said))) or (
+        isinstance(said, dict) and not _is_part(said) and "parts" not in said
+    ):
+        content = as_json(said)
+        if content is None:
+            raise Unfit("not_text")
+    else:
+        content, _, _ = _content(said, repairs)
+    name = turn.get("name")
+    named = name if isinstance(name, str) and name.strip() else None
+    return Message("tool", content, None, (), named, clean_id(turn.get("tool_call_id")))
+
+
+def _is_part(value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("type"), str)
+
+
+def _content(value: Any, repairs: list[str]) -> tuple[str, str | None, tuple[ToolCall, ...]]:
+    """Text, thinking and calls of a message's content: a string, or a list of typed parts."""
+    if isinstance(value, dict):
+        value = value.get("parts", [value])
+    if not isinstance(value, list):
+        return text_of(value, repairs), None, ()
+    said, thought, calls = [], [], []
+    for part in value:
+        if isinstance(part, str):
+            said.append(part)
+            continue
+        if not isinstance(part, dict):
+            raise Unfit("not_text")
+        kind = part.get("type", "text")
+        if kind in ("redacted_thinking", "token_budget"):  # Anthropic's, in cipher; a count
+            repairs += ["removed_attachment"] * (kind != "token_budget")
+            continue
+        if kind in ("tool_call", "tool_use"):
+            call = read_call(part.get("value", part.get("text", part)), repairs)
+            if call is None:
+                raise Unfit("not_text")
+            calls.append(call)
+            continue
+        body = next((part[key] for key in _PART_KEYS if key in part), None)
+        if not isinstance(body, str):
+            raise Unfit("not_text")
+        if kind in ("reasoning", "thinking") or part.get("thought") is True:
+            thought.append(body)
+        elif kind in ("text", "input_text", "output_text", "tool_result", "refusal"):
+            said.append(body)
+        else:
+            raise Unfit("not_text")
+    return "\n".join(said), "\n".join(thought) or None, tuple(calls)
+
+
+def text_of(value: Any, repairs: list[str]) -> str:
+    """Text as it is, and numbers as text. Raises Unfit for anything else."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise Unfit("not_text")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise Unfit("not_text")
+    repairs.append("number_to_text")
+    try:
+        return str(value)
+    except ValueError:  # more digits than Python converts
+        raise Unfit("not_text") from None
+
+
+def draft(
+    value: Row,
+    keys: Row,
+    columns: Columns,
+    messages: list[Message],
+    shape: str,
+    repairs: list[str],
+    marks: Sequence[str] = (),
+    rejected: Sequence[Message] = (),
+) -> Draft:
+    """Put together what a row says, with the tools, the facts and the group that come with it."""
+    facts = _facts(value.get("facts"))
+    found = [*marks]
+    if facts is None:
+        found.append("ignored_facts")
+    tools: tuple[str, ...] = ()
+    for name in ("tools", "functions", "toolconfig"):
+        if not tools:
+            tools, understood = read_schemas(as_value(field_of(value, keys, name)))
+            if not understood:
+                found.append("ignored_tools")
+    found += tool_marks(messages)
+    found += _text_marks(messages)
+    names = tuple(dict.fromkeys(repairs))
+    group = group_of(value, keys, columns)
+    named = tuple(dict.fromkeys(found))
+    return Draft(tuple(messages), shape, group, facts or (), names, named, tools, tuple(rejected))
+
+
+def plain_draft(value: Row) -> Draft | None:
+    """What `draft` and all before it make of a row that has plain turns and nothing else, as most have;
+    None for any other row."""
+    if len(value) != 1:
+        return None
+    turns = value.get("messages", value.get("conversations"))
+    if type(turns) is not list or not turns or type(turns[0]) is not dict:
+        return None
+    speaks, says, shape, roles = _PLAIN["role" in turns[0]]
+    messages = []
+    for turn in turns:
+        if type(turn) is not dict or len(turn) != 2:
+            return None
+        name, said = turn.get(speaks), turn.get(says)
+        if type(name) is not str or name not in roles or type(said) is not str:
+            return None
+        messages.append(Message(roles[name], said))
+    return Draft(tuple(messages), shape, marks=tuple(_text_marks(messages)))
+
+
+_PLAIN: tuple[tuple[str, str, str, dict[str, Role]], ...] = (
+    ("from", "value", "sharegpt", {"human": "user", "gpt": "assistant", "system": "system"}),
+    ("role", "content", "messages", {"user": "user", "assistant": "assistant", "system": "system"}),
+)
+
+
+def _text_marks(messages: Sequence[Message]) -> list[str]:
+    """Marks for what in a text may not be what it seems."""
+    found = []
+    if any("\\" in turn.content and _looks_doubled(turn.content) for turn in messages):
+        found.append("literal_escapes")
+    if any(not turn.content.isascii() and _BIDI.search(turn.content) for turn in messages):
+        found.append("bidi_controls")
+    return found
+
+
+def _looks_doubled(text: str) -> bool:
+    # Perhaps line ends whose backslash was doubled, perhaps talk about code: it cannot be told.
+    sign = _PARAGRAPH_IN_TEXT if "\n" in text.strip() else _ESCAPE_IN_TEXT
+    return sign.search(text) is not None
+
+
+def system_of(value: Row, keys: Row, columns: Columns) -> str | None:
+    """The system prompt in a column of its own, if there is one."""
+    names = [columns.system] if columns.system else [keys[name] for name in _SYSTEMS if name in keys]
+    found = next((value[name] for name in names if name in value), None)
+    if isinstance(found, dict):  # Gemini's systemInstruction
+        found = found.get("parts")
+    if isinstance(found, list):  # parts, as Anthropic's are, too
+        texts = [part.get("text") for part in found if isinstance(part, dict)]
+        found = "\n".join(text for text in texts if isinstance(text, str))
+    return found if isinstance(found, str) and found.strip() else None
+
+
+def put_system(messages: list[Message], value: Row, keys: Row, columns: Columns) -> None:
+    """Put the row's own system prompt before messages that have none."""
+    system = system_of(value, keys, columns)
+    if system and not any(message.role == "system" for message in messages):
+        messages.insert(0, Message("system", system))
+
+
+def group_of(value: Row, keys: Row, columns: Columns) -> str | None:
+    """What ties the row to others: a user's or a thread's id."""
+    names = [columns.group] if columns.group else [keys[name] for name in GROUP_NAMES if name in keys]
+    for name in names:
+        found = value.get(name)
+        if isinstance(found, (str, int)) and not isinstance(found, bool):
+            try:
+                text = str(found).strip()
+            except ValueError:  # more digits than Python converts
+                continue
+            if text:
+                return text[:200]
+    return None
+
+
+def _facts(value: Any) -> tuple[tuple[str, ...], ...] | None:
+    """Facts as lists of spellings; a plain string is a fact of one spelling. None: not understood."""
+    if value is None or value == "":
+        return ()
+    found = as_list(value)
+    if found is None:
+        return None
+    facts = tuple((fact,) if isinstance(fact, str) else _spellings(fact) for fact in found)
+    return None if any(not fact or not all(fact) for fact in facts) else facts
+
+
+def _spellings(fact: Any) -> tuple[str, ...]:
+    if isinstance(fact, list) and all(isinstance(spelling, str) for spelling in fact):
+        return tuple(fact)
+    return ()

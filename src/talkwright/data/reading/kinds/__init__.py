@@ -1,0 +1,1 @@
+"""Each kind of file as rows: lines of JSON, JSON, tables, Parquet."""

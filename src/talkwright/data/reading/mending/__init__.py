@@ -1,0 +1,1 @@
+"""One broken value made whole, where only one reading is left."""

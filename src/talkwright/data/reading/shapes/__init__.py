@@ -1,0 +1,1 @@
+"""The shapes that one row has: which it is (`formats`), and what is learnt from it."""

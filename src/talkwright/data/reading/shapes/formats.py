@@ -1,0 +1,315 @@
+"""From the value of a row to messages: which of the formats it is, and what it says.
+
+`auto` tries each row on its own, so a file may mix formats. A row that does not fit gives the name
+of its drop reason instead of messages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from talkwright.config import ArenaSection, Columns
+from talkwright.data.reading.chat.callings import activity_turns, responses_turns
+from talkwright.data.reading.chat.chatlines import read_chat
+from talkwright.data.reading.chat.desks import REQUESTERS, put_opening
+from talkwright.data.reading.chat.logs import is_log, read_log
+from talkwright.data.reading.chat.transcripts import TEXTS, read_transcript
+from talkwright.data.reading.chat.turns import (
+    CERTAIN,
+    LISTS,
+    TELLING_LISTS,
+    Draft,
+    Row,
+    Unfit,
+    as_list,
+    by_plain_names,
+    draft,
+    field_of,
+    is_message,
+    is_message_list,
+    is_spoken,
+    is_turn,
+    oldest_first,
+    plain,
+    plain_draft,
+    put_system,
+    read_turns,
+    turn_list,
+    weight_marks,
+)
+from talkwright.data.reading.chat.unfolding import are_langchain
+from talkwright.data.reading.chat.unnamed import has_unnamed_turns, unnamed_turns
+from talkwright.data.reading.shapes.arena import has_conversations, is_battle, read_battle
+from talkwright.data.reading.shapes.choices import is_ranked
+from talkwright.data.reading.shapes.lying import has_lying_turns, upright
+from talkwright.data.reading.shapes.pairs import pair_keys, read_pair
+from talkwright.data.reading.shapes.parting import part
+from talkwright.data.reading.shapes.preferences import is_labelled_bad, is_preference, read_preference
+from talkwright.data.reading.shapes.tasks import are_languages, read_summary, read_translation, task_of
+from talkwright.data.reading.shapes.trees import (
+    is_export,
+    is_tree,
+    is_tree_message,
+    read_export,
+    read_tree,
+)
+from talkwright.types import Conversation, Message
+
+_NO_OPTIONS = ArenaSection()
+# Reasons for which a row's turns are looked for under other names.
+_OTHER_NAMES = ("unknown_format", "not_a_message", "bad_role", "not_text")
+
+
+def read_row(
+    value: Any,
+    format: str,
+    columns: Columns,
+    arena: ArenaSection = _NO_OPTIONS,
+    ties: str = "drop",
+) -> Draft | str:
+    """Read one row as `format` ("auto" looks). Returns the drop reason for a row that does not fit.
+
+    `ties` is the source's; `arena` may say the same.
+    """
+    try:
+        return _read(value, format, columns, arena, ties)
+    except Unfit as unfit:
+        reason = str(unfit)
+        if reason in _OTHER_NAMES and format == "auto" and isinstance(value, dict):
+            return _read_unnamed(value, columns, reason)
+        return "other_format" if reason == "unknown_format" and format != "auto" else reason
+
+
+def _read(value: Any, format: str, columns: Columns, arena: ArenaSection, ties: str) -> Draft:
+    if is_message_list(value) or (isinstance(value, list) and value and all(map(is_turn, value))):
+        value = {"messages": value}
+    if isinstance(value, list) and are_langchain(value):
+        value = {"messages": value}
+    if isinstance(value, list):
+        value = upright(value)
+    if not isinstance(value, dict):
+        raise Unfit("not_an_object")
+    if format == "auto" and not any((columns.prompt, columns.completion, columns.system, columns.group)):
+        found = plain_draft(value)
+        if found is not None:
+            return found
+    value = upright(value)
+    keys = by_plain_names(value)
+    _refuse_labelled_bad(value, keys)
+    shape = format
+    if format == "auto":
+        named = columns.prompt is not None or columns.completion is not None
+        if named and not is_preference(keys):
+            shape = "translation" if are_languages(columns) else "prompt_completion"
+        else:
+            shape = _recognise(value, keys)
+    if shape in ("arena", "preference"):
+        ties = "first" if "first" in (ties, arena.ties) else "drop"
+        if shape == "preference":
+            return read_preference(value, keys, columns, ties)
+        return read_battle(value, keys, columns, arena, ties)
+    if shape == "log" or (shape == "messages" == format and is_log(value, keys)):
+        return read_log(value, keys, columns)
+    if shape in ("messages", "sharegpt"):
+        return _read_list(value, keys, columns, format)
+    if shape in _READERS:
+        return _READERS[shape](value, keys, columns)
+    return read_pair(value, keys, columns, format)
+
+
+def _recognise(value: Row, keys: Row) -> str:
+    """The name of the reader for this row, from the most telling signs to the least."""
+    if is_battle(keys) and (has_conversations(keys) or not is_preference(keys)):
+        return "arena"
+    if is_tree(value):
+        return "tree"
+    if is_export(value):
+        return "chatgpt"
+    if is_preference(keys) or is_ranked(value, keys):
+        return "preference"
+    answers = isinstance(value.get("output"), (list, dict)) or isinstance(value.get("response"), dict)
+    if answers and responses_turns(value) is not None:
+        raise Unfit("unknown_format")  # read where turns are looked for under other names
+    if is_log(value, keys):
+        return "log"
+    if turn_list(value, keys) is not None:
+        return "messages"
+    if is_tree_message(keys):
+        raise Unfit("tree_message")
+    if (task := task_of(keys)) is not None:
+        return task
+    if not _has_pair(keys, Columns()) and ("text" in keys or _transcript(value, keys) is not None):
+        return "transcript"
+    return "prompt_completion"
+
+
+def _refuse_labelled_bad(value: Row, keys: Row) -> None:
+    if is_labelled_bad(value, keys) and ("messages" in keys or _has_pair(keys, Columns())):
+        raise Unfit("labelled_bad")
+
+
+def reads_as_row(value: Any) -> bool:
+    """Say whether `value` is one conversation, rather than an object that holds many."""
+    if (
+        is_message_list(value)
+        or has_lying_turns(value)
+        or (isinstance(value, list) and are_langchain(value))
+    ):
+        return True
+    if not isinstance(value, dict):
+        return False
+    name = next((key for key in LISTS if isinstance(value.get(key), list)), None)
+    if name is not None:
+        held = value[name]
+        if is_spoken(name, held) or (held and (is_message(held[0]) or is_turn(held[0]))):
+            return True
+        if name in LISTS[:CERTAIN]:
+            return not held or has_unnamed_turns(value)
+    if is_log(value, by_plain_names(value)):
+        return True
+    if is_export(value) or recognises_columns(list(value), Columns()) or "chosen" in value:
+        return True
+    return has_unnamed_turns(value)
+
+
+def recognises_columns(names: Iterable[str], columns: Columns) -> bool:
+    """Say whether a row with these column names can be read."""
+    keys = {plain(name): name for name in names}
+    if columns.prompt or columns.completion:
+        return _has_pair(
+            keys | {name: name for name in (columns.prompt, columns.completion) if name}, columns
+        )
+    return (
+        _has_pair(keys, columns)
+        or any(key in keys for key in (*TELLING_LISTS, *TEXTS[:3], "chatlog"))
+        or is_preference(keys)
+        or ("prompt" in keys and not keys.keys().isdisjoint(("answers", "responses")))  # ranked ones
+        or is_battle(keys)
+        or task_of(keys) is not None
+    )
+
+
+def is_battle_without_conversations(names: Iterable[str]) -> bool:
+    """Say whether these are the columns of Arena votes that were published without what was said."""
+    keys = {plain(name) for name in names}
+    return is_battle(keys) and not has_conversations(keys) and not is_preference(keys)
+
+
+def _has_pair(keys: Row, columns: Columns) -> bool:
+    try:
+        pair_keys(keys, columns)
+    except Unfit:
+        return False
+    return True
+
+
+# --- lists of turns, and running text ------------------------------------------------------------
+
+
+def _read_list(value: Row, keys: Row, columns: Columns, format: str) -> Draft:
+    found = turn_list(value, keys)
+    if found is not None:
+        name, turns = found
+        return _turns(value, keys, turns, columns, _shape(turns, name, format))
+    raise Unfit("unknown_format")
+
+
+def _read_unnamed(value: Row, columns: Columns, reason: str) -> Draft | str:
+    try:
+        repairs: list[str] = []
+        if (told := activity_turns(value, repairs)) is not None:
+            read = _turns({}, {}, told, columns, "messages")
+            return replace(read, repairs=(*read.repairs, *repairs))
+        if (run := responses_turns(value)) is not None:
+            value = {**run[0], **value}
+            keys = by_plain_names(value)
+            return _turns(value, keys, run[1], columns, "messages")
+        found = unnamed_turns(value)
+        if found is None:
+            return reason
+        around, turns = found
+        value = {**around, **value}
+        keys = by_plain_names(value)
+        read = _turns(value, keys, turns, columns, "messages")
+        return replace(read, repairs=tuple(dict.fromkeys((*read.repairs, "recognised_turns"))))
+    except Unfit as unfit:
+        return str(unfit) if reason == "unknown_format" else reason
+
+
+def _shape(turns: list[Any], name: str, format: str) -> str:
+    first = next((turn for turn in turns if isinstance(turn, dict)), {})
+    shape = "sharegpt" if "from" in first else "messages"
+    if format in ("auto", shape) or (format == "sharegpt" and name == "conversations"):
+        return shape if format == "auto" else format
+    raise Unfit("unknown_format")
+
+
+def _turns(value: Row, keys: Row, turns: list[Any], columns: Columns, shape: str) -> Draft:
+    repairs: list[str] = []
+    turns = oldest_first(turns, repairs)
+    messages = read_turns(turns, repairs)
+    marks = weight_marks(turns)
+    if not keys.keys().isdisjoint(REQUESTERS):
+        put_opening(messages, value)
+    put_system(messages, value, keys, columns)
+    if "rejected" in keys and shape == "messages":  # a data set that talkwright prepared
+        return _with_rejected(value, keys, columns, messages, repairs, marks)
+    return draft(value, keys, columns, messages, shape, repairs, marks)
+
+
+def _with_rejected(
+    value: Row,
+    keys: Row,
+    columns: Columns,
+    messages: list[Message],
+    repairs: list[str],
+    marks: list[str],
+) -> Draft:
+    """A conversation, and the turns that a worse one has in place of its last ones. Raises Unfit."""
+    other = as_list(field_of(value, keys, "rejected"))
+    if not is_message_list(other):
+        return draft(value, keys, columns, messages, "messages", repairs, marks)
+    worse = tuple(read_turns(other or [], repairs))
+    shared = Conversation(tuple(messages), rejected=worse).shared
+    rejected = part(messages, [*messages[:shared], *worse]) if shared else None
+    if rejected is None:
+        marks = [*marks, "no_pair_prompts_differ"]
+    return draft(value, keys, columns, messages, "messages", repairs, marks, rejected or ())
+
+
+def _read_text(value: Row, keys: Row, columns: Columns) -> Draft:
+    found = _transcript(value, keys)
+    if found is None:
+        raise Unfit("raw_text" if isinstance(field_of(value, keys, "text"), str) else "unknown_format")
+    messages, repairs = found
+    put_system(messages, value, keys, columns)
+    return draft(value, keys, columns, messages, "transcript", ["split_transcript", *repairs])
+
+
+def _transcript(value: Row, keys: Row) -> tuple[list[Message], list[str]] | None:
+    """What a text of turns says, with what was put right; None where no column holds one."""
+    for name in TEXTS:
+        text = field_of(value, keys, name)
+        if not isinstance(text, str):
+            continue
+        repairs: list[str] = []
+        messages = read_transcript(text, repairs, anyone=True, spoken=name not in ("text", "log"))
+        chat = read_chat(text) if messages is None else None
+        if chat is not None:
+            repairs += chat.repairs
+            turns = [{"speaker": said.name, "text": said.text} for said in chat.said]
+            messages = read_turns(turns, repairs)
+        if messages is not None:
+            return messages, repairs
+    return None
+
+
+_READERS = {
+    "tree": read_tree,
+    "chatgpt": read_export,
+    "summary": read_summary,
+    "translation": read_translation,
+    "transcript": _read_text,
+}

@@ -1,0 +1,169 @@
+"""Rows with a question in one column and its answer in another, whatever the columns are called."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from talkwright.config import Columns
+from talkwright.data.reading.chat.turns import (
+    Draft,
+    Row,
+    Unfit,
+    as_list,
+    as_value,
+    draft,
+    is_message_list,
+    listed,
+    plain,
+    read_turns,
+    system_of,
+    text_of,
+    weight_marks,
+)
+from talkwright.types import Message, Role
+
+# In order of how surely the name means it; the pairs first, then any prompt with any completion.
+_PAIRS = (
+    ("prompt", "completion"),
+    ("instruction", "output"),
+    ("instruction", "response"),
+    ("question", "answer"),
+    ("question", "answers"),
+    ("query", "response"),
+    ("input", "output"),
+    ("user", "assistant"),
+    ("human", "assistant"),
+    ("human", "gpt"),
+    ("human", "bot"),
+    ("user", "bot"),
+    ("customer", "agent"),
+    ("customer", "support"),
+    ("q", "a"),
+    ("text", "reply"),
+    ("inputs", "targets"),
+    ("problem", "solution"),
+    ("frage", "antwort"),
+    ("pregunta", "respuesta"),
+    ("pergunta", "resposta"),
+    ("domanda", "risposta"),
+    ("vraag", "antwoord"),
+    ("question", "réponse"),
+    ("question", "reponse"),
+    ("вопрос", "ответ"),
+    ("问题", "回答"),
+    ("问题", "答案"),
+    ("質問", "回答"),
+)
+PROMPT_NAMES = (
+    "prompt", "instruction", "question", "query", "input", "userprompt", "usermessage", "userinput",
+    "userquery", "customermessage", "customerquery", "customerquestion", "request",
+)  # fmt: skip
+_COMPLETION_NAMES = """
+    completion response answer output reply assistantmessage assistantresponse assistantreply
+    botmessage botresponse agentmessage agentresponse agentreply modelresponse target
+    supportresponse supportreply
+"""
+# Data sets of questions about a text. Elsewhere "context" is a label, which nobody should learn.
+_ABOUT_A_TEXT = {
+    "instruction",
+    "question",
+    "context",
+    "response",
+    "answer",
+    "answers",
+    "category",
+    "id",
+    "title",
+}
+
+
+def read_pair(value: Row, keys: Row, columns: Columns, format: str) -> Draft:
+    """Read a row of Alpaca, of prompt and completion, or of question, context and answer."""
+    prompt_key, completion_key = pair_keys(keys, columns)
+    names = plain(prompt_key), plain(completion_key)
+    extra = keys.get("input") if names[0] == "instruction" else None
+    shape = "alpaca" if names == ("instruction", "output") or extra is not None else "prompt_completion"
+    if format == "alpaca" and names != ("instruction", "output") and columns.prompt is None:
+        raise Unfit("unknown_format")
+    shape = shape if format == "auto" else format
+    if "context" in keys and keys.keys() <= _ABOUT_A_TEXT:
+        extra = keys["context"]
+    for key in (prompt_key, completion_key):
+        if key not in value:
+            raise Unfit("missing_column")
+    if _are_columns(value[prompt_key], value[completion_key]):
+        raise Unfit("columns_not_rows")
+    repairs: list[str] = []
+    system = system_of(value, keys, columns)
+    messages = [Message("system", system)] if system else []
+    history = as_list(value.get(keys.get("history", "history")))
+    messages += history_of(history or [], repairs)
+    messages += side(value[prompt_key], "user", repairs)
+    if extra is not None and messages and isinstance(value.get(extra), str) and value[extra].strip():
+        last = messages.pop()
+        messages.append(Message("user", f"{last.content}\n\n{value[extra]}"))
+    messages += side(_first_answer(value[completion_key], names[1]), "assistant", repairs)
+    answer = value[completion_key]
+    marks = weight_marks([*listed(value[prompt_key]), *(listed(answer) or [{"role": "assistant"}])])
+    return draft(value, keys, columns, messages, shape, repairs, marks)
+
+
+def _are_columns(prompt: Any, completion: Any) -> bool:
+    """Say whether both hold the values of many rows, by number or as lists of the same length."""
+    if isinstance(prompt, dict) and isinstance(completion, dict):
+        keys = [*prompt, *completion]
+        return bool(prompt) and all(isinstance(key, str) and key.isdigit() for key in keys)
+    if not isinstance(prompt, list) or not isinstance(completion, list) or len(prompt) < 2:
+        return False
+    return len(prompt) == len(completion) and all(isinstance(v, str) for v in (*prompt, *completion))
+
+
+def _first_answer(value: Any, name: str) -> Any:
+    """SQuAD keeps several equally good answers: {"text": [...], "answer_start": [...]}."""
+    if name != "answers":
+        return value
+    value = as_value(value)
+    if isinstance(value, dict):
+        value = value.get("text")
+    return value[0] if isinstance(value, list) and value else value
+
+
+def side(value: Any, role: Role, repairs: list[str]) -> list[Message]:
+    """The messages of one column: a text, or a list of messages."""
+    if isinstance(value, str):
+        held = as_value(value)
+        value = held if is_message_list(held) else value
+    if is_message_list(value):
+        return read_turns(value, repairs)
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    return [Message(role, text_of(value, repairs))]
+
+
+def history_of(history: list[Any], repairs: list[str]) -> list[Message]:
+    """The turns before a prompt, as Alpaca keeps them: [[question, answer], ...]."""
+    messages = []
+    for pair in history:
+        if not isinstance(pair, (list, tuple)) or len(pair) != 2:
+            raise Unfit("not_a_message")
+        messages += [
+            Message("user", text_of(pair[0], repairs)),
+            Message("assistant", text_of(pair[1], repairs)),
+        ]
+    return messages
+
+
+def pair_keys(keys: Row, columns: Columns) -> tuple[Any, Any]:
+    """The keys of prompt and completion: as named, else by the aliases. `keys` maps plain to real."""
+    prompt, completion = columns.prompt, columns.completion
+    if prompt is None and completion is None:
+        for first, second in _PAIRS:
+            if first in keys and second in keys:
+                return keys[first], keys[second]
+    if prompt is None:
+        prompt = next((keys[name] for name in PROMPT_NAMES if name in keys), None)
+    if completion is None:
+        completion = next((keys[name] for name in _COMPLETION_NAMES.split() if name in keys), None)
+    if prompt is None or completion is None or prompt == completion:
+        raise Unfit("unknown_format")
+    return prompt, completion

@@ -1,0 +1,182 @@
+"""Pairs of a chosen and a rejected answer: the chosen one is learnt, the other is kept beside it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from talkwright.config import Columns
+from talkwright.data.reading.chat.transcripts import read_transcript
+from talkwright.data.reading.chat.turns import (
+    Draft,
+    Row,
+    as_list,
+    as_value,
+    by_plain_names,
+    draft,
+    field_of,
+    is_message,
+    is_message_list,
+    listed,
+    message,
+    read_turns,
+    system_of,
+    text_of,
+    turn_list,
+    weight_marks,
+)
+from talkwright.data.reading.shapes.choices import better_of_pair, is_choice, read_choice, read_ranked
+from talkwright.data.reading.shapes.pairs import PROMPT_NAMES, history_of, side
+from talkwright.data.reading.shapes.parting import part
+from talkwright.data.reading.shapes.winners import SECOND, TIE, require_learnt
+from talkwright.types import Message
+
+_SIDES = (
+    ("chosen", "rejected"),
+    ("chosenmessages", "rejectedmessages"),
+    ("preferredoutput", "nonpreferredoutput"),  # OpenAI's
+    ("responsej", "responsek"),  # the better one and the worse one, where no column says otherwise
+)
+# Columns of KTO's verdicts. In `label`, 0 is a class like any other and "bad" a mood, and one row cannot
+# show which; a count of thumbs may be 0 as well. There only what says false is one.
+_VERDICTS = ("ktotag", "desirable", "isdesirable")
+_LABELS = ("label", "thumbsup", "isthumbsup")
+_BAD = frozenset(("false", "undesirable", "rejected", "bad", "0", "0.0"))
+
+
+def is_labelled_bad(value: Row, keys: Row) -> bool:
+    """Say whether a row of one answer is labelled, as KTO's are, as one to unlearn.
+
+    Every way to write false counts in a column `kto_tag` or `desirable`, and only `false` in `label`.
+    """
+    for name in (*_LABELS, *_VERDICTS):
+        label = field_of(value, keys, name)
+        said = label.strip().lower() if isinstance(label, str) else None
+        if label is False or said == "false":
+            return True
+        if name in _VERDICTS and (said in _BAD or (isinstance(label, (int, float)) and label == 0)):
+            return True
+    return False
+
+
+# The mark of a chat template behind an answer, where the prompt is written in it.
+_UNENDED = re.compile(r"<\|im_end\|>\s*\Z")
+
+
+def is_preference(keys: Iterable[str]) -> bool:
+    """Say whether these (plain) column names are those of a preference pair."""
+    names = set(keys)
+    return any(names.issuperset(sides) for sides in _SIDES) or is_choice(names)
+
+
+def read_preference(value: Row, keys: Row, columns: Columns, ties: str) -> Draft:
+    """Read a preference pair as the conversation that ends in the chosen answer. Raises Unfit.
+
+    The turns of the other side become `rejected` where both sides share a user turn that they part
+    after. A tie is no pair; its first side is learnt where `ties` is "first".
+    """
+    names = next((names for names in _SIDES if set(names) <= keys.keys()), None)
+    if names == _SIDES[-1] and is_choice(keys):
+        names = None
+    asked = field_of(value, keys, "input")
+    if isinstance(asked, dict) and "messages" in asked:  # OpenAI's, with tools beside the messages
+        value = {**asked, **{key: held for key, held in value.items() if key != keys["input"]}}
+        keys = by_plain_names(value)
+    marks: list[str] = []
+    if names is not None:
+        sides = [value[keys[name]] for name in names]
+        won = better_of_pair(value, keys)
+        if won == SECOND:
+            sides.reverse()
+            marks.append("swapped_pair")
+    else:
+        read = read_choice if is_choice(keys) else read_ranked
+        *sides, won = read(value, keys)
+    require_learnt(won, ties, "labelled_bad")
+    tie = won in (TIE, "equal")
+    marks += _weights(value, keys, columns, sides[0])
+    repairs: list[str] = []
+    before = _before(value, keys, columns, repairs)
+    first, second = (_whole(before, _answer(side, repairs)) for side in sides)
+    if tie or first == second:
+        return draft(value, keys, columns, first, "preference", repairs, [*marks, "tie"])
+    rejected = part(first, second)
+    if first[:-1] != second[:-1]:
+        marks.append("pair_prompts_differ" if rejected else "no_pair_prompts_differ")
+    elif rejected is None:
+        marks.append("no_pair_empty")
+    return draft(value, keys, columns, first, "preference", repairs, marks, rejected or ())
+
+
+def _weights(value: Row, keys: Row, columns: Columns, chosen: Any) -> list[str]:
+    """The marks for weights in the prompt and in the side that is learnt. Raises Unfit."""
+    found = turn_list(value, keys)
+    prompt = _prompt_key(keys, columns)
+    before = found[1] if found is not None else listed(value.get(prompt))
+    held = as_value(chosen)
+    answer = [held] if is_message(held) else listed(held)
+    return weight_marks([*before, *(answer or [{"role": "assistant"}])])
+
+
+def _whole(before: list[Message], answer: list[Message]) -> list[Message]:
+    """One side as a conversation: an answer after the prompt, or the whole of it as it stands."""
+    asked = any(turn.role == "user" for turn in before)
+    goes_on = bool(answer) and answer[0].role == "assistant" and asked  # an answer of several turns
+    if not goes_on and any(turn.role == "user" for turn in answer):
+        head = [turn for turn in before if turn.role == "system"]
+        before = [] if any(turn.role == "system" for turn in answer) else head
+    return [*before, *answer]
+
+
+def _before(value: Row, keys: Row, columns: Columns, repairs: list[str]) -> list[Message]:
+    """What was said before the two answers."""
+    system = system_of(value, keys, columns)
+    messages = [Message("system", system)] if system else []
+    found_turns = turn_list(value, keys)
+    if found_turns is not None:
+        return messages + read_turns(found_turns[1], repairs)
+    messages += history_of(as_list(field_of(value, keys, "history")) or [], repairs)
+    prompt = _prompt_key(keys, columns)
+    if prompt is None:
+        return messages + _posted(value, keys)
+    if value.get(prompt) is None:
+        return messages
+    asked = as_value(value[prompt])
+    if isinstance(asked, dict) and isinstance(asked.get("full_text"), str):  # WebGPT's
+        asked = asked["full_text"]
+    elif isinstance(asked, dict):
+        asked = value[prompt]
+    found = read_transcript(asked) if isinstance(asked, str) else None
+    messages += [turn for turn in found if turn.content] if found else side(asked, "user", repairs)
+    extra = field_of(value, keys, "input") if keys.get("input") != prompt else None
+    if isinstance(extra, str) and extra.strip() and messages:
+        messages[-1] = Message("user", f"{messages[-1].content}\n\n{extra}")
+    return messages
+
+
+def _posted(value: Row, keys: Row) -> list[Message]:
+    """What was asked in a forum: the title of a post and, where there is some, its text (Reddit's)."""
+    title, text = (field_of(value, keys, name) for name in ("title", "selftext"))
+    said = [part.strip() for part in (title, text) if isinstance(part, str) and part.strip()]
+    return [Message("user", "\n\n".join(said))] if "selftext" in keys and said else []
+
+
+def _prompt_key(keys: Row, columns: Columns) -> Any:
+    """The column with what was asked; HelpSteer's is `context`, SHP's a `history` of one text."""
+    found = columns.prompt or next((keys[name] for name in PROMPT_NAMES if name in keys), None)
+    if found is None and "humanrefa" in keys:
+        return keys.get("history")
+    return keys.get("context") if found is None and is_choice(keys) else found
+
+
+def _answer(value: Any, repairs: list[str]) -> list[Message]:
+    value = as_value(value)
+    if is_message_list(value):
+        return read_turns(value, repairs)
+    if is_message(value):
+        return [message(value, repairs)]
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    text = _UNENDED.sub("", text_of(value, repairs))
+    return read_transcript(text) or [Message("assistant", text)]

@@ -1,0 +1,109 @@
+"""Rows that name a task by their columns alone: summaries and translations.
+
+The task is put into words, since a model cannot see the names of columns; the row is then marked as
+repaired by `added_instruction`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from talkwright.config import Columns
+from talkwright.data.reading.chat.turns import (
+    Draft,
+    Row,
+    Unfit,
+    as_value,
+    draft,
+    field_of,
+    plain,
+    text_of,
+)
+from talkwright.types import Message
+
+_SUMMARIES = (
+    ("document", "summary"),
+    ("article", "highlights"),
+    ("article", "summary"),
+    ("dialogue", "summary"),
+    ("passage", "summary"),
+    ("text", "summary"),
+)
+_LANGUAGES = {
+    "ar": "Arabic", "bg": "Bulgarian", "cs": "Czech", "da": "Danish", "de": "German", "el": "Greek",
+    "en": "English", "es": "Spanish", "et": "Estonian", "fa": "Persian", "fi": "Finnish",
+    "fr": "French", "he": "Hebrew", "hi": "Hindi", "hr": "Croatian", "hu": "Hungarian",
+    "id": "Indonesian", "it": "Italian", "ja": "Japanese", "ko": "Korean", "lt": "Lithuanian",
+    "lv": "Latvian", "nl": "Dutch", "no": "Norwegian", "pl": "Polish", "pt": "Portuguese",
+    "ro": "Romanian", "ru": "Russian", "sk": "Slovak", "sl": "Slovene", "sv": "Swedish",
+    "th": "Thai", "tr": "Turkish", "uk": "Ukrainian", "vi": "Vietnamese", "zh": "Chinese",
+}  # fmt: skip
+
+
+# Beside the languages in a row, or two of them: what numbers are called, and Norwegian and Indonesian.
+_BESIDE = frozenset({"id", "no", "idx", "index", "score", "domain", "split"})
+
+
+def task_of(keys: Row) -> str | None:
+    """The task these (plain) column names speak of: "summary", "translation" or None."""
+    if "translation" in keys or (len(keys) < 8 and _are_translations(keys)):
+        return "translation"
+    return "summary" if any({*names} <= keys.keys() for names in _SUMMARIES) else None
+
+
+def _are_translations(keys: Row) -> bool:
+    """Say whether the columns are languages, and what may be said about a sentence in all of them."""
+    languages = _LANGUAGES.keys() & keys.keys() - _BESIDE
+    return len(languages) > 1 and keys.keys() - languages <= _BESIDE
+
+
+def are_languages(columns: Columns) -> bool:
+    """Say whether the recipe takes questions and answers from columns that are languages."""
+    return {columns.prompt, columns.completion} <= _LANGUAGES.keys()
+
+
+def read_summary(value: Row, keys: Row, columns: Columns) -> Draft:
+    """Read a text with its summary. Raises Unfit."""
+    names = next((names for names in _SUMMARIES if {*names} <= keys.keys()), None)
+    if names is None:
+        raise Unfit("unknown_format")
+    repairs = ["added_instruction"]
+    text, summary = (text_of(value[keys[name]], repairs) for name in names)
+    kind = "conversation" if names[0] == "dialogue" else "text"
+    asked = f"Summarize this {kind}.\n\n{text}" if text.strip() else ""
+    messages = [Message("user", asked), Message("assistant", summary)]
+    return draft(value, keys, columns, messages, "summary", repairs)
+
+
+def read_translation(value: Row, keys: Row, columns: Columns) -> Draft:
+    """Read {"translation": {"en": ..., "de": ...}}, or {"en": ..., "de": ...} itself: from the first
+    language to the second, or between those that the recipe's columns name. Raises Unfit."""
+    pair: Any = as_value(field_of(value, keys, "translation"))
+    if pair is None:
+        own = [name for name in (plain(key) for key in value) if name in _LANGUAGES]
+        own = own if len(own) == 2 else [name for name in own if name not in _BESIDE]
+        pair = {name: value[keys[name]] for name in own}
+    if not isinstance(pair, dict) or len(pair) < 2:
+        raise Unfit("unknown_format")
+    source, target, *others = _in_order(list(pair), columns)
+    repairs = ["added_instruction"]
+    said = text_of(pair[source], repairs)
+    asked = (
+        f"Translate from {_language(source)} to {_language(target)}.\n\n{said}" if said.strip() else ""
+    )
+    messages = [Message("user", asked), Message("assistant", text_of(pair[target], repairs))]
+    marks = ["other_translations"] if others else []
+    return draft(value, keys, columns, messages, "translation", repairs, marks)
+
+
+def _in_order(names: list[Any], columns: Columns) -> list[Any]:
+    """Languages with the one to translate from first and the one to translate to second."""
+    source = next((name for name in names if name == columns.prompt), None)
+    target = next((name for name in names if name == columns.completion), None)
+    rest = [name for name in names if name not in (source, target)]
+    source = rest.pop(0) if source is None else source
+    return [source, rest.pop(0) if target is None else target, *rest]
+
+
+def _language(code: Any) -> str:
+    return _LANGUAGES.get(str(code).lower().replace("_", "-").split("-")[0], str(code))

@@ -1,0 +1,270 @@
+"""Tables with one message a row: rows of a conversation are put together to one row.
+
+A row says in which conversation it is (`conversation_id` and the like, see `talks`), who speaks and
+what. Rows of one conversation may be scattered; they are put in the order of a turn's number or time
+where there is one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+from talkwright.config import Columns
+from talkwright.data.reading.chat.speakers import ROLES, guess_roles, may_mean_roles, role_meant, speaker
+from talkwright.data.reading.chat.talks import Said, Sorting, is_short, sort_out
+from talkwright.data.reading.chat.turns import GROUP_NAMES, TELLING_LISTS, by_plain_names, plain
+from talkwright.data.reading.rows import Row, as_one
+from talkwright.data.reading.shapes.trees import is_tree_message
+from talkwright.data.reading.together.casting import unknown_speakers
+from talkwright.data.reading.together.exchanges import (
+    IDS,
+    exchange_id,
+    exchanges_together,
+    is_exchange_table,
+)
+from talkwright.data.reading.together.growing import grown, tree_namer
+from talkwright.data.reading.together.tweets import are_tweets, tweet_rows
+from talkwright.errors import DataError
+
+_ROLES = """
+    role speakerrole senderrole sendertype authorrole authortype speaker from sender author actor by
+    actortype usertype participanttype fromtype speakertype participantrole participant
+    absender sprecher rolle remitente autor auteur rol mittente
+""".split()  # noqa: SIM905
+_TEXTS = """
+    content text message utterance body value says msg messagetext
+    nachricht mensaje mensagem messaggio bericht texto texte
+""".split()  # noqa: SIM905
+_ORDERS = """
+    turn turnid turnnumber turnindex order index messageindex messagenumber position sequence seq step
+    timestamp createdat sentat datetime tstamp date time
+""".split()  # noqa: SIM905
+# Signs of a row that is more than one message.
+_OTHERS = {
+    *TELLING_LISTS, "parentid", "prompt", "completion", "response", "answer", "chosen",
+    "reply", "question", "instruction", "input", "output", "query", "assistant", "document", "modela",
+}  # fmt: skip
+_IDS_OR_TALKS = {"conversation", "dialogue", "dialog"}  # of these _OTHERS, by what they hold
+_MORE = ("weight", "private", "public", "internal", "name", "tool_calls", "tool_call_id")
+_NO_IDS = frozenset(  # columns that say something else of a message
+    [*_ROLES, *_TEXTS, *_ORDERS, *map(plain, _MORE), "system", "systemprompt", "tools", "functions"]
+)
+_ALONE = 1000  # messages of a file without conversation ids, which is one conversation
+_HELD = 2**27  # characters of unfinished conversations
+_ISO = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?")
+
+
+def is_message_table(names: Iterable[Any]) -> bool:
+    """Say whether rows with these columns are messages, with their conversation's id or without one."""
+    keys = {plain(name) for name in names}
+    if keys & _OTHERS or not keys.intersection(_TEXTS):
+        return False
+    return bool(keys.intersection(_ROLES)) or any(map(may_mean_roles, keys))
+
+
+def may_be_messages(names: Iterable[Any]) -> bool:
+    """Say whether rows with these columns may be messages; what they hold tells, in `join_messages`."""
+    found = {plain(name): name for name in names}
+    if are_tweets(found) or is_exchange_table(found):
+        return True
+    return is_tree_message(found) or is_message_table(found.keys() - _IDS_OR_TALKS)
+
+
+def join_messages(
+    rows: Iterator[Row], columns: Columns, path: Path, alone: bool = True
+) -> Iterator[Row]:
+    """Rows as they are, or put together where they are messages; with `alone`, those without any id are
+    one conversation.
+
+    Raises DataError, which names `path`, where they seem to be messages of several conversations, and
+    no column says for certain of which.
+    """
+    first = next(rows, None)
+    if first is None:
+        return
+    rows = chain([first], rows)
+    if isinstance(first.value, dict) and is_tree_message({plain(name): name for name in first.value}):
+        yield from _joined(rows, tree_namer(), grown)
+        return
+    if isinstance(first.value, dict) and are_tweets(first.value):
+        yield from tweet_rows(rows)
+        return
+    if isinstance(first.value, dict) and is_exchange_table(first.value):
+        yield from _joined(rows, exchange_id, exchanges_together)
+        return
+    if not isinstance(first.value, dict) or not is_message_table(_without_ids(first.value)):
+        yield from rows
+        return
+    known = next((name for name in first.value if plain(name) in IDS), None)
+    if known is not None and columns.group is None:
+        yield from _conversations(rows, None)
+        return
+    held = list(islice(rows, _ALONE + 1))
+    turns = [_turn(row.value) for row in held if isinstance(row.value, dict)]
+    found = _sorting(held, columns.group)
+    if found.column is not None:
+        yield from _conversations(chain(held, rows), found.column, columns.group)
+        return
+    names = {speaker(turn) for turn in turns}
+    told = names <= ROLES.keys() or bool(guess_roles(turns))
+    one = len(turns) == len(held) <= _ALONE and None not in turns and len(names) > 1 and told
+    one = one and _is_one_talk({plain(name) for name in first.value})
+    if alone and one and found.doubtful:
+        raise _cannot_sort(found.doubtful, path)
+    strangers = alone and not told and _are_people([_person(turn) if turn else None for turn in turns])
+    if strangers and _is_one_talk({plain(name) for name in first.value}):
+        raise unknown_speakers(path, [_person(turn) or "" for turn in turns if turn])
+    yield from [_together(held)] if alone and one else chain(held, rows)
+
+
+def _person(turn: dict[str, Any]) -> str | None:
+    name = turn.get("speaker", turn.get("role"))
+    return name if isinstance(name, str) else None
+
+
+def _are_people(names: list[str | None]) -> bool:
+    """Say whether these are the speakers of one chat: few, with short names, who speak often."""
+    known = {name for name in names if name}
+    short = all(len(name) <= 40 for name in known)
+    return None not in names and short and 2 <= len(known) <= 20 and 2 * len(known) <= len(names)
+
+
+def _is_one_talk(keys: set[str]) -> bool:
+    """Say whether messages without any id may be one talk: not what a flag sorts into classes."""
+    if keys.intersection(_ROLES):
+        return True
+    sent = {"direction", "fromme", "isfromme", "messagetype"}
+    return bool(keys & sent) and bool(keys.intersection(_ORDERS))
+
+
+def _without_ids(value: dict[str, Any]) -> list[str]:
+    """The columns of a row but for those that hold an id where their name may mean the talk itself."""
+    return [k for k, held in value.items() if plain(k) not in _IDS_OR_TALKS or not is_short(held)]
+
+
+def _sorting(held: list[Row], group: str | None) -> Sorting:
+    said = []
+    for row in held:
+        turn = _turn(row.value) if isinstance(row.value, dict) else None
+        if turn is not None:
+            said.append(Said(row.value, speaker(turn)))
+    return sort_out(said, _NO_IDS, group)
+
+
+def _cannot_sort(names: tuple[str, ...], path: Path) -> DataError:
+    shown = ", ".join(name[:60] for name in names[:10])
+    return DataError(
+        f"{path}: one message a row, and it cannot be told which rows are one conversation. These "
+        f"columns may say it: {shown}.\nName the right one as `columns.group` of the source:\n"
+        f"  data:\n    sources:\n      - path: {path.name}\n        columns:\n          group: "
+        f"{names[0][:60]}"
+    )
+
+
+def _conversations(rows: Iterator[Row], column: str | None, group: str | None = None) -> Iterator[Row]:
+    """Conversations in the order of their first rows, by their ids in `column`, or in one of IDS."""
+    return _joined(rows, partial(_id_of, column=column), lambda held: [_together(held, group)])
+
+
+def _joined(
+    rows: Iterator[Row],
+    name_of: Callable[[Any], str | None],
+    together: Callable[[list[Row]], Iterable[Row]],
+) -> Iterator[Row]:
+    """Rows of one name put `together`, in the order of their first ones; others as they are."""
+    open_ones: dict[str, list[Row]] = {}
+    sizes: dict[str, int] = {}
+    gone: set[int] = set()
+    size = 0
+    for row in rows:
+        name = name_of(row.value)
+        if name is None:
+            yield row
+            continue
+        if hash(name) in gone:
+            yield Row(row.where, None, row.raw, "scattered_messages")
+            continue
+        cost = len(row.raw) + sum(len(cell) for cell in row.value.values() if isinstance(cell, str))
+        open_ones.setdefault(name, []).append(row)
+        sizes[name] = sizes.get(name, 0) + cost
+        size += cost
+        while size > _HELD:  # the conversation that began first is complete, or too scattered
+            oldest = next(iter(open_ones))
+            gone.add(hash(oldest))
+            size -= sizes.pop(oldest)
+            yield from together(open_ones.pop(oldest))
+    for held in open_ones.values():
+        yield from together(held)
+
+
+def _id_of(value: Any, column: str | None) -> str | None:
+    """The conversation that a row belongs to; None for a row that is no message."""
+    if not isinstance(value, dict) or _turn(value) is None:
+        return None
+    keys = by_plain_names(value)
+    found = next((value[keys[name]] for name in IDS if name in keys), None)
+    if column is not None:
+        found = value.get(column)
+    if found is None or isinstance(found, (dict, list, bool)) or not str(found)[:200].strip():
+        return None
+    return str(found)[:200].strip()
+
+
+def _turn(value: dict[str, Any]) -> dict[str, Any] | None:
+    """A row's message, with its role and text under names that every reader knows."""
+    keys = by_plain_names(value)
+    role = next((keys[name] for name in _ROLES if name in keys), None)
+    text = next((keys[name] for name in _TEXTS if name in keys), None)
+    if text is None:
+        return None
+    if role is None or speaker({"speaker": value[role]}) not in ROLES:  # a flag says more than a name
+        meant = next((r for name, key in keys.items() if (r := role_meant(name, value[key]))), None)
+        if meant is None and role is None:
+            return None
+        value, role = ({**value, "role": meant}, "role") if meant is not None else (value, role)
+    assert role is not None
+    named = "role" if plain(role).endswith("role") else "speaker"
+    more = {name: value[keys[plain(name)]] for name in _MORE if plain(name) in keys}
+    turn = {name: said for name, said in more.items() if said is not None}
+    return {**turn, named: value[role], "content": value[text]}
+
+
+def _together(rows: list[Row], group: str | None = None) -> Row:
+    ordered = _in_order([row.value for row in rows])
+    moved = any(one is not row.value for one, row in zip(ordered, rows, strict=True))
+    kept = {*GROUP_NAMES, *IDS, "system", "systemprompt", "tools", "functions"}
+    value = {key: held for key, held in rows[0].value.items() if plain(key) in kept or key == group}
+    value["messages"] = [_turn(row) for row in ordered]
+    return as_one(rows, value, moved)
+
+
+def _in_order(values: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows by their turn's number or time, where every one has another; else as they stand."""
+    for name in _ORDERS:
+        places = [
+            _place(next((v for k, v in value.items() if plain(k) == name), None)) for value in values
+        ]
+        if (
+            None in places
+            or len(set(places)) < len(places)
+            or len({type(place) for place in places}) > 1
+        ):
+            continue
+        order = sorted(range(len(values)), key=lambda at: places[at])  # type: ignore[arg-type, return-value]
+        return [values[at] for at in order]
+    return values
+
+
+def _place(value: Any) -> float | str | None:
+    if isinstance(value, str) and _ISO.fullmatch(value.strip()):
+        return value.strip()
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if number == number else None
