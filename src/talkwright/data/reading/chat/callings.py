@@ -14,7 +14,7 @@ from typing import Any
 from talkwright.data.cleaning.clean import strip_html
 from talkwright.data.reading.chat.logs import body_of
 from talkwright.data.reading.chat.tools import read_call
-from talkwright.data.reading.chat.turns import Row, Unfit, as_list, as_value
+from talkwright.data.reading.chat.turns import Fields, Unfit, as_list, as_value
 from talkwright.data.reading.chat.unfolding import is_item, of_items
 from talkwright.data.reading.mending.literals import parse_literal
 
@@ -27,7 +27,7 @@ _PROMPTED = "Prompted "
 _END = "<|endoftext|>"
 
 
-def calling_turns(value: Row) -> list[Row] | None:
+def calling_turns(value: Fields) -> list[Fields] | None:
     """The turns of a row in one of these shapes, with roles that every reader knows; None for others."""
     asked, chat = value.get("query"), value.get("chat")
     answers = as_list(value.get("answers"))
@@ -41,7 +41,7 @@ def calling_turns(value: Row) -> list[Row] | None:
     return _glaive(chat, value.get("system")) if isinstance(chat, str) else None
 
 
-def activity_turns(value: Row, repairs: list[str]) -> list[Row] | None:
+def activity_turns(value: Fields, repairs: list[str]) -> list[Fields] | None:
     """The turns of an entry of Google's `MyActivity.json` for Gemini; None for any other row.
 
     Raises Unfit for what is no question with an answer ("Selected preferred draft"), and where another
@@ -68,7 +68,7 @@ def activity_turns(value: Row, repairs: list[str]) -> list[Row] | None:
     return [{"role": "user", "content": asked}, {"role": "assistant", "content": answer}]
 
 
-def responses_turns(value: Row) -> tuple[Row, list[Row]] | None:
+def responses_turns(value: Fields) -> tuple[Fields, list[Fields]] | None:
     """The request to OpenAI's Responses API or to Gemini, or a run that a tracer wrote down, with the
     turns that were sent and came back; None for other rows. Raises Unfit for a web search."""
     response = body_of(value.get("response"))
@@ -94,16 +94,16 @@ def responses_turns(value: Row) -> tuple[Row, list[Row]] | None:
     return value, of_items(told)
 
 
-def _message(item: Row) -> Row:
+def _message(item: Fields) -> Fields:
     """A message without what else OpenAI keeps with it."""
     return {key: item[key] for key in _OF_MESSAGES if key in item}
 
 
-def _of_response(response: Row) -> Row:
+def _of_response(response: Fields) -> Fields:
     return {"output": response["output"]} if isinstance(response.get("output"), list) else {}
 
 
-def _gemini(request: Row, response: Row) -> tuple[Row, list[Row]] | None:
+def _gemini(request: Fields, response: Fields) -> tuple[Fields, list[Fields]] | None:
     """What Gemini was sent with the first of its answers."""
     asked, answers = request.get("contents"), response.get("candidates")
     asked = [{"role": "user", "parts": [{"text": asked}]}] if isinstance(asked, str) else asked
@@ -129,7 +129,7 @@ def _items(held: Any, name: str) -> list[Any]:
     return held if isinstance(held, list) else []
 
 
-def _glaive(chat: str, system: Any) -> list[Row] | None:
+def _glaive(chat: str, system: Any) -> list[Fields] | None:
     parts = _LABEL.split(chat)
     names, texts = parts[1::2], parts[2::2]
     if parts[0].strip() or not {"USER", "ASSISTANT"} <= {*names}:
@@ -140,7 +140,7 @@ def _glaive(chat: str, system: Any) -> list[Row] | None:
     return turns
 
 
-def _turn(name: str, said: str) -> Row:
+def _turn(name: str, said: str) -> Fields:
     said = said.removesuffix(_END).strip()
     if name != "ASSISTANT" or not said.startswith(_CALL):
         return {"role": _ROLES[name], "content": said}

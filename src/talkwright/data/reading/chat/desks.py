@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from talkwright.data.reading.chat.turns import Row, by_plain_names
+from talkwright.data.reading.chat.turns import Fields, by_plain_names
 from talkwright.types import Message
 
 _OPENINGS = ("descriptiontext", "description")
 REQUESTERS = ("requesterid", "requester")
 
 
-def opening_of(value: Row) -> str | None:
+def opening_of(value: Fields) -> str | None:
     """What whoever requested a ticket asked in it, beside the replies; None for other rows."""
     keys = by_plain_names(value)
     if keys.keys().isdisjoint(REQUESTERS):
@@ -24,7 +24,7 @@ def opening_of(value: Row) -> str | None:
     return next((text for text in texts if isinstance(text, str) and text.strip()), None)
 
 
-def put_opening(messages: list[Message], value: Row) -> None:
+def put_opening(messages: list[Message], value: Fields) -> None:
     """Put a ticket's own text before the replies, unless it is one of them, as in Zendesk's exports."""
     opening = opening_of(value)
     if opening is None:
@@ -35,7 +35,7 @@ def put_opening(messages: list[Message], value: Row) -> None:
         messages.insert(at, Message("user", opening))
 
 
-def annotated_turns(items: list[Row]) -> list[Row] | None:
+def annotated_turns(items: list[Fields]) -> list[Fields] | None:
     """MultiWOZ's turns, of which the system's have a state beside the text; None for other lists."""
     if not all(isinstance(i.get("text"), str) and isinstance(i.get("metadata"), dict) for i in items):
         return None

@@ -12,7 +12,7 @@ from typing import Any
 from talkwright.config import Columns
 from talkwright.data.reading.chat.turns import (
     Draft,
-    Row,
+    Fields,
     Unfit,
     as_list,
     as_value,
@@ -30,7 +30,7 @@ _REQUESTS = ("request", "body", "kwargs")
 _KEPT = ("tools", "functions", "system")  # of what stands in the request beside the messages
 
 
-def is_log(value: Row, keys: Row) -> bool:
+def is_log(value: Fields, keys: Fields) -> bool:
     """Say whether a row is a request to a model with the response."""
     if "choices" in keys:
         return _asked(value) is not None and as_list(field_of(value, keys, "choices")) is not None
@@ -40,7 +40,7 @@ def is_log(value: Row, keys: Row) -> bool:
     return (isinstance(response, dict) or response is None) and _request(value, keys) is not None
 
 
-def read_log(value: Row, keys: Row, columns: Columns) -> Draft:
+def read_log(value: Fields, keys: Fields, columns: Columns) -> Draft:
     """Read the conversation that was sent, with the answer that came back behind it. Raises Unfit."""
     request = value if "choices" in keys else _request(value, keys)
     response = value if "choices" in keys else field_of(value, keys, "response")
@@ -58,7 +58,7 @@ def read_log(value: Row, keys: Row, columns: Columns) -> Draft:
     return draft(value, keys, columns, messages, "messages", repairs, marks)
 
 
-def _request(value: Row, keys: Row) -> Row | None:
+def _request(value: Fields, keys: Fields) -> Fields | None:
     """The request with the messages in it; None where there is none."""
     for name in _REQUESTS:
         held = body_of(field_of(value, keys, name))
@@ -67,7 +67,7 @@ def _request(value: Row, keys: Row) -> Row | None:
     return None
 
 
-def body_of(held: Any) -> Row | None:
+def body_of(held: Any) -> Fields | None:
     """What was sent or came back: itself, or in the `body` beside an address and a status."""
     held = as_value(held)
     inner = as_value(held.get("body")) if isinstance(held, dict) else None
@@ -75,12 +75,12 @@ def body_of(held: Any) -> Row | None:
     return found if isinstance(found, dict) else None
 
 
-def _asked(held: Row | None) -> list[Any] | None:
+def _asked(held: Fields | None) -> list[Any] | None:
     turns = as_list(held.get("messages")) if held is not None else None
     return turns if turns and all(map(is_turn, turns)) else None
 
 
-def _answers(response: Any) -> list[Row]:
+def _answers(response: Any) -> list[Fields]:
     """The messages of a response: of each choice, or the one that it is or has."""
     held = body_of(response)
     if held is None:

@@ -34,7 +34,7 @@ from talkwright.data.reading.mending.exact import as_json, with_exact_arguments
 from talkwright.data.reading.mending.literals import is_too_dense, parse_literal
 from talkwright.types import Message, Role, ToolCall
 
-Row = dict[str, Any]
+Fields = dict[str, Any]  # what a row or a turn holds, by name
 
 
 @dataclass(slots=True)
@@ -132,7 +132,7 @@ def is_spoken(name: str, value: Any) -> bool:
     )
 
 
-def turn_list(value: Row, keys: Row) -> tuple[str, list[Any]] | None:
+def turn_list(value: Fields, keys: Fields) -> tuple[str, list[Any]] | None:
     """The list of turns in a row with the plain name of its column; None where there is none."""
     for name in LISTS:
         turns = as_list(field_of(value, keys, name))
@@ -217,12 +217,12 @@ def plain(key: Any) -> str:
     return plain_name(str(key))
 
 
-def by_plain_names(value: Row) -> Row:
+def by_plain_names(value: Fields) -> Fields:
     """The columns of a row by their plain names; of two with the same one the first."""
     return {plain(key): key for key in reversed(value)}
 
 
-def field_of(value: Row, keys: Row, name: str) -> Any:
+def field_of(value: Fields, keys: Fields, name: str) -> Any:
     """What the column with this plain name holds; None where there is no such column."""
     key = keys.get(name)
     return None if key is None else value.get(key)
@@ -286,7 +286,7 @@ def message(turn: Any, repairs: list[str], guessed: Mapping[str, Role] = _NO_GUE
     return Message(role, content, thinking, (*typed, *calls))
 
 
-def _result(turn: Row, said: Any, repairs: list[str]) -> Message:
+def _result(turn: Fields, said: Any, repairs: list[str]) -> Message:
     """What a tool gave back: text, or a JSON value, which is kept as text."""
     if (isinstance(said, list) and not any(map(_is_part, said))) or (
         isinstance(said, dict) and not _is_part(said) and "parts" not in said
@@ -358,8 +358,8 @@ def text_of(value: Any, repairs: list[str]) -> str:
 
 
 def draft(
-    value: Row,
-    keys: Row,
+    value: Fields,
+    keys: Fields,
     columns: Columns,
     messages: list[Message],
     shape: str,
@@ -386,7 +386,7 @@ def draft(
     return Draft(tuple(messages), shape, group, facts or (), names, named, tools, tuple(rejected))
 
 
-def plain_draft(value: Row) -> Draft | None:
+def plain_draft(value: Fields) -> Draft | None:
     """What `draft` and all before it make of a row that has plain turns and nothing else, as most have;
     None for any other row."""
     if len(value) != 1:
@@ -428,7 +428,7 @@ def _looks_doubled(text: str) -> bool:
     return sign.search(text) is not None
 
 
-def system_of(value: Row, keys: Row, columns: Columns) -> str | None:
+def system_of(value: Fields, keys: Fields, columns: Columns) -> str | None:
     """The system prompt in a column of its own, if there is one."""
     names = [columns.system] if columns.system else [keys[name] for name in _SYSTEMS if name in keys]
     found = next((value[name] for name in names if name in value), None)
@@ -440,14 +440,14 @@ def system_of(value: Row, keys: Row, columns: Columns) -> str | None:
     return found if isinstance(found, str) and found.strip() else None
 
 
-def put_system(messages: list[Message], value: Row, keys: Row, columns: Columns) -> None:
+def put_system(messages: list[Message], value: Fields, keys: Fields, columns: Columns) -> None:
     """Put the row's own system prompt before messages that have none."""
     system = system_of(value, keys, columns)
     if system and not any(message.role == "system" for message in messages):
         messages.insert(0, Message("system", system))
 
 
-def group_of(value: Row, keys: Row, columns: Columns) -> str | None:
+def group_of(value: Fields, keys: Fields, columns: Columns) -> str | None:
     """What ties the row to others: a user's or a thread's id."""
     names = [columns.group] if columns.group else [keys[name] for name in GROUP_NAMES if name in keys]
     for name in names:

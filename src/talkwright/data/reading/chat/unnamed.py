@@ -22,7 +22,7 @@ from talkwright.data.reading.chat.speakers import (
     role_meant,
 )
 from talkwright.data.reading.chat.talks import ONE_TALK
-from talkwright.data.reading.chat.turns import LISTS, TEXT_KEYS, WHEN, Row, Unfit, as_list, plain
+from talkwright.data.reading.chat.turns import LISTS, TEXT_KEYS, WHEN, Fields, Unfit, as_list, plain
 from talkwright.data.reading.chat.unfolding import are_langchain
 
 _DEEPEST = 2  # objects around the list
@@ -43,7 +43,7 @@ _CALLED = ("name", "fullname", "displayname", "username", "title", "subject", "e
 _WORDS = re.compile(r"[^\W\d_]\s+[^\W\d_]|[^\W\d_]{2}[.!?]")
 
 
-def unnamed_turns(value: Row) -> tuple[Row, list[Any]] | None:
+def unnamed_turns(value: Fields) -> tuple[Fields, list[Any]] | None:
     """The turns of a row under names that every reader knows, with the object that they are in.
 
     None where no list looks like turns. Raises Unfit ("unsure_turns") where one does and it cannot be
@@ -70,7 +70,7 @@ def unnamed_turns(value: Row) -> tuple[Row, list[Any]] | None:
     return found[0] if found else None
 
 
-def _is_ultrachat(value: Row, listed: list[Any] | None) -> bool:
+def _is_ultrachat(value: Fields, listed: list[Any] | None) -> bool:
     """Say whether a row has nothing but an id beside a list of texts, which two say in turn."""
     texts = listed is not None and len(listed) > 1 and all(isinstance(text, str) for text in listed)
     return (
@@ -80,7 +80,7 @@ def _is_ultrachat(value: Row, listed: list[Any] | None) -> bool:
     )
 
 
-def has_unnamed_turns(value: Row) -> bool:
+def has_unnamed_turns(value: Fields) -> bool:
     """Say whether a row has exactly one such list."""
     try:
         return unnamed_turns(value) is not None
@@ -88,7 +88,7 @@ def has_unnamed_turns(value: Row) -> bool:
         return False
 
 
-def _lists(value: Row, depth: int) -> Iterator[tuple[str, list[Row], Row]]:
+def _lists(value: Fields, depth: int) -> Iterator[tuple[str, list[Fields], Fields]]:
     parts, source = value.get("conversation_parts"), value.get("source")
     if isinstance(parts, dict) and isinstance(source, dict) and {"author", "body"} <= source.keys():
         items = (
@@ -123,7 +123,7 @@ def _named_pairs(items: list[Any] | None) -> list[Any] | None:
     return [{"speaker": named.get(item[0], item[0]), "text": item[1]} for item in items]
 
 
-def _turns(name: str, items: list[Row], around: Row) -> list[Row] | None:
+def _turns(name: str, items: list[Fields], around: Fields) -> list[Fields] | None:
     if name in ONE_TALK or name in LISTS:
         for asks, answers in _PAIRS:
             if all(isinstance(item.get(key), str) for item in items for key in (asks, answers)):
@@ -154,7 +154,7 @@ def _turns(name: str, items: list[Row], around: Row) -> list[Row] | None:
     return turns
 
 
-def _asked_and_answered(items: list[Row], asks: str, answers: str) -> list[Row]:
+def _asked_and_answered(items: list[Fields], asks: str, answers: str) -> list[Fields]:
     """Items with a question and its answer each as turns, behind what the item says of a system prompt.
 
     XTuner's have it in the first item; one that is said again is not repeated.
@@ -170,7 +170,7 @@ def _asked_and_answered(items: list[Row], asks: str, answers: str) -> list[Row]:
     return turns
 
 
-def _is_silent(item: Row) -> bool:
+def _is_silent(item: Fields) -> bool:
     """Say whether an item is a note, or says nothing under any name: an event between the turns."""
     if is_side_note(item) or item.get("part_type") in ("note", "assignment", "close", "open"):
         return True
@@ -183,7 +183,7 @@ def _is_silent(item: Row) -> bool:
     )
 
 
-def _said(item: Row, key: str) -> Any:
+def _said(item: Fields, key: str) -> Any:
     """What an item says. Telegram's texts may be in parts, of which links and the like are marked."""
     said = item.get(key)
     if not isinstance(said, list) or "text_entities" not in item:
@@ -192,7 +192,9 @@ def _said(item: Row, key: str) -> Any:
     return "".join(map(str, texts)) if all(isinstance(text, str) for text in texts) else said
 
 
-def _speakers(items: list[Row], shared: list[str], around: Row, need: Set[str]) -> list[str] | None:
+def _speakers(
+    items: list[Fields], shared: list[str], around: Fields, need: Set[str]
+) -> list[str] | None:
     """Who speaks in each item, where one field says it in words that are known; Unfit: two disagree.
 
     `need` are the roles that have to be among them.
@@ -226,7 +228,7 @@ def _name(key: str, value: Any) -> str | None:
     return role_meant(name, value) or called if name.endswith("direction") else called
 
 
-def _by_ids(items: list[Row], shared: list[str], around: Row, need: Set[str]) -> list[str] | None:
+def _by_ids(items: list[Fields], shared: list[str], around: Fields, need: Set[str]) -> list[str] | None:
     """Who speaks by ids: whoever requested a ticket asks, or as a list of users beside it says."""
     roles = {str(held): "user" for key, held in around.items() if plain(key) == "requesterid"}
     others = "assistant" if len(roles) == 1 else ""
@@ -245,7 +247,7 @@ def _by_ids(items: list[Row], shared: list[str], around: Row, need: Set[str]) ->
     return None
 
 
-def _named(name: str, items: list[Row], shared: list[str], says: str | None) -> list[Any] | None:
+def _named(name: str, items: list[Fields], shared: list[str], says: str | None) -> list[Any] | None:
     """The names of who speaks, where it can be told who asks; None where this is no conversation."""
     key = next((key for key in shared if plain(key) in _WHO), None)
     if key is None or says is None:
@@ -269,7 +271,7 @@ def _person(value: Any) -> Any:
     return value
 
 
-def _text_key(items: list[Row], shared: list[str]) -> str | None:
+def _text_key(items: list[Fields], shared: list[str]) -> str | None:
     """The field with what is said: by its name, else the only one with words."""
     if any(plain(key) in TEXT_KEYS and not _is_text(item, key) for item in items for key in item):
         return None  # it has what is no text, such as a picture
@@ -287,7 +289,7 @@ def _text_key(items: list[Row], shared: list[str]) -> str | None:
     return worded[0] if len(worded) == 1 else None
 
 
-def _is_text(item: Row, key: str) -> bool:
+def _is_text(item: Fields, key: str) -> bool:
     said = _said(item, key)
     if isinstance(said, dict):  # Teams' {"contentType": "html", "content": "..."}
         return isinstance(said.get("content"), str) or isinstance(said.get("parts"), list)

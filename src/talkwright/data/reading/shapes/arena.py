@@ -13,7 +13,7 @@ from typing import Any
 from talkwright.config import ArenaSection, Columns
 from talkwright.data.reading.chat.turns import (
     Draft,
-    Row,
+    Fields,
     Unfit,
     as_list,
     as_value,
@@ -43,7 +43,9 @@ def has_conversations(keys: Iterable[str]) -> bool:
     return {"conversationa", "conversationb"} <= keys or {"prompt", "responsea", "responseb"} <= keys
 
 
-def read_battle(value: Row, keys: Row, columns: Columns, options: ArenaSection, ties: str) -> Draft:
+def read_battle(
+    value: Fields, keys: Fields, columns: Columns, options: ArenaSection, ties: str
+) -> Draft:
     """Read the conversation of the side that won. Raises Unfit with the reason where none did."""
     if not is_battle(keys):
         raise Unfit("unknown_format")
@@ -67,7 +69,7 @@ def read_battle(value: Row, keys: Row, columns: Columns, options: ArenaSection, 
 
 
 def _lost(
-    value: Row, keys: Row, side: str, head: list[Message], won: list[Message]
+    value: Fields, keys: Fields, side: str, head: list[Message], won: list[Message]
 ) -> tuple[tuple[Message, ...], list[str]]:
     """What the losing side said after the last turn both share, or why there is no pair."""
     try:
@@ -85,7 +87,7 @@ def _lost(
     return (rejected, []) if rejected else ((), ["no_pair_empty"])
 
 
-def _winner(value: Row, keys: Row) -> str:
+def _winner(value: Fields, keys: Fields) -> str:
     if "winner" in keys:
         return verdict(value, keys, ("responsea", "responseb"), ("a", "b"))
     for name, won in (("winnermodela", FIRST), ("winnermodelb", SECOND), ("winnertie", TIE)):
@@ -94,7 +96,7 @@ def _winner(value: Row, keys: Row) -> str:
     raise Unfit("arena_no_winner")
 
 
-def _said(value: Row, keys: Row, side: str, repairs: list[str]) -> list[Message]:
+def _said(value: Fields, keys: Fields, side: str, repairs: list[str]) -> list[Message]:
     if f"conversation{side}" in keys:
         turns = as_list(value[keys[f"conversation{side}"]])
         if turns is None:
@@ -110,7 +112,7 @@ def _said(value: Row, keys: Row, side: str, repairs: list[str]) -> list[Message]
     return messages
 
 
-def _judged(value: Row, keys: Row, messages: list[Message], repairs: list[str]) -> list[Message]:
+def _judged(value: Fields, keys: Fields, messages: list[Message], repairs: list[str]) -> list[Message]:
     """The part of a conversation that was judged: MT-bench's judges say so for each `turn`, beside the
     whole of it. Chatbot Arena's `turn` is how many there are."""
     turn = field_of(value, keys, "turn")
@@ -134,7 +136,7 @@ def _texts(value: Any) -> list[Any]:
 
 
 def _filter(
-    value: Row, keys: Row, model: Any, messages: list[Message], options: ArenaSection
+    value: Fields, keys: Fields, model: Any, messages: list[Message], options: ArenaSection
 ) -> list[str]:
     """Raise Unfit for what the recipe leaves out; gives marks for what could not be looked at."""
     language = str(field_of(value, keys, "language") or "unknown").lower()
@@ -170,7 +172,7 @@ def _is_true(value: Any) -> bool:
     return value is True or (isinstance(value, str) and value.strip().lower() == "true")
 
 
-def _filter_date(value: Row, keys: Row, options: ArenaSection) -> None:
+def _filter_date(value: Fields, keys: Fields, options: ArenaSection) -> None:
     if options.since is None and options.until is None:
         return
     raw = next((value[keys[name]] for name in _DATES if name in keys), None)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from talkwright.data.reading.chat.turns import Row, Unfit, as_list, as_value, field_of, plain
+from talkwright.data.reading.chat.turns import Fields, Unfit, as_list, as_value, field_of, plain
 from talkwright.data.reading.shapes.winners import (
     BAD,
     FIRST,
@@ -47,12 +47,12 @@ def is_choice(keys: Iterable[str]) -> bool:
     return labelled or bool(names.intersection(VERDICTS)) or _has_scores(sides[2], names)
 
 
-def is_ranked(value: Row, keys: Row) -> bool:
+def is_ranked(value: Fields, keys: Fields) -> bool:
     """Say whether a row holds a list of answers with their ranks or scores."""
     return _listed(value, keys) is not None
 
 
-def read_choice(value: Row, keys: Row) -> tuple[Any, Any, str]:
+def read_choice(value: Fields, keys: Fields) -> tuple[Any, Any, str]:
     """The better and the worse answer, and the verdict: as `winners` has it. Raises Unfit."""
     sides = sides_of(set(keys))
     if sides is None:
@@ -66,7 +66,7 @@ def read_choice(value: Row, keys: Row) -> tuple[Any, Any, str]:
     return (second, first, won) if won == SECOND else (first, second, won)
 
 
-def read_ranked(value: Row, keys: Row) -> tuple[Any, Any, str]:
+def read_ranked(value: Fields, keys: Fields) -> tuple[Any, Any, str]:
     """The best and the worst of a list of answers, and whether one is better. Raises Unfit."""
     listed = _listed(value, keys)
     if listed is None:
@@ -76,7 +76,7 @@ def read_ranked(value: Row, keys: Row) -> tuple[Any, Any, str]:
     return best[1], worst[1], FIRST if best[0] < worst[0] else TIE
 
 
-def better_of_pair(value: Row, keys: Row) -> str:
+def better_of_pair(value: Fields, keys: Fields) -> str:
     """What other columns say about `chosen` and `rejected`: FIRST, SECOND, TIE or BAD.
 
     "equal" where only their scores are: the one that is called chosen may be learnt then.
@@ -109,7 +109,7 @@ def _has_scores(ends: Ends, names: set[str]) -> bool:
     return any(names.issuperset((f"{stem}{ends[0]}", f"{stem}{ends[1]}")) for stem in SCORES)
 
 
-def _listed(value: Row, keys: Row) -> list[tuple[float, Any]] | None:
+def _listed(value: Fields, keys: Fields) -> list[tuple[float, Any]] | None:
     """Answers with a number that is lower for better ones; None where that is not what the row holds."""
     for name in _RANKED:
         answers = _one_by_one(as_value(field_of(value, keys, name)))
@@ -144,7 +144,7 @@ def _judged(answer: Any) -> tuple[float, Any] | None:
     return None if judged is None or not isinstance(text, str) else (judged, text)
 
 
-def _judged_beside(value: Row, keys: Row, answers: list[Any]) -> list[tuple[float, Any] | None]:
+def _judged_beside(value: Fields, keys: Fields, answers: list[Any]) -> list[tuple[float, Any] | None]:
     """Plain answers whose scores or ranks are in a list of their own, in the same order."""
     for name, sign in _BESIDE:
         numbers = [number_of(number) for number in as_list(field_of(value, keys, name)) or ()]

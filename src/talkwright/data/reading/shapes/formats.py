@@ -21,7 +21,7 @@ from talkwright.data.reading.chat.turns import (
     LISTS,
     TELLING_LISTS,
     Draft,
-    Row,
+    Fields,
     Unfit,
     as_list,
     by_plain_names,
@@ -119,7 +119,7 @@ def _read(value: Any, format: str, columns: Columns, arena: ArenaSection, ties: 
     return read_pair(value, keys, columns, format)
 
 
-def _recognise(value: Row, keys: Row) -> str:
+def _recognise(value: Fields, keys: Fields) -> str:
     """The name of the reader for this row, from the most telling signs to the least."""
     if is_battle(keys) and (has_conversations(keys) or not is_preference(keys)):
         return "arena"
@@ -145,7 +145,7 @@ def _recognise(value: Row, keys: Row) -> str:
     return "prompt_completion"
 
 
-def _refuse_labelled_bad(value: Row, keys: Row) -> None:
+def _refuse_labelled_bad(value: Fields, keys: Fields) -> None:
     if is_labelled_bad(value, keys) and ("messages" in keys or _has_pair(keys, Columns())):
         raise Unfit("labelled_bad")
 
@@ -197,7 +197,7 @@ def is_battle_without_conversations(names: Iterable[str]) -> bool:
     return is_battle(keys) and not has_conversations(keys) and not is_preference(keys)
 
 
-def _has_pair(keys: Row, columns: Columns) -> bool:
+def _has_pair(keys: Fields, columns: Columns) -> bool:
     try:
         pair_keys(keys, columns)
     except Unfit:
@@ -208,7 +208,7 @@ def _has_pair(keys: Row, columns: Columns) -> bool:
 # --- lists of turns, and running text ------------------------------------------------------------
 
 
-def _read_list(value: Row, keys: Row, columns: Columns, format: str) -> Draft:
+def _read_list(value: Fields, keys: Fields, columns: Columns, format: str) -> Draft:
     found = turn_list(value, keys)
     if found is not None:
         name, turns = found
@@ -216,7 +216,7 @@ def _read_list(value: Row, keys: Row, columns: Columns, format: str) -> Draft:
     raise Unfit("unknown_format")
 
 
-def _read_unnamed(value: Row, columns: Columns, reason: str) -> Draft | str:
+def _read_unnamed(value: Fields, columns: Columns, reason: str) -> Draft | str:
     try:
         repairs: list[str] = []
         if (told := activity_turns(value, repairs)) is not None:
@@ -246,7 +246,7 @@ def _shape(turns: list[Any], name: str, format: str) -> str:
     raise Unfit("unknown_format")
 
 
-def _turns(value: Row, keys: Row, turns: list[Any], columns: Columns, shape: str) -> Draft:
+def _turns(value: Fields, keys: Fields, turns: list[Any], columns: Columns, shape: str) -> Draft:
     repairs: list[str] = []
     turns = oldest_first(turns, repairs)
     messages = read_turns(turns, repairs)
@@ -260,8 +260,8 @@ def _turns(value: Row, keys: Row, turns: list[Any], columns: Columns, shape: str
 
 
 def _with_rejected(
-    value: Row,
-    keys: Row,
+    value: Fields,
+    keys: Fields,
     columns: Columns,
     messages: list[Message],
     repairs: list[str],
@@ -279,7 +279,7 @@ def _with_rejected(
     return draft(value, keys, columns, messages, "messages", repairs, marks, rejected or ())
 
 
-def _read_text(value: Row, keys: Row, columns: Columns) -> Draft:
+def _read_text(value: Fields, keys: Fields, columns: Columns) -> Draft:
     found = _transcript(value, keys)
     if found is None:
         raise Unfit("raw_text" if isinstance(field_of(value, keys, "text"), str) else "unknown_format")
@@ -288,7 +288,7 @@ def _read_text(value: Row, keys: Row, columns: Columns) -> Draft:
     return draft(value, keys, columns, messages, "transcript", ["split_transcript", *repairs])
 
 
-def _transcript(value: Row, keys: Row) -> tuple[list[Message], list[str]] | None:
+def _transcript(value: Fields, keys: Fields) -> tuple[list[Message], list[str]] | None:
     """What a text of turns says, with what was put right; None where no column holds one."""
     for name in TEXTS:
         text = field_of(value, keys, name)

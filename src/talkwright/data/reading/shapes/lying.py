@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from talkwright.data.reading.chat.speakers import ROLE_KEYS, ROLES
-from talkwright.data.reading.chat.turns import LISTS, TEXT_KEYS, Row, Unfit, as_value, plain
+from talkwright.data.reading.chat.turns import LISTS, TEXT_KEYS, Fields, Unfit, as_value, plain
 
 _SPEAKS = frozenset(ROLE_KEYS)
 _SAYS = frozenset(TEXT_KEYS)
@@ -34,7 +34,7 @@ def upright(value: Any) -> Any:
         return value if turns is None else {"messages": turns}
     if not isinstance(value, dict):
         return value
-    found: Row = {}
+    found: Fields = {}
     for key, held in value.items():
         kind = type(held)
         listed = (kind is list or kind is str) and plain(key) in LISTS
@@ -51,7 +51,7 @@ def upright(value: Any) -> Any:
     return {**value, **found} if found else value
 
 
-def _of_columns(held: Row) -> list[Any] | None:
+def _of_columns(held: Fields) -> list[Any] | None:
     """The turns of a column of roles beside one of texts; None for any other object."""
     if held.keys().isdisjoint(_SPEAKS) or held.keys().isdisjoint(_SAYS):
         return None

@@ -7,7 +7,7 @@ from typing import Any
 from talkwright.config import Columns
 from talkwright.data.reading.chat.turns import (
     Draft,
-    Row,
+    Fields,
     Unfit,
     as_list,
     as_value,
@@ -77,7 +77,7 @@ _ABOUT_A_TEXT = {
 }
 
 
-def read_pair(value: Row, keys: Row, columns: Columns, format: str) -> Draft:
+def read_pair(value: Fields, keys: Fields, columns: Columns, format: str) -> Draft:
     """Read a row of Alpaca, of prompt and completion, or of question, context and answer."""
     prompt_key, completion_key = pair_keys(keys, columns)
     names = plain(prompt_key), plain(completion_key)
@@ -153,7 +153,7 @@ def history_of(history: list[Any], repairs: list[str]) -> list[Message]:
     return messages
 
 
-def pair_keys(keys: Row, columns: Columns) -> tuple[Any, Any]:
+def pair_keys(keys: Fields, columns: Columns) -> tuple[Any, Any]:
     """The keys of prompt and completion: as named, else by the aliases. `keys` maps plain to real."""
     prompt, completion = columns.prompt, columns.completion
     if prompt is None and completion is None:

@@ -10,7 +10,7 @@ from talkwright.config import Columns
 from talkwright.data.reading.chat.transcripts import read_transcript
 from talkwright.data.reading.chat.turns import (
     Draft,
-    Row,
+    Fields,
     as_list,
     as_value,
     by_plain_names,
@@ -45,7 +45,7 @@ _LABELS = ("label", "thumbsup", "isthumbsup")
 _BAD = frozenset(("false", "undesirable", "rejected", "bad", "0", "0.0"))
 
 
-def is_labelled_bad(value: Row, keys: Row) -> bool:
+def is_labelled_bad(value: Fields, keys: Fields) -> bool:
     """Say whether a row of one answer is labelled, as KTO's are, as one to unlearn.
 
     Every way to write false counts in a column `kto_tag` or `desirable`, and only `false` in `label`.
@@ -70,7 +70,7 @@ def is_preference(keys: Iterable[str]) -> bool:
     return any(names.issuperset(sides) for sides in _SIDES) or is_choice(names)
 
 
-def read_preference(value: Row, keys: Row, columns: Columns, ties: str) -> Draft:
+def read_preference(value: Fields, keys: Fields, columns: Columns, ties: str) -> Draft:
     """Read a preference pair as the conversation that ends in the chosen answer. Raises Unfit.
 
     The turns of the other side become `rejected` where both sides share a user turn that they part
@@ -109,7 +109,7 @@ def read_preference(value: Row, keys: Row, columns: Columns, ties: str) -> Draft
     return draft(value, keys, columns, first, "preference", repairs, marks, rejected or ())
 
 
-def _weights(value: Row, keys: Row, columns: Columns, chosen: Any) -> list[str]:
+def _weights(value: Fields, keys: Fields, columns: Columns, chosen: Any) -> list[str]:
     """The marks for weights in the prompt and in the side that is learnt. Raises Unfit."""
     found = turn_list(value, keys)
     prompt = _prompt_key(keys, columns)
@@ -129,7 +129,7 @@ def _whole(before: list[Message], answer: list[Message]) -> list[Message]:
     return [*before, *answer]
 
 
-def _before(value: Row, keys: Row, columns: Columns, repairs: list[str]) -> list[Message]:
+def _before(value: Fields, keys: Fields, columns: Columns, repairs: list[str]) -> list[Message]:
     """What was said before the two answers."""
     system = system_of(value, keys, columns)
     messages = [Message("system", system)] if system else []
@@ -155,14 +155,14 @@ def _before(value: Row, keys: Row, columns: Columns, repairs: list[str]) -> list
     return messages
 
 
-def _posted(value: Row, keys: Row) -> list[Message]:
+def _posted(value: Fields, keys: Fields) -> list[Message]:
     """What was asked in a forum: the title of a post and, where there is some, its text (Reddit's)."""
     title, text = (field_of(value, keys, name) for name in ("title", "selftext"))
     said = [part.strip() for part in (title, text) if isinstance(part, str) and part.strip()]
     return [Message("user", "\n\n".join(said))] if "selftext" in keys and said else []
 
 
-def _prompt_key(keys: Row, columns: Columns) -> Any:
+def _prompt_key(keys: Fields, columns: Columns) -> Any:
     """The column with what was asked; HelpSteer's is `context`, SHP's a `history` of one text."""
     found = columns.prompt or next((keys[name] for name in PROMPT_NAMES if name in keys), None)
     if found is None and "humanrefa" in keys:

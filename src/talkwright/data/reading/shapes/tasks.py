@@ -11,7 +11,7 @@ from typing import Any
 from talkwright.config import Columns
 from talkwright.data.reading.chat.turns import (
     Draft,
-    Row,
+    Fields,
     Unfit,
     as_value,
     draft,
@@ -44,14 +44,14 @@ _LANGUAGES = {
 _BESIDE = frozenset({"id", "no", "idx", "index", "score", "domain", "split"})
 
 
-def task_of(keys: Row) -> str | None:
+def task_of(keys: Fields) -> str | None:
     """The task these (plain) column names speak of: "summary", "translation" or None."""
     if "translation" in keys or (len(keys) < 8 and _are_translations(keys)):
         return "translation"
     return "summary" if any({*names} <= keys.keys() for names in _SUMMARIES) else None
 
 
-def _are_translations(keys: Row) -> bool:
+def _are_translations(keys: Fields) -> bool:
     """Say whether the columns are languages, and what may be said about a sentence in all of them."""
     languages = _LANGUAGES.keys() & keys.keys() - _BESIDE
     return len(languages) > 1 and keys.keys() - languages <= _BESIDE
@@ -62,7 +62,7 @@ def are_languages(columns: Columns) -> bool:
     return {columns.prompt, columns.completion} <= _LANGUAGES.keys()
 
 
-def read_summary(value: Row, keys: Row, columns: Columns) -> Draft:
+def read_summary(value: Fields, keys: Fields, columns: Columns) -> Draft:
     """Read a text with its summary. Raises Unfit."""
     names = next((names for names in _SUMMARIES if {*names} <= keys.keys()), None)
     if names is None:
@@ -75,7 +75,7 @@ def read_summary(value: Row, keys: Row, columns: Columns) -> Draft:
     return draft(value, keys, columns, messages, "summary", repairs)
 
 
-def read_translation(value: Row, keys: Row, columns: Columns) -> Draft:
+def read_translation(value: Fields, keys: Fields, columns: Columns) -> Draft:
     """Read {"translation": {"en": ..., "de": ...}}, or {"en": ..., "de": ...} itself: from the first
     language to the second, or between those that the recipe's columns name. Raises Unfit."""
     pair: Any = as_value(field_of(value, keys, "translation"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from talkwright.config import Columns
-from talkwright.data.reading.chat.turns import Draft, Row, Unfit, draft, message
+from talkwright.data.reading.chat.turns import Draft, Fields, Unfit, draft, message
 from talkwright.data.reading.shapes.parting import part
 from talkwright.types import Message
 
@@ -13,18 +13,18 @@ _SHOWN = ("text", "multimodal_text", "code", "execution_output", "tether_quote",
 _LONGEST = 10_000  # turns; longer paths are loops or attacks
 
 
-def is_tree(value: Row) -> bool:
+def is_tree(value: Fields) -> bool:
     """Say whether a row is an OASST tree."""
     prompt = value.get("prompt")
     return isinstance(prompt, dict) and "text" in prompt and isinstance(prompt.get("replies"), list)
 
 
-def is_tree_message(keys: Row) -> bool:
+def is_tree_message(keys: Fields) -> bool:
     """Say whether a row is one message of a tree, from the flat form of OASST."""
     return {"messageid", "parentid", "text", "role"} <= keys.keys()
 
 
-def read_tree(value: Row, keys: Row, columns: Columns) -> Draft:
+def read_tree(value: Fields, keys: Fields, columns: Columns) -> Draft:
     """Follow the best ranked answer at each step, and the reply that was answered. Raises Unfit.
 
     The lowest ranked alternative to the last answer is the rejected one.
@@ -47,11 +47,11 @@ def read_tree(value: Row, keys: Row, columns: Columns) -> Draft:
     return draft(value, keys, columns, messages, "tree", repairs, rejected=rejected or ())
 
 
-def _said(node: Row, repairs: list[str]) -> Message:
+def _said(node: Fields, repairs: list[str]) -> Message:
     return message({"role": node.get("role", "prompter"), "text": node.get("text")}, repairs)
 
 
-def _worst(before: Row, answer: Row) -> Row | None:
+def _worst(before: Fields, answer: Fields) -> Fields | None:
     """The lowest ranked of the other answers; None where none has a worse rank."""
     ranked = [
         reply
@@ -63,7 +63,7 @@ def _worst(before: Row, answer: Row) -> Row | None:
     return max(ranked, key=_rank) if ranked else None
 
 
-def _next(node: Row) -> Row | None:
+def _next(node: Fields) -> Fields | None:
     replies = [reply for reply in _replies(node) if not _is_withdrawn(reply)]
     if not replies:
         return None
@@ -75,16 +75,16 @@ def _next(node: Row) -> Row | None:
     return answered[0] if answered else None
 
 
-def _replies(node: Row) -> list[Row]:
+def _replies(node: Fields) -> list[Fields]:
     replies = node.get("replies")
     return [reply for reply in replies if isinstance(reply, dict)] if isinstance(replies, list) else []
 
 
-def _is_withdrawn(reply: Row) -> bool:
+def _is_withdrawn(reply: Fields) -> bool:
     return reply.get("deleted") is True or reply.get("review_result") is False
 
 
-def _rank(reply: Row) -> float:
+def _rank(reply: Fields) -> float:
     rank = reply.get("rank")
     return rank if isinstance(rank, (int, float)) and rank == rank else float("inf")
 
@@ -92,12 +92,12 @@ def _rank(reply: Row) -> float:
 # --- ChatGPT -------------------------------------------------------------------------------------
 
 
-def is_export(value: Row) -> bool:
+def is_export(value: Fields) -> bool:
     """Say whether a row is a conversation of ChatGPT's conversations.json."""
     return isinstance(value.get("mapping"), dict)
 
 
-def read_export(value: Row, keys: Row, columns: Columns) -> Draft:
+def read_export(value: Fields, keys: Fields, columns: Columns) -> Draft:
     """Follow the branch that was shown last. Raises Unfit."""
     if not is_export(value):
         raise Unfit("unknown_format")

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from talkwright.data.reading.chat.turns import Row, Unfit, field_of, plain
+from talkwright.data.reading.chat.turns import Fields, Unfit, field_of, plain
 
 FIRST, SECOND, TIE, BAD = "first", "second", "tie", "bad"
 _MEANINGS = (FIRST, SECOND, TIE, BAD)
@@ -131,7 +131,7 @@ def number_of(value: Any) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def verdict(value: Row, keys: Row, answers: tuple[str, str], ends: Ends) -> str:
+def verdict(value: Fields, keys: Fields, answers: tuple[str, str], ends: Ends) -> str:
     """What a row says of its two answers, in the columns `answers`: one of _MEANINGS.
 
     Raises Unfit where no column says it, or none in a way that is known.
@@ -154,7 +154,7 @@ def verdict(value: Row, keys: Row, answers: tuple[str, str], ends: Ends) -> str:
     return TIE if scores[0] == scores[1] else (FIRST if scores[0] > scores[1] else SECOND)
 
 
-def _by_name(said: Any, value: Row, keys: Row, answers: tuple[str, str], ends: Ends) -> str | None:
+def _by_name(said: Any, value: Fields, keys: Fields, answers: tuple[str, str], ends: Ends) -> str | None:
     """The side whose model is named, or whose words are given again."""
     if not isinstance(said, str):
         return None
@@ -179,7 +179,7 @@ def _model_keys(end: str) -> Iterable[str]:
         yield f"{stem}model{end}"
 
 
-def _scores_of(value: Row, keys: Row, ends: Ends) -> tuple[float, float] | None:
+def _scores_of(value: Fields, keys: Fields, ends: Ends) -> tuple[float, float] | None:
     """The scores of both answers; None where there are none."""
     for stem in SCORES:
         held = [number_of(field_of(value, keys, f"{stem}{end}")) for end in ends]
