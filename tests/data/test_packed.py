@@ -87,7 +87,7 @@ def test_zip_gives_every_data_file_in_order(tmp_path: Path) -> None:
         (b"PAR1" + b"\0" * 50 + b"PAR1", "Parquet file cannot be read"),
         (b"PAR1", "Parquet file cannot be read"),
     ],
-    # No names from bytes: an archive holds the second in which it was made, and each process makes its own.
+    # No names from bytes: each process makes its own archives, in which the second is written.
     ids=lambda given: given if isinstance(given, str) else "file",
 )  # fmt: skip
 def test_what_is_damaged_or_suspicious_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
