@@ -14,6 +14,17 @@ from talkwright.runs import file_digest, manifest, read_json
 from talkwright.types import BaseModel, content_id
 
 
+def make_trainable(model: Any, section: TrainSection) -> Any:
+    """The model with what the recipe trains free and all else frozen: its own weights, or an adapter's.
+
+    Raises as `freeze` and `add_adapter` do.
+    """
+    if section.method == "full":
+        freeze(model, section.freeze)
+        return model
+    return add_adapter(model, section)
+
+
 def add_adapter(model: Any, section: TrainSection) -> Any:
     """Give `model` the adapter that the recipe asks for, freshly made or as an earlier run left it.
 

@@ -17,7 +17,7 @@ from talkwright.models import (
     make_batch,
     row_losses,
 )
-from talkwright.train.adapters import add_adapter, freeze, model_folder, refuse_other_base, unfit
+from talkwright.train.adapters import make_trainable, model_folder, refuse_other_base, unfit
 from talkwright.train.compiled import compile_layers
 from talkwright.types import IGNORED, BaseModel, Example
 
@@ -51,12 +51,9 @@ def prepare_model(base: BaseModel, section: TrainSection, seed: int) -> tuple[An
         padded = True
         model = load_weights(base, **how)
     torch.manual_seed(seed)
-    if section.method == "full":
-        freeze(model, section.freeze)
-    else:
-        model = add_adapter(model, section)
-        if section.method in VIRTUAL:
-            _refuse_unfit(model, section)
+    model = make_trainable(model, section)
+    if section.method in VIRTUAL:
+        _refuse_unfit(model, section)
     if section.compile:
         compile_layers(model, padded=padded)  # it joins what `fuse` would
     else:

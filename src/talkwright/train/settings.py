@@ -15,7 +15,13 @@ from typing import TYPE_CHECKING
 
 from talkwright.config import LoraSection, TrainSection
 from talkwright.errors import TrainError
-from talkwright.models import best_precision, has_fixed_positions, load_config, parameter_count
+from talkwright.models import (
+    best_precision,
+    has_fixed_positions,
+    load_config,
+    needs_bitsandbytes,
+    parameter_count,
+)
 from talkwright.progress import say
 from talkwright.train.adapters import add_adapter, freeze, model_folder, refuse_other_base
 from talkwright.train.model import VIRTUAL, empty_model, refuse_added_tokens
@@ -102,10 +108,7 @@ def refuse_unready(section: TrainSection, base: BaseModel, template: Template) -
         ("quantise", section.quantise != "none", "none"),
     ):
         if needed and find_spec("bitsandbytes") is None:
-            raise TrainError(
-                f"train.{name}: {getattr(section, name)} needs bitsandbytes, which is not installed: "
-                f"`pip install 'talkwright[quantise]'`, or write `{name}: {instead}`"
-            )
+            raise TrainError(needs_bitsandbytes(name, getattr(section, name), instead))
 
 
 def refuse_useless(rows: Sequence[Example]) -> None:
@@ -256,31 +259,31 @@ def _of_length(section: TrainSection, plan: Plan, rows: int, tokens: int) -> Ite
             f"reaches {rate:g}",
             f"write `train.warmup_steps: {steps // 10}`",
         )  # fmt: skip
-    if section.batch_size > rows:
+    batch = section.batch_size
+    smaller: list[str] = []
+    if batch > rows:
+        batch = max(1, rows // 4)  # four steps an epoch
+        smaller = [f"train.batch_size: {batch}"]
+        smaller += ["train.accumulation: 1"] if section.accumulation > batch else []
         yield Finding(
             "warning", "batch_larger_than_data",
             f"batch_size is {section.batch_size} but there are only {rows} training rows, so every "
-            "step sees some rows twice", f"write {_smaller_batch(section, rows)}",
+            "step sees some rows twice", f"write {_lines(smaller)}",
         )  # fmt: skip
     passes = plan.steps * section.batch_size / rows
     if passes > BEARABLE_PASSES and section.patience is None:
-        batch = section.batch_size if section.batch_size <= rows else max(1, rows // 4)
-        line = f"train.max_steps: {3 * rows // batch}" if section.max_steps else "train.epochs: 3"
-        if batch != section.batch_size:  # steps of this size are too few to learn in, and too large
-            line = f"{_smaller_batch(section, rows).strip('`')}` with `{line}"
+        fewer = f"train.max_steps: {3 * rows // batch}" if section.max_steps else "train.epochs: 3"
         yield Finding(
             "warning", "too_many_epochs",
             f"each of the {rows} rows is learnt {passes:.0f} times, by heart, not in general, and "
             "nothing stops the run when the validation loss rises",
-            f"write `{line}`, or `train.patience: 3`",
+            f"write {_lines([*smaller, fewer])}, or `train.patience: 3`",
         )  # fmt: skip
 
 
-def _smaller_batch(section: TrainSection, rows: int) -> str:
-    """The lines for a batch that fits the rows, four steps an epoch."""
-    batch = max(1, rows // 4)
-    passes = " with `train.accumulation: 1`" if section.accumulation > batch else ""
-    return f"`train.batch_size: {batch}`{passes}"
+def _lines(settings: Sequence[str]) -> str:
+    """Lines of a recipe that belong together, as a fix names them."""
+    return " with ".join(f"`{line}`" for line in settings)
 
 
 def _of_rates(section: TrainSection, parameters: int) -> Iterator[Finding]:

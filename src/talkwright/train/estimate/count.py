@@ -50,9 +50,8 @@ def count_terms(section: TrainSection, precision: str) -> dict[str, dict[str, fl
             for tokens in (2 * _TOKENS, _TOKENS)
             for layers in (2, 4)
         )
-        layer = (
-            (four - two - four_short + two_short) / 2 / _TOKENS
-        )  # of one more token in one more layer
+        # Of one more token in one more layer.
+        layer = (four - two - four_short + two_short) / 2 / _TOKENS
         sizes = {
             "width": width, "inner": inner, "queries": heads * head_width, "one": 1,
             "keys": key_heads * head_width, "heads": heads, "head_width": head_width,
@@ -106,20 +105,16 @@ def _kept(
     from transformers import LlamaForCausalLM
 
     from talkwright.models import choose_attention, fuse, make_batch, summed_loss
-    from talkwright.train.adapters import add_adapter, freeze
-    from talkwright.train.model import recompute
+    from talkwright.train.adapters import make_trainable
+    from talkwright.train.model import VIRTUAL, recompute
     from talkwright.types import Example
 
     config = tiny_config(layers, *sizes)
-    virtual = section.method in ("prefix", "prompt")
+    virtual = section.method in VIRTUAL
     config._attn_implementation = "sdpa" if virtual else choose_attention(config)[0]
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
     with torch.random.fork_rng():
-        model: Any = LlamaForCausalLM(config).to(dtype)
-        if section.method == "full":
-            freeze(model, [])
-        else:
-            model = add_adapter(model, section)
+        model: Any = make_trainable(LlamaForCausalLM(config).to(dtype), section)
     fuse(model)
     recompute(model, share_recomputed(section.recompute))
     model.train()

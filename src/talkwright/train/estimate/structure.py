@@ -155,7 +155,7 @@ def _built(
     from transformers import AutoModelForCausalLM
 
     from talkwright.models import fuse
-    from talkwright.train.adapters import add_adapter, freeze
+    from talkwright.train.adapters import make_trainable
     from talkwright.train.model import recompute
 
     how = {} if attention is None else {"attn_implementation": attention}
@@ -163,10 +163,7 @@ def _built(
         warnings.simplefilter("ignore")  # what is odd about a model is said when it is trained
         model: Any = AutoModelForCausalLM.from_config(made, trust_remote_code=False, **how)
         model.to(torch.bfloat16 if precision == "bf16" else torch.float32)
-        if section.method == "full":
-            freeze(model, [])
-        else:
-            model = add_adapter(model, section)
+        model = make_trainable(model, section)
     fuse(model)
     recompute(model, share_recomputed(section.recompute))
     model.train()
