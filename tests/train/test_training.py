@@ -343,7 +343,7 @@ def test_recompute_gives_the_same_losses(
 
 
 def test_training_takes_the_fast_forms_where_nothing_forbids_it(tiny_base, section) -> None:
-    from talkwright.train.plan import has_dropout, may_share_beginnings
+    from talkwright.train.passes import has_dropout, may_share_beginnings
 
     def share(**settings: Any) -> bool:
         chosen = section(**settings)

@@ -7,7 +7,7 @@ weights and models that bring their own code.
 from __future__ import annotations
 
 from talkwright.models.adapters import base_of_adapter, load_adapter, merge_adapter, write_merged
-from talkwright.models.batch import computed_before, make_batch, until_last_supervised
+from talkwright.models.batch import BatchLayout, computed_before, make_batch, until_last_supervised
 from talkwright.models.find import cache_folder, find_base, is_on_hub_only
 from talkwright.models.flat import (
     choose_attention,
@@ -33,6 +33,7 @@ from talkwright.models.load import (
 from talkwright.models.virtual import virtual_tokens, with_virtual_tokens
 
 __all__ = [
+    "BatchLayout",
     "base_of_adapter",
     "best_precision",
     "cache_folder",

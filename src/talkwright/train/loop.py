@@ -23,11 +23,12 @@ from typing import TYPE_CHECKING, Any
 
 from talkwright.config import TrainSection, share_recomputed
 from talkwright.errors import TrainError, is_out_of_memory, needs_memory
-from talkwright.models import make_batch, summed_loss
+from talkwright.models import BatchLayout, make_batch, summed_loss
 from talkwright.progress import say, training_line
 from talkwright.runs import artefact, make_folder, read_jsonl, write_json, write_jsonl
 from talkwright.train.checkpoint import (
     GO_ON,
+    METRICS,
     SAMPLES,
     State,
     drop_checkpoints,
@@ -56,27 +57,14 @@ from talkwright.train.model import (
 from talkwright.train.noise import RowNoise
 from talkwright.train.optimizers import Optimizer, make_optimizer
 from talkwright.train.origin import Origin, describe_origin
-from talkwright.train.passes import split
-from talkwright.train.plan import (
-    SCORING_TOKENS,
-    Plan,
-    evenly,
-    has_dropout,
-    make_plan,
-    may_share_beginnings,
-    rows_of_steps,
-)
-from talkwright.train.records import (
-    Metrics,
-    metrics_file,
-    peak_memory,
-    seconds_allowed,
-    stop_between_steps,
-)
+from talkwright.train.passes import has_dropout, may_share_beginnings, split
+from talkwright.train.plan import Plan, evenly, make_plan, rows_of_steps
+from talkwright.train.records import Metrics, metrics_file, peak_memory
 from talkwright.train.samples import Sampler, sample_steps
 from talkwright.train.schedules import learning_rate
-from talkwright.train.scoring import mean_loss, without_a_loss
+from talkwright.train.scoring import SCORING_TOKENS, mean_loss, without_a_loss
 from talkwright.train.settings import refuse_useless
+from talkwright.train.stopping import limit_reached, seconds_allowed, stop_between_steps
 from talkwright.train.trackers import FOLDER, refuse_missing_trackers, tracking
 from talkwright.types import BaseModel, Conversation, Example, to_json
 
@@ -96,7 +84,7 @@ class _Session:
     plan: Plan
     rows: Sequence[Example]
     validation: Sequence[Example]
-    layout: dict[str, Any]
+    layout: BatchLayout
     noise: RowNoise | None
     seed: int
     checkpoints: Path
@@ -131,7 +119,7 @@ def train(
     )
     if state.step:
         say(f"Going on from step {state.step} of {plan.steps}.")
-    recompute(session.model, max(state.recomputing, share_recomputed(section.recompute)))
+    recompute(session.model, _share_recomputed(section, state))
     with (
         tracking(session.accelerator, section, out.parent) as track,
         training_line(
@@ -146,9 +134,8 @@ def train(
         _take_steps(session, state, sampler, metrics, asked_to_stop)
     if state.stopped:
         say(f"Stopped by train.{state.stopped} after step {state.step} of {plan.steps}.")
-    best = False
-    if section.patience and state.best_loss is not None:
-        best = load_best(checkpoints, origin, masters, state.best_step)
+    best = bool(section.patience) and state.best_loss is not None
+    best = best and load_best(checkpoints, origin, masters, state.best_step)
     _finish(session, state, base, template, out, key, best=best)
 
 
@@ -168,7 +155,7 @@ def _take_steps(
         if state.stopped:
             return
         _take_step(session, state, [session.rows[n] for n in numbers], metrics)
-        state.stopped = _limit_reached(section, state)
+        state.stopped = limit_reached(section, state)
         last = state.step == plan.steps or bool(state.stopped)
         if state.step % plan.eval_every == 0 or last:
             _validate(session, state, metrics)
@@ -217,11 +204,11 @@ def _open_session(
         plan=make_plan(section, len(rows)),
         rows=rows,
         validation=evenly(validation, section.eval_rows),
-        layout={
-            "padded": padded,
-            "device": accelerator.device,
-            "share": may_share_beginnings(section, padded=padded, dropout=dropout),
-        },
+        layout=BatchLayout(
+            padded=padded,
+            device=accelerator.device,
+            share=may_share_beginnings(section, padded=padded, dropout=dropout),
+        ),
         noise=RowNoise(model, section.neftune) if section.neftune else None,
         seed=seed,
         checkpoints=checkpoints,
@@ -229,7 +216,7 @@ def _open_session(
     )
 
 
-# --- one step ------------------------------------------------------------------------------------
+# --- one step -------------------------------------------------------------------------------------
 
 
 def _take_step(session: _Session, state: State, examples: Sequence[Example], metrics: Metrics) -> float:
@@ -237,7 +224,7 @@ def _take_step(session: _Session, state: State, examples: Sequence[Example], met
     started = time.perf_counter()
     rate = learning_rate(session.section, session.plan, state.step)
     while (attempt := _attempt(session, state, examples, rate)) is None:
-        _split_further(session, state, examples, metrics)
+        _take_less_memory(session, state, examples, metrics)
     loss, norm, fault = attempt
     if fault is None:
         session.masters.write_back()
@@ -250,7 +237,7 @@ def _take_step(session: _Session, state: State, examples: Sequence[Example], met
     state.tokens += sum(len(example.input_ids) for example in examples)
     state.supervised += sum(example.n_supervised for example in examples)
     state.seconds += time.perf_counter() - started
-    row: dict[str, Any] = {
+    row = {
         "step": state.step,
         "loss": loss,
         "learning_rate": rate,
@@ -258,9 +245,8 @@ def _take_step(session: _Session, state: State, examples: Sequence[Example], met
         "tokens": state.tokens,
         "supervised": state.supervised,
         "seconds": round(state.seconds, 3),
-        **({"fault": fault} if fault else {}),
     }
-    _write(metrics, {name: x for name, x in row.items() if isinstance(x, str) or math.isfinite(x)})
+    _write(metrics, {**row, "fault": fault} if fault else row)
     return loss
 
 
@@ -300,12 +286,11 @@ def _accumulate(session: _Session, state: State, examples: Sequence[Example]) ->
     passes changes nothing, however long their rows are.
     """
     supervised = sum(example.n_supervised for example in examples)
-    padded = bool(session.layout["padded"])
     total = 0.0
-    for rows in split(examples, session.section, state.halvings, padded=padded):
+    for rows in _passes(session, state, examples):
         batch = make_batch(rows, **session.layout)
         if session.noise:
-            session.noise.lengths = batch.lengths
+            session.noise.expect(batch.lengths)
         loss = summed_loss(session.model, batch, session.section.label_smoothing) / supervised
         session.accelerator.backward(loss)
         session.masters.collect_gradients()
@@ -313,33 +298,56 @@ def _accumulate(session: _Session, state: State, examples: Sequence[Example]) ->
     return total
 
 
-def _split_further(
+def _passes(session: _Session, state: State, examples: Sequence[Example]) -> list[Sequence[Example]]:
+    """The rows of each forward pass of a step, in as many as the memory wanted so far."""
+    return split(examples, session.section, state.halvings, padded=session.layout["padded"])
+
+
+def _clip(session: _Session) -> float:
+    """Clip the gradients; returns their norm before."""
+    clip = session.section.clip if session.section.clip is not None else math.inf
+    return float(session.accelerator.clip_grad_norm_(session.masters.masters, clip))
+
+
+def _write(metrics: Metrics, row: dict[str, Any]) -> None:
+    """Record what is a number; JSON has no word for one that is not finite."""
+    metrics.write({name: x for name, x in row.items() if isinstance(x, str) or math.isfinite(x)})
+
+
+# --- a step that goes wrong -----------------------------------------------------------------------
+
+
+def _take_less_memory(
     session: _Session, state: State, examples: Sequence[Example], metrics: Metrics
 ) -> None:
-    """After the memory ran out: make room, and smaller forward passes from here on."""
+    """After the memory ran out: make room, and smaller forward passes from here on; fewer activations
+    kept where each has one row already."""
     make_room(session.masters)
     session.optimizer.forget_half_made()
-    how: Any = {"section": session.section, "padded": bool(session.layout["padded"])}
-    passes = len(split(examples, halvings=state.halvings, **how))
-    if passes == len(examples) and _keep_less(session, state):
-        say(f"Out of memory in step {state.step + 1}: taking it again, with the activations of "
-            f"{state.recomputing:.0%} of the layers recomputed.")  # fmt: skip
-    else:
-        state.halvings = split_further(examples, halvings=state.halvings, **how)
-        passes = len(split(examples, halvings=state.halvings, **how))
-        say(f"Out of memory in step {state.step + 1}: taking it again in {passes} forward passes.")
+    alone = len(_passes(session, state, examples)) == len(examples)
+    fewer_kept = alone and _keep_less(session, state)
+    if not fewer_kept:
+        padded = session.layout["padded"]
+        state.halvings = split_further(examples, session.section, state.halvings, padded=padded)
+    passes = len(_passes(session, state, examples))
+    recomputed = f", with the activations of {state.recomputing:.0%} of the layers recomputed."
+    say(f"Out of memory in step {state.step + 1}: taking it again"
+        + (recomputed if fewer_kept else f" in {passes} forward passes."))  # fmt: skip
     _write(metrics, {"step": state.step + 1, "out_of_memory": passes})
 
 
 def _keep_less(session: _Session, state: State) -> bool:
     """Keep the activations of fewer layers from here on; False when it is none already."""
-    shares = [
-        s for s in (0.5, 1.0) if s > max(state.recomputing, share_recomputed(session.section.recompute))
-    ]
+    shares = [s for s in (0.5, 1.0) if s > _share_recomputed(session.section, state)]
     if not shares or session.section.method == "prefix":
         return False
     state.recomputing = shares[0]
     return recompute(session.model, shares[0])
+
+
+def _share_recomputed(section: TrainSection, state: State) -> float:
+    """Share of the layers whose activations are not kept: as the recipe says, or more by need."""
+    return max(state.recomputing, share_recomputed(section.recompute))
 
 
 def _pass_over(session: _Session, state: State, fault: dict[str, Any]) -> None:
@@ -360,19 +368,7 @@ def _pass_over(session: _Session, state: State, fault: dict[str, Any]) -> None:
     say(f"Step {fault['step']} is passed over{back}: {fault['what']}.")
 
 
-def _limit_reached(section: TrainSection, state: State) -> str:
-    """The setting that ends the run here, or nothing."""
-    if section.max_tokens and state.tokens >= section.max_tokens:
-        return "max_tokens"
-    if section.max_minutes and state.seconds + state.validating >= 60 * section.max_minutes:
-        return "max_minutes"
-    return ""
-
-
-def _clip(session: _Session) -> float:
-    """Clip the gradients; returns their norm before."""
-    clip = session.section.clip if session.section.clip is not None else math.inf
-    return float(session.accelerator.clip_grad_norm_(session.masters.masters, clip))
+# --- between steps --------------------------------------------------------------------------------
 
 
 def _validate(session: _Session, state: State, metrics: Metrics) -> None:
@@ -422,8 +418,7 @@ def _save(session: _Session, state: State) -> None:
     )  # fmt: skip
 
 
-def _write(metrics: Metrics, row: dict[str, Any]) -> None:
-    metrics.write(row)
+# --- the end --------------------------------------------------------------------------------------
 
 
 def _finish(
@@ -437,8 +432,27 @@ def _finish(
     best: bool,
 ) -> None:
     """Write the artefact, then let the checkpoints go."""
+    section = session.section
+    kind = "model" if section.method == "full" else "adapter"
+    about = {"template": template.fingerprint, "base": to_json(base)}
+    with (
+        needs_memory("in writing what was trained", GO_ON),
+        artefact(out, kind=kind, key=key, about=about, since=time.time() - state.seconds) as folder,
+    ):
+        save_model(session.model, folder, section.method)
+        template.save(folder / kind)
+        write_jsonl(folder / METRICS, read_jsonl(session.checkpoints / METRICS))
+        if (session.checkpoints / SAMPLES).is_file():
+            write_jsonl(folder / SAMPLES, read_jsonl(session.checkpoints / SAMPLES))
+        write_json(folder / "summary.json", _summary(session, state, best=best))
+        write_json(folder / "template.json", template.describe())
+    drop_checkpoints(out.parent)
+
+
+def _summary(session: _Session, state: State, *, best: bool) -> dict[str, Any]:
+    """How the run went, in numbers. `best`: the best weights were kept, not the last."""
     section, weights = session.section, session.masters.weights
-    summary = {
+    return {
         "steps": state.step,
         "planned_steps": session.plan.steps,
         "rows": session.plan.rows,
@@ -458,17 +472,3 @@ def _finish(
         "peak_memory_mib": peak_memory(),
         "out_of_memory": state.halvings + state.scoring_halvings,
     }
-    kind = "model" if section.method == "full" else "adapter"
-    about = {"template": template.fingerprint, "base": to_json(base)}
-    with (
-        needs_memory("in writing what was trained", GO_ON),
-        artefact(out, kind=kind, key=key, about=about, since=time.time() - state.seconds) as folder,
-    ):
-        save_model(session.model, folder, section.method)
-        template.save(folder / kind)
-        write_jsonl(folder / "metrics.jsonl", read_jsonl(session.checkpoints / "metrics.jsonl"))
-        if (session.checkpoints / SAMPLES).is_file():
-            write_jsonl(folder / SAMPLES, read_jsonl(session.checkpoints / SAMPLES))
-        write_json(folder / "summary.json", summary)
-        write_json(folder / "template.json", template.describe())
-    drop_checkpoints(out.parent)

@@ -1,20 +1,15 @@
-"""What a run leaves while it goes: `metrics.jsonl`, and a way to be stopped between two steps."""
+"""What a run says of itself while it goes: rows of `metrics.jsonl`, and the memory it took."""
 
 from __future__ import annotations
 
 import json
-import math
-import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
-from talkwright.config import TrainSection
-from talkwright.progress import say
-from talkwright.train.checkpoint import METRICS, State, restore_record
+from talkwright.train.checkpoint import METRICS, restore_record
 
 Row = dict[str, Any]
 
@@ -62,36 +57,3 @@ def peak_memory() -> int:
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak // (2**20 if sys.platform == "darwin" else 2**10)
-
-
-def seconds_allowed(section: TrainSection, state: State) -> float:
-    """How much longer `train.max_minutes` and `train.max_tokens` let a run go on, at its pace."""
-    limits = [math.inf]
-    if section.max_minutes:
-        limits.append(60 * section.max_minutes - state.seconds - state.validating)
-    if section.max_tokens and state.tokens:
-        limits.append((section.max_tokens - state.tokens) * state.seconds / state.tokens)
-    return max(0.0, min(limits))
-
-
-@contextmanager
-def stop_between_steps() -> Iterator[Any]:
-    """Turn the first Ctrl-C or SIGTERM into a question asked between steps; the second one is heeded
-    at once. Yields a function that gives the signal's number, or 0."""
-    received: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: 0  # only the main thread may set handlers
-        return
-
-    def receive(number: int, _: Any) -> None:
-        if received:
-            raise KeyboardInterrupt
-        received.append(number)
-        say("Stopping after this step (again: at once) ...")
-
-    before = {number: signal.signal(number, receive) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: received[0] if received else 0
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -10,7 +10,6 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from talkwright.config import LoraSection, TrainSection
@@ -23,9 +22,10 @@ from talkwright.models import (
     parameter_count,
 )
 from talkwright.progress import say
-from talkwright.train.adapters import add_adapter, freeze, model_folder, refuse_other_base
+from talkwright.train.adapters import add_adapter, freeze
 from talkwright.train.model import VIRTUAL, empty_model, refuse_added_tokens
 from talkwright.train.plan import Plan, make_plan
+from talkwright.train.start_from import model_folder, refuse_other_base
 from talkwright.train.trackers import refuse_missing_trackers
 from talkwright.types import BaseModel, Example, Finding, Lengths
 
@@ -101,7 +101,7 @@ def refuse_unready(section: TrainSection, base: BaseModel, template: Template) -
     refuse_added_tokens(base, template)
     refuse_other_base(base, section)
     if section.start_from is not None and section.method == "full":
-        model_folder(Path(section.start_from))
+        model_folder(section.start_from)
     eight = section.optimizer.startswith("paged") or section.optimizer.endswith("8bit")
     for name, needed, instead in (
         ("optimizer", eight, "adamw"),
@@ -151,7 +151,7 @@ def check_targets(section: TrainSection, base: BaseModel) -> list[Finding]:
     lora = section.lora
     if lora.targets == "all-linear" and lora.layers is None and not section.freeze:
         return []  # fits every model, and making an empty one takes a second
-    model = empty_model(base)
+    model = empty_model(load_config(base))
     try:
         if section.method == "full":
             freeze(model, section.freeze)
@@ -176,7 +176,8 @@ _ANY_BASE = {  # lines that suit every base, by the setting at fault
 
 def check_context(section: TrainSection, lengths: Lengths, base: BaseModel) -> list[Finding]:
     """Rows that are longer than what the base was made for."""
-    text = load_config(base).get_text_config()
+    config = load_config(base)
+    text = config.get_text_config()
     if not getattr(text, "max_position_embeddings", None):
         return []
     learnt = section.virtual_tokens if section.method in VIRTUAL else 0
@@ -187,7 +188,7 @@ def check_context(section: TrainSection, lengths: Lengths, base: BaseModel) -> l
     if not longer:
         return []
     count = sum(count for _, count in longer)
-    fixed = has_fixed_positions(empty_model(base))
+    fixed = has_fixed_positions(empty_model(config))
     beside = f", beside {learnt} learnt ones," if learnt else ""
     return [
         Finding(

@@ -8,6 +8,7 @@ calibrate.py` stores them in `coefficients.json`; a test counts again and compar
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from talkwright.config import TrainSection, share_recomputed
@@ -120,17 +121,24 @@ def _kept(
     model.train()
     ids = tuple(n % config.vocab_size for n in range(tokens + 1))
     batch = make_batch([Example(ids, ids)], padded=virtual)
-    weights = {weight.untyped_storage().data_ptr() for weight in model.parameters()}
+    return bytes_kept(model, lambda: summed_loss(model, batch))
+
+
+def bytes_kept(model: Any, make_loss: Callable[[], Any]) -> int:
+    """Bytes that autograd keeps of making a loss, for its backward pass; weights are not counted."""
+    import torch
+
+    weights = {weight.untyped_storage()._cdata for weight in model.parameters()}
     kept: dict[int, tuple[int, Any]] = {}
 
     def pack(tensor: Any) -> Any:
         storage = tensor.untyped_storage()
-        if storage.data_ptr() not in weights:
-            kept[storage.data_ptr()] = (storage.nbytes(), tensor)  # held, so that no address comes twice
+        if storage._cdata not in weights:
+            kept[storage._cdata] = (storage.nbytes(), tensor)  # held, so that no address comes twice
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        loss = summed_loss(model, batch)
+        loss = make_loss()
     found = sum(size for size, _ in kept.values())
     del loss
     return found

@@ -119,7 +119,7 @@ def memory(
         held = gradients
     training = Memory(library, weights, masters, moments, held, act, max(logits - flight, 0.0),
                       flight, "in the largest forward and backward pass")  # fmt: skip
-    # Validation lays up to SCORING_TOKENS (train/plan.py) side by side and keeps one layer at a time.
+    # Validation lays up to SCORING_TOKENS (train/scoring.py) side by side and keeps one layer at a time.
     scored = load.scoring * (2 * shape.width + 3 * shape.inner + 2 * shape.queries) * size
     told = head_bytes(shape, section, precision, load, scoring=True)
     scoring = Memory(library, weights, masters, moments, 0.0, scored, told, 0.0, "in validation")

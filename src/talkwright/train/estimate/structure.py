@@ -17,6 +17,7 @@ from functools import cache
 from typing import Any
 
 from talkwright.config import TrainSection, share_recomputed
+from talkwright.train.estimate.count import bytes_kept
 from talkwright.train.estimate.shape import Shape
 from talkwright.train.model import VIRTUAL
 
@@ -185,26 +186,12 @@ def _built(
 
 def _bytes_of(empty: _Empty, tokens: int) -> int:
     """Bytes that the loss of one row keeps for its backward pass, weights not counted."""
-    import torch
-
     from talkwright.models import has_plain_head, summed_loss
 
-    kept: dict[int, tuple[int, Any]] = {}
     learnt = tokens if has_plain_head(empty.model) else 1  # else logits are a part of their own
     with empty.mode:
-        weights = {weight.untyped_storage()._cdata for weight in empty.model.parameters()}
-
-        def pack(tensor: Any) -> Any:
-            storage = tensor.untyped_storage()
-            if storage._cdata not in weights:
-                kept[storage._cdata] = (storage.nbytes(), tensor)  # held: no address comes twice
-            return tensor
-
-        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-            loss = summed_loss(empty.model, _batch([tokens], learnt, padded=empty.padded))
-        found = sum(size for size, _ in kept.values())
-        del loss
-    return found
+        batch = _batch([tokens], learnt, padded=empty.padded)
+        return bytes_kept(empty.model, lambda: summed_loss(empty.model, batch))
 
 
 def _batch(lengths: Sequence[int], learnt: int, *, padded: bool) -> Any:
