@@ -40,8 +40,8 @@ class State:
     is the best validation loss so far, reached at `best_step`, and `worse` counts the validations
     since. `stopped` names the setting that ended the run early. `halvings` and `scoring_halvings` say
     how often the memory ran out, `recomputing` the share of layers whose activations are not kept
-    since; `norms` are the gradient norms of the newest good steps, `faults` the
-    bad steps since the last good one, and `passed_over` counts all bad ones.
+    since; `norms` are the gradient norms of the newest good steps, `faults` the bad steps since the last
+    good one, and `passed_over` counts all bad ones.
     """
 
     step: int = 0

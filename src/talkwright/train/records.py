@@ -1,4 +1,4 @@
-"""What a run says of itself while it goes: rows of `metrics.jsonl`, and the memory it took."""
+"""What a run says of itself: rows of `metrics.jsonl` while it goes, and a summary at its end."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-from talkwright.train.checkpoint import METRICS, restore_record
+from talkwright.train.checkpoint import METRICS, State, restore_record
+
+if TYPE_CHECKING:
+    from talkwright.train.session import Session
 
 Row = dict[str, Any]
 
@@ -57,3 +60,28 @@ def peak_memory() -> int:
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak // (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def summarise(session: Session, state: State, *, best: bool) -> dict[str, Any]:
+    """How the run went, in numbers. `best`: the best weights were kept, not the last."""
+    section, weights = session.section, session.masters.weights
+    return {
+        "steps": state.step,
+        "planned_steps": session.plan.steps,
+        "rows": session.plan.rows,
+        "epochs": round(state.step * section.batch_size / session.plan.rows, 3),
+        "tokens": state.tokens,
+        "supervised_tokens": state.supervised,
+        "seconds": round(state.seconds, 3),
+        "best_validation_loss": state.best_loss,
+        "best_step": state.best_step,
+        "stopped_early": bool(state.stopped),
+        "kept": "best" if best else "last",
+        "trainable": sum(weight.numel() for weight in weights),
+        "precision": str(weights[0].dtype).removeprefix("torch."),
+        "method": section.method,
+        "stopped_by": state.stopped or None,
+        "steps_passed_over": state.passed_over,
+        "peak_memory_mib": peak_memory(),
+        "out_of_memory": state.halvings + state.scoring_halvings,
+    }
