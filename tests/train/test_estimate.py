@@ -235,6 +235,24 @@ def test_what_an_update_holds_is_what_torch_allocates(
     assert told <= (1.5 if optimizer == "adafactor" else 1) * live.peak  # for any order of matrices
 
 
+@pytest.mark.parametrize("precision", ["bf16", "fp32"])
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_masters_take_what_the_loop_gives_them(
+    tiny_base: BaseModel, method: str, precision: str
+) -> None:
+    """What is there beside the base: an adapter's weights, and masters that are no weights themselves."""
+    from talkwright.train.model import Masters, prepare_model
+
+    section = TrainSection.model_validate({"method": method, "precision": precision})
+    masters = Masters(prepare_model(tiny_base, section, 7)[0])
+    there = [m for w, m in zip(masters.weights, masters.masters, strict=True) if m is not w]
+    there += masters.weights if method == "lora" else []
+    rows = Rows([50], [9], [], "made up")
+    shape = shape_of_base(tiny_base)
+    told = estimate(shape, rows, section, box(64), RATES, precision=precision, seed=7).memory
+    assert told.adapter == sum(tensor.nbytes for tensor in there)
+
+
 def test_an_update_can_be_the_highest_peak(tiny_base: BaseModel) -> None:
     few, card = Rows([8] * 8, [4] * 8, [], "made up"), box(8, gpu=True)
     shape = dataclasses.replace(big(tiny_base), vocabulary=256)  # so that logits are small
@@ -427,6 +445,24 @@ def test_settings_get_smaller_with_the_machine(tiny_base: BaseModel, rows: Rows)
     assert hopeless.best is None
     assert any("GiB of memory" in advice for advice in hopeless.advice)
     assert hopeless.smallest.memory.peak < roomy.asked.memory.peak / 1.5
+
+
+def test_what_differs_by_more_than_the_formulas_know_is_exchanged(
+    tiny_base: BaseModel, rows: Rows
+) -> None:
+    shape, slow = big(tiny_base), TrainSection(recompute="half")
+    found = plan_for(shape, rows, slow, box(64), RATES, native="fp32", seed=7)
+    assert found.best is not None
+    assert found.best.section.recompute == "none"
+    assert 1.03 < found.asked.seconds / found.best.seconds < 1.3
+
+
+def test_the_machine_that_is_advised_has_room_to_spare(tiny_base: BaseModel) -> None:
+    long = Rows([20_000] * 8, [9] * 8, [], "made up")
+    found = plan_for(big(tiny_base), long, TrainSection(), box(1), RATES, native="fp32", seed=7)
+    needed = found.smallest.memory.peak / GIB / 0.9
+    assert f"{needed:.0f}" != f"{0.9 * needed:.0f}"
+    assert f"a machine with {needed:.0f} GiB of memory" in found.advice
 
 
 def test_four_bits_are_taken_only_where_nothing_else_fits(tiny_base: BaseModel, rows: Rows) -> None:
