@@ -349,6 +349,18 @@ def test_recompute_gives_the_same_losses(
     assert [count - counts[0] for count in counts] == [0, 4, 8]
 
 
+@pytest.mark.parametrize(("share", "wanted"), [(0.5, [0, 1, 0, 1]), (1.0, [1, 1, 1, 1])])
+def test_recomputed_layers_are_spread_evenly(share: float, wanted: list[int]) -> None:
+    from transformers import LlamaForCausalLM
+
+    from talkwright.train.estimate.count import tiny_config
+    from talkwright.train.model import recompute
+
+    model = LlamaForCausalLM(tiny_config(4, 32, 96, 4, 2, 16))
+    assert recompute(model, share)
+    assert [layer.gradient_checkpointing for layer in model.model.layers] == wanted
+
+
 def test_training_takes_the_fast_forms_where_nothing_forbids_it(tiny_base, section) -> None:
     from talkwright.train.passes import has_dropout, may_share_beginnings
 
