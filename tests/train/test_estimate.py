@@ -240,7 +240,7 @@ def test_what_an_update_holds_is_what_torch_allocates(
 def test_masters_take_what_the_loop_gives_them(
     tiny_base: BaseModel, method: str, precision: str
 ) -> None:
-    """What is there beside the base: an adapter's weights, and masters that are no weights themselves."""
+    """What is there beside the base: an adapter's weights, and masters that are no weights."""
     from talkwright.train.model import Masters, prepare_model
 
     section = TrainSection.model_validate({"method": method, "precision": precision})

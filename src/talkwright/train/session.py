@@ -1,4 +1,4 @@
-"""What a run works with from its first step to its last: the model, its optimizer, its rows, its plan."""
+"""What a run works with from its first step to its last: model, optimizer, rows and plan."""
 
 from __future__ import annotations
 
