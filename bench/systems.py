@@ -28,7 +28,7 @@ SEED = 7
 # One of our ways changed, each alone: (module, name, what stands there instead).
 LEVERS: dict[str, tuple[str, str, Any]] = {
     "without sharing": (
-        "talkwright.train.loop", "may_share_beginnings", lambda *_, **__: False),
+        "talkwright.train.session", "may_share_beginnings", lambda *_, **__: False),
     "without fusing": ("talkwright.train.model", "fuse", lambda model: {}),
     "with padding": ("talkwright.train.model", "choose_attention", lambda config: (None, True)),
     "with all logits": ("talkwright.models.flat", "_plain_head", lambda causal: None),

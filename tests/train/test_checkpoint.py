@@ -70,6 +70,17 @@ def test_every_file_is_on_the_disk_before_the_checkpoint_has_its_name(
         assert path.name == "manifest.json" or ("sync", path.stat().st_ino) in before[:sealed]
 
 
+def test_beyond_the_newest_only_the_one_that_a_roll_back_goes_to_stays(
+    tiny_base: Any, section: Any, tmp_path: Path
+) -> None:
+    chosen = section()
+    masters = Masters(model := prepare_model(tiny_base, chosen, 7)[0])
+    optimizer = make_optimizer(model, masters, chosen)
+    for step in (2, 4, 5):  # the last one by an interruption
+        save_checkpoint(tmp_path, ORIGIN, State(step=step), masters, optimizer, keep=1, every=2)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["step-000004", "step-000005"]
+
+
 @pytest.mark.parametrize(("own_best", "own_step", "taken"), [
     (True, False, 1.0), (False, True, 2.0), (False, False, 3.0),
 ])  # fmt: skip

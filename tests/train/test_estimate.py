@@ -82,6 +82,13 @@ def test_the_stored_terms_are_what_the_loop_keeps_today(settings: Any) -> None:
     assert again == coefficients()["counted"][kind], "the loop has changed: run bench/calibrate.py"
 
 
+def test_as_many_logits_are_counted_as_the_loop_makes_at_a_time() -> None:
+    from talkwright.models import flat
+    from talkwright.train.estimate import memory
+
+    assert memory.HEAD_ROWS == flat.HEAD_ROWS
+
+
 def test_layers_below_the_lowest_adapter_keep_nothing(tiny_base: BaseModel, rows: Rows) -> None:
     shape = shape_of_base(tiny_base)
     upper = TrainSection.model_validate({"lora": {"layers": [1]}})
@@ -226,6 +233,24 @@ def test_what_an_update_holds_is_what_torch_allocates(
     told = update_bytes(shape_of_base(tiny_base), section, gpu=True)
     assert live.peak <= 1.1 * told + 4096  # rows, columns and single numbers besides
     assert told <= (1.5 if optimizer == "adafactor" else 1) * live.peak  # for any order of matrices
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp32"])
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_masters_take_what_the_loop_gives_them(
+    tiny_base: BaseModel, method: str, precision: str
+) -> None:
+    """What is there beside the base: an adapter's weights, and masters that are no weights."""
+    from talkwright.train.model import Masters, prepare_model
+
+    section = TrainSection.model_validate({"method": method, "precision": precision})
+    masters = Masters(prepare_model(tiny_base, section, 7)[0])
+    there = [m for w, m in zip(masters.weights, masters.masters, strict=True) if m is not w]
+    there += masters.weights if method == "lora" else []
+    rows = Rows([50], [9], [], "made up")
+    shape = shape_of_base(tiny_base)
+    told = estimate(shape, rows, section, box(64), RATES, precision=precision, seed=7).memory
+    assert told.adapter == sum(tensor.nbytes for tensor in there)
 
 
 def test_an_update_can_be_the_highest_peak(tiny_base: BaseModel) -> None:
@@ -420,6 +445,24 @@ def test_settings_get_smaller_with_the_machine(tiny_base: BaseModel, rows: Rows)
     assert hopeless.best is None
     assert any("GiB of memory" in advice for advice in hopeless.advice)
     assert hopeless.smallest.memory.peak < roomy.asked.memory.peak / 1.5
+
+
+def test_what_differs_by_more_than_the_formulas_know_is_exchanged(
+    tiny_base: BaseModel, rows: Rows
+) -> None:
+    shape, slow = big(tiny_base), TrainSection(recompute="half")
+    found = plan_for(shape, rows, slow, box(64), RATES, native="fp32", seed=7)
+    assert found.best is not None
+    assert found.best.section.recompute == "none"
+    assert 1.03 < found.asked.seconds / found.best.seconds < 1.3
+
+
+def test_the_machine_that_is_advised_has_room_to_spare(tiny_base: BaseModel) -> None:
+    long = Rows([20_000] * 8, [9] * 8, [], "made up")
+    found = plan_for(big(tiny_base), long, TrainSection(), box(1), RATES, native="fp32", seed=7)
+    needed = found.smallest.memory.peak / GIB / 0.9
+    assert f"{needed:.0f}" != f"{0.9 * needed:.0f}"
+    assert f"a machine with {needed:.0f} GiB of memory" in found.advice
 
 
 def test_four_bits_are_taken_only_where_nothing_else_fits(tiny_base: BaseModel, rows: Rows) -> None:

@@ -25,7 +25,7 @@ from talkwright.train.checkpoint import State
 from talkwright.train.faults import find_fault, split_further
 from talkwright.train.optimizers import Optimizer
 from talkwright.train.passes import split
-from talkwright.train.records import seconds_allowed
+from talkwright.train.stopping import limit_reached, seconds_allowed
 from talkwright.types import Example
 
 # --- out of memory -------------------------------------------------------------------------------
@@ -642,9 +642,9 @@ def test_the_time_that_is_left_is_without_that_of_validation(section) -> None:
 @pytest.mark.parametrize(("tokens", "seconds"), [(99, 59.0), (100, 0.0), (0, 60.0), (101, 61.0)])
 def test_a_limit_is_reached_when_it_is_met(tokens, seconds, section) -> None:
     state = State(tokens=tokens, seconds=seconds / 2, validating=seconds / 2)
-    assert loop._limit_reached(section(max_tokens=100), state) == "max_tokens" * (tokens >= 100)
-    assert loop._limit_reached(section(max_minutes=1.0), state) == "max_minutes" * (seconds >= 60)
-    assert loop._limit_reached(section(), state) == ""
+    assert limit_reached(section(max_tokens=100), state) == "max_tokens" * (tokens >= 100)
+    assert limit_reached(section(max_minutes=1.0), state) == "max_minutes" * (seconds >= 60)
+    assert limit_reached(section(), state) == ""
 
 
 # --- recomputing ---------------------------------------------------------------------------------

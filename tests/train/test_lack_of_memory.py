@@ -32,7 +32,7 @@ def lacking(kind: type[Exception]) -> Any:
     ("place", "said"),
     [
         ("transformers.AutoModelForCausalLM.from_pretrained", "loading the base model 'tiny': its "),
-        ("talkwright.train.loop.Masters", r"making the model ready for training.*train\.quantise: nf4"),
+        ("talkwright.train.session.Masters", r"making the model ready for training.*quantise: nf4"),
         ("safetensors.torch.save_file", r"writing the checkpoint of step 2\..*the same command goes on"),
         ("talkwright.train.loop.save_model", r"writing what was trained\..*the same command goes on"),
     ],

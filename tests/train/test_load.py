@@ -64,8 +64,8 @@ def test_the_plan_counts_the_tokens_that_the_loop_computes(
     """Against the batches that the loop makes of the same steps."""
     from talkwright.models import make_batch, until_last_supervised
     from talkwright.train.model import VIRTUAL
-    from talkwright.train.passes import split
-    from talkwright.train.plan import make_plan, may_share_beginnings, rows_of_steps
+    from talkwright.train.passes import may_share_beginnings, split
+    from talkwright.train.plan import make_plan, rows_of_steps
 
     chosen = section(**{"batch_size": 5, "max_steps": 4, **settings})
     padded = chosen.method in VIRTUAL
@@ -100,13 +100,13 @@ def test_the_plan_counts_the_tokens_that_a_validation_computes(
     """Against the batches that the loop scores."""
     import torch
 
-    from talkwright.train import plan, scoring
+    from talkwright.train import passes, plan, scoring
     from talkwright.train.estimate import load as estimate
     from talkwright.train.model import VIRTUAL
 
     chosen = section(**settings)
     padded = chosen.method in VIRTUAL
-    share = plan.may_share_beginnings(chosen, padded=padded, dropout=False)
+    share = passes.may_share_beginnings(chosen, padded=padded, dropout=False)
     made: list[int] = []
 
     def score(_: Any, batch: Any) -> Any:

@@ -83,7 +83,7 @@ def test_noise_is_that_of_transformers(tiny_base, section, rows) -> None:
     model, noise = noisy(tiny_base, section)
     embedding = model.get_input_embeddings()
     ids = torch.tensor([rows[0].input_ids])
-    noise.lengths = (ids.shape[1],)
+    noise.expect((ids.shape[1],))
     torch.manual_seed(3)
     ours = embedding(ids)
     embedding._forward_hooks.clear()
@@ -99,7 +99,7 @@ def test_noise_is_that_of_transformers(tiny_base, section, rows) -> None:
 def test_noise_goes_by_the_rows_own_length(padded, tiny_base, section, rows) -> None:
     model, noise = noisy(tiny_base, section)
     batch = make_batch(rows[:3], padded=padded)
-    noise.lengths = batch.lengths
+    noise.expect(batch.lengths)
     assert len(set(batch.lengths)) > 1
     embedding = model.get_input_embeddings()
     added = (embedding(batch.ids) - embedding.weight[batch.ids]).detach()

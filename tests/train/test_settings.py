@@ -12,7 +12,7 @@ import yaml
 from talkwright.config import build_recipe
 from talkwright.errors import RecipeError
 from talkwright.models import load_config, parameter_count
-from talkwright.train import check_settings, check_template
+from talkwright.train import check_recipe, check_settings, check_template
 from talkwright.train.settings import check_context
 
 
@@ -233,6 +233,18 @@ def context_findings(base, section, longest: int, **settings: object) -> list[tu
     lengths = {"train": {20: 5, longest: 2}, "validation": {longest: 1}, "test": {9000: 1}}
     found = check_context(section(**settings), lengths, base)
     return [(each.severity, each.code, f"{each.count}: {each.fix}") for each in found]
+
+
+@pytest.mark.parametrize(("kept", "severity"), [(29, "warning"), (30, "note")])
+def test_rows_that_teach_nothing_are_worth_a_warning_where_they_are_many(
+    kept, severity, tiny_base, tiny_template, section
+) -> None:
+    lengths = {"train": {40: kept}, "validation": {40: 2}}
+    dropped = {"no_assistant_turn": 1, "empty": 2, "too_long": 50}
+    found = check_recipe(section(max_steps=1), lengths, tiny_base, tiny_template, dropped)
+    (finding,) = [each for each in found if each.code == "rows_teach_nothing"]
+    assert (finding.severity, finding.count) == (severity, 3)
+    assert "1 without an answer, 2 without any text" in finding.message
 
 
 def test_rows_longer_than_the_model_was_made_for_are_found(tiny_base, section) -> None:

@@ -36,6 +36,18 @@ def test_faults_with_good_steps_between_them_do_not_stop(bad, stops, train_tiny,
         assert read_json(train_tiny(max_steps=8) / "summary.json")["steps_passed_over"] == len(bad)
 
 
+def test_what_is_usual_is_known_also_after_a_fault(train_tiny, monkeypatch) -> None:
+    known: list[int] = []
+
+    def find(_loss: float, _norm: float, norms: list[float], _section: Any) -> str | None:
+        known.append(len(norms))
+        return "something is wrong" if len(known) == 3 else None
+
+    monkeypatch.setattr(loop, "find_fault", find)
+    train_tiny(max_steps=5)
+    assert known == [0, 1, 2, 2, 3]
+
+
 def test_tokens_of_limits_and_metrics_are_all_of_the_rows(train_tiny, rows) -> None:
     summary = read_json(train_tiny(max_steps=5, batch_size=4) / "summary.json")  # twice through ten rows
     assert summary["tokens"] == 2 * sum(len(row.input_ids) for row in rows)

@@ -19,6 +19,7 @@ from talkwright.train import loop
 from talkwright.train.checkpoint import State
 from talkwright.train.model import Masters, prepare_model
 from talkwright.train.optimizers import make_optimizer
+from talkwright.train.session import open_session
 from talkwright.types import BaseModel, Conversation, Example, Message, Sampling
 
 
@@ -89,6 +90,12 @@ def test_epochs_and_max_steps(train_tiny, metrics_of) -> None:
     assert len(metrics_of(train_tiny("c", max_steps=2, epochs=9.0))) == 2
 
 
+def test_every_step_has_the_rate_of_its_schedule(train_tiny, metrics_of) -> None:
+    how = {"max_steps": 4, "warmup_steps": 2, "schedule": "linear", "learning_rate": 6e-3}
+    rates = [row["learning_rate"] for row in metrics_of(train_tiny(**how))]
+    assert rates == pytest.approx([2e-3, 4e-3, 6e-3, 3e-3])
+
+
 def test_weight_decay_acts_on_matrices_only(tiny_base, section, train_tiny, weights_of) -> None:
     tame, decayed = (
         weights_of(
@@ -111,7 +118,7 @@ def test_weight_decay_acts_on_matrices_only(tiny_base, section, train_tiny, weig
 @pytest.mark.parametrize(("clip", "expected"), [(0.5, 0.5), (None, None), (1e9, None)])
 def test_gradients_are_clipped(clip, expected, precision, tiny_base, section, rows, tmp_path) -> None:
     chosen = section(clip=clip, precision=precision)
-    session = loop._open_session(tiny_base, rows, [], chosen, 7, tmp_path, "k")
+    session = open_session(tiny_base, rows, [], chosen, 7, tmp_path, "k")
     loop._accumulate(session, State(), rows[:4])
     before = norm({str(n): m.grad for n, m in enumerate(session.masters.masters)})
     assert before > 1
@@ -342,8 +349,20 @@ def test_recompute_gives_the_same_losses(
     assert [count - counts[0] for count in counts] == [0, 4, 8]
 
 
+@pytest.mark.parametrize(("share", "wanted"), [(0.5, [0, 1, 0, 1]), (1.0, [1, 1, 1, 1])])
+def test_recomputed_layers_are_spread_evenly(share: float, wanted: list[int]) -> None:
+    from transformers import LlamaForCausalLM
+
+    from talkwright.train.estimate.count import tiny_config
+    from talkwright.train.model import recompute
+
+    model = LlamaForCausalLM(tiny_config(4, 32, 96, 4, 2, 16))
+    assert recompute(model, share)
+    assert [layer.gradient_checkpointing for layer in model.model.layers] == wanted
+
+
 def test_training_takes_the_fast_forms_where_nothing_forbids_it(tiny_base, section) -> None:
-    from talkwright.train.plan import has_dropout, may_share_beginnings
+    from talkwright.train.passes import has_dropout, may_share_beginnings
 
     def share(**settings: Any) -> bool:
         chosen = section(**settings)

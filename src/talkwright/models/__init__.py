@@ -7,7 +7,7 @@ weights and models that bring their own code.
 from __future__ import annotations
 
 from talkwright.models.adapters import base_of_adapter, load_adapter, merge_adapter, write_merged
-from talkwright.models.batch import computed_before, make_batch, until_last_supervised
+from talkwright.models.batch import BatchLayout, computed_before, make_batch, until_last_supervised
 from talkwright.models.find import cache_folder, find_base, is_on_hub_only
 from talkwright.models.flat import (
     choose_attention,
@@ -25,6 +25,7 @@ from talkwright.models.load import (
     load_config,
     load_errors,
     load_weights,
+    needs_bitsandbytes,
     parameter_count,
     weights_digest,
     without_peft_noise,
@@ -32,6 +33,7 @@ from talkwright.models.load import (
 from talkwright.models.virtual import virtual_tokens, with_virtual_tokens
 
 __all__ = [
+    "BatchLayout",
     "base_of_adapter",
     "best_precision",
     "cache_folder",
@@ -50,6 +52,7 @@ __all__ = [
     "load_weights",
     "make_batch",
     "merge_adapter",
+    "needs_bitsandbytes",
     "parameter_count",
     "row_losses",
     "seen_by_attention",

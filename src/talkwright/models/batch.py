@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from talkwright.errors import TrainError
 from talkwright.types import IGNORED, Example
@@ -42,6 +42,14 @@ class Batch:
     targets: Tensor
     padding: Tensor | None = None
     before: tuple[Runs, ...] | None = None
+
+
+class BatchLayout(TypedDict):
+    """How the rows of a run are laid out, in training and scoring alike: what `make_batch` takes."""
+
+    padded: bool
+    device: Any
+    share: bool
 
 
 def make_batch(

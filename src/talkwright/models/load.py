@@ -117,15 +117,20 @@ def _four_bits(dtype: Any) -> Any:
     from transformers import BitsAndBytesConfig
 
     if find_spec("bitsandbytes") is None:
-        raise ModelError(
-            "a base in 4 bits needs bitsandbytes, which is not installed: "
-            "`pip install 'talkwright[quantise]'`, or leave out `train.quantise: nf4`"
-        )
+        raise ModelError(needs_bitsandbytes("quantise", "nf4", "none"))
     return BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=dtype,
+    )
+
+
+def needs_bitsandbytes(field: str, value: str, instead: str) -> str:
+    """What to say of a setting of `train` that needs bitsandbytes where it is not installed."""
+    return (
+        f"train.{field}: {value} needs bitsandbytes, which is not installed: "
+        f"`pip install 'talkwright[quantise]'`, or write `{field}: {instead}`"
     )
 
 

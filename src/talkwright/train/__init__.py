@@ -11,7 +11,6 @@ losses that are not finite three times in a row.
 
 from __future__ import annotations
 
-from talkwright.train.adapters import start_digest
 from talkwright.train.checkpoint import drop_checkpoints
 from talkwright.train.estimate import (
     Estimate,
@@ -34,6 +33,7 @@ from talkwright.train.loop import train
 from talkwright.train.plan import Plan, make_plan
 from talkwright.train.samples import questions_for
 from talkwright.train.settings import check_recipe, check_settings, check_template, heed, refuse_unready
+from talkwright.train.start_from import start_digest
 from talkwright.train.unfinished import take_over
 
 __all__ = [

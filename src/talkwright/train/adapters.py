@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import re
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from talkwright.config import LoraSection, TrainSection
-from talkwright.errors import ArtefactError, TrainError
+from talkwright.errors import TrainError
 from talkwright.models import without_peft_noise
-from talkwright.runs import file_digest, manifest, read_json
-from talkwright.types import BaseModel, content_id
+from talkwright.train.start_from import adapter_folder, go_on_from
+
+
+def make_trainable(model: Any, section: TrainSection) -> Any:
+    """The model with what the recipe trains free and all else frozen: its own weights, or an adapter's.
+
+    Raises as `freeze` and `add_adapter` do.
+    """
+    if section.method == "full":
+        freeze(model, section.freeze)
+        return model
+    return add_adapter(model, section)
 
 
 def add_adapter(model: Any, section: TrainSection) -> Any:
@@ -37,7 +46,7 @@ def add_adapter(model: Any, section: TrainSection) -> Any:
         except ValueError as error:  # a family whose layers have no heads, for one
             raise TrainError(unfit(model.config.model_type, section, error)) from None
     if section.start_from is not None:
-        _go_on_from(adapted, section, adapter_folder(Path(section.start_from)))
+        go_on_from(adapted, section, adapter_folder(section.start_from))
     return adapted
 
 
@@ -70,103 +79,6 @@ def freeze(model: Any, names: list[str]) -> None:
         raise TrainError(f"train.freeze: {names} freezes every weight; nothing is left to train")
 
 
-def adapter_folder(start: Path) -> Path:
-    """The adapter that `train.start_from` names: a run's folder, its `train` folder or its own."""
-    places = (start / "train" / "adapter", start / "adapter", start)
-    for place in places:
-        if (place / "adapter_config.json").is_file():
-            return place
-    if any((place / "config.json").is_file() for place in (start / "train" / "model", start / "model")):
-        raise TrainError(
-            f"train.start_from: {start} holds all weights of a model, not an adapter. Write "
-            "`method: full`, or name its `model` folder as `model:` and leave start_from out"
-        )
-    raise TrainError(f"train.start_from: {start} holds no adapter (adapter_config.json)")
-
-
-def model_folder(start: Path) -> Path:
-    """The weights that `train.start_from` names for `method: full`."""
-    for place in (start / "train" / "model", start / "model", start):
-        if (place / "config.json").is_file():
-            return place
-    raise TrainError(
-        f"train.start_from: {start} holds no model (config.json). An adapter is gone on from with the "
-        "method it was made by, not with `method: full`"
-    )
-
-
-def start_digest(section: TrainSection) -> list[str]:
-    """Hash of the weights that `train.start_from` names, if it names any."""
-    if section.start_from is None:
-        return []
-    find = model_folder if section.method == "full" else adapter_folder
-    folder = find(Path(section.start_from))
-    return [content_id([[p.name, file_digest(p)] for p in sorted(folder.glob("*.safetensors"))], 64)]
-
-
-def refuse_other_base(base: BaseModel, section: TrainSection) -> None:
-    """Raise TrainError when `train.start_from` is a run on another base model."""
-    if section.start_from is None or section.method == "full":
-        return
-    folder = adapter_folder(Path(section.start_from)).parent
-    try:
-        trained_on = manifest(folder, "adapter")["about"]["base"]
-    except (ArtefactError, KeyError):
-        return  # an adapter of another tool: its shapes are all there is to go by
-    if trained_on["digest"] != base.digest:
-        raise TrainError(
-            f"train.start_from: {folder} was trained on '{trained_on['name']}', whose files differ from "
-            f"those of '{base.name}' ({base.path}). Name the base model it was trained on as `model:`"
-        )
-
-
-def _go_on_from(adapted: Any, section: TrainSection, folder: Path) -> None:
-    """Give a fresh adapter the values of the one in `folder`, which must be of the same kind."""
-    from peft import get_peft_model_state_dict, set_peft_model_state_dict
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        config = read_json(folder / "adapter_config.json")
-        stored = load_file(folder / "adapter_model.safetensors")
-    except (OSError, SafetensorError) as error:
-        raise ArtefactError(f"{folder}: the adapter cannot be read: {error}") from None
-    differing = [
-        f"{name} is {config.get(name)!r} there and {value!r} here"
-        for name, value in _settings_wanted(section).items()
-        if config.get(name) != value
-    ]
-    shapes = [
-        {n: tuple(t.shape) for n, t in tensors.items()}
-        for tensors in (stored, get_peft_model_state_dict(adapted, save_embedding_layers=False))
-    ]
-    if not differing and shapes[0] != shapes[1]:
-        odd = sorted(n for n in {*shapes[0], *shapes[1]} if shapes[0].get(n) != shapes[1].get(n))
-        differing = [f"{len(odd)} of its weights are of other modules or shapes, the first {odd[0]}"]
-    if differing:
-        raise TrainError(
-            f"train.start_from: the adapter in {folder} is not the one this recipe describes: "
-            f"{'; '.join(differing)}. Give the recipe the adapter's settings"
-        )
-    set_peft_model_state_dict(adapted, stored)
-
-
-def _settings_wanted(section: TrainSection) -> dict[str, Any]:
-    lora = section.lora
-    if section.method == "lora":
-        return {
-            "peft_type": "LORA",
-            "r": lora.rank,
-            "lora_alpha": lora.alpha,
-            "use_rslora": lora.rank_stabilised,
-            "use_dora": lora.dora,
-        }
-    if section.method == "ia3":
-        return {"peft_type": "IA3"}
-    kind = "PREFIX_TUNING" if section.method == "prefix" else "PROMPT_TUNING"
-    return {"peft_type": kind, "num_virtual_tokens": section.virtual_tokens}
-
-
 def _with_lora(model: Any, section: LoraSection) -> Any:
     from peft import LoraConfig
 
@@ -186,7 +98,7 @@ def _with_lora(model: Any, section: LoraSection) -> Any:
     taken = adapted.base_model.targeted_module_names
     # PEFT is content when one name of a list fits.
     for target in section.targets if isinstance(section.targets, list) else ():
-        if not any(f".{name}".endswith(f".{target}") for name in taken):
+        if not any(names_module(target, name) for name in taken):
             raise _wrong_targets(adapted, target, "it names no module of this model")
     return adapted
 
@@ -221,7 +133,12 @@ def _is_target(name: str, module: Any, targets: str | list[str]) -> bool:
         return _is_linear(module)
     if isinstance(targets, str):
         return re.fullmatch(targets, name) is not None
-    return any(f".{name}".endswith(f".{target}") for target in targets)
+    return any(names_module(target, name) for target in targets)
+
+
+def names_module(target: str, name: str) -> bool:
+    """Whether a name of the recipe's list is that of a module: its last part, or more of it."""
+    return f".{name}".endswith(f".{target}")
 
 
 def _adapted(model: Any, config: Any) -> Any:

@@ -40,8 +40,8 @@ class State:
     is the best validation loss so far, reached at `best_step`, and `worse` counts the validations
     since. `stopped` names the setting that ended the run early. `halvings` and `scoring_halvings` say
     how often the memory ran out, `recomputing` the share of layers whose activations are not kept
-    since; `norms` are the gradient norms of the newest good steps, `faults` the
-    bad steps since the last good one, and `passed_over` counts all bad ones.
+    since; `norms` are the gradient norms of the newest good steps, `faults` the bad steps since the last
+    good one, and `passed_over` counts all bad ones.
     """
 
     step: int = 0
@@ -113,6 +113,11 @@ def _contents(
     return tensors, counters
 
 
+def _weights_of(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The masters, by name, among all tensors of a checkpoint."""
+    return {n.removeprefix("weight/"): t for n, t in tensors.items() if n.startswith("weight/")}
+
+
 def restore_newest(
     folder: Path, origin: Origin, masters: Masters, optimizer: Optimizer, *, every: int = 1
 ) -> State:
@@ -139,9 +144,7 @@ def restore_newest(
         except ArtefactError as error:
             say(f"Passing over a checkpoint: {error}")
             continue
-        masters.load(
-            {name.removeprefix("weight/"): t for name, t in tensors.items() if name[:7] == "weight/"}
-        )
+        masters.load(_weights_of(tensors))
         moments: dict[str, dict[str, Any]] = counters
         for place, tensor in tensors.items():
             moment, _, name = place.partition("/")
@@ -198,7 +201,7 @@ def load_best(folder: Path, origin: Origin, masters: Masters, step: int) -> bool
         return False
     say(f"The best weights are not whole; taking them from the checkpoint of step {step} ({damage}).")
     tensors = load_file(place / "state.safetensors")
-    masters.load({n.removeprefix("weight/"): t for n, t in tensors.items() if n[:7] == "weight/"})
+    masters.load(_weights_of(tensors))
     return True
 
 

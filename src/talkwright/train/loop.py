@@ -9,6 +9,9 @@ What makes a step cheap is not here, but in pieces of their own, none of which c
     passes of so many rows or tokens                        train/passes.py
     activations made again instead of kept                  train/model.py (`recompute`)
     layers translated to machine code                       train/compiled.py
+
+`session.py` makes ready what a run works with, `checkpoint.py` keeps where it is (`State`), `faults.py`
+has the rules for what goes wrong, and `stopping.py` what ends a run early.
 """
 
 from __future__ import annotations
@@ -17,7 +20,6 @@ import math
 import signal
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,9 +27,10 @@ from talkwright.config import TrainSection, share_recomputed
 from talkwright.errors import TrainError, is_out_of_memory, needs_memory
 from talkwright.models import make_batch, summed_loss
 from talkwright.progress import say, training_line
-from talkwright.runs import artefact, make_folder, read_jsonl, write_json, write_jsonl
+from talkwright.runs import artefact, read_jsonl, write_json, write_jsonl
 from talkwright.train.checkpoint import (
     GO_ON,
+    METRICS,
     SAMPLES,
     State,
     drop_checkpoints,
@@ -42,65 +45,24 @@ from talkwright.train.faults import (
     find_fault,
     make_room,
     refuse_to_validate,
-    smaller_model,
     split_further,
     stop_if_it_persists,
 )
-from talkwright.train.model import (
-    Masters,
-    prepare_model,
-    recompute,
-    refuse_added_tokens,
-    save_model,
-)
-from talkwright.train.noise import RowNoise
-from talkwright.train.optimizers import Optimizer, make_optimizer
-from talkwright.train.origin import Origin, describe_origin
+from talkwright.train.model import recompute, refuse_added_tokens, save_model
+from talkwright.train.origin import describe_origin
 from talkwright.train.passes import split
-from talkwright.train.plan import (
-    SCORING_TOKENS,
-    Plan,
-    evenly,
-    has_dropout,
-    make_plan,
-    may_share_beginnings,
-    rows_of_steps,
-)
-from talkwright.train.records import (
-    Metrics,
-    metrics_file,
-    peak_memory,
-    seconds_allowed,
-    stop_between_steps,
-)
+from talkwright.train.plan import rows_of_steps
+from talkwright.train.records import Metrics, metrics_file, peak_memory, summarise
 from talkwright.train.samples import Sampler, sample_steps
 from talkwright.train.schedules import learning_rate
-from talkwright.train.scoring import mean_loss, without_a_loss
-from talkwright.train.settings import refuse_useless
-from talkwright.train.trackers import FOLDER, refuse_missing_trackers, tracking
+from talkwright.train.scoring import SCORING_TOKENS, mean_loss, without_a_loss
+from talkwright.train.session import Session, open_session
+from talkwright.train.stopping import limit_reached, seconds_allowed, stop_between_steps
+from talkwright.train.trackers import tracking
 from talkwright.types import BaseModel, Conversation, Example, to_json
 
 if TYPE_CHECKING:
     from talkwright.template import Template
-
-
-@dataclass(frozen=True, slots=True)
-class _Session:
-    """What stays the same through a run; `State` is what changes."""
-
-    accelerator: Any
-    model: Any
-    masters: Masters
-    optimizer: Optimizer
-    section: TrainSection
-    plan: Plan
-    rows: Sequence[Example]
-    validation: Sequence[Example]
-    layout: dict[str, Any]
-    noise: RowNoise | None
-    seed: int
-    checkpoints: Path
-    origin: Origin
 
 
 def train(
@@ -122,7 +84,7 @@ def train(
     """
     refuse_added_tokens(base, template)
     origin = describe_origin(base, template, rows, validation, section, seed)
-    session = _open_session(base, rows, validation, section, seed, out.parent / "checkpoints", origin)
+    session = open_session(base, rows, validation, section, seed, out.parent / "checkpoints", origin)
     plan, checkpoints, masters = session.plan, session.checkpoints, session.masters
     state = restore_newest(checkpoints, origin, masters, session.optimizer)
     every = sample_steps(section, plan)
@@ -131,7 +93,7 @@ def train(
     )
     if state.step:
         say(f"Going on from step {state.step} of {plan.steps}.")
-    recompute(session.model, max(state.recomputing, share_recomputed(section.recompute)))
+    recompute(session.model, _share_recomputed(section, state))
     with (
         tracking(session.accelerator, section, out.parent) as track,
         training_line(
@@ -146,14 +108,13 @@ def train(
         _take_steps(session, state, sampler, metrics, asked_to_stop)
     if state.stopped:
         say(f"Stopped by train.{state.stopped} after step {state.step} of {plan.steps}.")
-    best = False
-    if section.patience and state.best_loss is not None:
-        best = load_best(checkpoints, origin, masters, state.best_step)
+    best = bool(section.patience) and state.best_loss is not None
+    best = best and load_best(checkpoints, origin, masters, state.best_step)
     _finish(session, state, base, template, out, key, best=best)
 
 
 def _take_steps(
-    session: _Session,
+    session: Session,
     state: State,
     sampler: Sampler,
     metrics: Metrics,
@@ -168,7 +129,7 @@ def _take_steps(
         if state.stopped:
             return
         _take_step(session, state, [session.rows[n] for n in numbers], metrics)
-        state.stopped = _limit_reached(section, state)
+        state.stopped = limit_reached(section, state)
         last = state.step == plan.steps or bool(state.stopped)
         if state.step % plan.eval_every == 0 or last:
             _validate(session, state, metrics)
@@ -182,62 +143,15 @@ def _take_steps(
             raise KeyboardInterrupt if stop == signal.SIGINT else SystemExit(128 + stop)
 
 
-def _open_session(
-    base: BaseModel,
-    rows: Sequence[Example],
-    validation: Sequence[Example],
-    section: TrainSection,
-    seed: int,
-    checkpoints: Path,
-    origin: Origin,
-) -> _Session:
-    from accelerate import Accelerator
-    from accelerate.utils import set_seed
-
-    refuse_useless(rows)
-    refuse_missing_trackers(section)
-    logs = str(checkpoints.parent / FOLDER)
-    accelerator = Accelerator(log_with=section.trackers or None, project_dir=logs)
-    if accelerator.num_processes > 1:
-        raise TrainError("this version trains in one process; start it without a multi-process launcher")
-    set_seed(seed)
-    instead = f"Close other programs, or {smaller_model(section)}."
-    with needs_memory("in making the model ready for training", instead):
-        model, padded = prepare_model(base, section, seed)
-        model = accelerator.prepare(model)
-        masters = Masters(model)
-    make_folder(checkpoints)
-    dropout = has_dropout(vars(model.config.get_text_config()))
-    return _Session(
-        accelerator=accelerator,
-        model=model,
-        masters=masters,
-        optimizer=make_optimizer(model, masters, section),
-        section=section,
-        plan=make_plan(section, len(rows)),
-        rows=rows,
-        validation=evenly(validation, section.eval_rows),
-        layout={
-            "padded": padded,
-            "device": accelerator.device,
-            "share": may_share_beginnings(section, padded=padded, dropout=dropout),
-        },
-        noise=RowNoise(model, section.neftune) if section.neftune else None,
-        seed=seed,
-        checkpoints=checkpoints,
-        origin=origin,
-    )
+# --- one step -------------------------------------------------------------------------------------
 
 
-# --- one step ------------------------------------------------------------------------------------
-
-
-def _take_step(session: _Session, state: State, examples: Sequence[Example], metrics: Metrics) -> float:
+def _take_step(session: Session, state: State, examples: Sequence[Example], metrics: Metrics) -> float:
     """Forward, backward, update, in as many passes as the memory wants; returns the step's loss."""
     started = time.perf_counter()
     rate = learning_rate(session.section, session.plan, state.step)
     while (attempt := _attempt(session, state, examples, rate)) is None:
-        _split_further(session, state, examples, metrics)
+        _take_less_memory(session, state, examples, metrics)
     loss, norm, fault = attempt
     if fault is None:
         session.masters.write_back()
@@ -250,7 +164,7 @@ def _take_step(session: _Session, state: State, examples: Sequence[Example], met
     state.tokens += sum(len(example.input_ids) for example in examples)
     state.supervised += sum(example.n_supervised for example in examples)
     state.seconds += time.perf_counter() - started
-    row: dict[str, Any] = {
+    row = {
         "step": state.step,
         "loss": loss,
         "learning_rate": rate,
@@ -258,14 +172,13 @@ def _take_step(session: _Session, state: State, examples: Sequence[Example], met
         "tokens": state.tokens,
         "supervised": state.supervised,
         "seconds": round(state.seconds, 3),
-        **({"fault": fault} if fault else {}),
     }
-    _write(metrics, {name: x for name, x in row.items() if isinstance(x, str) or math.isfinite(x)})
+    _write(metrics, {**row, "fault": fault} if fault else row)
     return loss
 
 
 def _attempt(
-    session: _Session, state: State, examples: Sequence[Example], rate: float
+    session: Session, state: State, examples: Sequence[Example], rate: float
 ) -> tuple[float, float, str | None] | None:
     """Take a step on the masters: its loss, its gradient's norm before clipping, and what was wrong
     with them (then nothing was updated). None: the memory ran out, and nothing was updated."""
@@ -293,19 +206,18 @@ def _attempt(
     return loss, norm, fault
 
 
-def _accumulate(session: _Session, state: State, examples: Sequence[Example]) -> float:
+def _accumulate(session: Session, state: State, examples: Sequence[Example]) -> float:
     """Gradient of the mean loss over the step's supervised tokens; returns that mean, in nats.
 
     Each pass's loss is summed and divided by the count of the *whole* step, so splitting a step into
     passes changes nothing, however long their rows are.
     """
     supervised = sum(example.n_supervised for example in examples)
-    padded = bool(session.layout["padded"])
     total = 0.0
-    for rows in split(examples, session.section, state.halvings, padded=padded):
+    for rows in _passes(session, state, examples):
         batch = make_batch(rows, **session.layout)
         if session.noise:
-            session.noise.lengths = batch.lengths
+            session.noise.expect(batch.lengths)
         loss = summed_loss(session.model, batch, session.section.label_smoothing) / supervised
         session.accelerator.backward(loss)
         session.masters.collect_gradients()
@@ -313,36 +225,59 @@ def _accumulate(session: _Session, state: State, examples: Sequence[Example]) ->
     return total
 
 
-def _split_further(
-    session: _Session, state: State, examples: Sequence[Example], metrics: Metrics
+def _passes(session: Session, state: State, examples: Sequence[Example]) -> list[Sequence[Example]]:
+    """The rows of each forward pass of a step, in as many as the memory wanted so far."""
+    return split(examples, session.section, state.halvings, padded=session.layout["padded"])
+
+
+def _clip(session: Session) -> float:
+    """Clip the gradients; returns their norm before."""
+    clip = session.section.clip if session.section.clip is not None else math.inf
+    return float(session.accelerator.clip_grad_norm_(session.masters.masters, clip))
+
+
+def _write(metrics: Metrics, row: dict[str, Any]) -> None:
+    """Record what is a number; JSON has no word for one that is not finite."""
+    metrics.write({name: x for name, x in row.items() if isinstance(x, str) or math.isfinite(x)})
+
+
+# --- a step that goes wrong -----------------------------------------------------------------------
+
+
+def _take_less_memory(
+    session: Session, state: State, examples: Sequence[Example], metrics: Metrics
 ) -> None:
-    """After the memory ran out: make room, and smaller forward passes from here on."""
+    """After the memory ran out: make room, and smaller forward passes from here on; fewer activations
+    kept where each has one row already."""
     make_room(session.masters)
     session.optimizer.forget_half_made()
-    how: Any = {"section": session.section, "padded": bool(session.layout["padded"])}
-    passes = len(split(examples, halvings=state.halvings, **how))
-    if passes == len(examples) and _keep_less(session, state):
-        say(f"Out of memory in step {state.step + 1}: taking it again, with the activations of "
-            f"{state.recomputing:.0%} of the layers recomputed.")  # fmt: skip
-    else:
-        state.halvings = split_further(examples, halvings=state.halvings, **how)
-        passes = len(split(examples, halvings=state.halvings, **how))
-        say(f"Out of memory in step {state.step + 1}: taking it again in {passes} forward passes.")
+    alone = len(_passes(session, state, examples)) == len(examples)
+    fewer_kept = alone and _keep_less(session, state)
+    if not fewer_kept:
+        padded = session.layout["padded"]
+        state.halvings = split_further(examples, session.section, state.halvings, padded=padded)
+    passes = len(_passes(session, state, examples))
+    recomputed = f", with the activations of {state.recomputing:.0%} of the layers recomputed."
+    say(f"Out of memory in step {state.step + 1}: taking it again"
+        + (recomputed if fewer_kept else f" in {passes} forward passes."))  # fmt: skip
     _write(metrics, {"step": state.step + 1, "out_of_memory": passes})
 
 
-def _keep_less(session: _Session, state: State) -> bool:
+def _keep_less(session: Session, state: State) -> bool:
     """Keep the activations of fewer layers from here on; False when it is none already."""
-    shares = [
-        s for s in (0.5, 1.0) if s > max(state.recomputing, share_recomputed(session.section.recompute))
-    ]
+    shares = [s for s in (0.5, 1.0) if s > _share_recomputed(session.section, state)]
     if not shares or session.section.method == "prefix":
         return False
     state.recomputing = shares[0]
     return recompute(session.model, shares[0])
 
 
-def _pass_over(session: _Session, state: State, fault: dict[str, Any]) -> None:
+def _share_recomputed(section: TrainSection, state: State) -> float:
+    """Share of the layers whose activations are not kept: as the recipe says, or more by need."""
+    return max(state.recomputing, share_recomputed(section.recompute))
+
+
+def _pass_over(session: Session, state: State, fault: dict[str, Any]) -> None:
     """Leave a faulty step's update out, as `train.on_fault` says; stop when it persists."""
     session.optimizer.clear()
     state.faults = [*state.faults, fault]
@@ -360,22 +295,10 @@ def _pass_over(session: _Session, state: State, fault: dict[str, Any]) -> None:
     say(f"Step {fault['step']} is passed over{back}: {fault['what']}.")
 
 
-def _limit_reached(section: TrainSection, state: State) -> str:
-    """The setting that ends the run here, or nothing."""
-    if section.max_tokens and state.tokens >= section.max_tokens:
-        return "max_tokens"
-    if section.max_minutes and state.seconds + state.validating >= 60 * section.max_minutes:
-        return "max_minutes"
-    return ""
+# --- between steps --------------------------------------------------------------------------------
 
 
-def _clip(session: _Session) -> float:
-    """Clip the gradients; returns their norm before."""
-    clip = session.section.clip if session.section.clip is not None else math.inf
-    return float(session.accelerator.clip_grad_norm_(session.masters.masters, clip))
-
-
-def _validate(session: _Session, state: State, metrics: Metrics) -> None:
+def _validate(session: Session, state: State, metrics: Metrics) -> None:
     """Measure and record the validation loss; keep the weights when it is the best so far."""
     if not session.validation:
         return
@@ -397,7 +320,7 @@ def _validate(session: _Session, state: State, metrics: Metrics) -> None:
         state.stopped = "patience"
 
 
-def _measure(session: _Session, state: State) -> float | None:
+def _measure(session: Session, state: State) -> float | None:
     """The validation loss; None when the memory ran out and there are smaller batches to try."""
     tokens = SCORING_TOKENS >> state.scoring_halvings
     try:
@@ -413,7 +336,7 @@ def _measure(session: _Session, state: State) -> float | None:
     return None
 
 
-def _save(session: _Session, state: State) -> None:
+def _save(session: Session, state: State) -> None:
     section = session.section
     save_checkpoint(
         session.checkpoints, session.origin, state, session.masters, session.optimizer,
@@ -422,12 +345,11 @@ def _save(session: _Session, state: State) -> None:
     )  # fmt: skip
 
 
-def _write(metrics: Metrics, row: dict[str, Any]) -> None:
-    metrics.write(row)
+# --- the end --------------------------------------------------------------------------------------
 
 
 def _finish(
-    session: _Session,
+    session: Session,
     state: State,
     base: BaseModel,
     template: Template,
@@ -437,27 +359,7 @@ def _finish(
     best: bool,
 ) -> None:
     """Write the artefact, then let the checkpoints go."""
-    section, weights = session.section, session.masters.weights
-    summary = {
-        "steps": state.step,
-        "planned_steps": session.plan.steps,
-        "rows": session.plan.rows,
-        "epochs": round(state.step * section.batch_size / session.plan.rows, 3),
-        "tokens": state.tokens,
-        "supervised_tokens": state.supervised,
-        "seconds": round(state.seconds, 3),
-        "best_validation_loss": state.best_loss,
-        "best_step": state.best_step,
-        "stopped_early": bool(state.stopped),
-        "kept": "best" if best else "last",
-        "trainable": sum(weight.numel() for weight in weights),
-        "precision": str(weights[0].dtype).removeprefix("torch."),
-        "method": section.method,
-        "stopped_by": state.stopped or None,
-        "steps_passed_over": state.passed_over,
-        "peak_memory_mib": peak_memory(),
-        "out_of_memory": state.halvings + state.scoring_halvings,
-    }
+    section = session.section
     kind = "model" if section.method == "full" else "adapter"
     about = {"template": template.fingerprint, "base": to_json(base)}
     with (
@@ -466,9 +368,9 @@ def _finish(
     ):
         save_model(session.model, folder, section.method)
         template.save(folder / kind)
-        write_jsonl(folder / "metrics.jsonl", read_jsonl(session.checkpoints / "metrics.jsonl"))
+        write_jsonl(folder / METRICS, read_jsonl(session.checkpoints / METRICS))
         if (session.checkpoints / SAMPLES).is_file():
             write_jsonl(folder / SAMPLES, read_jsonl(session.checkpoints / SAMPLES))
-        write_json(folder / "summary.json", summary)
+        write_json(folder / "summary.json", summarise(session, state, best=best))
         write_json(folder / "template.json", template.describe())
     drop_checkpoints(out.parent)

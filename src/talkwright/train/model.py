@@ -17,8 +17,9 @@ from talkwright.models import (
     make_batch,
     row_losses,
 )
-from talkwright.train.adapters import add_adapter, freeze, model_folder, refuse_other_base, unfit
+from talkwright.train.adapters import make_trainable, unfit
 from talkwright.train.compiled import compile_layers
+from talkwright.train.start_from import model_folder, refuse_other_base
 from talkwright.types import IGNORED, BaseModel, Example
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def prepare_model(base: BaseModel, section: TrainSection, seed: int) -> tuple[An
 
     refuse_other_base(base, section)
     if section.method == "full" and section.start_from is not None:
-        earlier = str(model_folder(Path(section.start_from)))
+        earlier = str(model_folder(section.start_from))
         base = BaseModel(base.name, earlier, earlier, base.licence, "")
     how: Any = {
         "precision": best_precision() if section.precision == "auto" else section.precision,
@@ -51,12 +52,9 @@ def prepare_model(base: BaseModel, section: TrainSection, seed: int) -> tuple[An
         padded = True
         model = load_weights(base, **how)
     torch.manual_seed(seed)
-    if section.method == "full":
-        freeze(model, section.freeze)
-    else:
-        model = add_adapter(model, section)
-        if section.method in VIRTUAL:
-            _refuse_unfit(model, section)
+    model = make_trainable(model, section)
+    if section.method in VIRTUAL:
+        _refuse_unfit(model, section)
     if section.compile:
         compile_layers(model, padded=padded)  # it joins what `fuse` would
     else:
@@ -81,13 +79,13 @@ def _refuse_unfit(model: Any, section: TrainSection) -> None:
         raise TrainError(unfit(model.config.model_type, section, error)) from None
 
 
-def empty_model(base: BaseModel) -> Any:
-    """The base's modules without weights, for looking at names."""
+def empty_model(config: Any) -> Any:
+    """A model's modules without weights, for looking at names and sizes."""
     import torch
     from transformers import AutoModelForCausalLM
 
     with torch.device("meta"):
-        return AutoModelForCausalLM.from_config(load_config(base), trust_remote_code=False)
+        return AutoModelForCausalLM.from_config(config, trust_remote_code=False)
 
 
 def recompute(model: Any, share: float) -> bool:

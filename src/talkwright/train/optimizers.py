@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from talkwright.config import TrainSection, rate_beside_muon
 from talkwright.errors import TrainError
+from talkwright.models import needs_bitsandbytes
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -131,10 +132,7 @@ def _muon_or_not(model: Any, masters: Masters, groups: list[Group]) -> tuple[lis
 
 def _of_bitsandbytes(groups: list[Group], section: TrainSection, masters: Masters) -> Any:
     if find_spec("bitsandbytes") is None:
-        raise TrainError(
-            f"train.optimizer: {section.optimizer} needs bitsandbytes, which is not installed: "
-            "`pip install 'talkwright[quantise]'`, or write `optimizer: adamw`"
-        )
+        raise TrainError(needs_bitsandbytes("optimizer", section.optimizer, "adamw"))
     from bitsandbytes import optim
 
     if section.optimizer.startswith("paged") and masters.masters[0].device.type != "cuda":

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from talkwright.config import TrainSection
 from talkwright.models import load_config
-from talkwright.train.adapters import start_digest
-from talkwright.train.plan import has_dropout
+from talkwright.train.passes import has_dropout
+from talkwright.train.start_from import start_digest
 from talkwright.types import BaseModel, Example, content_id
 
 if TYPE_CHECKING:

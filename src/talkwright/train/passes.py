@@ -1,13 +1,14 @@
 """How a step's rows are cut into forward passes: `accumulation` of them, or of so many tokens.
 
-The gradient is a sum over the step's supervised tokens, so neither their number nor the order of rows
-changes it; only the memory it takes.
+The gradient is a sum over the step's supervised tokens, so neither the number of passes nor the order of
+rows changes it; only the memory it takes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from typing import Any
 
 from talkwright.config import TrainSection
 from talkwright.models import until_last_supervised
@@ -44,3 +45,15 @@ def cuts(lengths: Sequence[int], section: TrainSection, halvings: int, *, padded
             borders.append(number)
             longest = total = length
     return [*borders, len(lengths)]
+
+
+def may_share_beginnings(section: TrainSection, *, padded: bool, dropout: bool) -> bool:
+    """Whether rows of a pass may have a common beginning computed once: nothing random must differ
+    between them. `dropout`: the model has some of its own (`has_dropout`)."""
+    return not (padded or dropout or section.neftune or section.lora.dropout)
+
+
+def has_dropout(config: Mapping[str, Any]) -> bool:
+    """Whether a model's configuration asks for dropout."""
+    named = [value for name, value in config.items() if "dropout" in name or name.endswith("pdrop")]
+    return any(isinstance(value, float) and value for value in named)

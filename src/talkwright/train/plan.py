@@ -1,16 +1,15 @@
-"""How a run will go, in numbers that need no model: steps and the order of rows."""
+"""How a run will go, in numbers that need no model: its steps, and which rows are looked at when."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from talkwright.config import TrainSection
 
-SCORING_TOKENS = 4096  # tokens of validation rows per forward pass
 _Row = TypeVar("_Row")
 
 
@@ -23,18 +22,6 @@ class Plan:
     warmup: int
     eval_every: int
     save_every: int
-
-
-def may_share_beginnings(section: TrainSection, *, padded: bool, dropout: bool) -> bool:
-    """Whether rows of a pass may have a common beginning computed once: nothing random must differ
-    between them. `dropout`: the model has some of its own (`has_dropout`)."""
-    return not (padded or dropout or section.neftune or section.lora.dropout)
-
-
-def has_dropout(config: Mapping[str, Any]) -> bool:
-    """Whether a model's configuration asks for dropout."""
-    named = [value for name, value in config.items() if "dropout" in name or name.endswith("pdrop")]
-    return any(isinstance(value, float) and value for value in named)
 
 
 def make_plan(section: TrainSection, rows: int) -> Plan:
@@ -75,18 +62,6 @@ def evenly(rows: Sequence[_Row], limit: int) -> list[_Row]:
     if len(rows) <= limit:
         return list(rows)
     return [rows[n * len(rows) // limit] for n in range(limit)]
-
-
-def scoring_cuts(lengths: Sequence[int], budget: int) -> list[int]:
-    """Where each forward pass of a validation begins, and the end: rows of these lengths as they come,
-    `budget` tokens at a time, or one row that is longer."""
-    borders, total = [0], 0
-    for number, length in enumerate(lengths):
-        if number > borders[-1] and total + length > budget:
-            borders.append(number)
-            total = 0
-        total += length
-    return [*borders, len(lengths)]
 
 
 def _shuffled(rows: int, seed: int, epoch: int) -> list[int]:

@@ -1,20 +1,18 @@
-"""What a run leaves while it goes: `metrics.jsonl`, and a way to be stopped between two steps."""
+"""What a run says of itself: rows of `metrics.jsonl` while it goes, and a summary at its end."""
 
 from __future__ import annotations
 
 import json
-import math
-import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-from talkwright.config import TrainSection
-from talkwright.progress import say
 from talkwright.train.checkpoint import METRICS, State, restore_record
+
+if TYPE_CHECKING:
+    from talkwright.train.session import Session
 
 Row = dict[str, Any]
 
@@ -64,34 +62,26 @@ def peak_memory() -> int:
     return peak // (2**20 if sys.platform == "darwin" else 2**10)
 
 
-def seconds_allowed(section: TrainSection, state: State) -> float:
-    """How much longer `train.max_minutes` and `train.max_tokens` let a run go on, at its pace."""
-    limits = [math.inf]
-    if section.max_minutes:
-        limits.append(60 * section.max_minutes - state.seconds - state.validating)
-    if section.max_tokens and state.tokens:
-        limits.append((section.max_tokens - state.tokens) * state.seconds / state.tokens)
-    return max(0.0, min(limits))
-
-
-@contextmanager
-def stop_between_steps() -> Iterator[Any]:
-    """Turn the first Ctrl-C or SIGTERM into a question asked between steps; the second one is heeded
-    at once. Yields a function that gives the signal's number, or 0."""
-    received: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: 0  # only the main thread may set handlers
-        return
-
-    def receive(number: int, _: Any) -> None:
-        if received:
-            raise KeyboardInterrupt
-        received.append(number)
-        say("Stopping after this step (again: at once) ...")
-
-    before = {number: signal.signal(number, receive) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: received[0] if received else 0
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def summarise(session: Session, state: State, *, best: bool) -> dict[str, Any]:
+    """How the run went, in numbers. `best`: the best weights were kept, not the last."""
+    section, weights = session.section, session.masters.weights
+    return {
+        "steps": state.step,
+        "planned_steps": session.plan.steps,
+        "rows": session.plan.rows,
+        "epochs": round(state.step * section.batch_size / session.plan.rows, 3),
+        "tokens": state.tokens,
+        "supervised_tokens": state.supervised,
+        "seconds": round(state.seconds, 3),
+        "best_validation_loss": state.best_loss,
+        "best_step": state.best_step,
+        "stopped_early": bool(state.stopped),
+        "kept": "best" if best else "last",
+        "trainable": sum(weight.numel() for weight in weights),
+        "precision": str(weights[0].dtype).removeprefix("torch."),
+        "method": section.method,
+        "stopped_by": state.stopped or None,
+        "steps_passed_over": state.passed_over,
+        "peak_memory_mib": peak_memory(),
+        "out_of_memory": state.halvings + state.scoring_halvings,
+    }

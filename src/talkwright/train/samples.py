@@ -17,7 +17,7 @@ from talkwright.config import TrainSection
 from talkwright.errors import RequestError, TemplateError, is_out_of_memory
 from talkwright.progress import say
 from talkwright.train.checkpoint import SAMPLES, restore_record
-from talkwright.train.plan import Plan
+from talkwright.train.plan import Plan, evenly
 from talkwright.types import Conversation, Message, Sampling
 
 if TYPE_CHECKING:
@@ -33,10 +33,8 @@ def questions_for(section: TrainSection, validation: Sequence[Conversation]) -> 
         return []
     if section.sample_prompts:
         return [Conversation((Message("user", text),)) for text in section.sample_prompts]
-    count = min(QUESTIONS, len(validation))
-    chosen = [validation[n * len(validation) // count] for n in range(count)]
     # A later turn may need what an assistant said before; the first question stands alone.
-    return [found for each in chosen if (found := _first_round(each))]
+    return [found for each in evenly(validation, QUESTIONS) if (found := _first_round(each))]
 
 
 def _first_round(conversation: Conversation) -> Conversation | None:

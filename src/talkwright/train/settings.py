@@ -10,16 +10,22 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from talkwright.config import LoraSection, TrainSection
 from talkwright.errors import TrainError
-from talkwright.models import best_precision, has_fixed_positions, load_config, parameter_count
+from talkwright.models import (
+    best_precision,
+    has_fixed_positions,
+    load_config,
+    needs_bitsandbytes,
+    parameter_count,
+)
 from talkwright.progress import say
-from talkwright.train.adapters import add_adapter, freeze, model_folder, refuse_other_base
+from talkwright.train.adapters import add_adapter, freeze
 from talkwright.train.model import VIRTUAL, empty_model, refuse_added_tokens
 from talkwright.train.plan import Plan, make_plan
+from talkwright.train.start_from import model_folder, refuse_other_base
 from talkwright.train.trackers import refuse_missing_trackers
 from talkwright.types import BaseModel, Example, Finding, Lengths
 
@@ -95,17 +101,14 @@ def refuse_unready(section: TrainSection, base: BaseModel, template: Template) -
     refuse_added_tokens(base, template)
     refuse_other_base(base, section)
     if section.start_from is not None and section.method == "full":
-        model_folder(Path(section.start_from))
+        model_folder(section.start_from)
     eight = section.optimizer.startswith("paged") or section.optimizer.endswith("8bit")
     for name, needed, instead in (
         ("optimizer", eight, "adamw"),
         ("quantise", section.quantise != "none", "none"),
     ):
         if needed and find_spec("bitsandbytes") is None:
-            raise TrainError(
-                f"train.{name}: {getattr(section, name)} needs bitsandbytes, which is not installed: "
-                f"`pip install 'talkwright[quantise]'`, or write `{name}: {instead}`"
-            )
+            raise TrainError(needs_bitsandbytes(name, getattr(section, name), instead))
 
 
 def refuse_useless(rows: Sequence[Example]) -> None:
@@ -148,7 +151,7 @@ def check_targets(section: TrainSection, base: BaseModel) -> list[Finding]:
     lora = section.lora
     if lora.targets == "all-linear" and lora.layers is None and not section.freeze:
         return []  # fits every model, and making an empty one takes a second
-    model = empty_model(base)
+    model = empty_model(load_config(base))
     try:
         if section.method == "full":
             freeze(model, section.freeze)
@@ -173,7 +176,8 @@ _ANY_BASE = {  # lines that suit every base, by the setting at fault
 
 def check_context(section: TrainSection, lengths: Lengths, base: BaseModel) -> list[Finding]:
     """Rows that are longer than what the base was made for."""
-    text = load_config(base).get_text_config()
+    config = load_config(base)
+    text = config.get_text_config()
     if not getattr(text, "max_position_embeddings", None):
         return []
     learnt = section.virtual_tokens if section.method in VIRTUAL else 0
@@ -184,7 +188,7 @@ def check_context(section: TrainSection, lengths: Lengths, base: BaseModel) -> l
     if not longer:
         return []
     count = sum(count for _, count in longer)
-    fixed = has_fixed_positions(empty_model(base))
+    fixed = has_fixed_positions(empty_model(config))
     beside = f", beside {learnt} learnt ones," if learnt else ""
     return [
         Finding(
@@ -256,31 +260,31 @@ def _of_length(section: TrainSection, plan: Plan, rows: int, tokens: int) -> Ite
             f"reaches {rate:g}",
             f"write `train.warmup_steps: {steps // 10}`",
         )  # fmt: skip
-    if section.batch_size > rows:
+    batch = section.batch_size
+    smaller: list[str] = []
+    if batch > rows:
+        batch = max(1, rows // 4)  # four steps an epoch
+        smaller = [f"train.batch_size: {batch}"]
+        smaller += ["train.accumulation: 1"] if section.accumulation > batch else []
         yield Finding(
             "warning", "batch_larger_than_data",
             f"batch_size is {section.batch_size} but there are only {rows} training rows, so every "
-            "step sees some rows twice", f"write {_smaller_batch(section, rows)}",
+            "step sees some rows twice", f"write {_lines(smaller)}",
         )  # fmt: skip
     passes = plan.steps * section.batch_size / rows
     if passes > BEARABLE_PASSES and section.patience is None:
-        batch = section.batch_size if section.batch_size <= rows else max(1, rows // 4)
-        line = f"train.max_steps: {3 * rows // batch}" if section.max_steps else "train.epochs: 3"
-        if batch != section.batch_size:  # steps of this size are too few to learn in, and too large
-            line = f"{_smaller_batch(section, rows).strip('`')}` with `{line}"
+        fewer = f"train.max_steps: {3 * rows // batch}" if section.max_steps else "train.epochs: 3"
         yield Finding(
             "warning", "too_many_epochs",
             f"each of the {rows} rows is learnt {passes:.0f} times, by heart, not in general, and "
             "nothing stops the run when the validation loss rises",
-            f"write `{line}`, or `train.patience: 3`",
+            f"write {_lines([*smaller, fewer])}, or `train.patience: 3`",
         )  # fmt: skip
 
 
-def _smaller_batch(section: TrainSection, rows: int) -> str:
-    """The lines for a batch that fits the rows, four steps an epoch."""
-    batch = max(1, rows // 4)
-    passes = " with `train.accumulation: 1`" if section.accumulation > batch else ""
-    return f"`train.batch_size: {batch}`{passes}"
+def _lines(settings: Sequence[str]) -> str:
+    """Lines of a recipe that belong together, as a fix names them."""
+    return " with ".join(f"`{line}`" for line in settings)
 
 
 def _of_rates(section: TrainSection, parameters: int) -> Iterator[Finding]:

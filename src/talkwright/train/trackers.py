@@ -15,6 +15,7 @@ from typing import Any
 
 from talkwright.config import TrainSection
 from talkwright.errors import TrainError
+from talkwright.train.origin import flat
 
 PROJECT = "talkwright"
 FOLDER = "trackers"  # beside the artefact
@@ -48,9 +49,7 @@ def tracking(
     }
     places = {} if online else _kept_here(section, folder)
     with _environment(places):
-        accelerator.init_trackers(
-            PROJECT, config=_flat(section.model_dump(mode="json")), init_kwargs=own
-        )
+        accelerator.init_trackers(PROJECT, config=_as_trackers_take_them(section), init_kwargs=own)
         try:
             yield lambda row: accelerator.log(
                 {name: x for name, x in row.items() if name != "step"}, step=row["step"]
@@ -82,13 +81,8 @@ def _environment(changes: dict[str, str]) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Settings as trackers take them: dotted names of numbers and texts."""
-    flat: dict[str, Any] = {}
-    for name, value in settings.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{name}.")
-        elif value is not None:
-            plain = isinstance(value, (int, float, str))
-            flat[prefix + name] = value if plain else str(value)
-    return flat
+def _as_trackers_take_them(section: TrainSection) -> dict[str, Any]:
+    """Settings by their dotted names, as numbers and texts."""
+    settings = flat("", section.model_dump(mode="json"))
+    given = {name: value for name, value in settings.items() if value is not None}
+    return {n: x if isinstance(x, (int, float, str)) else str(x) for n, x in given.items()}

@@ -4,8 +4,8 @@ In: a model's shape, the lengths of its training rows, a `train` section and a m
 and `Planned`. No weights are loaded and no GPU is needed. `shape.py` reads what a model is made of,
 `structure.py` counts what it keeps for its backward pass, `load.py` what a run's rows amount to;
 `memory.py` and `work.py` are the formulas, `machines.py` what they are divided by, `choose.py` tries
-settings. What no formula gives is counted (`count.py`) or fitted
-(`fit.py`) by `bench/calibrate.py`, and stands in `coefficients.json`.
+settings. What no formula gives is counted (`count.py`) or fitted (`fit.py`) by `bench/calibrate.py`, and
+stands in `coefficients.json`.
 """
 
 from __future__ import annotations

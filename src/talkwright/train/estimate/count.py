@@ -8,6 +8,7 @@ calibrate.py` stores them in `coefficients.json`; a test counts again and compar
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from talkwright.config import TrainSection, share_recomputed
@@ -50,9 +51,8 @@ def count_terms(section: TrainSection, precision: str) -> dict[str, dict[str, fl
             for tokens in (2 * _TOKENS, _TOKENS)
             for layers in (2, 4)
         )
-        layer = (
-            (four - two - four_short + two_short) / 2 / _TOKENS
-        )  # of one more token in one more layer
+        # Of one more token in one more layer.
+        layer = (four - two - four_short + two_short) / 2 / _TOKENS
         sizes = {
             "width": width, "inner": inner, "queries": heads * head_width, "one": 1,
             "keys": key_heads * head_width, "heads": heads, "head_width": head_width,
@@ -106,36 +106,39 @@ def _kept(
     from transformers import LlamaForCausalLM
 
     from talkwright.models import choose_attention, fuse, make_batch, summed_loss
-    from talkwright.train.adapters import add_adapter, freeze
-    from talkwright.train.model import recompute
+    from talkwright.train.adapters import make_trainable
+    from talkwright.train.model import VIRTUAL, recompute
     from talkwright.types import Example
 
     config = tiny_config(layers, *sizes)
-    virtual = section.method in ("prefix", "prompt")
+    virtual = section.method in VIRTUAL
     config._attn_implementation = "sdpa" if virtual else choose_attention(config)[0]
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
     with torch.random.fork_rng():
-        model: Any = LlamaForCausalLM(config).to(dtype)
-        if section.method == "full":
-            freeze(model, [])
-        else:
-            model = add_adapter(model, section)
+        model: Any = make_trainable(LlamaForCausalLM(config).to(dtype), section)
     fuse(model)
     recompute(model, share_recomputed(section.recompute))
     model.train()
     ids = tuple(n % config.vocab_size for n in range(tokens + 1))
     batch = make_batch([Example(ids, ids)], padded=virtual)
-    weights = {weight.untyped_storage().data_ptr() for weight in model.parameters()}
+    return bytes_kept(model, lambda: summed_loss(model, batch))
+
+
+def bytes_kept(model: Any, make_loss: Callable[[], Any]) -> int:
+    """Bytes that autograd keeps of making a loss, for its backward pass; weights are not counted."""
+    import torch
+
+    weights = {weight.untyped_storage()._cdata for weight in model.parameters()}
     kept: dict[int, tuple[int, Any]] = {}
 
     def pack(tensor: Any) -> Any:
         storage = tensor.untyped_storage()
-        if storage.data_ptr() not in weights:
-            kept[storage.data_ptr()] = (storage.nbytes(), tensor)  # held, so that no address comes twice
+        if storage._cdata not in weights:
+            kept[storage._cdata] = (storage.nbytes(), tensor)  # held, so that no address comes twice
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        loss = summed_loss(model, batch)
+        loss = make_loss()
     found = sum(size for size, _ in kept.values())
     del loss
     return found

@@ -10,16 +10,9 @@ from typing import Any, NamedTuple
 from talkwright.config import TrainSection
 from talkwright.models import computed_before, until_last_supervised
 from talkwright.train.model import VIRTUAL
-from talkwright.train.passes import cuts, in_order
-from talkwright.train.plan import (
-    SCORING_TOKENS,
-    Plan,
-    evenly,
-    make_plan,
-    may_share_beginnings,
-    rows_of_steps,
-    scoring_cuts,
-)
+from talkwright.train.passes import cuts, in_order, may_share_beginnings
+from talkwright.train.plan import Plan, evenly, make_plan, rows_of_steps
+from talkwright.train.scoring import SCORING_TOKENS, scoring_cuts
 from talkwright.types import Example
 
 LOOKED_AT = 2000  # steps whose rows are laid out; a longer run's other steps are like them

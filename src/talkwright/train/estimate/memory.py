@@ -44,13 +44,13 @@ class Memory:
 
     library: float
     weights: float
-    adapter: float
-    moments: float
-    gradients: float
-    activations: float
-    logits: float
-    transient: float
-    when: str
+    adapter: float = 0.0
+    moments: float = 0.0
+    gradients: float = 0.0
+    activations: float = 0.0
+    logits: float = 0.0
+    transient: float = 0.0
+    when: str = ""
 
     @property
     def peak(self) -> float:
@@ -88,53 +88,70 @@ def memory(
     size = 2 if precision == "bf16" else 4
     count = trainable(shape, section)
     weights = weight_bytes(shape, section, precision)
-    full = section.method == "full"
-    # train/model.py: masters of fp32 beside bf16 weights; fp32 weights are their own.
-    extra = 0 if full else count * size
-    masters = extra + (4 * count if precision == "bf16" else 0)
-    moments = MOMENTS[section.optimizer] * count
-    gradients = count * (4.0 + (2 if precision == "bf16" else 0))
     library = 2**20 * fitted["cuda_mib" if gpu else "library_mib"]
     if gpu:
         library += fitted["cuda_reserve"] * weights
-    act = activation_bytes(shape, section, precision, load, coefficients)
-    if not gpu:
-        # glibc cannot use the holes that temporaries leave between what stays, layer after layer and
-        # with rows of other lengths. They grow with all that a pass makes, and come again backwards
-        # where it is recomputed; adapters make more of them than they keep.
-        whole = section.model_copy(update={"recompute": "none"})
-        share = fitted["holes"][section.method]
-        if section.method == "lora":
-            share *= adapter_share(shape, section)
-        share *= 1 - share_recomputed(section.recompute) * (1 - fitted["holes_recomputed"])
-        act += share * activation_bytes(shape, whole, precision, load, coefficients, holed=True)
-    logits = head_bytes(shape, section, precision, load)
-    flight = fitted["in_flight"] * load.largest * (shape.width + shape.inner) * size
-    if section.quantise == "nf4":  # a matrix is unpacked for each use
-        flight += max(i * o for _, i, o in shape.linear) * size * 2
-    if full and load.most_passes == 1:
-        # Gradients come as activations go: only the larger of both is there at once.
-        act, held = max(act, gradients), 0.0
-    else:
-        held = gradients
-    training = Memory(library, weights, masters, moments, held, act, max(logits - flight, 0.0),
-                      flight, "in the largest forward and backward pass")  # fmt: skip
-    # Validation lays up to SCORING_TOKENS (train/plan.py) side by side and keeps one layer at a time.
+    # train/model.py: masters of fp32 beside bf16 weights; fp32 weights are their own.
+    adapter = (0 if section.method == "full" else count * size) + (4 * count if size == 2 else 0)
+    moments = MOMENTS[section.optimizer] * count
+    stays: dict[str, Any] = {
+        "library": library, "weights": weights, "adapter": adapter, "moments": moments,
+    }  # fmt: skip
+    # Validation lays up to SCORING_TOKENS (train/scoring.py) side by side and keeps one layer at a time.
     scored = load.scoring * (2 * shape.width + 3 * shape.inner + 2 * shape.queries) * size
     told = head_bytes(shape, section, precision, load, scoring=True)
-    scoring = Memory(library, weights, masters, moments, 0.0, scored, told, 0.0, "in validation")
-    updating = Memory(library, weights, masters, moments, 4.0 * count, 0.0, 0.0,
-                      update_bytes(shape, section, gpu=gpu), "in the optimizer's update")  # fmt: skip
-    peaks = [training, scoring, updating]
+    updating = update_bytes(shape, section, gpu=gpu)
+    passing = _passing(shape, section, precision, load, coefficients, gpu=gpu)
+    peaks = [
+        Memory(**stays, **passing, when="in the largest forward and backward pass"),
+        Memory(**stays, activations=scored, logits=told, when="in validation"),
+        Memory(**stays, gradients=4.0 * count, transient=updating, when="in the optimizer's update"),
+    ]
     if not gpu:
         # safetensors maps the file while its tensors are copied; and to write, it copies every tensor.
         mapped = fitted["loading"] * shape.file_bytes
-        peaks.append(Memory(library, weights, 0, 0, 0, 0, 0, mapped, "while the weights are loaded"))
         saved = fitted["saving"] * (4 * count + moments)
-        peaks.append(
-            Memory(library, weights, masters, moments, 0, 0, 0, saved, "while a checkpoint is written")
-        )
+        peaks += [
+            Memory(library, weights, transient=mapped, when="while the weights are loaded"),
+            Memory(**stays, transient=saved, when="while a checkpoint is written"),
+        ]
     return max(peaks, key=lambda each: each.peak)
+
+
+def _passing(
+    shape: Shape, section: TrainSection, precision: str, load: Load, coefficients: dict[str, Any],
+    *, gpu: bool,
+) -> dict[str, float]:  # fmt: skip
+    """What the largest forward and backward pass holds besides what stays, by the parts of `Memory`."""
+    size = 2 if precision == "bf16" else 4
+    gradients = trainable(shape, section) * (4.0 + (2 if precision == "bf16" else 0))
+    kept = activation_bytes(shape, section, precision, load, coefficients)
+    if not gpu:
+        kept += _holes(shape, section, precision, load, coefficients)
+    if section.method == "full" and load.most_passes == 1:
+        # Gradients come as activations go: only the larger of both is there at once.
+        kept, gradients = max(kept, gradients), 0.0
+    flight = coefficients["memory"]["in_flight"] * load.largest * (shape.width + shape.inner) * size
+    if section.quantise == "nf4":  # a matrix is unpacked for each use
+        flight += max(i * o for _, i, o in shape.linear) * size * 2
+    logits = max(head_bytes(shape, section, precision, load) - flight, 0.0)
+    return {"gradients": gradients, "activations": kept, "logits": logits, "transient": flight}
+
+
+def _holes(
+    shape: Shape, section: TrainSection, precision: str, load: Load, coefficients: dict[str, Any]
+) -> float:
+    """What glibc cannot use of the holes that temporaries leave between what stays, layer after layer
+    and with rows of other lengths. They grow with all that a pass makes, and come again backwards where
+    it is recomputed; adapters make more of them than they keep."""
+    fitted = coefficients["memory"]
+    whole = section.model_copy(update={"recompute": "none"})
+    share = fitted["holes"][section.method]
+    if section.method == "lora":
+        share *= adapter_share(shape, section)
+    share *= 1 - share_recomputed(section.recompute) * (1 - fitted["holes_recomputed"])
+    made = activation_bytes(shape, whole, precision, load, coefficients, holed=True)
+    return float(share * made)
 
 
 def update_bytes(shape: Shape, section: TrainSection, *, gpu: bool) -> float:

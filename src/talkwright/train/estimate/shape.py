@@ -18,7 +18,9 @@ from typing import Any
 from talkwright.config import TrainSection
 from talkwright.errors import ModelError
 from talkwright.runs import read_json
-from talkwright.train.plan import has_dropout
+from talkwright.train.adapters import names_module
+from talkwright.train.model import VIRTUAL, empty_model
+from talkwright.train.passes import has_dropout
 from talkwright.types import BaseModel
 
 # Tables of tokens and positions and the LM head: no adapter sits on them (PEFT's `all-linear` leaves the
@@ -145,12 +147,8 @@ def make_shape(config: dict[str, Any], tensors: dict[str, list[int]], size: int,
 
 def shape_of_config(config: Any, where: str) -> Shape:
     """The shape of a model of which there is only a configuration, built without weights."""
-    import torch
-    from transformers import AutoModelForCausalLM
-
-    with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
-    tensors = {name: list(weight.shape) for name, weight in model.named_parameters()}
+    weights = empty_model(config).named_parameters()
+    tensors = {name: list(weight.shape) for name, weight in weights}
     return make_shape(config.to_dict(), tensors, 0, where)
 
 
@@ -209,7 +207,7 @@ def trained_sizes(shape: Shape, section: TrainSection) -> list[int]:
         return [rank * side for _, i, o in adapted(shape, section) for side in (i, o)]
     if section.method == "ia3":
         return [outputs for _, _, outputs in shape.linear]
-    if section.method in ("prefix", "prompt"):
+    if section.method in VIRTUAL:
         return [trainable(shape, section)]
     sizes = [(f"{name}.weight", i * o) for name, i, o in shape.linear] + list(shape.rest)
     return [n for name, n in sizes if not any(part in name for part in section.freeze)]
@@ -242,7 +240,7 @@ def _is_target(name: str, targets: str | list[str]) -> bool:
         return True
     if isinstance(targets, str):
         return re.fullmatch(targets, name) is not None
-    return any(f".{name}".endswith(f".{target}") for target in targets)
+    return any(names_module(target, name) for target in targets)
 
 
 def _must_be_padded(text: dict[str, Any]) -> bool:

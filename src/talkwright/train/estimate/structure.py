@@ -17,6 +17,7 @@ from functools import cache
 from typing import Any
 
 from talkwright.config import TrainSection, share_recomputed
+from talkwright.train.estimate.count import bytes_kept
 from talkwright.train.estimate.shape import Shape
 from talkwright.train.model import VIRTUAL
 
@@ -155,7 +156,7 @@ def _built(
     from transformers import AutoModelForCausalLM
 
     from talkwright.models import fuse
-    from talkwright.train.adapters import add_adapter, freeze
+    from talkwright.train.adapters import make_trainable
     from talkwright.train.model import recompute
 
     how = {} if attention is None else {"attn_implementation": attention}
@@ -163,10 +164,7 @@ def _built(
         warnings.simplefilter("ignore")  # what is odd about a model is said when it is trained
         model: Any = AutoModelForCausalLM.from_config(made, trust_remote_code=False, **how)
         model.to(torch.bfloat16 if precision == "bf16" else torch.float32)
-        if section.method == "full":
-            freeze(model, [])
-        else:
-            model = add_adapter(model, section)
+        model = make_trainable(model, section)
     fuse(model)
     recompute(model, share_recomputed(section.recompute))
     model.train()
@@ -188,26 +186,12 @@ def _built(
 
 def _bytes_of(empty: _Empty, tokens: int) -> int:
     """Bytes that the loss of one row keeps for its backward pass, weights not counted."""
-    import torch
-
     from talkwright.models import has_plain_head, summed_loss
 
-    kept: dict[int, tuple[int, Any]] = {}
     learnt = tokens if has_plain_head(empty.model) else 1  # else logits are a part of their own
     with empty.mode:
-        weights = {weight.untyped_storage()._cdata for weight in empty.model.parameters()}
-
-        def pack(tensor: Any) -> Any:
-            storage = tensor.untyped_storage()
-            if storage._cdata not in weights:
-                kept[storage._cdata] = (storage.nbytes(), tensor)  # held: no address comes twice
-            return tensor
-
-        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-            loss = summed_loss(empty.model, _batch([tokens], learnt, padded=empty.padded))
-        found = sum(size for size, _ in kept.values())
-        del loss
-    return found
+        batch = _batch([tokens], learnt, padded=empty.padded)
+        return bytes_kept(empty.model, lambda: summed_loss(empty.model, batch))
 
 
 def _batch(lengths: Sequence[int], learnt: int, *, padded: bool) -> Any:

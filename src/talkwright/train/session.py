@@ -1,0 +1,90 @@
+"""What a run works with from its first step to its last: model, optimizer, rows and plan."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from talkwright.config import TrainSection
+from talkwright.errors import TrainError, needs_memory
+from talkwright.models import BatchLayout
+from talkwright.runs import make_folder
+from talkwright.train.faults import smaller_model
+from talkwright.train.model import Masters, prepare_model
+from talkwright.train.noise import RowNoise
+from talkwright.train.optimizers import Optimizer, make_optimizer
+from talkwright.train.origin import Origin
+from talkwright.train.passes import has_dropout, may_share_beginnings
+from talkwright.train.plan import Plan, evenly, make_plan
+from talkwright.train.settings import refuse_useless
+from talkwright.train.trackers import FOLDER, refuse_missing_trackers
+from talkwright.types import BaseModel, Example
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What stays the same through a run; `State` is what changes."""
+
+    accelerator: Any
+    model: Any
+    masters: Masters
+    optimizer: Optimizer
+    section: TrainSection
+    plan: Plan
+    rows: Sequence[Example]
+    validation: Sequence[Example]
+    layout: BatchLayout
+    noise: RowNoise | None
+    seed: int
+    checkpoints: Path
+    origin: Origin
+
+
+def open_session(
+    base: BaseModel,
+    rows: Sequence[Example],
+    validation: Sequence[Example],
+    section: TrainSection,
+    seed: int,
+    checkpoints: Path,
+    origin: Origin,
+) -> Session:
+    """Load the model and make ready all that stays. Raises TrainError for what cannot be trained."""
+    from accelerate import Accelerator
+    from accelerate.utils import set_seed
+
+    refuse_useless(rows)
+    refuse_missing_trackers(section)
+    logs = str(checkpoints.parent / FOLDER)
+    accelerator = Accelerator(log_with=section.trackers or None, project_dir=logs)
+    if accelerator.num_processes > 1:
+        raise TrainError("this version trains in one process; start it without a multi-process launcher")
+    set_seed(seed)
+    instead = f"Close other programs, or {smaller_model(section)}."
+    with needs_memory("in making the model ready for training", instead):
+        model, padded = prepare_model(base, section, seed)
+        model = accelerator.prepare(model)
+        masters = Masters(model)
+    make_folder(checkpoints)
+    dropout = has_dropout(vars(model.config.get_text_config()))
+    return Session(
+        accelerator=accelerator,
+        model=model,
+        masters=masters,
+        optimizer=make_optimizer(model, masters, section),
+        section=section,
+        plan=make_plan(section, len(rows)),
+        rows=rows,
+        validation=evenly(validation, section.eval_rows),
+        layout=BatchLayout(
+            padded=padded,
+            device=accelerator.device,
+            share=may_share_beginnings(section, padded=padded, dropout=dropout),
+        ),
+        noise=RowNoise(model, section.neftune) if section.neftune else None,
+        seed=seed,
+        checkpoints=checkpoints,
+        origin=origin,
+    )
