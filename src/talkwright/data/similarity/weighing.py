@@ -24,6 +24,7 @@ from talkwright.data.similarity.similar import words
 from talkwright.data.similarity.tongues import is_foreign, side_abroad
 from talkwright.data.similarity.verdicts import (
     NEITHER,
+    REFUSES,
     answered,
     frame_of,
     is_request,
@@ -39,10 +40,11 @@ _RESTATED = 0.6  # of the words of two answers, from which one is an edit of the
 _EDITED = 0.7  # of its words, from which a text with other words in one place is that text edited
 _LONG_EDIT = 12  # words, of which a few in one place are another's doing
 _AGREED = 0.25  # of what the shorter says besides what was asked; who shares more must oppose it
-_OPPOSE = ("sides apart", "one denies", "amounts apart", "opposites")
+_OPPOSE = ("sides apart", "one denies", "first amounts apart", "opposites")
 
 _TOKEN = re.compile(r"[\w'-]+")
 _SENTENCE = re.compile(r"[.!;](?:\s|\Z)")
+_FIRST = re.compile(r"(?<=[.!;?])\s+")
 _STATES_NOTHING = re.compile(
     r"\?|\b(?:provide (?:me|us)|please (?:provide|share|let me|tell)|let (?:me|us) know"
     r"|(?:give|allow) me a moment|guide you|sorry again|i (?:do not|don['\u2019]t) (?:know|have)"
@@ -87,9 +89,11 @@ class _Said:
     length: int
     names: frozenset[str]
     amounts: tuple[Amount, ...]
+    first_amounts: tuple[Amount, ...]
     yes: int
     denies: bool
     denies_first: bool
+    refuses: bool
     sure: int
     hedges: bool
 
@@ -162,13 +166,11 @@ def signs(a: tuple[str, str], b: tuple[str, str]) -> dict[str, float]:
 def _of_words(one: _Said, other: _Said, about: frozenset[str]) -> dict[str, float]:
     """What both name, besides what was asked and of it, and how alike they are word by word."""
     mine, yours = one.names - about, other.names - about
-    shorter, longer = sorted((max(1, one.length), max(1, other.length)))
     left, right = one.words, other.words
     begin, end = _same_ends(left, right)
     return {
         "share": (len(mine & yours) + 0.5) / (min(len(mine), len(yours)) + 0.5),
-        "asked of both": len(one.names & other.names & about) / max(1, len(about)),
-        "longer": math.log(longer / shorter),
+        "shorter": math.log(1 + min(one.length, other.length)),
         "same ends": (begin + end) / max(1, len(left), len(right)),
         "same words": len({*left} & {*right}) / max(1, len({*left, *right})),
     }
@@ -180,6 +182,7 @@ def _of_stance(one: _Said, other: _Said) -> dict[str, float]:
         "one denies": float(one.denies != other.denies),
         "both deny": float(one.denies and other.denies),
         "both deny first": float(one.denies_first and other.denies_first),
+        "one refuses": float(one.refuses != other.refuses),
         "same answer": float(one.yes * other.yes > 0),
         "one says yes or no": float((one.yes == 0) != (other.yes == 0)),
         "sure": float(min(3, one.sure + other.sure)),
@@ -207,10 +210,13 @@ def _of_sides(a: tuple[str, str], b: tuple[str, str]) -> dict[str, float]:
 def _of_amounts(one: _Said, other: _Said, *answers: str) -> dict[str, float]:
     both = bool(one.amounts) and bool(other.amounts)
     cases = both and other_cases(*answers)
-    apart = both and amounts_conflict(one.amounts, other.amounts)
-    agree = cases or (not apart and amounts_meet(one.amounts, other.amounts))
+    meet = both and amounts_meet(one.amounts, other.amounts)
+    agree = cases or (meet and not amounts_conflict(one.amounts, other.amounts))
+    # What comes later is an aside more often than not: when the mail is collected, how many lockers.
+    first = amounts_conflict(one.first_amounts, other.first_amounts)
     return {
-        "amounts apart": float(apart and not cases),
+        "first amounts apart": float(first),
+        "amounts meet": float(meet),
         "amounts agree": float(agree),
         "one amount": float(bool(one.amounts) != bool(other.amounts)),
     }
@@ -220,14 +226,17 @@ def _of_amounts(one: _Said, other: _Said, *answers: str) -> dict[str, float]:
 def _said(answer: str) -> _Said:
     plain = plainly(answer)
     named = in_one_word(plain)
+    first = _SENTENCE.split(named, maxsplit=1)[0]
     return _Said(
         words=words(answer),
         length=len(_TOKEN.findall(plain)),
         names=_named(named),
         amounts=amounts(answer)[0],
+        first_amounts=amounts(_FIRST.split(answer, maxsplit=1)[0])[0],
         yes=answered(plain),
         denies=bool(_DENIES.search(_CASE.sub("", named))),
-        denies_first=bool(_DENIES.search(_SENTENCE.split(named, maxsplit=1)[0])),
+        denies_first=bool(_DENIES.search(first)),
+        refuses=bool(REFUSES.search(first) or _DENIES.search(first)),
         sure=len(_SURE.findall(plain)),
         hedges=bool(_HEDGES.search(plain)),
     )
