@@ -31,7 +31,7 @@ from talkwright.data.similarity.slots import filled_differently
 from talkwright.data.similarity.stances import opposed
 from talkwright.data.similarity.tongues import is_foreign, sides_abroad
 from talkwright.data.similarity.verdicts import verdicts_differ
-from talkwright.data.similarity.weighing import weighed
+from talkwright.data.similarity.weighing import believed, weighed
 from talkwright.types import Conversation, Message
 
 MOST_COMPARED = 50_000  # rows
@@ -161,11 +161,9 @@ def _against(two: Compared) -> bool:
     if rows is None:
         return False
     a, b = rows
-    if _rival(a, b):
-        return True
     rest = besides(a[1], b[1])
-    if rest is not None and _rival((a[0], rest[0]), (b[0], rest[1])):
-        return True
+    if _rival(a, b) or (rest is not None and _rival((a[0], rest[0]), (b[0], rest[1]))):
+        return believed(a, b, two.alike)
     return weighed(a, b, two.alike)
 
 

@@ -194,6 +194,7 @@ _KINDS = """
     | contract fulltime parttime | time weekday weekend
 """
 _LIGHT = frozenset(FORMS[word] or word for word in LIGHT) | LIGHT
+LIGHT_CONCEPTS = _LIGHT | {""} | frozenset(map(_stem, _LIGHT))  # names of what carries no matter
 _KIND_OF = {
     _CONCEPT.get(FORMS[word], FORMS[word])[:6]: line.split()[0]
     for line in _KINDS.split("|")

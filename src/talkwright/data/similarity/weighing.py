@@ -34,7 +34,11 @@ from talkwright.data.similarity.verdicts import (
 )
 from talkwright.data.similarity.weights import WEIGHTS
 
-LEAST = 0.7  # how probable a contradiction must be
+LEAST = 0.8  # how probable a contradiction must be that no rule finds
+RULED_FROM = 15  # words
+LEAST_RULED = 0.6  # how probable one that a rule finds
+LEAST_ALIKE = 0.4  # how probably two questions must ask the same for a rule to count
+GATES = "rsm"
 _LONGEST = 60  # words of an answer that is weighed
 _RESTATED = 0.6  # of the words of two answers, from which one is an edit of the other: a case for rules
 _EDITED = 0.7  # of its words, from which a text with other words in one place is that text edited
@@ -104,15 +108,32 @@ def weighed(a: tuple[str, str], b: tuple[str, str], alike: float = 1.0) -> bool:
     if not can_be_weighed(a) or not can_be_weighed(b):
         return False
     found = signs(a, b)
-    if found["same words"] > _RESTATED:
+    if "r" in GATES and found["same words"] > _RESTATED:
         if not _exchanged(a[1], b[1]):
             return False
-    elif found["share"] > _AGREED and not any(found[name] for name in _OPPOSE):
+    elif "s" in GATES and found["share"] > _AGREED and not any(found[name] for name in _OPPOSE):
         return False
-    if found["many right"] and not any(_EXCLUDES.search(plainly(answer)) for _, answer in (a, b)):
+    if "m" in GATES and found["many right"] and not any(_EXCLUDES.search(plainly(answer)) for _, answer in (a, b)):
         return False  # of several ways, one excludes the others only if it says so
+    return alike * _probability(found) >= LEAST
+
+
+def believed(a: tuple[str, str], b: tuple[str, str], alike: float = 1.0) -> bool:
+    """Say whether a rule is right that two (question in normal form, answer) contradict each other,
+    whose questions are the same with the probability `alike`: unless all other signs speak against it."""
+    if alike < LEAST_ALIKE:
+        return False
+    if min(len(_TOKEN.findall(answer)) for _, answer in (a, b)) < RULED_FROM:
+        return True
+    if not can_be_weighed(a) or not can_be_weighed(b):
+        return True
+    return _probability(signs(a, b)) >= LEAST_RULED
+
+
+def _probability(found: dict[str, float]) -> float:
+    """How probably two answers with these signs, to one question, contradict each other, 0 to 1."""
     logit = sum(WEIGHTS[name] * value for name, value in found.items()) + WEIGHTS["always"]
-    return alike / (1 + math.exp(-logit)) >= LEAST
+    return 1 / (1 + math.exp(-logit))
 
 
 def _exchanged(a: str, b: str) -> bool:

@@ -32,15 +32,17 @@ WEIGHTS: Final[dict[str, float]] = {
 }
 
 SAME: Final[dict[str, float]] = {
-    "alone": -0.396,
-    "both alone": -0.59,
-    "rare": 0.351,
-    "cover": 1.768,
-    "shared": 0.81,
-    "same sort": 1.277,
-    "other sort": -1.864,
-    "other detail": -2.826,
-    "one detail": -0.733,
-    "contrast": -4.584,
-    "always": -1.55,
+    "alone": -0.318,
+    "both alone": -0.553,
+    "told": 0.915,
+    "both answer": 0.47,
+    "rare": 0.242,
+    "cover": 2.907,
+    "shared": 0.661,
+    "same sort": 1.19,
+    "other sort": -1.7,
+    "other detail": -2.5,
+    "one detail": -0.723,
+    "contrast": -4.756,
+    "always": -2.397,
 }
