@@ -36,6 +36,7 @@ from talkwright.types import Conversation, Message
 
 MOST_COMPARED = 50_000  # rows
 _RIVALS = 50  # different answers to one question that are compared with each other
+_SURELY = 0.75  # how probably two questions ask the same that are compared whatever they share
 _LONGEST_REWORDED = 350  # characters of an answer to a question in other words
 
 _HOW = re.compile(
@@ -226,9 +227,9 @@ def _compared_reworded(asked: Mapping[tuple[str, str], list[tuple[int, str]]]) -
             for rival_at, rival in asked[keys[other]][-_RIVALS:]:
                 if answer == rival or max(len(answer), len(rival)) > _LONGEST_REWORDED:
                     continue
-                if same_matter(mine, answer, yours, rival, common.rare):
+                sure = alike(same_signs(mine, answer, yours, rival, common))
+                if sure >= _SURELY or same_matter(mine, answer, yours, rival, common.rare):
                     rows = (keys[one][1], answer), (keys[other][1], rival)
-                    sure = alike(same_signs(mine, answer, yours, rival, common))
                     yield Compared(min(at, rival_at), max(at, rival_at), rows, sure)
 
 

@@ -32,7 +32,9 @@ _BEFORE = re.compile(
     r"|would) you (?:please )?"
     r"(?:tell me|explain|let me know|say)|do you know|i(?: would|'d) like to know|i(?: am"
     r"|'m) wondering|i wonder"
-    r"|i want to know|i was wondering|may i ask|just wondering|tell me|any idea|let me know)\b[,:.!]* )+"
+    r"|(?:guten (?:tag|morgen|abend)|hallo|goede(?:morgen|middag|navond)|bonjour|bonsoir|hola"
+    r"|buen[oa]s (?:días|tardes|noches)|buongiorno|buonasera|olá|bom dia|boa (?:tarde|noite)"
+    r"|dzień dobry)(?=[,.!: ])|i want to know|i was wondering|may i ask|just wondering|tell me|any idea|let me know)\b[,:.!]* )+"
     r"((?:if|whether)\b )?"
 )
 # What a question asks for, by how it begins; the first that fits.
@@ -116,7 +118,7 @@ _CASE = frozenset(
 _CASES = _CASE | {"because"}
 _ASIDE = re.compile(r"(?<=[ ,])(?:who|which|if|when|because|since|(?<!true )that)\b")
 _PARTS = re.compile(r"[.,:;!] ")
-_NEGATED = frozenset("not no never without cannot".split())  # noqa: SIM905
+_NEGATED = frozenset("not no never without cannot dont cant wont isnt arent doesnt didnt".split())  # noqa: SIM905
 _EMPTY = frozenset(
     """
     a an the is are was were be been am do does did can could may might will would shall should
@@ -124,7 +126,7 @@ _EMPTY = frozenset(
     had i you we they he she it my your our their its me us of to in on at for from with by and or
     so this that
     these those there here what which who whom whose when where why how if it's what's that's i'm
-    you're which
+    you're which thats whats whos hows wheres whens im ive youre theyre
     during about as please just also yes through via until wann bis wie lange noch quand jusqu'à
     combien temps ai où wo where's when's who's how's
     wer wem wen wieviel viel oft lang lange uhr welche welcher welches kostet dauert waar wanneer hoe
