@@ -35,15 +35,15 @@ from talkwright.data.similarity.verdicts import (
 from talkwright.data.similarity.weights import WEIGHTS
 
 LEAST = 0.8  # how probable a contradiction must be that no rule finds
-RULED_FROM = 15  # words
-LEAST_RULED = 0.6  # how probable one that a rule finds
-LEAST_ALIKE = 0.4  # how probably two questions must ask the same for a rule to count
-GATES = "rsm"
+LEAST_ALIKE = 0.65  # and how probably the questions ask the same
+_RULED = 0.5  # the same of one that a rule finds
+_RULED_ALIKE = 0.4
+_ASIDES = 15  # words, from which an answer says more than was asked
 _LONGEST = 60  # words of an answer that is weighed
 _RESTATED = 0.6  # of the words of two answers, from which one is an edit of the other: a case for rules
 _EDITED = 0.7  # of its words, from which a text with other words in one place is that text edited
 _LONG_EDIT = 12  # words, of which a few in one place are another's doing
-_AGREED = 0.25  # of what the shorter says besides what was asked; who shares more must oppose it
+_AGREED = 0.4  # of what the shorter says besides what was asked; who shares more must oppose it
 _OPPOSE = ("sides apart", "one denies", "first amounts apart", "opposites")
 
 _TOKEN = re.compile(r"[\w'-]+")
@@ -104,30 +104,33 @@ class _Said:
 
 def weighed(a: tuple[str, str], b: tuple[str, str], alike: float = 1.0) -> bool:
     """Say whether two (question in normal form, answer) probably contradict each other, whose questions
-    are the same with the probability `alike`."""
-    if not can_be_weighed(a) or not can_be_weighed(b):
+    are the same with the probability `alike`; both must be probable."""
+    if alike < LEAST_ALIKE or not can_be_weighed(a) or not can_be_weighed(b):
         return False
     found = signs(a, b)
-    if "r" in GATES and found["same words"] > _RESTATED:
+    if found["same words"] > _RESTATED:
         if not _exchanged(a[1], b[1]):
             return False
-    elif "s" in GATES and found["share"] > _AGREED and not any(found[name] for name in _OPPOSE):
+    elif found["share"] > _AGREED and not any(found[name] for name in _OPPOSE):
         return False
-    if "m" in GATES and found["many right"] and not any(_EXCLUDES.search(plainly(answer)) for _, answer in (a, b)):
+    if found["many right"] and not any(_EXCLUDES.search(plainly(answer)) for _, answer in (a, b)):
         return False  # of several ways, one excludes the others only if it says so
-    return alike * _probability(found) >= LEAST
+    return _probability(found) >= LEAST
 
 
 def believed(a: tuple[str, str], b: tuple[str, str], alike: float = 1.0) -> bool:
-    """Say whether a rule is right that two (question in normal form, answer) contradict each other,
-    whose questions are the same with the probability `alike`: unless all other signs speak against it."""
-    if alike < LEAST_ALIKE:
+    """Say whether to believe the rule that tells that two (question in normal form, answer) contradict
+    each other, whose questions are the same with the probability `alike`.
+
+    A longer answer says more than was asked, so that a rule may compare what are asides: of such the
+    other signs must not say the contrary.
+    """
+    if alike < _RULED_ALIKE:
         return False
-    if min(len(_TOKEN.findall(answer)) for _, answer in (a, b)) < RULED_FROM:
+    short = min(len(_TOKEN.findall(answer)) for _, answer in (a, b)) < _ASIDES
+    if short or not can_be_weighed(a) or not can_be_weighed(b):
         return True
-    if not can_be_weighed(a) or not can_be_weighed(b):
-        return True
-    return _probability(signs(a, b)) >= LEAST_RULED
+    return _probability(signs(a, b)) >= _RULED
 
 
 def _probability(found: dict[str, float]) -> float:

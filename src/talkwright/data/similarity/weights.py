@@ -8,27 +8,27 @@ from __future__ import annotations
 from typing import Final
 
 WEIGHTS: Final[dict[str, float]] = {
-    "share": -1.215,
-    "shorter": 1.293,
-    "same ends": 3.423,
-    "same words": 3.272,
+    "share": -1.213,
+    "shorter": 1.294,
+    "same ends": 3.421,
+    "same words": 3.269,
     "one denies": 1.269,
     "both deny": 2.065,
-    "both deny first": -1.455,
+    "both deny first": -1.454,
     "one refuses": 0.589,
-    "same answer": -2.637,
+    "same answer": -2.636,
     "one says yes or no": -0.851,
-    "sure": 0.702,
+    "sure": 0.701,
     "both hedge": -0.615,
     "sides apart": 2.88,
     "opposites": 1.241,
-    "first amounts apart": 2.284,
-    "amounts meet": -1.125,
+    "first amounts apart": 2.283,
+    "amounts meet": -1.124,
     "amounts agree": -0.957,
     "one amount": 0.619,
-    "value asked": 1.442,
+    "value asked": 1.443,
     "many right": -1.834,
-    "always": -4.426,
+    "always": -4.427,
 }
 
 SAME: Final[dict[str, float]] = {
