@@ -36,7 +36,9 @@ from talkwright.types import Conversation, Message
 
 MOST_COMPARED = 50_000  # rows
 _RIVALS = 50  # different answers to one question that are compared with each other
-_SURELY = 0.75  # how probably two questions ask the same that are compared whatever they share
+_SURELY = 0.78  # how probably two questions ask the same that are compared whatever they share
+_MANY = 12  # questions that name a thing
+_COMMON = 0.6  # the most of that probability where many name all that two questions share
 _LONGEST_REWORDED = 350  # characters of an answer to a question in other words
 
 _HOW = re.compile(
@@ -228,6 +230,8 @@ def _compared_reworded(asked: Mapping[tuple[str, str], list[tuple[int, str]]]) -
                 if answer == rival or max(len(answer), len(rival)) > _LONGEST_REWORDED:
                     continue
                 sure = alike(same_signs(mine, answer, yours, rival, common))
+                if common.fewest > _MANY:  # what many name tells nothing, whatever their answers share
+                    sure = min(sure, _COMMON)
                 if sure >= _SURELY or same_matter(mine, answer, yours, rival, common.rare):
                     rows = (keys[one][1], answer), (keys[other][1], rival)
                     yield Compared(min(at, rival_at), max(at, rival_at), rows, sure)

@@ -246,11 +246,13 @@ class Common:
     """What two questions have in common.
 
     How many of the things that both name are named by few others, and of which share of what each
-    names, weighed by how rarely it is named, that is; the lesser of the two shares.
+    names, weighed by how rarely it is named, that is; the lesser of the two shares. `fewest` questions
+    name the rarest of it.
     """
 
     rare: int
     cover: float
+    fewest: int
 
 
 def in_one_word(text: str) -> str:
@@ -351,6 +353,7 @@ def in_common(a: Asked, b: Asked, named: Mapping[str, int], questions: int) -> C
     return Common(
         rare=sum(named[name] <= _RARE for name in both),
         cover=weight(both) / max(weight(a.about), weight(b.about)),
+        fewest=min((named[name] for name in both), default=questions),
     )
 
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 
 from talkwright.data.similarity.rewording import (
-    Asked,
     LIGHT_CONCEPTS,
+    Asked,
     Common,
     concepts_of,
     is_contrast,

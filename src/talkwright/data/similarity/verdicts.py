@@ -148,7 +148,7 @@ REFUSES = re.compile(
 _CASE = re.compile(r"(?:.*\b)?what (?:if|happens|about)\b|\bwhich\b")
 _REQUEST = re.compile(
     r"\Aneed\b"
-    r"|(?:please |hi |hello )*\b(?:can|could|would|will) (?:you|i|u) (?:please )?(?:help|assist|tell"
+    r"|(?:please |hi |hello )*\b(?:can|could|would|will) (?:you|ya|i|u) (?:please )?(?:help|assist|tell"
     r"|show|explain|guide|get (?:some |any )?help)\b"
 )
 _SHUNS = re.compile(r"\b(?:avoid|refrain|stay away|keep away|stop)\b")

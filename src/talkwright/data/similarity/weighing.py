@@ -34,11 +34,11 @@ from talkwright.data.similarity.verdicts import (
 )
 from talkwright.data.similarity.weights import WEIGHTS
 
-LEAST = 0.8  # how probable a contradiction must be that no rule finds
-LEAST_ALIKE = 0.65  # and how probably the questions ask the same
+LEAST = 0.78  # how probable a contradiction must be that no rule finds
+LEAST_ALIKE = 0.61  # and how probably the questions ask the same
 _RULED = 0.5  # the same of one that a rule finds
 _RULED_ALIKE = 0.4
-_ASIDES = 15  # words, from which an answer says more than was asked
+_ASIDES = 18  # words, from which an answer says more than was asked
 _LONGEST = 60  # words of an answer that is weighed
 _RESTATED = 0.6  # of the words of two answers, from which one is an edit of the other: a case for rules
 _EDITED = 0.7  # of its words, from which a text with other words in one place is that text edited
@@ -82,6 +82,7 @@ _MANY_RIGHT = re.compile(
     r"|what helps|why\b|what (?:are|were)|what(?:'s| is) the difference|tell|describe|explain|write|give"
     r"|suggest|recommend|name)\b"
 )
+_UNCOUNTED = frozenset(["where", "who", "why"])  # an amount answers none of these
 _VALUES = frozenset(["when", "span", "money", "count", "where", "who", "often"])
 
 
@@ -182,6 +183,7 @@ def signs(a: tuple[str, str], b: tuple[str, str]) -> dict[str, float]:
         **_of_stance(one, other),
         **_of_sides(a, b),
         **_of_amounts(one, other, a[1], b[1]),
+        **_of_first(one, other, sorts),
         "value asked": sum(map(_VALUES.__contains__, sorts)) / 2,
         "many right": float(bool(_MANY_RIGHT.search(a[0]) or _MANY_RIGHT.search(b[0]))),
     }
@@ -206,7 +208,6 @@ def _of_stance(one: _Said, other: _Said) -> dict[str, float]:
         "one denies": float(one.denies != other.denies),
         "both deny": float(one.denies and other.denies),
         "both deny first": float(one.denies_first and other.denies_first),
-        "one refuses": float(one.refuses != other.refuses),
         "same answer": float(one.yes * other.yes > 0),
         "one says yes or no": float((one.yes == 0) != (other.yes == 0)),
         "sure": float(min(3, one.sure + other.sure)),
@@ -236,14 +237,18 @@ def _of_amounts(one: _Said, other: _Said, *answers: str) -> dict[str, float]:
     cases = both and other_cases(*answers)
     meet = both and amounts_meet(one.amounts, other.amounts)
     agree = cases or (meet and not amounts_conflict(one.amounts, other.amounts))
-    # What comes later is an aside more often than not: when the mail is collected, how many lockers.
-    first = amounts_conflict(one.first_amounts, other.first_amounts)
     return {
-        "first amounts apart": float(first),
         "amounts meet": float(meet),
         "amounts agree": float(agree),
         "one amount": float(bool(one.amounts) != bool(other.amounts)),
     }
+
+
+def _of_first(one: _Said, other: _Said, sorts: Sequence[str]) -> dict[str, float]:
+    """What the first sentences say to these sorts of questions; what comes later often is an aside."""
+    counted = not _UNCOUNTED.issuperset(sorts) and amounts_conflict(one.first_amounts, other.first_amounts)
+    refuses = one.refuses != other.refuses and not _VALUES.issuperset(sorts)  # "only at night" is a time
+    return {"first amounts apart": float(counted), "one refuses": float(refuses)}
 
 
 @lru_cache(maxsize=4096)
