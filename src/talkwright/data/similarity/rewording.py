@@ -212,6 +212,7 @@ _ALONE = (0.3, 0.6, 0.8)
 _FEW = 2  # things a question is about, of which each may be all that another shares
 _PAYING = {"pay": "cost"}  # the price, and what one pays
 _RARE = 3  # questions that name a thing
+_ENOUGH = 50  # questions, of which fewer do not tell how rarely a thing is named
 _FRAME = 0.65  # of the words of a question, from which another's are a contrast to it
 _IDIOM = re.compile(
     r"\b(?:" + "|".join(
@@ -345,9 +346,10 @@ def reworded(
 
 def in_common(a: Asked, b: Asked, named: Mapping[str, int], questions: int) -> Common:
     """What two of so many questions have in common; `named` is how many of them name a thing."""
+    of = max(questions, _ENOUGH) + 1
 
     def weight(names: frozenset[str]) -> float:
-        return sum(math.log((questions + 1) / named[name]) for name in names)
+        return sum(math.log(of / named[name]) for name in names)
 
     both = a.about & b.about
     return Common(
