@@ -46,7 +46,8 @@ _NAME = re.compile(r"(?<=[a-z,;] )[A-Z][\w-]+")
 _SENTENCE = re.compile(r"(?<=[.!?。！？])\s+|\n+|(?<=[。！？])")
 NEGATED = re.compile(
     r"(?:\b(?:not|no longer|never|cannot|nicht|kein\w*|jamais|nunca|unable|impossible|without)\b"
-    r"|n['\u2019]t|(?:do|does|did|is|are|was|were|ca|could|would|should|must|have|has)nt\b)(?! (?:hesitate|worry|forget)\b)",
+    r"|n['\u2019]t|(?:do|does|did|is|are|was|were|ca|could|would|should|must|have|has)nt\b)"
+    r"(?! (?:hesitate|worry|forget)\b)",
     re.IGNORECASE,
 )
 

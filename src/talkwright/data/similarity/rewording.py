@@ -34,7 +34,8 @@ _BEFORE = re.compile(
     r"|'m) wondering|i wonder"
     r"|(?:guten (?:tag|morgen|abend)|hallo|goede(?:morgen|middag|navond)|bonjour|bonsoir|hola"
     r"|buen[oa]s (?:días|tardes|noches)|buongiorno|buonasera|olá|bom dia|boa (?:tarde|noite)"
-    r"|dzień dobry)(?=[,.!: ])|i want to know|i was wondering|may i ask|just wondering|tell me|any idea|let me know)\b[,:.!]* )+"
+    r"|dzień dobry)(?=[,.!: ])"
+    r"|i want to know|i was wondering|may i ask|just wondering|tell me|any idea|let me know)\b[,:.!]* )+"
     r"((?:if|whether)\b )?"
 )
 # What a question asks for, by how it begins; the first that fits.
@@ -137,22 +138,7 @@ _EMPTY = frozenset(
 )
 
 
-_ENDINGS = (
-    "ment",
-    "ance",
-    "ence",
-    "able",
-    "ible",
-    "ity",
-    "ion",
-    "ive",
-    "al",
-    "er",
-    "or",
-    "ly",
-    "ic",
-    "y",
-)
+_ENDINGS = tuple("ment ance ence able ible ity ion ive al er or ly ic y".split())  # noqa: SIM905
 _STEM = 6  # letters that words of one family share
 
 

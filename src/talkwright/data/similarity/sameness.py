@@ -1,7 +1,8 @@
 """How probably two questions put in different words ask the same: weak signs, weighed together.
 
 What both name, how rare that is, what one names that neither the other question nor its answer does, or
-only the answer, what both answers name besides, and whether both ask for a thing of one sort. The weights are fitted by logistic regression
+only the answer, what both answers name besides, and whether both ask for a thing of one sort.
+The weights are fitted by logistic regression
 (scripts/weigh.py) to the pairs of tests/data/pairs, as those of answers are.
 """
 

@@ -34,8 +34,8 @@ from talkwright.data.similarity.verdicts import (
 )
 from talkwright.data.similarity.weights import WEIGHTS
 
-LEAST = 0.75  # how probable a contradiction must be that no rule finds
-LEAST_ALIKE = 0.61  # and how probably the questions ask the same
+LEAST = 0.8  # how probable a contradiction must be that no rule finds
+LEAST_ALIKE = 0.6  # more probably than that the questions must ask the same
 _RULED = 0.5  # the same of one that a rule finds
 _RULED_ALIKE = 0.4
 _ASIDES = 18  # words, from which an answer says more than was asked
@@ -106,7 +106,7 @@ class _Said:
 def weighed(a: tuple[str, str], b: tuple[str, str], alike: float = 1.0) -> bool:
     """Say whether two (question in normal form, answer) probably contradict each other, whose questions
     are the same with the probability `alike`; both must be probable."""
-    if alike < LEAST_ALIKE or not can_be_weighed(a) or not can_be_weighed(b):
+    if alike <= LEAST_ALIKE or not can_be_weighed(a) or not can_be_weighed(b):
         return False
     found = signs(a, b)
     if found["same words"] > _RESTATED:
@@ -248,7 +248,9 @@ def _of_amounts(one: _Said, other: _Said, *answers: str) -> dict[str, float]:
 
 def _of_first(one: _Said, other: _Said, sorts: Sequence[str]) -> dict[str, float]:
     """What the first sentences say to these sorts of questions; what comes later often is an aside."""
-    counted = not _UNCOUNTED.issuperset(sorts) and amounts_conflict(one.first_amounts, other.first_amounts)
+    counted = not _UNCOUNTED.issuperset(sorts) and amounts_conflict(
+        one.first_amounts, other.first_amounts
+    )
     refuses = one.refuses != other.refuses and not _VALUES.issuperset(sorts)  # "only at night" is a time
     return {"first amounts apart": float(counted), "one refuses": float(refuses)}
 
