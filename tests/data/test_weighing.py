@@ -15,6 +15,7 @@ import yaml
 from compared import contradicting
 
 from talkwright.data.similarity import contradictions
+from talkwright.data.similarity.amounts import amounts, amounts_conflict, amounts_meet
 from talkwright.data.similarity.rewording import asked_for, in_common, same_question
 from talkwright.data.similarity.sameness import alike, same_signs
 from talkwright.data.similarity.weighing import believed, signs, weighed
@@ -262,3 +263,16 @@ def test_words_that_only_lend_weight_and_greetings_ask_nothing(a: str, b: str) -
     assert one is not None
     assert other is not None
     assert one.about == other.about
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        ("Die Probe beginnt um 20:30 Uhr.", "Los geht es abends um halb neun, und zwar im Saal."),
+        ("A deposit of 50% is due.", "Half of the total is due when you book."),
+    ],
+)
+def test_half_an_hour_before_and_half_of_all(a: str, b: str) -> None:
+    one, other = amounts(a)[0], amounts(b)[0]
+    assert amounts_meet(one, other)
+    assert not amounts_conflict(one, other)
