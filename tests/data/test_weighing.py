@@ -15,9 +15,10 @@ import yaml
 from compared import contradicting
 
 from talkwright.data.similarity import contradictions
+from talkwright.data.similarity.amounts import amounts, amounts_conflict, amounts_meet
 from talkwright.data.similarity.rewording import asked_for, in_common, same_question
 from talkwright.data.similarity.sameness import alike, same_signs
-from talkwright.data.similarity.weighing import signs, weighed
+from talkwright.data.similarity.weighing import believed, signs, weighed
 from talkwright.types import Conversation, Message
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -57,6 +58,7 @@ def script() -> Any:
         ("f", 0.93),
         ("g", 0.88),
         ("h", 0.83),
+        ("i", 0.83),
     ],
 )
 def test_precision_and_recall_on_pairs_of_strangers(name: str, recall: float) -> None:
@@ -214,3 +216,63 @@ def test_a_long_answer_with_other_words_in_one_place(a: str, b: str, apart: bool
 )  # fmt: skip
 def test_what_the_eighth_set_showed(question: str, a: str, b: str, apart: bool) -> None:
     assert bool(contradicting({0: chat(question, a), 1: chat(question, b)})) == apart
+
+
+def test_what_is_said_after_the_first_sentence_is_an_aside() -> None:
+    asked = "are there bike racks at the ferry terminal"
+    one = (asked, "There are racks beside the ticket hall. Each of them holds four bikes.")
+    other = (asked, "There are. They fill up by 9 in summer, so come early.")
+    assert signs(one, other)["first amounts apart"] == 0
+    early, late = ((asked, f"From {hour} o'clock on, there are.") for hour in (7, 9))
+    assert signs(early, late)["first amounts apart"] == 1
+
+
+def test_a_rule_is_not_believed_where_longer_answers_agree_or_other_things_were_asked() -> None:
+    asked = "is the well water in torvik safe to drink"
+    a = "You can drink well water all over Torvik without a second thought. It comes from a glacier and tastes great."
+    b = "Absolutely, the water from the well is safe throughout the town. Bring a bottle, since there are some 40 public taps where you can refill."
+    assert not believed((asked, a), (asked, b))
+    assert believed((asked, "Yes."), (asked, "No."))
+    assert not believed((asked, "Yes."), (asked, "No."), 0.3)
+    assert not contradicting({0: chat(asked, a), 1: chat(asked, b)})
+
+
+def test_what_many_questions_name_does_not_make_two_of_them_the_same() -> None:
+    first = [chat("When is an order with one item sent?", "On Monday."), chat("At what time is the order sent, and each item in it?", "On Friday.")]  # fmt: skip
+    names = "cup plate bowl spoon fork knife glass mug tray jug pan pot lid whisk".split()  # noqa: SIM905
+    others = [chat(f"When is the {name}, an item of my order, sent?", "Soon.") for name in names]
+
+    def how_alike(rows: list[Conversation]) -> float:
+        found = contradictions.compared(enumerate(rows))
+        return next(two.alike for two in found if (two.earlier, two.later) == (0, 1))
+
+    assert how_alike(first) > 0.6
+    assert how_alike(first + others) <= 0.6
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        ("how long is the ticket valid", "thats for my ticket, how long is it valid"),
+        ("muss ich zum termin persönlich kommen", "muss ich zum termin wirklich persönlich kommen"),
+        ("quanto tempo dura la visita del museo", "buonasera, quanto tempo dura la visita del museo"),
+    ],
+)
+def test_words_that_only_lend_weight_and_greetings_ask_nothing(a: str, b: str) -> None:
+    one, other = asked_for(a), asked_for(b)
+    assert one is not None
+    assert other is not None
+    assert one.about == other.about
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        ("Die Probe beginnt um 20:30 Uhr.", "Los geht es abends um halb neun, und zwar im Saal."),
+        ("A deposit of 50% is due.", "Half of the total is due when you book."),
+    ],
+)
+def test_half_an_hour_before_and_half_of_all(a: str, b: str) -> None:
+    one, other = amounts(a)[0], amounts(b)[0]
+    assert amounts_meet(one, other)
+    assert not amounts_conflict(one, other)

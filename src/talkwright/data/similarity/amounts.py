@@ -165,7 +165,8 @@ _AT_OCLOCK = re.compile(
     r"(?! ?(?:%|€|euro|[ap]\.?m|minut|stund|tag|jahr|prozent))(?: uhr| uur| horas?)?"
     r"(?P<late> (?:de|da) (?:la )?(?:tarde|noche|noite)| (?:di|della) sera| abends| 's avonds"
     r"| wieczorem)?"
-    r"|\b(?:um |om )?hal[bf] (?P<halved>1?\d)\b(?! (?:an|a|of|the)\b)(?= ?(?:uhr|uur|[.,;!]|\Z))"
+    r"|(?:\b(?:um|om) hal[bf] (?P<athalf>1?\d)\b|\bhal[bf] (?P<halved>1?\d)\b(?! (?:an|a|of|the)\b)"
+    r"(?= ?(?:uhr|uur|[.,;!]|\Z)))"
     r"|\b(?P<noon>mezzogiorno|midi|mediodía|meio-dia|południe)"
     r"(?P<half> (?:e mezza|et demie?|y media|e meia))?\b"
 )
@@ -201,6 +202,7 @@ _PARTS = ("half", "third", "quarter", "fifth", "tenth")
 _AND_HALF = re.compile(r"\b(\d+|one) and a (half|quarter)\b")
 _UNIT_AND_HALF = re.compile(r"\b(\d+) (\w+) and a half\b")
 _OF_AN_HOUR = re.compile(r"\b(?:a |(\d) |(?:1|one) )?quarters? (?:of (?:an?|1) |an |1 )(hour|year)\b")
+_HALF_OF = re.compile(r"\bhalf (?=of\b|the (?:price|cost|fee|fare|rent|amount|total|sum|value)\b)")
 _OF_ALL = re.compile(r"\b(\d|a|one) (third|quarter|fifth|tenth)(s)?\b(?= (?:of|is|are)\b)")
 _SHARES = {"third": 100 / 3, "quarter": 25.0, "fifth": 20.0, "tenth": 10.0}
 _RATE = re.compile(r"(\d+) times (?:per|each|every|1) (hour|day|week|month|year)\b")
@@ -279,8 +281,8 @@ def _in_words(found: re.Match[str]) -> str:
 def _oclock(found: re.Match[str]) -> str:
     if found["noon"]:
         return " 12:30" if found["half"] else " 12:00"
-    if found["halved"]:
-        return f" {int(found['halved']) - 1}:30"
+    if half := found["athalf"] or found["halved"]:
+        return f" {(int(half) - 2) % 12 + 1}:30"
     if found["bare"]:
         late = 12 if found["late"] and int(found["bare"]) < 12 else 0
         return f" {int(found['bare']) + late}:00"
@@ -420,6 +422,7 @@ def _in_parts(text: str) -> str:
     """Three and a half years are 3.5 years, three quarters of an hour 0.75, two fifths of all 40 %."""
     text = _AND_HALF.sub(lambda m: f"{1 if m[1] == 'one' else m[1]}.{5 if m[2] == 'half' else 25}", text)
     text = _UNIT_AND_HALF.sub(r"\1.5 \2", text)
+    text = _HALF_OF.sub("50 hundredths ", text)
     text = _OF_AN_HOUR.sub(lambda m: f"{0.25 * int(m[1] or 1):g} {m[2]}", text)
     return _OF_ALL.sub(
         lambda m: f"{_SHARES[m[2]] * (int(m[1]) if m[1].isdecimal() else 1):g} hundredths", text

@@ -44,6 +44,15 @@ _EMPTY = frozenset(
     as do was sera per sobre dies tag ten hat ai os no nas dal ci salve dos
     """.split()  # noqa: SIM905 - of English, or of another sense
 )
+# Words that only lend weight to a question.
+_EMPTY |= set(
+    """
+    wirklich überhaupt tatsächlich genau mal vraiment exactement réellement donc realmente exactamente
+    verdaderamente echt eigenlijk precies werkelijk davvero veramente esattamente mesmo exatamente
+    naprawdę właściwie dokładnie
+    buonasera goedenavond bonsoir buenos buenas días tardes noches moin servus
+    """.split()  # noqa: SIM905
+)
 _EMPTY |= {
     word[:-1] for word in _EMPTY if word[-1] == "s" and len(word) > 3
 }  # the plural's end is cut off

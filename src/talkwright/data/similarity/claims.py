@@ -46,7 +46,8 @@ _NAME = re.compile(r"(?<=[a-z,;] )[A-Z][\w-]+")
 _SENTENCE = re.compile(r"(?<=[.!?。！？])\s+|\n+|(?<=[。！？])")
 NEGATED = re.compile(
     r"(?:\b(?:not|no longer|never|cannot|nicht|kein\w*|jamais|nunca|unable|impossible|without)\b"
-    r"|n['\u2019]t\b)(?! (?:hesitate|worry|forget)\b)",
+    r"|n['\u2019]t|(?:do|does|did|is|are|was|were|ca|could|would|should|must|have|has)nt\b)"
+    r"(?! (?:hesitate|worry|forget)\b)",
     re.IGNORECASE,
 )
 
@@ -58,6 +59,7 @@ COURTESY = frozenset(
     curious do does did is are was were be been am a an the of for in on at by my your our their its
     it this that there i we u so and also exactly actually currently about what's whats what which
     give explain show say may might will shall have has had get got
+    thats whats whos hows wheres whens im ive youre theyre really truly
     """.split()  # noqa: SIM905 - a list of words reads best as one
 )
 _QUANTITY = re.compile(r"(\d+(?:[.,:]\d+)*)(?:[\s-]*([a-z]+))?")

@@ -31,11 +31,14 @@ from talkwright.data.similarity.slots import filled_differently
 from talkwright.data.similarity.stances import opposed
 from talkwright.data.similarity.tongues import is_foreign, sides_abroad
 from talkwright.data.similarity.verdicts import verdicts_differ
-from talkwright.data.similarity.weighing import weighed
+from talkwright.data.similarity.weighing import believed, weighed
 from talkwright.types import Conversation, Message
 
 MOST_COMPARED = 50_000  # rows
 _RIVALS = 50  # different answers to one question that are compared with each other
+_SURELY = 0.78  # how probably two questions ask the same that are compared whatever they share
+_MANY = 12  # questions that name a thing
+_COMMON = 0.6  # the most of that probability where many name all that two questions share
 _LONGEST_REWORDED = 350  # characters of an answer to a question in other words
 
 _HOW = re.compile(
@@ -161,11 +164,9 @@ def _against(two: Compared) -> bool:
     if rows is None:
         return False
     a, b = rows
-    if _rival(a, b):
-        return True
     rest = besides(a[1], b[1])
-    if rest is not None and _rival((a[0], rest[0]), (b[0], rest[1])):
-        return True
+    if _rival(a, b) or (rest is not None and _rival((a[0], rest[0]), (b[0], rest[1]))):
+        return believed(a, b, two.alike)
     return weighed(a, b, two.alike)
 
 
@@ -228,9 +229,11 @@ def _compared_reworded(asked: Mapping[tuple[str, str], list[tuple[int, str]]]) -
             for rival_at, rival in asked[keys[other]][-_RIVALS:]:
                 if answer == rival or max(len(answer), len(rival)) > _LONGEST_REWORDED:
                     continue
-                if same_matter(mine, answer, yours, rival, common.rare):
+                sure = alike(same_signs(mine, answer, yours, rival, common))
+                if common.fewest > _MANY:  # what many name tells nothing, whatever their answers share
+                    sure = min(sure, _COMMON)
+                if sure >= _SURELY or same_matter(mine, answer, yours, rival, common.rare):
                     rows = (keys[one][1], answer), (keys[other][1], rival)
-                    sure = alike(same_signs(mine, answer, yours, rival, common))
                     yield Compared(min(at, rival_at), max(at, rival_at), rows, sure)
 
 

@@ -263,6 +263,10 @@ LIGHT = frozenset(
     myself yourself themselves ours yours
     something anything nothing everything somehow
     valid mine my he she him them they s t re ve ll m d
+    truly precisely exactly simply
+    wirklich überhaupt tatsächlich genau eigentlich denn mal vraiment exactement réellement donc
+    realmente exactamente verdaderamente echt eigenlijk precies werkelijk davvero veramente esattamente
+    mesmo exatamente naprawdę właściwie dokładnie
     """.split()  # noqa: SIM905 - a list of words reads best as one
 )
 

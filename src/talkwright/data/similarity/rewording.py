@@ -32,6 +32,9 @@ _BEFORE = re.compile(
     r"|would) you (?:please )?"
     r"(?:tell me|explain|let me know|say)|do you know|i(?: would|'d) like to know|i(?: am"
     r"|'m) wondering|i wonder"
+    r"|(?:guten (?:tag|morgen|abend)|hallo|goede(?:morgen|middag|navond)|bonjour|bonsoir|hola"
+    r"|buen[oa]s (?:días|tardes|noches)|buongiorno|buonasera|olá|bom dia|boa (?:tarde|noite)"
+    r"|dzień dobry)(?=[,.!: ])"
     r"|i want to know|i was wondering|may i ask|just wondering|tell me|any idea|let me know)\b[,:.!]* )+"
     r"((?:if|whether)\b )?"
 )
@@ -116,7 +119,7 @@ _CASE = frozenset(
 _CASES = _CASE | {"because"}
 _ASIDE = re.compile(r"(?<=[ ,])(?:who|which|if|when|because|since|(?<!true )that)\b")
 _PARTS = re.compile(r"[.,:;!] ")
-_NEGATED = frozenset("not no never without cannot".split())  # noqa: SIM905
+_NEGATED = frozenset("not no never without cannot dont cant wont isnt arent doesnt didnt".split())  # noqa: SIM905
 _EMPTY = frozenset(
     """
     a an the is are was were be been am do does did can could may might will would shall should
@@ -124,7 +127,7 @@ _EMPTY = frozenset(
     had i you we they he she it my your our their its me us of to in on at for from with by and or
     so this that
     these those there here what which who whom whose when where why how if it's what's that's i'm
-    you're which
+    you're which thats whats whos hows wheres whens im ive youre theyre
     during about as please just also yes through via until wann bis wie lange noch quand jusqu'à
     combien temps ai où wo where's when's who's how's
     wer wem wen wieviel viel oft lang lange uhr welche welcher welches kostet dauert waar wanneer hoe
@@ -135,22 +138,7 @@ _EMPTY = frozenset(
 )
 
 
-_ENDINGS = (
-    "ment",
-    "ance",
-    "ence",
-    "able",
-    "ible",
-    "ity",
-    "ion",
-    "ive",
-    "al",
-    "er",
-    "or",
-    "ly",
-    "ic",
-    "y",
-)
+_ENDINGS = tuple("ment ance ence able ible ity ion ive al er or ly ic y".split())  # noqa: SIM905
 _STEM = 6  # letters that words of one family share
 
 
@@ -194,6 +182,7 @@ _KINDS = """
     | contract fulltime parttime | time weekday weekend
 """
 _LIGHT = frozenset(FORMS[word] or word for word in LIGHT) | LIGHT
+LIGHT_CONCEPTS = _LIGHT | {""} | frozenset(map(_stem, _LIGHT))  # names of what carries no matter
 _KIND_OF = {
     _CONCEPT.get(FORMS[word], FORMS[word])[:6]: line.split()[0]
     for line in _KINDS.split("|")
@@ -209,6 +198,7 @@ _ALONE = (0.3, 0.6, 0.8)
 _FEW = 2  # things a question is about, of which each may be all that another shares
 _PAYING = {"pay": "cost"}  # the price, and what one pays
 _RARE = 3  # questions that name a thing
+_ENOUGH = 50  # questions, of which fewer do not tell how rarely a thing is named
 _FRAME = 0.65  # of the words of a question, from which another's are a contrast to it
 _IDIOM = re.compile(
     r"\b(?:" + "|".join(
@@ -243,11 +233,13 @@ class Common:
     """What two questions have in common.
 
     How many of the things that both name are named by few others, and of which share of what each
-    names, weighed by how rarely it is named, that is; the lesser of the two shares.
+    names, weighed by how rarely it is named, that is; the lesser of the two shares. `fewest` questions
+    name the rarest of it.
     """
 
     rare: int
     cover: float
+    fewest: int
 
 
 def in_one_word(text: str) -> str:
@@ -340,14 +332,16 @@ def reworded(
 
 def in_common(a: Asked, b: Asked, named: Mapping[str, int], questions: int) -> Common:
     """What two of so many questions have in common; `named` is how many of them name a thing."""
+    of = max(questions, _ENOUGH) + 1
 
     def weight(names: frozenset[str]) -> float:
-        return sum(math.log((questions + 1) / named[name]) for name in names)
+        return sum(math.log(of / named[name]) for name in names)
 
     both = a.about & b.about
     return Common(
         rare=sum(named[name] <= _RARE for name in both),
         cover=weight(both) / max(weight(a.about), weight(b.about)),
+        fewest=min((named[name] for name in both), default=questions),
     )
 
 

@@ -1,7 +1,8 @@
 """How probably two questions put in different words ask the same: weak signs, weighed together.
 
-What both name, how rare that is, what one names that neither the other question nor its answer does,
-and whether both ask for a thing of one sort. The weights are fitted by logistic regression
+What both name, how rare that is, what one names that neither the other question nor its answer does, or
+only the answer, what both answers name besides, and whether both ask for a thing of one sort.
+The weights are fitted by logistic regression
 (scripts/weigh.py) to the pairs of tests/data/pairs, as those of answers are.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 import math
 
 from talkwright.data.similarity.rewording import (
+    LIGHT_CONCEPTS,
     Asked,
     Common,
     concepts_of,
@@ -25,15 +27,15 @@ _MOST = 4  # things that both name, from which one more proves nothing
 def same_signs(a: Asked, answer: str, b: Asked, rival: str, common: Common) -> dict[str, float]:
     """The signs that two questions, with their answers, ask the same, by name; the same in either
     order."""
-    alone = sorted(
-        (
-            len(a.about - b.about - concepts_of(rival)),
-            len(b.about - a.about - concepts_of(answer)),
-        )
-    )
+    said, retort = concepts_of(answer), concepts_of(rival)
+    alone = sorted((len(a.about - b.about - retort), len(b.about - a.about - said)))
+    told = len((a.about - b.about) & retort) + len((b.about - a.about) & said)
+    both = (said & retort) - a.about - b.about - LIGHT_CONCEPTS
     return {
         "alone": float(sum(alone)),
         "both alone": float(alone[0]),
+        "told": float(min(_MOST, told)),
+        "both answer": float(min(_MOST, len(both))),
         "rare": float(min(_MOST - 1, common.rare)),
         "cover": common.cover,
         "shared": float(min(_MOST, len(a.about & b.about))),

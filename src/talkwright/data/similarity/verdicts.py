@@ -135,7 +135,7 @@ NEITHER = Verdict(0)
 _FORBIDDEN = frozenset(
     "forbidden prohibited banned disallowed illegal unlawful forfeited impossible".split()  # noqa: SIM905
 )
-_REFUSES = re.compile(
+REFUSES = re.compile(
     r"\b(?:MAYNOT|afraid|unfortunately|sadly|sorry|regret|only|instead|must|have to|unless|without"
     r"|refused?|refuses|reject\w*|deni\w+"
     r"|forbid\w*|prohibit\w*|bann?ed|excluded?|except|fail\w*|stop\w*|lapse\w*|illegal|useless|too"
@@ -148,7 +148,7 @@ _REFUSES = re.compile(
 _CASE = re.compile(r"(?:.*\b)?what (?:if|happens|about)\b|\bwhich\b")
 _REQUEST = re.compile(
     r"\Aneed\b"
-    r"|(?:please |hi |hello )*\b(?:can|could|would|will) (?:you|i|u) (?:please )?(?:help|assist|tell"
+    r"|(?:please |hi |hello )*\b(?:can|could|would|will) (?:you|ya|i|u) (?:please )?(?:help|assist|tell"
     r"|show|explain|guide|get (?:some |any )?help)\b"
 )
 _SHUNS = re.compile(r"\b(?:avoid|refrain|stay away|keep away|stop)\b")
@@ -237,7 +237,7 @@ def _silent_differs(frame: Frame, found: Sequence[Verdict], answers: Sequence[st
     if frame.axis != "may" or known.sign == 0 or known.some:
         return False
     said = _SENTENCE.split(in_one_word(answers[silent]), maxsplit=known.sign > 0)[0]
-    refuses = bool(_REFUSES.search(said)) or not _DENIERS.isdisjoint(_TOKEN.findall(said))
+    refuses = bool(REFUSES.search(said)) or not _DENIERS.isdisjoint(_TOKEN.findall(said))
     return refuses == (known.sign > 0)
 
 

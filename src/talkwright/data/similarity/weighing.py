@@ -24,6 +24,7 @@ from talkwright.data.similarity.similar import words
 from talkwright.data.similarity.tongues import is_foreign, side_abroad
 from talkwright.data.similarity.verdicts import (
     NEITHER,
+    REFUSES,
     answered,
     frame_of,
     is_request,
@@ -33,16 +34,21 @@ from talkwright.data.similarity.verdicts import (
 )
 from talkwright.data.similarity.weights import WEIGHTS
 
-LEAST = 0.7  # how probable a contradiction must be
+LEAST = 0.8  # how probable a contradiction must be that no rule finds
+LEAST_ALIKE = 0.6  # more probably than that the questions must ask the same
+_RULED = 0.5  # the same of one that a rule finds
+_RULED_ALIKE = 0.4
+_ASIDES = 18  # words, from which an answer says more than was asked
 _LONGEST = 60  # words of an answer that is weighed
 _RESTATED = 0.6  # of the words of two answers, from which one is an edit of the other: a case for rules
 _EDITED = 0.7  # of its words, from which a text with other words in one place is that text edited
 _LONG_EDIT = 12  # words, of which a few in one place are another's doing
-_AGREED = 0.25  # of what the shorter says besides what was asked; who shares more must oppose it
-_OPPOSE = ("sides apart", "one denies", "amounts apart", "opposites")
+_AGREED = 0.4  # of what the shorter says besides what was asked; who shares more must oppose it
+_OPPOSE = ("sides apart", "one denies", "first amounts apart", "opposites")
 
 _TOKEN = re.compile(r"[\w'-]+")
 _SENTENCE = re.compile(r"[.!;](?:\s|\Z)")
+_FIRST = re.compile(r"(?<=[.!;?])\s+")
 _STATES_NOTHING = re.compile(
     r"\?|\b(?:provide (?:me|us)|please (?:provide|share|let me|tell)|let (?:me|us) know"
     r"|(?:give|allow) me a moment|guide you|sorry again|i (?:do not|don['\u2019]t) (?:know|have)"
@@ -76,6 +82,7 @@ _MANY_RIGHT = re.compile(
     r"|what helps|why\b|what (?:are|were)|what(?:'s| is) the difference|tell|describe|explain|write|give"
     r"|suggest|recommend|name)\b"
 )
+_UNCOUNTED = frozenset(["where", "who", "why"])  # an amount answers none of these
 _VALUES = frozenset(["when", "span", "money", "count", "where", "who", "often"])
 
 
@@ -87,17 +94,19 @@ class _Said:
     length: int
     names: frozenset[str]
     amounts: tuple[Amount, ...]
+    first_amounts: tuple[Amount, ...]
     yes: int
     denies: bool
     denies_first: bool
+    refuses: bool
     sure: int
     hedges: bool
 
 
 def weighed(a: tuple[str, str], b: tuple[str, str], alike: float = 1.0) -> bool:
     """Say whether two (question in normal form, answer) probably contradict each other, whose questions
-    are the same with the probability `alike`."""
-    if not can_be_weighed(a) or not can_be_weighed(b):
+    are the same with the probability `alike`; both must be probable."""
+    if alike <= LEAST_ALIKE or not can_be_weighed(a) or not can_be_weighed(b):
         return False
     found = signs(a, b)
     if found["same words"] > _RESTATED:
@@ -107,8 +116,30 @@ def weighed(a: tuple[str, str], b: tuple[str, str], alike: float = 1.0) -> bool:
         return False
     if found["many right"] and not any(_EXCLUDES.search(plainly(answer)) for _, answer in (a, b)):
         return False  # of several ways, one excludes the others only if it says so
+    if other_cases(a[1], b[1]) and all(_said(answer).amounts for _, answer in (a, b)):
+        return False  # so often in summer, so often in winter
+    return _probability(found) >= LEAST
+
+
+def believed(a: tuple[str, str], b: tuple[str, str], alike: float = 1.0) -> bool:
+    """Say whether to believe the rule that tells that two (question in normal form, answer) contradict
+    each other, whose questions are the same with the probability `alike`.
+
+    A longer answer says more than was asked, so that a rule may compare what are asides: of such the
+    other signs must not say the contrary.
+    """
+    if alike < _RULED_ALIKE:
+        return False
+    short = min(len(_TOKEN.findall(answer)) for _, answer in (a, b)) < _ASIDES
+    if short or not can_be_weighed(a) or not can_be_weighed(b):
+        return True
+    return _probability(signs(a, b)) >= _RULED
+
+
+def _probability(found: dict[str, float]) -> float:
+    """How probably two answers with these signs, to one question, contradict each other, 0 to 1."""
     logit = sum(WEIGHTS[name] * value for name, value in found.items()) + WEIGHTS["always"]
-    return alike / (1 + math.exp(-logit)) >= LEAST
+    return 1 / (1 + math.exp(-logit))
 
 
 def _exchanged(a: str, b: str) -> bool:
@@ -154,6 +185,7 @@ def signs(a: tuple[str, str], b: tuple[str, str]) -> dict[str, float]:
         **_of_stance(one, other),
         **_of_sides(a, b),
         **_of_amounts(one, other, a[1], b[1]),
+        **_of_first(one, other, sorts),
         "value asked": sum(map(_VALUES.__contains__, sorts)) / 2,
         "many right": float(bool(_MANY_RIGHT.search(a[0]) or _MANY_RIGHT.search(b[0]))),
     }
@@ -162,13 +194,11 @@ def signs(a: tuple[str, str], b: tuple[str, str]) -> dict[str, float]:
 def _of_words(one: _Said, other: _Said, about: frozenset[str]) -> dict[str, float]:
     """What both name, besides what was asked and of it, and how alike they are word by word."""
     mine, yours = one.names - about, other.names - about
-    shorter, longer = sorted((max(1, one.length), max(1, other.length)))
     left, right = one.words, other.words
     begin, end = _same_ends(left, right)
     return {
         "share": (len(mine & yours) + 0.5) / (min(len(mine), len(yours)) + 0.5),
-        "asked of both": len(one.names & other.names & about) / max(1, len(about)),
-        "longer": math.log(longer / shorter),
+        "shorter": math.log(1 + min(one.length, other.length)),
         "same ends": (begin + end) / max(1, len(left), len(right)),
         "same words": len({*left} & {*right}) / max(1, len({*left, *right})),
     }
@@ -207,27 +237,39 @@ def _of_sides(a: tuple[str, str], b: tuple[str, str]) -> dict[str, float]:
 def _of_amounts(one: _Said, other: _Said, *answers: str) -> dict[str, float]:
     both = bool(one.amounts) and bool(other.amounts)
     cases = both and other_cases(*answers)
-    apart = both and amounts_conflict(one.amounts, other.amounts)
-    agree = cases or (not apart and amounts_meet(one.amounts, other.amounts))
+    meet = both and amounts_meet(one.amounts, other.amounts)
+    agree = cases or (meet and not amounts_conflict(one.amounts, other.amounts))
     return {
-        "amounts apart": float(apart and not cases),
+        "amounts meet": float(meet),
         "amounts agree": float(agree),
         "one amount": float(bool(one.amounts) != bool(other.amounts)),
     }
+
+
+def _of_first(one: _Said, other: _Said, sorts: Sequence[str]) -> dict[str, float]:
+    """What the first sentences say to these sorts of questions; what comes later often is an aside."""
+    counted = not _UNCOUNTED.issuperset(sorts) and amounts_conflict(
+        one.first_amounts, other.first_amounts
+    )
+    refuses = one.refuses != other.refuses and not _VALUES.issuperset(sorts)  # "only at night" is a time
+    return {"first amounts apart": float(counted), "one refuses": float(refuses)}
 
 
 @lru_cache(maxsize=4096)
 def _said(answer: str) -> _Said:
     plain = plainly(answer)
     named = in_one_word(plain)
+    first = _SENTENCE.split(named, maxsplit=1)[0]
     return _Said(
         words=words(answer),
         length=len(_TOKEN.findall(plain)),
         names=_named(named),
         amounts=amounts(answer)[0],
+        first_amounts=amounts(_FIRST.split(answer, maxsplit=1)[0])[0],
         yes=answered(plain),
         denies=bool(_DENIES.search(_CASE.sub("", named))),
-        denies_first=bool(_DENIES.search(_SENTENCE.split(named, maxsplit=1)[0])),
+        denies_first=bool(_DENIES.search(first)),
+        refuses=bool(REFUSES.search(first) or _DENIES.search(first)),
         sure=len(_SURE.findall(plain)),
         hedges=bool(_HEDGES.search(plain)),
     )
