@@ -15,7 +15,7 @@ from talkwright.data.reasons import REASONS
 from talkwright.report.plain import MARKS, REPAIRS, plain
 
 FOLDER = Path(sys.modules[enter.__module__].__file__ or "").parent
-FILES = ("entries.py", "fates.py", "reading/*.py", "cleaning/*.py", "similarity/duplicates.py")
+FILES = ("entries.py", "fates.py", "reading/**/*.py", "cleaning/*.py", "similarity/duplicates.py")
 LIKE_A_NAME = re.compile("[a-z0-9]+(?:_[a-z0-9]+)+")
 # What other programs call things, formats, and packages.
 OTHERS = {
