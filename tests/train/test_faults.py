@@ -415,7 +415,18 @@ def test_faults_that_persist_stop_with_their_steps_and_rows(
         named = [row.conversation for row in rows if row.conversation in line]
         assert 3 <= len(named) <= 4
     kept = sorted(p.name for p in (tmp_path / "bad" / "checkpoints").glob("step-*"))
-    assert kept == ["step-000004", "step-000005"]
+    assert kept == ["step-000001", "step-000003"]  # none amid faults, whose weights may be lost
+    assert "`--anew`" in said
+
+
+def test_a_checkpoint_that_was_due_amid_faults_is_written_behind_them(
+    train_tiny, monkeypatch: pytest.MonkeyPatch, tmp_path
+) -> None:
+    poison(monkeypatch, 4)
+    monkeypatch.setattr(loop, "_finish", lambda *_, **__: None)
+    train_tiny("one", max_steps=9, save_every=4, keep_checkpoints=9)
+    kept = sorted(p.name for p in (tmp_path / "one" / "checkpoints").glob("step-*"))
+    assert kept == ["step-000005", "step-000008", "step-000009"]
 
 
 def test_a_roll_back_takes_the_checkpoints_weights_and_goes_on_with_the_rows_after(

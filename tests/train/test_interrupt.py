@@ -152,15 +152,19 @@ def test_a_polite_signal_saves_says_so_and_loses_no_step(
     ("number", "error", "code"),
     [(signal.SIGTERM, SystemExit, (143,)), (signal.SIGINT, KeyboardInterrupt, ())],
 )
+@pytest.mark.parametrize("again", [False, True])
 def test_a_signal_ends_the_run_after_its_step_with_the_code_that_shells_know(
-    number, error, code, train_tiny, monkeypatch: pytest.MonkeyPatch, tmp_path, capsys
+    number, error, code, again, train_tiny, monkeypatch: pytest.MonkeyPatch, tmp_path, capsys
 ) -> None:
+    """Also where a supervisor asks once more."""
     write = loop._write
 
     def signalled(metrics: Any, row: dict[str, Any]) -> None:
         write(metrics, row)
         if row["step"] == 3 and "loss" in row:
             os.kill(os.getpid(), number)
+            if again:
+                os.kill(os.getpid(), signal.SIGTERM)
 
     monkeypatch.setattr(loop, "_write", signalled)
     with pytest.raises(error) as ended:
@@ -168,6 +172,22 @@ def test_a_signal_ends_the_run_after_its_step_with_the_code_that_shells_know(
     assert ended.value.args == code
     assert "Saved at step 3 of 9." in capsys.readouterr().err
     assert (tmp_path / "cut" / "checkpoints" / "step-000003" / "manifest.json").is_file()
+
+
+def test_a_signal_in_the_first_validation_ends_the_run_before_its_first_step(
+    train_tiny, rows, monkeypatch: pytest.MonkeyPatch, tmp_path
+) -> None:
+    write = loop._write
+
+    def signalled(metrics: Any, row: dict[str, Any]) -> None:
+        write(metrics, row)
+        assert row["step"] == 0
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(loop, "_write", signalled)
+    with pytest.raises(SystemExit) as ended:
+        train_tiny("cut", validation=rows[:2], max_steps=9)
+    assert ended.value.args == (143,)
 
 
 @pytest.mark.slow

@@ -54,7 +54,7 @@ def test_the_best_weights_and_a_checkpoint_that_is_read(
     with monkeypatch.context() as patch:
         patch.setattr("safetensors.torch.save_file", lacking(RuntimeError))
         with pytest.raises(OutOfMemory, match="in writing the best weights"):
-            train_tiny("best", validation=rows[:2])
+            train_tiny("best", validation=rows[:2], patience=1)
     assert checkpoint.save_best is save
     with monkeypatch.context() as patch:
         patch.setattr(loop, "save_model", lacking(RuntimeError))

@@ -347,7 +347,30 @@ def test_a_checkpoint_without_its_origin_is_refused(cut_run, train_tiny) -> None
 
     with artefact(cut_run / "step-000006", kind="checkpoint", key="k") as out:
         (out / "state.json").write_text("{}")
-    with pytest.raises(TrainError, match="an earlier version"):
+    with pytest.raises(TrainError, match="another version"):
+        train_tiny("cut", **RUN)
+
+
+@pytest.mark.parametrize("change", ["more", "less", "weights"])
+def test_a_checkpoint_of_another_version_is_refused(change: str, cut_run, train_tiny) -> None:
+    from safetensors.torch import load_file, save_file
+
+    from talkwright.runs import artefact, manifest, read_json, write_json
+
+    old = cut_run / "step-000006"
+    about, state = manifest(old, "checkpoint"), read_json(old / "state.json")
+    tensors = load_file(old / "state.safetensors")
+    if change == "more":
+        state["mood"] = 3
+    elif change == "less":
+        del state["tokens"]
+    else:
+        tensors = {f"{name}.old": held for name, held in tensors.items()}
+    shutil.rmtree(old)
+    with artefact(old, kind="checkpoint", key=about["key"], about=about["about"]) as out:
+        save_file(tensors, out / "state.safetensors")
+        write_json(out / "state.json", state)
+    with pytest.raises(TrainError, match=r"another version of talkwright wrote it.*--anew"):
         train_tiny("cut", **RUN)
 
 

@@ -232,6 +232,15 @@ def test_without_patience_the_last_weights_are_kept(
     assert all(torch.equal(kept[name], weight) for name, weight in measured[2].items())
 
 
+@pytest.mark.parametrize("patience", [None, 3])
+def test_the_best_weights_are_written_only_where_they_may_be_wanted(
+    patience: int | None, train_tiny, rows, tmp_path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "_finish", lambda *_, **__: None)
+    train_tiny(validation=rows[:2], max_steps=4, eval_every=2, patience=patience)
+    assert (tmp_path / "run" / "checkpoints" / "best").is_dir() == (patience is not None)
+
+
 def test_early_stopping_survives_a_stop_between_its_decision_and_its_end(
     train_tiny, rows, weights_of, monkeypatch: pytest.MonkeyPatch
 ) -> None:

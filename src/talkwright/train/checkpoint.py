@@ -9,7 +9,7 @@ the manifest: going on with another recipe or data set is refused.
 from __future__ import annotations
 
 import shutil
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -138,9 +138,7 @@ def restore_newest(
             _refuse_another(path, about, origin)
             with needs_memory(f"in reading {path}", ROOM):
                 tensors = load_file(path / "state.safetensors")
-            found = read_json(path / "state.json")
-            counters = found.pop("counters")
-            state = State(**found)
+            state, counters = _state_of(path, tensors, masters)
         except ArtefactError as error:
             say(f"Passing over a checkpoint: {error}")
             continue
@@ -156,6 +154,21 @@ def restore_newest(
             optimizer.restore(master, moments.get(name, {}))
         return state
     return State()
+
+
+def _state_of(
+    path: Path, tensors: dict[str, Tensor], masters: Masters
+) -> tuple[State, dict[str, dict[str, Any]]]:
+    """What a whole checkpoint says of its run, and the counters of its optimizer, by weight.
+
+    Raises TrainError where it is not what this version writes.
+    """
+    found = read_json(path / "state.json")
+    counters = found.pop("counters", None)
+    known = {each.name for each in fields(State)}
+    if counters is None or found.keys() != known or _weights_of(tensors).keys() != {*masters.names}:
+        raise _of_another_version(path)
+    return State(**found), counters
 
 
 def save_best(folder: Path, origin: Origin, masters: Masters) -> None:
@@ -226,15 +239,19 @@ def place_of(folder: Path, step: int) -> Path:
 def _refuse_another(path: Path, about: dict[str, Any], origin: Origin) -> None:
     """Raise TrainError when a checkpoint's training depends on something else than this one's."""
     if "origin" not in about:
-        raise TrainError(
-            f"{path}: an earlier version of talkwright wrote it, without what its training depends on. "
-            "Go on with that version, or add `--anew` to begin anew; the checkpoints are kept"
-        )
+        raise _of_another_version(path)
     if changed := differences(about["origin"], origin):
         raise TrainError(
             f"{path}: belongs to a training that began with something else: {'; '.join(changed)}. Put "
             "that back to go on from there, or add `--anew` to begin anew; the checkpoints are kept"
         )
+
+
+def _of_another_version(path: Path) -> TrainError:
+    return TrainError(
+        f"{path}: another version of talkwright wrote it. Go on with that version, or add `--anew` to "
+        "begin anew; the checkpoints are kept"
+    )
 
 
 def _checkpoints(folder: Path) -> list[Path]:

@@ -104,8 +104,9 @@ def stop_if_it_persists(faults: Sequence[dict[str, Any]], section: TrainSection,
     )
     in_a_row = f" after {len(faults)} steps in a row" if len(faults) > 1 else ""
     raise TrainError(
-        f"training cannot go on{in_a_row}:\n{said}\nLower train.learning_rate, or look at these rows: "
-        f"{_in_the_ledger(run, faults[-1]['conversations'][0])}. Earlier checkpoints are kept."
+        f"training cannot go on{in_a_row}:\n{said}\nLower train.learning_rate and begin anew with "
+        f"`--anew`, or look at these rows: {_in_the_ledger(run, faults[-1]['conversations'][0])}. "
+        "Earlier checkpoints are kept."
     )
 
 
@@ -118,7 +119,7 @@ def refuse_to_validate(
     if guilty:
         said += f"; {len(guilty)} of the {len(rows)} validation rows have such a loss alone"
     if len(guilty) == len(rows) and step:
-        cure = "The weights are lost. Lower train.learning_rate, or try `precision: fp32`"
+        cure = "The weights are lost. Lower train.learning_rate or try `precision: fp32`, with `--anew`"
     elif len(guilty) == len(rows):
         cure = "The base's weights are damaged, or too large for this precision: try `precision: fp32`"
     elif guilty:
@@ -128,7 +129,7 @@ def refuse_to_validate(
             "base's weights for it, is not a number"
         )
     else:
-        cure = "Lower train.learning_rate, or try `precision: fp32`"
+        cure = "Lower train.learning_rate or try `precision: fp32`, with `--anew`"
     raise TrainError(f"{said}. {cure}." + (" Earlier checkpoints are kept." if step else ""))
 
 

@@ -17,7 +17,6 @@ has the rules for what goes wrong, and `stopping.py` what ends a run early.
 from __future__ import annotations
 
 import math
-import signal
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -57,7 +56,7 @@ from talkwright.train.samples import Sampler, sample_steps
 from talkwright.train.schedules import learning_rate
 from talkwright.train.scoring import SCORING_TOKENS, mean_loss, without_a_loss
 from talkwright.train.session import Session, open_session
-from talkwright.train.stopping import limit_reached, seconds_allowed, stop_between_steps
+from talkwright.train.stopping import ended_by, limit_reached, seconds_allowed, stop_between_steps
 from talkwright.train.trackers import tracking
 from talkwright.types import BaseModel, Conversation, Example, to_json
 
@@ -125,6 +124,9 @@ def _take_steps(
     if state.step == 0:
         _validate(session, state, metrics)
         state.validating += sampler.take(0)
+        if stop := asked_to_stop():  # there is nothing to save
+            raise ended_by(stop)
+    owed = False
     for numbers in rows_of_steps(plan, section.batch_size, session.seed, first=state.step):
         if state.stopped:
             return
@@ -136,11 +138,14 @@ def _take_steps(
             last = last or bool(state.stopped)  # by `patience`
         state.validating += sampler.take(state.step, last=last)
         stop = asked_to_stop()
-        if state.step % plan.save_every == 0 or last or stop:
+        owed = owed or state.step % plan.save_every == 0
+        # Not amid faults, whose weights may be lost, unless there is no later.
+        if (owed and not state.faults) or last or stop:
             _save(session, state)
+            owed = False
         if stop:
             say(f"Saved at step {state.step} of {plan.steps}. The same command goes on from there.")
-            raise KeyboardInterrupt if stop == signal.SIGINT else SystemExit(128 + stop)
+            raise ended_by(stop)
 
 
 # --- one step -------------------------------------------------------------------------------------
@@ -313,7 +318,8 @@ def _validate(session: Session, state: State, metrics: Metrics) -> None:
     _write(metrics, {"step": state.step, "validation_loss": loss})
     if state.best_loss is None or loss < state.best_loss:
         state.best_loss, state.best_step, state.worse = loss, state.step, 0
-        save_best(session.checkpoints, session.origin, session.masters)
+        if session.section.patience:  # without it the last weights are kept
+            save_best(session.checkpoints, session.origin, session.masters)
     else:
         state.worse += 1
     if session.section.patience and state.worse >= session.section.patience:

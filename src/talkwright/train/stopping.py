@@ -35,18 +35,24 @@ def seconds_allowed(section: TrainSection, state: State) -> float:
 
 @contextmanager
 def stop_between_steps() -> Iterator[Callable[[], int]]:
-    """Turn the first Ctrl-C or SIGTERM into a question asked between steps; the second one is heeded
-    at once. Yields a function that gives the signal's number, or 0."""
+    """Turn the first Ctrl-C or SIGTERM into a question asked between steps. Yields a function that gives
+    the signal's number, or 0.
+
+    A second Ctrl-C is heeded at once. A second SIGTERM is not: where a machine is taken away, supervisor
+    and process group may both send one, and what is left of a step is short.
+    """
     received: list[int] = []
     if threading.current_thread() is not threading.main_thread():
         yield lambda: 0  # only the main thread may set handlers
         return
 
     def receive(number: int, _: Any) -> None:
-        if received:
+        if received and number == signal.SIGINT:
             raise KeyboardInterrupt
+        if received:
+            return
         received.append(number)
-        say("Stopping after this step (again: at once) ...")
+        say("Stopping after this step (Ctrl-C again: at once) ...")
 
     before = {number: signal.signal(number, receive) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -54,3 +60,8 @@ def stop_between_steps() -> Iterator[Callable[[], int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def ended_by(number: int) -> BaseException:
+    """What to raise after a signal, so that the process ends with the code that shells know."""
+    return KeyboardInterrupt() if number == signal.SIGINT else SystemExit(128 + number)
