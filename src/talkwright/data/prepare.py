@@ -203,7 +203,7 @@ def _read_sources(section: DataSection, seed: int, work: Path, workers: int | No
     ):
         names = _source_names(section)
         for at, (name, source) in enumerate(zip(names, section.sources, strict=True)):
-            shown.set_description(f"read {name}", refresh=False)
+            shown.set_description_str(f"read {name}", refresh=False)
             for chunk in _chunks(source):
                 number = len(sources)
                 sources.append(at)
