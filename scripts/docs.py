@@ -26,8 +26,8 @@ CLI_START = """# Command line
 
 `talkwright --help` lists the commands, `talkwright COMMAND --help` explains one. Results go to
 standard output, narration and errors to standard error. Exit codes: 0 done, 2 something to put right
-(one sentence says what), 130 interrupted, 143 terminated; 1 and 3 where a command finds something, as its
-help says.
+(one sentence says what), 130 interrupted, 143 terminated; 1 and 3 where a command finds something, as
+its help says.
 """
 
 RECIPE_START = """# Recipe
