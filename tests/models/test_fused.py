@@ -125,6 +125,38 @@ def test_what_computes_something_else_is_left_alone() -> None:
     assert fuse(relu)["mlp"] == 0
 
 
+@pytest.mark.parametrize("rate", [0.1, 1e-6])
+@pytest.mark.parametrize("meta", [False, True])
+def test_a_dropout_of_the_mlps_own_is_not_lost(rate: float, meta: bool) -> None:
+    """Seed-OSS has one after its MLP; a loaded model is in inference, where nothing is dropped."""
+    from transformers import SeedOssConfig
+
+    def made(rate: float) -> Any:
+        config = SeedOssConfig(**SMALL, head_dim=8, residual_dropout=rate)
+        with torch.device("meta" if meta else "cpu"):
+            return AutoModelForCausalLM.from_config(config).eval()
+
+    model = made(rate)
+    drawn = torch.get_rng_state()
+    assert fuse(model)["mlp"] == 0
+    assert torch.equal(drawn, torch.get_rng_state())
+    assert not any(module.training for module in model.modules())
+    assert fuse(made(0.0))["mlp"] == 2
+
+
+def test_a_dropout_of_the_adapters_stays_where_the_mlp_is_fused() -> None:
+    plain = model_of(lora_dropout=0.3).train()
+    fused = copy.deepcopy(plain)
+    assert fuse(fused)["mlp"] == 2
+    losses = []
+    for model in (plain, fused):
+        torch.manual_seed(5)
+        losses.append(loss_and_gradients(model)[0])
+    assert losses[1] == pytest.approx(losses[0], rel=1e-6)
+    torch.manual_seed(6)
+    assert loss_and_gradients(fused)[0] != pytest.approx(losses[1], rel=1e-5)
+
+
 def test_an_adapter_switched_off_is_off() -> None:
     model = model_of().eval()
     ids = torch.arange(20).view(1, 20)

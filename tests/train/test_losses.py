@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
+from talkwright.errors import TrainError
 from talkwright.models import make_batch, summed_loss
 from talkwright.train import loop
 from talkwright.train.model import prepare_model
@@ -70,6 +71,36 @@ def test_validation_is_without_smoothing(train_tiny, rows, metrics_of) -> None:
     )
     assert plain[0] == smooth[0]  # before the first step
     assert plain[1]["loss"] != smooth[1]["loss"]
+
+
+@pytest.mark.parametrize("how", [{}, {"method": "prompt"}], ids=["end to end", "padded"])
+def test_the_passes_that_noise_is_drawn_by_may_not_change(
+    how, train_tiny, monkeypatch: pytest.MonkeyPatch, metrics_of
+) -> None:
+    """Padded to another width, a row gets other noise; a GPU draws by the size of the whole batch."""
+    noise = {"neftune": 5.0, "max_steps": 3, "save_every": 1, "learning_rate": 1e-30, **how}
+
+    class Stopped(Exception):
+        pass
+
+    write = loop._write
+
+    def dying(metrics: Any, row: dict[str, Any]) -> None:
+        write(metrics, row)
+        if row["step"] == 2:
+            raise Stopped
+
+    monkeypatch.setattr(loop, "_write", dying)
+    with pytest.raises(Stopped):
+        train_tiny("cut", **noise)
+    monkeypatch.setattr(loop, "_write", write)
+    for setting, value in (("accumulation", 2), ("pass_tokens", 100)):
+        with pytest.raises(TrainError, match=rf"train\.{setting} \(\w+ then, {value} now\)"):
+            train_tiny("cut", **noise, **{setting: value})
+    train_tiny("cut", **noise)
+    if how:
+        one, two = (train_tiny(f"of {n}", **noise, accumulation=n) for n in (1, 2))
+        assert metrics_of(one) != metrics_of(two)
 
 
 def noisy(tiny_base, section, alpha: float = 5.0) -> tuple[Any, RowNoise]:

@@ -161,6 +161,76 @@ def test_the_second_matrix_of_lora_plus_has_its_rate(tiny_base, section) -> None
         assert seconds == {group["lr"] == pytest.approx(0.16)}
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [{"lora": {"plus_ratio": 16.0}}, {"lora": {"dora": True}, "weight_decay": 0.5},
+     {"method": "full", "weight_decay": 0.5}],
+    ids=["plus", "dora", "full"],
+)  # fmt: skip
+def test_no_weight_moves_before_all_groups_have_their_moments(
+    settings, tiny_base, section, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Memory that runs out in the second group's would leave the first group a step ahead."""
+    chosen = section(**settings)
+    model, _ = prepare_model(tiny_base, chosen, 7)
+    masters = Masters(model)
+    plain, left = torch.zeros_like, [0]
+
+    def zeros(*given: Any, **how: Any) -> torch.Tensor:
+        left[0] -= 1
+        if left[0] == 0:
+            raise torch.OutOfMemoryError("no memory for moments")
+        return plain(*given, **how)
+
+    monkeypatch.setattr(torch, "zeros_like", zeros)
+    before = [master.detach().clone() for master in masters.masters]
+
+    def updated(failing: int) -> list[torch.Tensor]:
+        for master, old in zip(masters.masters, before, strict=True):
+            master.data.copy_(old)
+        optimizer = make_optimizer(model, masters, chosen)
+        assert len(optimizer.groups()) > 1
+        assert optimizer.safe_to_repeat
+        left[0] = failing
+        for _ in range(2 if failing else 1):
+            for number, master in enumerate(masters.masters):
+                master.grad = torch.full_like(master, 0.1 * (number + 1))
+            if left[0] <= 0:
+                optimizer.step(0.01)
+                continue
+            with pytest.raises(torch.OutOfMemoryError):
+                optimizer.step(0.01)
+            assert all(map(torch.equal, before, masters.masters))
+            optimizer.forget_half_made()
+            assert not any(map(optimizer.state, masters.masters))
+        assert {float(optimizer.state(master)["step"]) for master in masters.masters} == {1.0}
+        return [master.detach().clone() for master in masters.masters]
+
+    wanted = updated(0)
+    assert not any(map(torch.equal, before, wanted))
+    for failing in (1, len(before), 2 * len(before)):
+        assert all(map(torch.equal, wanted, updated(failing)))
+
+
+def test_moments_are_as_torch_makes_them(tiny_base, section) -> None:
+    from torch.optim import AdamW
+
+    model, _ = prepare_model(tiny_base, section(), 7)
+    masters = Masters(model)
+    ours = make_optimizer(model, masters, section())
+    theirs = AdamW([master.detach().clone().requires_grad_() for master in masters.masters], fused=True)
+    for master, copied in zip(masters.masters, theirs.param_groups[0]["params"], strict=True):
+        master.grad, copied.grad = torch.ones_like(master), torch.ones_like(master)
+    ours.step(0.01)
+    theirs.step()
+    for master, moments in zip(masters.masters, theirs.state.values(), strict=True):
+        made = ours.state(master)
+        assert list(made) == list(moments)
+        for name, value in moments.items():
+            assert (made[name].dtype, made[name].stride()) == (value.dtype, value.stride())
+            assert torch.equal(made[name], value)
+
+
 def test_paged_moments_need_a_gpu(train_tiny) -> None:
     pytest.importorskip("bitsandbytes", reason="bitsandbytes (the extra `quantise`) is missing")
     if torch.cuda.is_available():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import re
 from dataclasses import replace
 
@@ -12,7 +13,8 @@ import yaml
 from talkwright.config import build_recipe
 from talkwright.errors import RecipeError
 from talkwright.models import load_config, parameter_count
-from talkwright.train import check_recipe, check_settings, check_template
+from talkwright.runs import read_json
+from talkwright.train import check_recipe, check_settings, check_template, loop
 from talkwright.train.settings import check_context
 
 
@@ -132,8 +134,23 @@ def test_rows_learnt_by_heart_are_found(section) -> None:
 
 
 def test_a_patience_that_can_never_end_is_found(section) -> None:
-    assert findings(section, patience=5) == {}
-    assert findings(section, patience=6) == {"patience_never_ends": "warning"}
+    assert findings(section, patience=4) == {}
+    assert findings(section, patience=5) == {"patience_never_ends": "warning"}  # in the last step
+
+
+@pytest.mark.parametrize(
+    ("steps", "every", "patience"),
+    [(4, 2, 1), (4, 2, 2), (5, 2, 2), (5, 2, 3), (3, 1, 2), (3, 1, 3), (2, 3, 1), (3, 3, 1), (4, 3, 1)],
+)
+def test_a_patience_that_can_end_is_one_that_ends_where_nothing_gets_better(
+    steps, every, patience, section, train_tiny, rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured = itertools.count(5.0)
+    monkeypatch.setattr(loop, "mean_loss", lambda *_given, **_how: next(measured))
+    how = {"max_steps": steps, "eval_every": every, "patience": patience}
+    out = train_tiny(validation=rows[:2], **how)
+    early = read_json(out / "summary.json")["steps"] < steps
+    assert early == (findings(section, **how) == {})
 
 
 def test_four_bits_in_vain_are_found(section, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,6 +182,12 @@ WRONG = [
     {"lora": {"alpha": 1.0}},
     {"lora": {"plus_ratio": 1000.0}},
     {"patience": 9},
+    {"patience": 5},
+    {"patience": 25},
+    {"patience": 20, "eval_every": 1},
+    {"patience": 19, "eval_every": 2},
+    {"patience": 25, "eval_every": 20},
+    {"patience": 1, "eval_every": 20},
     {"quantise": "nf4"},
 ]
 

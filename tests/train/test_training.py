@@ -391,6 +391,20 @@ def test_training_takes_the_fast_forms_where_nothing_forbids_it(tiny_base, secti
     for name in ("attention_dropout", "attn_pdrop"):  # of the model's own configuration
         assert has_dropout({name: 0.1, "other": 3})
         assert not has_dropout({name: 0.0, "other": 0.5})
+    from transformers import AutoConfig
+
+    for kind, settings in _NO_DROPOUT.items():  # but in heads for classes and summaries
+        config = AutoConfig.for_model(kind, **settings)
+        assert any("dropout" in name and value for name, value in vars(config).items())
+        assert not has_dropout(vars(config))
+        assert has_dropout(vars(AutoConfig.for_model(kind, **{**settings, min(settings): 0.1})))
+
+
+_NO_DROPOUT = {
+    "gpt_neox": {"hidden_dropout": 0.0, "attention_dropout": 0.0},
+    "gpt_neo": {"resid_dropout": 0.0, "embed_dropout": 0.0, "attention_dropout": 0.0},
+    "gpt2": {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0},
+}
 
 
 def test_rows_with_one_beginning_train_as_without_sharing(

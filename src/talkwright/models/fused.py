@@ -10,6 +10,8 @@ from __future__ import annotations
 import copy
 import functools
 import types
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -106,18 +108,37 @@ def _mlp_forward(self: Any, x: Tensor) -> Tensor:
 
 
 def _computes_the_same(module: Any, forward: Any, width: int, weight: Tensor) -> bool:
-    """Whether a module gives what `forward` gives, to rounding, for inputs of usual and odd sizes."""
+    """Whether a module gives in training what `forward` gives, to rounding, for inputs of usual and odd
+    sizes, and draws the same random numbers for it (dropout inside its linear modules is theirs)."""
     import torch
 
     dtype = weight.dtype if weight.dtype.is_floating_point else torch.float32
-    if weight.is_meta:
-        module, width = _with_numbers(module, dtype)
-    spread = torch.linspace(-3, 3, 2 * width).sin().view(1, 2, width)
-    x = torch.cat([spread, 100 * spread, spread / 100], 1).to(dtype)
-    with torch.no_grad():
-        wanted, got = type(module).forward(module, x).float(), forward(module, x).float()
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        if weight.is_meta:
+            module, width = _with_numbers(module, dtype)
+        spread = torch.linspace(-3, 3, 2 * width).sin().view(1, 2, width)
+        x = torch.cat([spread, 100 * spread, spread / 100], 1).to(dtype)
+        before = torch.get_rng_state()
+        with _as_in_training(module):
+            wanted, drawn = type(module).forward(module, x).float(), torch.get_rng_state()
+            torch.set_rng_state(before)
+            got = forward(module, x).float()
+        if not torch.equal(drawn, torch.get_rng_state()):  # tells even of a dropout that drops nothing
+            return False
     limit = 0.01 if dtype == torch.bfloat16 else 1e-5
     return wanted.shape == got.shape and bool((wanted - got).norm() <= limit * wanted.norm())
+
+
+@contextmanager
+def _as_in_training(module: Any) -> Iterator[None]:
+    """A loaded model is as for inference, where dropout does nothing."""
+    modes = [(each, each.training) for each in module.modules()]
+    module.train()
+    try:
+        yield
+    finally:
+        for each, mode in modes:
+            each.training = mode
 
 
 def _with_numbers(module: Any, dtype: Any) -> tuple[Any, int]:

@@ -30,6 +30,8 @@ class Optimizer:
         for part in self._parts:
             for group in part.param_groups:
                 group["lr"] = rate * group.get("scale", 1.0)
+            if self.safe_to_repeat:
+                _make_moments(part)
             part.step()
         self.clear()
 
@@ -39,12 +41,11 @@ class Optimizer:
             part.zero_grad(set_to_none=True)
 
     def forget_half_made(self) -> None:
-        """Drop moments for which the memory of an update sufficed in part only, so that AdamW makes them
-        anew. Nothing where an update is not repeated: others' moments have other names."""
+        """Drop moments that no update has used yet, so that the passes taken again have the room that
+        the first ones had. Nothing where an update is not repeated: others' moments have other names."""
         for part in self._parts if self.safe_to_repeat else ():
-            for moments in part.state.values():
-                if "exp_avg_sq" not in moments:  # the last that it makes
-                    moments.clear()
+            for master in [each for each, moments in part.state.items() if not float(moments["step"])]:
+                del part.state[master]
 
     def state(self, master: Tensor) -> dict[str, Any]:
         """Moments and counters of one weight: tensors and numbers by name; none before a step."""
@@ -81,7 +82,7 @@ def make_optimizer(model: Any, masters: Masters, section: TrainSection) -> Optim
     groups = _groups(masters, section)
     start = section.learning_rate or 0.0
     if section.optimizer == "adamw":
-        # Its only allocations are the moments, before the first update of any weight.
+        # The moments are its only allocations, and `step` has made them all before the first update.
         return Optimizer([AdamW(groups, lr=start, fused=True)], safe_to_repeat=True)
     if section.optimizer == "adafactor":
         return Optimizer([Adafactor(groups, lr=start)])
@@ -96,6 +97,22 @@ def make_optimizer(model: Any, masters: Masters, section: TrainSection) -> Optim
             parts.append(AdamW(outside, lr=start, fused=True))
         return Optimizer(parts)
     return Optimizer([_of_bitsandbytes(groups, section, masters)])
+
+
+def _make_moments(part: Any) -> None:
+    """Make the moments that a fused AdamW lacks, as it would itself. It goes group by group, moments and
+    update, so that memory running out in the second group would leave the first one updated."""
+    import torch
+
+    for group in part.param_groups:
+        for master in group["params"]:
+            if master.grad is None or part.state.get(master):
+                continue
+            part.state[master] = {
+                "step": torch.zeros((), dtype=torch.float32, device=master.device),
+                "exp_avg": torch.zeros_like(master, memory_format=torch.preserve_format),
+                "exp_avg_sq": torch.zeros_like(master, memory_format=torch.preserve_format),
+            }
 
 
 def _groups(masters: Masters, section: TrainSection) -> list[Group]:

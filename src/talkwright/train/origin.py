@@ -60,7 +60,7 @@ def free_settings(section: TrainSection, *, dropout: bool = False) -> set[str]:
     """The settings that may change between a training's beginning and its end. `dropout`: the model has
     some of its own."""
     free = set(FREE)
-    if dropout or section.lora.dropout:  # it is drawn pass by pass
+    if dropout or section.lora.dropout or section.neftune:  # what is drawn pass by pass
         free -= {"accumulation", "pass_tokens"}
     if section.patience:  # validations decide when the run ends
         free -= {"eval_every"}

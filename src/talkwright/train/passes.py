@@ -54,6 +54,14 @@ def may_share_beginnings(section: TrainSection, *, padded: bool, dropout: bool) 
 
 
 def has_dropout(config: Mapping[str, Any]) -> bool:
-    """Whether a model's configuration asks for dropout."""
-    named = [value for name, value in config.items() if "dropout" in name or name.endswith("pdrop")]
+    """Whether a model's configuration asks for dropout in its layers. That of heads which a language
+    model does not have (for classes, GPT-2's summaries) does not count."""
+    named = [
+        value
+        for name, value in config.items()
+        if ("dropout" in name or name.endswith("pdrop")) and not name.startswith(_OF_OTHER_HEADS)
+    ]
     return any(isinstance(value, float) and value for value in named)
+
+
+_OF_OTHER_HEADS = ("classifier_", "cls_", "summary_")

@@ -356,14 +356,16 @@ def _of_validation(section: TrainSection, rows: int, plan: Plan) -> Iterator[Fin
             + (" and train.patience has nothing to go by" if section.patience else ""),
             "write `data.validation: 0.1`, or add more conversations",
         )  # fmt: skip
-    elif section.patience and plan.steps // plan.eval_every < section.patience:
+    elif section.patience and (between := (plan.steps - 1) // plan.eval_every) < section.patience:
+        # At best the validation before the first step stays the best one; all that come between it and
+        # the one after the last step must be enough.
+        less = f"train.patience: {max(1, between // 2)}" if between else "train.patience: null"
         yield Finding(
             "warning", "patience_never_ends",
             f"patience is {section.patience} validations, and the run of {plan.steps} steps has only "
-            f"{plan.steps // plan.eval_every}, so it cannot stop early",
-            f"write `train.eval_every: {plan.steps // (4 * section.patience)}`"
-            if plan.steps >= 4 * section.patience
-            else f"write `train.patience: {max(1, plan.steps // plan.eval_every // 2)}`",
+            f"{between} between its beginning and its end, so it cannot stop early",
+            f"write `train.eval_every: {max(1, plan.steps // (4 * section.patience))}`"
+            if plan.steps > section.patience and plan.eval_every > 1 else f"write `{less}`",
         )  # fmt: skip
 
 
