@@ -169,6 +169,25 @@ def test_families_with_more_than_a_causal_mask_and_a_plain_head(kind: str) -> No
     assert_same(ours, plain, ROWS, padded=padded)
 
 
+def test_a_family_whose_body_is_not_where_its_class_says_gives_its_own_logits() -> None:
+    """Llama 4's language model alone: `base_model` of transformers is then the whole of it."""
+    from torch.nn.functional import cross_entropy
+    from transformers import Llama4ForCausalLM, Llama4TextConfig
+
+    torch.manual_seed(3)
+    config = Llama4TextConfig(**SIZES, head_dim=8, num_local_experts=2, intermediate_size_mlp=48)
+    model = Llama4ForCausalLM(config).eval()
+    assert model.base_model is model
+    assert not flat.has_plain_head(model)
+    assert not keeps_rows_apart(model)
+    for row in ROWS[:3]:
+        logits = model(torch.tensor([row.input_ids])).logits[0, :-1]
+        wanted = cross_entropy(logits.detach(), torch.tensor(row.labels[1:]), reduction="sum")
+        batch = make_batch([row], padded=True)
+        assert float(summed_loss(model, batch).detach()) == pytest.approx(float(wanted), rel=1e-5)
+        assert float(row_losses(model, batch).sum().detach()) == pytest.approx(float(wanted), rel=1e-5)
+
+
 def test_a_family_that_ignores_the_row_borders_is_found_out() -> None:
     # Nemotron accepts an attention implementation and passes nothing on to it.
     plain = build("nemotron").eval()

@@ -25,7 +25,7 @@ from talkwright.models import (
     virtual_tokens,
 )
 from talkwright.train.model import prepare_model
-from talkwright.types import Conversation, Message, Sampling
+from talkwright.types import IGNORED, BaseModel, Conversation, Example, Message, Sampling
 
 METHODS: dict[str, dict[str, Any]] = {
     "lora": {},
@@ -454,3 +454,51 @@ def test_learnt_tokens_on_a_model_that_has_no_place_for_them_are_refused(
                 section(method=method, virtual_tokens=3),
                 7,
             )
+
+
+@pytest.fixture
+def mamba(tmp_path: Path) -> BaseModel:
+    from transformers import MambaConfig, MambaForCausalLM
+
+    config = MambaConfig(vocab_size=64, hidden_size=16, num_hidden_layers=2, state_size=4)
+    MambaForCausalLM(config).save_pretrained(str(tmp_path / "mamba"))
+    return BaseModel("mamba", str(tmp_path / "mamba"), "mamba", "mit", "0" * 64)
+
+
+FIT_MAMBA = ["in_proj", "x_proj"]
+
+
+@pytest.mark.parametrize("lora", [{}, {"layers": [1]}, {"targets": ["out_proj"]}, {"targets": "no"}])
+def test_where_all_linear_does_not_work_the_advice_does(lora, mamba, section) -> None:
+    """PEFT refuses Mamba's last matrix; dt_proj is read past any adapter."""
+    with pytest.raises(TrainError) as caught:
+        prepare_model(mamba, section(lora=lora), 7)
+    assert "Write `targets: [in_proj, x_proj]`" in str(caught.value)
+    assert "`targets: all-linear`" not in str(caught.value)
+    model, padded = prepare_model(mamba, section(lora={**lora, "targets": FIT_MAMBA}), 7)
+    rows = [Example((5, 6, 7, 8, 9), (IGNORED, 6, 7, 8, 9))]
+    summed_loss(model, make_batch(rows, padded=padded)).backward()
+    learning = {n: w for n, w in model.named_parameters() if "lora_B" in n}
+    assert len(learning) == 2 * (1 if "layers" in lora else 2)
+    assert all(weight.grad.norm() > 0 for weight in learning.values())
+
+
+def test_a_check_of_targets_advises_what_works(mamba, section) -> None:
+    from talkwright.train.settings import check_targets
+
+    (found,) = check_targets(section(lora={"targets": ["no"]}), mamba)
+    assert found.fix == "write `train.lora.targets: [in_proj, x_proj]`"
+    assert not check_targets(section(lora={"targets": FIT_MAMBA}), mamba)
+    with pytest.raises(TrainError, match=r"`method: lora` with `lora: .targets: \[in_proj, x_proj\]"):
+        prepare_model(mamba, section(method="prefix"), 7)
+
+
+def test_without_a_module_for_lora_the_advice_is_to_train_all() -> None:
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    from talkwright.train.adapters import usable_targets
+
+    model = GPT2LMHeadModel(GPT2Config(n_embd=16, n_layer=1, n_head=2, vocab_size=64))
+    assert usable_targets(model) == "all-linear"
+    model.transformer.h = torch.nn.ModuleList()
+    assert usable_targets(model) == ""

@@ -51,6 +51,8 @@ def keeps_rows_apart(model: Any) -> bool:
     import torch
 
     causal = _causal(model)
+    if causal.base_model is causal:  # its hidden states are not to be had (see `_plain_head`)
+        return False
     vocabulary = causal.config.get_text_config().vocab_size
     probe = sorted(tuple(n % vocabulary for n in ids) for ids in _PROBE)  # as sharing will sort them
     rows = [Example(ids, (*[IGNORED] * (len(ids) - 1), ids[-1])) for ids in probe]
@@ -204,6 +206,8 @@ def _plain_head(causal: Any) -> Tensor | None:
     head = getattr(causal, "lm_head", None)
     config = causal.config.get_text_config()
     if head is None or type(head) is not nn.Linear or head.bias is not None:
+        return None
+    if causal.base_model is causal:  # its body goes by another name than its class says (Llama 4's)
         return None
     # Caps and scales have a name of their own in every family; taking the model's own way once too
     # often costs time, once too seldom a wrong loss.

@@ -44,18 +44,20 @@ def add_adapter(model: Any, section: TrainSection) -> Any:
         try:
             adapted = _adapted(model, config)
         except ValueError as error:  # a family whose layers have no heads, for one
-            raise TrainError(unfit(model.config.model_type, section, error)) from None
+            raise TrainError(unfit(model, section, error)) from None
     if section.start_from is not None:
         go_on_from(adapted, section, adapter_folder(section.start_from))
     return adapted
 
 
-def unfit(family: str, section: TrainSection, error: Exception) -> str:
+def unfit(model: Any, section: TrainSection, error: Exception) -> str:
     """What to say where a family of models has no place for learnt tokens."""
-    said = str(error).partition("\n")[0]
+    said, targets = str(error).partition("\n")[0], usable_targets(model)
+    instead = "method: lora" if targets else "method: full"
+    named = f" with `lora: {{targets: {targets}}}`" if targets not in ("", "all-linear") else ""
     return (
-        f"train.method: {section.method} does not work with models of the kind '{family}' ({said}). "
-        "Write `method: lora`, which works with every kind, or take another model"
+        f"train.method: {section.method} does not work with models of the kind "
+        f"'{model.config.model_type}' ({said}). Write `{instead}`{named}, or take another model"
     )
 
 
@@ -157,9 +159,73 @@ def _is_linear(module: Any) -> bool:
 
 
 def _wrong_targets(model: Any, targets: object, why: str) -> TrainError:
-    linear = {n.removesuffix(".base_layer") for n, m in model.named_modules() if _is_linear(m)}
-    names = sorted({n.rsplit(".", 1)[-1] for n in linear if ".lora_" not in n})
+    names = _names_of_linear(model)
+    usable = usable_targets(model)
+    instead = f"`targets: {usable}`" if usable else "`method: full`, as none of them can be a target"
+    if usable != "all-linear" and usable:
+        instead += ", which are all that suit, or `method: full`"
     return TrainError(
         f"train.lora.targets: {targets!r} cannot be used: {why}. The model's linear modules are: "
-        f"{', '.join(names)}. Or write `targets: all-linear`."
+        f"{', '.join(names) or 'none'}. {'Or write' if usable == 'all-linear' else 'Write'} {instead}."
     )
+
+
+def usable_targets(model: Any) -> str:
+    """A value of `train.lora.targets` that suits a model: `all-linear`, a list of names where PEFT
+    refuses some in models of this kind, or nothing where no module is fit."""
+    head = model.get_output_embeddings()
+    names = _names_of_linear(model, but=head)
+    taken = [name for name in names if _takes_lora(model.config, name)]
+    if taken == names:
+        return "all-linear" if names else ""
+    # Such models hand weights of some modules to a kernel, past any adapter.
+    called = _called_in_training(model)
+    fit = [name for name in taken if called is None or name in called]
+    return f"[{', '.join(fit)}]" if fit else ""
+
+
+def _called_in_training(model: Any) -> set[str] | None:
+    """Names of the modules that a training pass calls, by their last part; None where a plain pass does
+    not work."""
+    import torch
+
+    called: set[str] = set()
+    hooks = [
+        module.register_forward_pre_hook(lambda *_, name=name: called.add(_last(name)))
+        for name, module in model.named_modules()
+    ]
+    was_training, device = model.training, next(model.parameters()).device
+    try:
+        with torch.no_grad():
+            model.train()(input_ids=torch.zeros(1, 2, dtype=torch.long, device=device), use_cache=False)
+    except (RuntimeError, ValueError, TypeError, AttributeError, LookupError, NotImplementedError):
+        return None
+    finally:
+        model.train(was_training)
+        for hook in hooks:
+            hook.remove()
+    return called
+
+
+def _last(name: str) -> str:
+    return name.removesuffix(".base_layer").rsplit(".", 1)[-1]
+
+
+def _names_of_linear(model: Any, but: Any = None) -> list[str]:
+    """Last parts of the names of linear modules but one, without those of an adapter."""
+    linear = {n for n, m in model.named_modules() if _is_linear(m) and m is not but}
+    return sorted({_last(n) for n in linear if ".lora_" not in n})
+
+
+def _takes_lora(config: Any, name: str) -> bool:
+    """Whether PEFT puts LoRA on a module of this name in models of this kind, tried on one alone."""
+    from peft import LoraConfig, inject_adapter_in_model
+    from torch import nn
+
+    alone = nn.ModuleDict({name: nn.Linear(1, 1)})
+    alone.config = config
+    try:
+        inject_adapter_in_model(LoraConfig(target_modules=[name]), alone)
+    except ValueError:
+        return False
+    return True

@@ -76,7 +76,7 @@ def _refuse_unfit(model: Any, section: TrainSection) -> None:
     except (RuntimeError, ValueError, TypeError, AttributeError, IndexError, KeyError) as error:
         if is_out_of_memory(error):
             raise
-        raise TrainError(unfit(model.config.model_type, section, error)) from None
+        raise TrainError(unfit(model, section, error)) from None
 
 
 def empty_model(config: Any) -> Any:

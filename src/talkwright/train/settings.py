@@ -22,7 +22,7 @@ from talkwright.models import (
     parameter_count,
 )
 from talkwright.progress import say
-from talkwright.train.adapters import add_adapter, freeze
+from talkwright.train.adapters import add_adapter, freeze, usable_targets
 from talkwright.train.model import VIRTUAL, empty_model, refuse_added_tokens
 from talkwright.train.plan import Plan, make_plan
 from talkwright.train.start_from import model_folder, refuse_other_base
@@ -160,10 +160,11 @@ def check_targets(section: TrainSection, base: BaseModel) -> list[Finding]:
             add_adapter(model, TrainSection(lora=plain))
     except TrainError as error:
         message = str(error)
-        line = next(line for name, line in _ANY_BASE.items() if message.startswith(f"{name}:"))
-        return [
-            Finding("error", "no_such_target", message, f"take names from that list, or write `{line}`")
-        ]
+        name = next(name for name in _ANY_BASE if message.startswith(f"{name}:"))
+        fix = f"take names from that list, or write `{_ANY_BASE[name]}`"
+        if name.endswith("targets") and (usable := usable_targets(model)) != "all-linear":
+            fix = f"write `train.lora.targets: {usable}`" if usable else "write `train.method: full`"
+        return [Finding("error", "no_such_target", message, fix)]
     return []
 
 
