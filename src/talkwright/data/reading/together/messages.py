@@ -7,8 +7,8 @@ where there is one.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any
 from talkwright.config import Columns
 from talkwright.data.reading.chat.speakers import ROLES, guess_roles, may_mean_roles, role_meant, speaker
 from talkwright.data.reading.chat.talks import Said, Sorting, is_short, sort_out
+from talkwright.data.reading.chat.times import DaysAndMonths
 from talkwright.data.reading.chat.turns import GROUP_NAMES, TELLING_LISTS, by_plain_names, plain
 from talkwright.data.reading.rows import Row, as_one
 from talkwright.data.reading.shapes.trees import is_tree_message
@@ -28,6 +29,7 @@ from talkwright.data.reading.together.exchanges import (
     is_exchange_table,
 )
 from talkwright.data.reading.together.growing import grown, tree_namer
+from talkwright.data.reading.together.ordering import ORDERS, in_order
 from talkwright.data.reading.together.tweets import are_tweets, tweet_rows
 from talkwright.errors import DataError
 
@@ -40,10 +42,6 @@ _TEXTS = """
     content text message utterance body value says msg messagetext
     nachricht mensaje mensagem messaggio bericht texto texte
 """.split()  # noqa: SIM905
-_ORDERS = """
-    turn turnid turnnumber turnindex order index messageindex messagenumber position sequence seq step
-    timestamp createdat sentat datetime tstamp date time
-""".split()  # noqa: SIM905
 # Signs of a row that is more than one message.
 _OTHERS = {
     *TELLING_LISTS, "parentid", "prompt", "completion", "response", "answer", "chosen",
@@ -52,11 +50,10 @@ _OTHERS = {
 _IDS_OR_TALKS = {"conversation", "dialogue", "dialog"}  # of these _OTHERS, by what they hold
 _MORE = ("weight", "private", "public", "internal", "name", "tool_calls", "tool_call_id")
 _NO_IDS = frozenset(  # columns that say something else of a message
-    [*_ROLES, *_TEXTS, *_ORDERS, *map(plain, _MORE), "system", "systemprompt", "tools", "functions"]
+    [*_ROLES, *_TEXTS, *ORDERS, *map(plain, _MORE), "system", "systemprompt", "tools", "functions"]
 )
 _ALONE = 1000  # messages of a file without conversation ids, which is one conversation
 _HELD = 2**27  # characters of unfinished conversations
-_ISO = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?")
 
 
 def is_message_table(names: Iterable[Any]) -> bool:
@@ -139,7 +136,7 @@ def _is_one_talk(keys: set[str]) -> bool:
     if keys.intersection(_ROLES):
         return True
     sent = {"direction", "fromme", "isfromme", "messagetype"}
-    return bool(keys & sent) and bool(keys.intersection(_ORDERS))
+    return bool(keys & sent) and bool(keys.intersection(ORDERS))
 
 
 def _without_ids(value: dict[str, Any]) -> list[str]:
@@ -168,7 +165,26 @@ def _cannot_sort(names: tuple[str, ...], path: Path) -> DataError:
 
 def _conversations(rows: Iterator[Row], column: str | None, group: str | None = None) -> Iterator[Row]:
     """Conversations in the order of their first rows, by their ids in `column`, or in one of IDS."""
-    return _joined(rows, partial(_id_of, column=column), lambda held: [_together(held, group)])
+    days = DaysAndMonths()
+    return _joined(
+        _with_times_seen(rows, days),
+        partial(_id_of, column=column),
+        lambda held: [_together(held, days, group)],
+    )
+
+
+def _with_times_seen(rows: Iterator[Row], days: DaysAndMonths) -> Iterator[Row]:
+    """Rows as they are; `days` sees the times in them, as far as the first row has a column for any."""
+    first = next(rows, None)
+    if first is None:
+        return
+    names = first.value if isinstance(first.value, dict) else ()
+    timed = [name for name in names if plain(name) in ORDERS]
+    for row in chain([first], rows):
+        if timed and isinstance(row.value, dict):
+            for name in timed:
+                days.see(row.value.get(name))
+        yield row
 
 
 def _joined(
@@ -234,37 +250,11 @@ def _turn(value: dict[str, Any]) -> dict[str, Any] | None:
     return {**turn, named: value[role], "content": value[text]}
 
 
-def _together(rows: list[Row], group: str | None = None) -> Row:
-    ordered = _in_order([row.value for row in rows])
-    moved = any(one is not row.value for one, row in zip(ordered, rows, strict=True))
+def _together(rows: list[Row], days: DaysAndMonths | None = None, group: str | None = None) -> Row:
+    found = in_order([row.value for row in rows], days)
+    moved = any(place != at for at, place in enumerate(found.places))
     kept = {*GROUP_NAMES, *IDS, "system", "systemprompt", "tools", "functions"}
     value = {key: held for key, held in rows[0].value.items() if plain(key) in kept or key == group}
-    value["messages"] = [_turn(row) for row in ordered]
-    return as_one(rows, value, moved)
-
-
-def _in_order(values: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Rows by their turn's number or time, where every one has another; else as they stand."""
-    for name in _ORDERS:
-        places = [
-            _place(next((v for k, v in value.items() if plain(k) == name), None)) for value in values
-        ]
-        if (
-            None in places
-            or len(set(places)) < len(places)
-            or len({type(place) for place in places}) > 1
-        ):
-            continue
-        order = sorted(range(len(values)), key=lambda at: places[at])  # type: ignore[arg-type, return-value]
-        return [values[at] for at in order]
-    return values
-
-
-def _place(value: Any) -> float | str | None:
-    if isinstance(value, str) and _ISO.fullmatch(value.strip()):
-        return value.strip()
-    try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return number if number == number else None
+    value["messages"] = [_turn(rows[at].value) for at in found.places]
+    one = as_one(rows, value, moved)
+    return replace(one, repairs=(*one.repairs, *found.marks)) if found.marks else one
