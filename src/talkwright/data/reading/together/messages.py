@@ -7,6 +7,7 @@ where there is one.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -53,6 +54,9 @@ _NO_IDS = frozenset(  # columns that say something else of a message
     [*_ROLES, *_TEXTS, *ORDERS, *map(plain, _MORE), "system", "systemprompt", "tools", "functions"]
 )
 _ALONE = 1000  # messages of a file without conversation ids, which is one conversation
+# An id as a spreadsheet shows a long number, `1,23457E+11`: its last digits are gone. With 15 digits and
+# more behind the first one it is a number that a program wrote.
+_CUT_ID = re.compile(r"\d(?:[.,]\d{1,14})?[eE]\+\d{2,3}")
 _HELD = 2**27  # characters of unfinished conversations
 
 
@@ -99,13 +103,13 @@ def join_messages(
         return
     known = next((name for name in first.value if plain(name) in IDS), None)
     if known is not None and columns.group is None:
-        yield from _conversations(rows, None)
+        yield from _conversations(rows, path, None)
         return
     held = list(islice(rows, _ALONE + 1))
     turns = [_turn(row.value) for row in held if isinstance(row.value, dict)]
     found = _sorting(held, columns.group)
     if found.column is not None:
-        yield from _conversations(chain(held, rows), found.column, columns.group)
+        yield from _conversations(chain(held, rows), path, found.column, columns.group)
         return
     names = {speaker(turn) for turn in turns}
     told = names <= ROLES.keys() or bool(guess_roles(turns))
@@ -163,13 +167,33 @@ def _cannot_sort(names: tuple[str, ...], path: Path) -> DataError:
     )
 
 
-def _conversations(rows: Iterator[Row], column: str | None, group: str | None = None) -> Iterator[Row]:
-    """Conversations in the order of their first rows, by their ids in `column`, or in one of IDS."""
+def _conversations(
+    rows: Iterator[Row], path: Path, column: str | None, group: str | None = None
+) -> Iterator[Row]:
+    """Conversations in the order of their first rows, by their ids in `column`, or in one of IDS.
+
+    Raises DataError, which names `path`, where rows share an id that is not whole.
+    """
     days = DaysAndMonths()
-    return _joined(
-        _with_times_seen(rows, days),
-        partial(_id_of, column=column),
-        lambda held: [_together(held, days, group)],
+
+    def together(held: list[Row]) -> list[Row]:
+        id = _id_of(held[0].value, column) or ""
+        if len(held) > 1 and _CUT_ID.fullmatch(id):
+            raise _cut_id(held, id, column, path)
+        return [_together(held, days, group)]
+
+    return _joined(_with_times_seen(rows, days), partial(_id_of, column=column), together)
+
+
+def _cut_id(held: list[Row], id: str, column: str | None, path: Path) -> DataError:
+    keys = by_plain_names(held[0].value)
+    name = column or next((keys[known] for known in IDS if known in keys), "")
+    return DataError(
+        f"{path}: the id {id.upper()} in column {name[:60]!r} (first at {held[0].where}) is a long "
+        f"number whose last digits a spreadsheet left out, so the {len(held)} rows that share it may be "
+        "of several conversations.\nExport the file again, and keep this column as text: in Excel, Data > "
+        "From Text/CSV, and give the column the type Text; or do not save it from a spreadsheet. If "
+        "another column says which rows are one conversation, name it as `columns.group` of the source."
     )
 
 
