@@ -12,8 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from talkwright.config import Columns, DataSection
+from talkwright.config import Columns, DataSection, SourceSection
 from talkwright.data import prepare, read_dataset
+from talkwright.data.entries import enter
 from talkwright.data.reading.containers import read_rows
 from talkwright.data.reading.together import messages
 from talkwright.errors import DataError
@@ -227,3 +228,118 @@ def test_a_file_that_is_one_conversation_stays_one(tmp_path: Path) -> None:
 def test_a_column_without_a_name_beside_messages(tmp_path: Path) -> None:
     rows = [{**row, "": "x"} for row in FLAT]
     assert prepared(table(tmp_path / "a.jsonl", rows))[0] == SORTED
+
+
+def told(path: Path) -> list[tuple[str, tuple[str, ...], tuple[str, ...]]]:
+    """The texts of each conversation in their order, its repairs and its marks."""
+    found = [
+        enter(row, SourceSection(path=str(path)), "a", None) for row in read_rows(path, "a", Columns())
+    ]
+    return [
+        (" ".join(turn.content for turn in e.conversation.messages), e.row.repairs, e.row.marks)
+        for e in found
+        if e.conversation
+    ]
+
+
+def timed(path: Path, *talks: list[str], column: str = "created_at", name: str = "ticket_id") -> Path:
+    """A table of talks with these times as they stand, whose texts say the order that is right."""
+    rows = []
+    for n, times in enumerate(talks):
+        for time in times:
+            place, _, when = time.partition("=")
+            who = "user" if int(place) % 2 else "assistant"
+            rows.append({name: f"T{n}", column: when, "role": who, "text": place})
+    return table(path, rows)
+
+
+FALLING = {
+    "dots": ["4=02.01.2024 09:30", "3=02.01.2024 09:20", "2=01.01.2024 09:10", "1=01.01.2024 09:00"],
+    "dots, months": ["4=01.02.2024 09:30", "3=31.01.2024 9:20", "2=5.1.2024 19:10", "1=05.01.2024 9:00"],
+    "halves": ["4=1/2/2024 1:30 PM", "3=1/2/2024 9:20 AM", "2=1/1/2024 12:10 PM", "1=1/1/2024 9:00 AM"],
+    "names": ["4=Feb 1 2024 09:10", "3=Jan 31 2024 09:00", "2=Jan 2, 2024 10:10", "1=Jan 2, 2024 9:00"],
+    "German": ["4=2. Mai 2024 09:10", "3=1. Mai 2024 09:00", "2=3. März 2024 10:10", "1=3. Jan 24 9:00"],
+    "letters": ["4=Mon, 01 Apr 2024 09:10:00 +0000", "3=Mon, 01 Apr 2024 09:10:00 +0200",
+                "2=Wed, 31 Jan 2024 10:10:00 GMT", "1=Wed, 31 Jan 2024 10:00:00 GMT"],
+    "offsets": ["4=2024-01-01T08:15:00Z", "3=2024-01-01T10:10:00+02:00", "2=2024-01-01T08:05:00Z",
+                "1=2024-01-01 10:00:00+02:00"],
+    "T and blank": ["4=2024-01-01 10:15:00", "3=2024-01-01T10:10:00", "2=2024-01-01 10:05",
+                    "1=2024-01-01T10:00"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("times", FALLING.values(), ids=FALLING.keys())
+def test_times_in_any_writing_put_turns_in_order(tmp_path: Path, times: list[str]) -> None:
+    mixed = [times[at] for at in (2, 0, 3, 1)]
+    path = timed(tmp_path / "a.csv", times, mixed, times[::-1], column="Datum")
+    moved = ("sorted_turns", "joined_rows")
+    assert told(path) == [
+        ("1 2 3 4", moved, ()),
+        ("1 2 3 4", moved, ()),
+        ("1 2 3 4", ("joined_rows",), ()),
+    ]
+    turns = [
+        {"role": "user" if time[0] in "13" else "assistant", "content": time[0], "time": time[2:]}
+        for time in times
+    ]
+    path = table(tmp_path / "b.jsonl", [{"messages": turns}, {"messages": turns[::-1]}])
+    assert told(path) == [("1 2 3 4", ("sorted_turns",), ()), ("1 2 3 4", (), ())]
+
+
+def test_day_and_month_are_told_by_the_file_or_the_order_is_unsure(tmp_path: Path) -> None:
+    open_one = ["2=1/2/2024 9:00", "1=2/1/2024 9:00"]  # in order if the month stands first
+    [kept] = told(timed(tmp_path / "a.jsonl", [*open_one[::-1]]))
+    assert kept == ("1 2", ("joined_rows",), ("unsure_order",))
+    for more in (["1=31/1/2024 9:00", "2=31/1/2024 9:10"], ["1=12/1/2024 9:00", "2=13/1/2024 9:10"]):
+        found = told(timed(tmp_path / "b.csv", open_one, more))  # February it is, behind January
+        assert [(said, marks) for said, _, marks in found] == [("1 2", ()), ("1 2", ())]
+    path = timed(tmp_path / "c.csv", open_one[::-1], ["1=1/30/2024 9:00", "2=1/31/2024 9:10"])
+    first = next(iter(read_rows(path, "a", Columns())))  # January it is, before February
+    assert [turn["content"] for turn in first.value["messages"]] == ["2", "1"]
+    assert first.repairs == ("sorted_turns", "joined_rows")
+    both = told(timed(tmp_path / "d.csv", open_one[::-1], ["1=1/30/2024 9:00", "2=1/31/2024 9:10"],
+                      ["2=31/1/2024 9:10", "1=30/1/2024 9:00"]))  # fmt: skip
+    assert [marks for _, _, marks in both] == [("unsure_order",), (), ()]
+
+
+def test_times_that_may_mean_two_orders_move_nothing(tmp_path: Path) -> None:
+    zones = ["1=2024-01-01T10:00:00+02:00", "2=2024-01-01T09:05:00", "3=2024-01-01T10:10:00+02:00",
+             "4=2024-01-01T09:15:00"]  # fmt: skip
+    days = ["1=2024-01-01T10:00:00+02:00", "2=2024-01-02T09:05:00", "3=2024-01-03T10:10:00+02:00",
+            "4=2024-01-04T09:15:00"]  # fmt: skip
+    same = ["1=2024-01-02 10:00", "2=2024-01-02 10:00", "3=2024-01-01 10:00", "4=2024-01-01 10:00"]
+    rising = ["1=2024-01-02", "2=2024-01-02", "3=2024-01-03", "4=2024-01-03"]
+    found = told(timed(tmp_path / "a.csv", zones, days[::-1], same, rising))
+    assert [(said, marks) for said, _, marks in found] == [
+        ("1 2 3 4", ("unsure_order",)), ("1 2 3 4", ()), ("1 2 3 4", ("unsure_order",)), ("1 2 3 4", ()),
+    ]  # fmt: skip
+    turns = [
+        {"role": "user" if at % 2 else "assistant", "content": str(at), "time": f"0{at}.01.2024 10:00"}
+        for at in (4, 3, 2, 1)
+    ]
+    turns[1]["time"] = turns[0]["time"]
+    [(_, repairs, marks)] = told(table(tmp_path / "b.jsonl", [{"messages": turns}]))
+    assert "sorted_turns" not in repairs
+    assert marks == ("unsure_order",)
+
+
+def test_a_date_and_a_clock_in_two_columns(tmp_path: Path) -> None:
+    rows = [
+        {"ticket_id": "1", "date": day, "time": clock, "role": ("user", "agent")[n % 2], "text": f"{n}"}
+        for n, day, clock in [(3, "02.01.2024", "8:05 PM"), (2, "02.01.2024", "9:20 AM"),
+                              (1, "01.02.2023", "10:10"), (0, "01.02.2023", "10:00")]
+    ]  # fmt: skip
+    [(said, _, marks)] = told(table(tmp_path / "a.csv", rows))
+    assert (said, marks) == ("0 1 2 3", ())
+
+
+@pytest.mark.parametrize("id", ["1,23457E+11", "1.23457E+17", "1E+11", 1.23457e17])
+@pytest.mark.parametrize("name", ["conversation_id", "Ticket", "TicketNr"])
+def test_ids_whose_digits_a_spreadsheet_took_are_refused(tmp_path: Path, id: Any, name: str) -> None:
+    bare = [{key: row[key] for key in ("role", "text")} for row in FLAT]
+    path = table(tmp_path / "a.jsonl", [{name: id, **row} for row in bare])
+    with pytest.raises(DataError, match=rf"(?s)a\.jsonl.*1.*E\+1.*'{name}'.*48 rows.*as text"):
+        list(read_rows(path, "a", Columns()))
+    ids = [1.2345678901234567e17 + 1000 * (at // 4) for at in range(len(bare))]
+    whole = [{name: id, **row} for id, row in zip(ids, bare, strict=True)]
+    assert prepared(table(tmp_path / "b.jsonl", whole))[0] == SORTED

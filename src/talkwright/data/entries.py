@@ -10,6 +10,7 @@ from talkwright.data.cleaning.masks import Protected, protect, protect_raw
 from talkwright.data.cleaning.rejected import clean_rejected
 from talkwright.data.cleaning.screen import Screened, screen
 from talkwright.data.excerpts import before_and_after, excerpt
+from talkwright.data.reading.chat.turns import UNSURE_ORDER
 from talkwright.data.reading.rows import Row
 from talkwright.data.reading.shapes.formats import read_row
 from talkwright.data.reading.shapes.winners import said_of
@@ -40,7 +41,8 @@ def enter(row: Row, source: SourceSection, name: str, section: DataSection | Non
             raw = f"{said_of(row.value)}; {row.raw}"
         return _dropped(row, name, protect_raw(raw, section), draft, row.repairs)
     cleaned = clean(draft.messages, section)
-    repairs = row.repairs + draft.repairs
+    unsure = (UNSURE_ORDER,) if UNSURE_ORDER in row.repairs else ()  # a mark that a row brings along
+    repairs = tuple(name for name in row.repairs if name not in unsure) + draft.repairs
     if isinstance(cleaned, str):
         return _dropped(row, name, protect_raw(row.raw, section), cleaned, repairs, draft.format)
     messages, more = cleaned
@@ -77,7 +79,7 @@ def enter(row: Row, source: SourceSection, name: str, section: DataSection | Non
         fate="kept",
         format=draft.format,
         repairs=repairs,
-        marks=draft.marks + screened.marks + lost + safe.marks,
+        marks=unsure + draft.marks + screened.marks + lost + safe.marks,
         conversation=conversation.id,
         before=before,
         after=after,

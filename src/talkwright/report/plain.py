@@ -91,6 +91,7 @@ MARKS = {
     "tool_result_without_call": "a tool's result, and no call before it",
     "toxic": "a coarse or hateful word",
     "toxic_question": "a coarse or hateful word in a question",
+    "unsure_order": "times that may mean another order of the turns than that of the file",
     "unmoderated": "nothing in the file says whether it is harmful",
 }
 FINDINGS = {

@@ -21,6 +21,7 @@ from talkwright.data.reading.chat.speakers import (
     without_software,
     without_third,
 )
+from talkwright.data.reading.chat.times import readings
 from talkwright.data.reading.chat.tools import (
     clean_id,
     read_call,
@@ -88,9 +89,11 @@ WHEN = frozenset(
     """
     timestamp timestampms ts time date datetime createdat created createtime createddatetime sentat sent
     turn turnid turnnumber turnindex order index messageindex messagenumber position sequence seq step
+    createddate senttime sentdate messagetime messagedate datum zeitstempel zeitpunkt erstellt erstelltam
+    gesendet gesendetam fecha fechahora
     """.split()  # noqa: SIM905
 )
-_ISO = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d[\d:.]*(?:Z|[+-]\d\d:?\d\d)?")
+UNSURE_ORDER = "unsure_order"  # a mark: the times may mean another order than that of the file
 # They turn the order of what is shown around, and so can hide what a text says.
 _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _ESCAPE_IN_TEXT = re.compile(r"\\(?:n|r|t|\"|u[0-9a-fA-F]{4})|(?<![\w:\\])\\\\(?=[^\W\d_])")
@@ -178,17 +181,28 @@ def read_turns(turns: list[Any], repairs: list[str]) -> list[Message]:
 
 
 def oldest_first(turns: list[Any], repairs: list[str]) -> list[Any]:
-    """Turns that a time or number in each of them says stand the newest first, turned round."""
+    """Turns that a time or number in each of them says stand the newest first, turned round.
+
+    UNSURE_ORDER is put beside the repairs where they stand so if their times are read one way, and not
+    if another, or if some of them are the same.
+    """
     first = turns[0] if turns and isinstance(turns[0], dict) else {}
+    unsure = False
     for key in first if len(turns) > 1 else ():
         if plain(key) not in WHEN:
             continue
         times: list[Any] = [turn.get(key) for turn in turns if isinstance(turn, dict)]
-        kinds = {type(time) for time in times}
-        one_kind = kinds <= {int, float} or (kinds == {str} and all(map(_ISO.fullmatch, times)))
-        if len(times) == len(turns) and one_kind and all(a > b for a, b in pairwise(times)):
+        if len(times) < len(turns):
+            return turns
+        ways = [times] if {type(time) for time in times} <= {int, float} else readings(times)
+        falls = [all(a > b for a, b in pairwise(way)) for way in ways]
+        if falls and all(falls):
             repairs.append("sorted_turns")
             return turns[::-1]
+        never_rises = any(way[0] > way[-1] and all(a >= b for a, b in pairwise(way)) for way in ways)
+        unsure = unsure or (ways[:1] != [times] and never_rises)
+    if unsure:
+        repairs.append(UNSURE_ORDER)
     return turns
 
 
@@ -380,7 +394,9 @@ def draft(
                 found.append("ignored_tools")
     found += tool_marks(messages)
     found += _text_marks(messages)
-    names = tuple(dict.fromkeys(repairs))
+    if UNSURE_ORDER in repairs:
+        found.append(UNSURE_ORDER)
+    names = tuple(dict.fromkeys(name for name in repairs if name != UNSURE_ORDER))
     group = group_of(value, keys, columns)
     named = tuple(dict.fromkeys(found))
     return Draft(tuple(messages), shape, group, facts or (), names, named, tools, tuple(rejected))

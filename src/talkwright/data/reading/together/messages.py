@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any
 from talkwright.config import Columns
 from talkwright.data.reading.chat.speakers import ROLES, guess_roles, may_mean_roles, role_meant, speaker
 from talkwright.data.reading.chat.talks import Said, Sorting, is_short, sort_out
+from talkwright.data.reading.chat.times import DaysAndMonths
 from talkwright.data.reading.chat.turns import GROUP_NAMES, TELLING_LISTS, by_plain_names, plain
 from talkwright.data.reading.rows import Row, as_one
 from talkwright.data.reading.shapes.trees import is_tree_message
@@ -28,6 +30,7 @@ from talkwright.data.reading.together.exchanges import (
     is_exchange_table,
 )
 from talkwright.data.reading.together.growing import grown, tree_namer
+from talkwright.data.reading.together.ordering import ORDERS, in_order
 from talkwright.data.reading.together.tweets import are_tweets, tweet_rows
 from talkwright.errors import DataError
 
@@ -40,10 +43,6 @@ _TEXTS = """
     content text message utterance body value says msg messagetext
     nachricht mensaje mensagem messaggio bericht texto texte
 """.split()  # noqa: SIM905
-_ORDERS = """
-    turn turnid turnnumber turnindex order index messageindex messagenumber position sequence seq step
-    timestamp createdat sentat datetime tstamp date time
-""".split()  # noqa: SIM905
 # Signs of a row that is more than one message.
 _OTHERS = {
     *TELLING_LISTS, "parentid", "prompt", "completion", "response", "answer", "chosen",
@@ -52,11 +51,13 @@ _OTHERS = {
 _IDS_OR_TALKS = {"conversation", "dialogue", "dialog"}  # of these _OTHERS, by what they hold
 _MORE = ("weight", "private", "public", "internal", "name", "tool_calls", "tool_call_id")
 _NO_IDS = frozenset(  # columns that say something else of a message
-    [*_ROLES, *_TEXTS, *_ORDERS, *map(plain, _MORE), "system", "systemprompt", "tools", "functions"]
+    [*_ROLES, *_TEXTS, *ORDERS, *map(plain, _MORE), "system", "systemprompt", "tools", "functions"]
 )
 _ALONE = 1000  # messages of a file without conversation ids, which is one conversation
+# An id as a spreadsheet shows a long number, `1,23457E+11`: its last digits are gone. With 15 digits and
+# more behind the first one it is a number that a program wrote.
+_CUT_ID = re.compile(r"\d(?:[.,]\d{1,14})?[eE]\+\d{2,3}")
 _HELD = 2**27  # characters of unfinished conversations
-_ISO = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?")
 
 
 def is_message_table(names: Iterable[Any]) -> bool:
@@ -102,13 +103,13 @@ def join_messages(
         return
     known = next((name for name in first.value if plain(name) in IDS), None)
     if known is not None and columns.group is None:
-        yield from _conversations(rows, None)
+        yield from _conversations(rows, path, None)
         return
     held = list(islice(rows, _ALONE + 1))
     turns = [_turn(row.value) for row in held if isinstance(row.value, dict)]
     found = _sorting(held, columns.group)
     if found.column is not None:
-        yield from _conversations(chain(held, rows), found.column, columns.group)
+        yield from _conversations(chain(held, rows), path, found.column, columns.group)
         return
     names = {speaker(turn) for turn in turns}
     told = names <= ROLES.keys() or bool(guess_roles(turns))
@@ -139,7 +140,7 @@ def _is_one_talk(keys: set[str]) -> bool:
     if keys.intersection(_ROLES):
         return True
     sent = {"direction", "fromme", "isfromme", "messagetype"}
-    return bool(keys & sent) and bool(keys.intersection(_ORDERS))
+    return bool(keys & sent) and bool(keys.intersection(ORDERS))
 
 
 def _without_ids(value: dict[str, Any]) -> list[str]:
@@ -166,9 +167,48 @@ def _cannot_sort(names: tuple[str, ...], path: Path) -> DataError:
     )
 
 
-def _conversations(rows: Iterator[Row], column: str | None, group: str | None = None) -> Iterator[Row]:
-    """Conversations in the order of their first rows, by their ids in `column`, or in one of IDS."""
-    return _joined(rows, partial(_id_of, column=column), lambda held: [_together(held, group)])
+def _conversations(
+    rows: Iterator[Row], path: Path, column: str | None, group: str | None = None
+) -> Iterator[Row]:
+    """Conversations in the order of their first rows, by their ids in `column`, or in one of IDS.
+
+    Raises DataError, which names `path`, where rows share an id that is not whole.
+    """
+    days = DaysAndMonths()
+
+    def together(held: list[Row]) -> list[Row]:
+        id = _id_of(held[0].value, column) or ""
+        if len(held) > 1 and _CUT_ID.fullmatch(id):
+            raise _cut_id(held, id, column, path)
+        return [_together(held, days, group)]
+
+    return _joined(_with_times_seen(rows, days), partial(_id_of, column=column), together)
+
+
+def _cut_id(held: list[Row], id: str, column: str | None, path: Path) -> DataError:
+    keys = by_plain_names(held[0].value)
+    name = column or next((keys[known] for known in IDS if known in keys), "")
+    return DataError(
+        f"{path}: the id {id.upper()} in column {name[:60]!r} (first at {held[0].where}) is a long "
+        f"number whose last digits a spreadsheet left out, so the {len(held)} rows that share it may be "
+        "of several conversations.\nExport the file again, and keep this column as text: in Excel, Data > "
+        "From Text/CSV, and give the column the type Text; or do not save it from a spreadsheet. If "
+        "another column says which rows are one conversation, name it as `columns.group` of the source."
+    )
+
+
+def _with_times_seen(rows: Iterator[Row], days: DaysAndMonths) -> Iterator[Row]:
+    """Rows as they are; `days` sees the times in them, as far as the first row has a column for any."""
+    first = next(rows, None)
+    if first is None:
+        return
+    names = first.value if isinstance(first.value, dict) else ()
+    timed = [name for name in names if plain(name) in ORDERS]
+    for row in chain([first], rows):
+        if timed and isinstance(row.value, dict):
+            for name in timed:
+                days.see(row.value.get(name))
+        yield row
 
 
 def _joined(
@@ -234,37 +274,11 @@ def _turn(value: dict[str, Any]) -> dict[str, Any] | None:
     return {**turn, named: value[role], "content": value[text]}
 
 
-def _together(rows: list[Row], group: str | None = None) -> Row:
-    ordered = _in_order([row.value for row in rows])
-    moved = any(one is not row.value for one, row in zip(ordered, rows, strict=True))
+def _together(rows: list[Row], days: DaysAndMonths | None = None, group: str | None = None) -> Row:
+    found = in_order([row.value for row in rows], days)
+    moved = any(place != at for at, place in enumerate(found.places))
     kept = {*GROUP_NAMES, *IDS, "system", "systemprompt", "tools", "functions"}
     value = {key: held for key, held in rows[0].value.items() if plain(key) in kept or key == group}
-    value["messages"] = [_turn(row) for row in ordered]
-    return as_one(rows, value, moved)
-
-
-def _in_order(values: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Rows by their turn's number or time, where every one has another; else as they stand."""
-    for name in _ORDERS:
-        places = [
-            _place(next((v for k, v in value.items() if plain(k) == name), None)) for value in values
-        ]
-        if (
-            None in places
-            or len(set(places)) < len(places)
-            or len({type(place) for place in places}) > 1
-        ):
-            continue
-        order = sorted(range(len(values)), key=lambda at: places[at])  # type: ignore[arg-type, return-value]
-        return [values[at] for at in order]
-    return values
-
-
-def _place(value: Any) -> float | str | None:
-    if isinstance(value, str) and _ISO.fullmatch(value.strip()):
-        return value.strip()
-    try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return number if number == number else None
+    value["messages"] = [_turn(rows[at].value) for at in found.places]
+    one = as_one(rows, value, moved)
+    return replace(one, repairs=(*one.repairs, *found.marks)) if found.marks else one
