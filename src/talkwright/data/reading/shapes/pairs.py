@@ -80,6 +80,8 @@ _ABOUT_A_TEXT = {
 # What stands in `input` where there is none.
 _NO_INPUT = frozenset(("<noinput>", "noinput", "no input", "nan", "n/a"))
 
+GONE = frozenset(("[deleted]", "[removed]"))  # Reddit's, in place of a text
+
 
 def read_pair(value: Fields, keys: Fields, columns: Columns, format: str) -> Draft:
     """Read a row of Alpaca, of prompt and completion, or of question, context and answer."""
@@ -147,7 +149,8 @@ def side(value: Any, role: Role, repairs: list[str]) -> list[Message]:
         return read_turns(value, repairs)
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
-    return [Message(role, text_of(value, repairs))]
+    text = text_of(value, repairs)
+    return [Message(role, "" if text in GONE else text)]
 
 
 def history_of(history: list[Any], repairs: list[str]) -> list[Message]:

@@ -27,7 +27,7 @@ from talkwright.data.reading.chat.turns import (
     weight_marks,
 )
 from talkwright.data.reading.shapes.choices import better_of_pair, is_choice, read_choice, read_ranked
-from talkwright.data.reading.shapes.pairs import PROMPT_NAMES, history_of, put_beside, side
+from talkwright.data.reading.shapes.pairs import GONE, PROMPT_NAMES, history_of, put_beside, side
 from talkwright.data.reading.shapes.parting import part
 from talkwright.data.reading.shapes.winners import SECOND, TIE, require_learnt
 from talkwright.types import Message
@@ -61,7 +61,7 @@ def is_labelled_bad(value: Fields, keys: Fields) -> bool:
 
 
 # The mark of a chat template behind an answer, where the prompt is written in it.
-_UNENDED = re.compile(r"<\|im_end\|>\s*\Z")
+_UNENDED = re.compile(r"<(?:\|(?:im_end|eot_id|end)\||end_of_turn)>\s*\Z")
 
 
 def is_preference(keys: Iterable[str]) -> bool:
@@ -178,4 +178,4 @@ def _answer(value: Any, repairs: list[str]) -> list[Message]:
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
     text = _UNENDED.sub("", text_of(value, repairs))
-    return read_transcript(text) or [Message("assistant", text)]
+    return read_transcript(text) or [Message("assistant", "" if text in GONE else text)]
