@@ -169,6 +169,8 @@ def test_mojibake_that_is_talked_about_stays(text: str) -> None:
         ("It is â€” really â€” 5 â‚¬", "It is — really — 5 €"),
         ("It’s late, but donâ€™t worry", "It’s late, but don’t worry"),
         ("VoilÃ\u00a0 tout, dÃ©jÃ\u00a0 fini", "Voilà tout, déjà fini"),
+        ("VoilÃ  tout", "Voilà tout"),
+        ("Ã bientÃ´t, on ira Ã Paris", "à bientôt, on ira à Paris"),
     ],
 )
 def test_mojibake_that_is_damage_is_repaired(text: str, meant: str) -> None:
@@ -176,6 +178,21 @@ def test_mojibake_that_is_damage_is_repaired(text: str, meant: str) -> None:
         turns(f"u:{meant}", "a:Yes."),
         ("fixed_unicode",),
     )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The letters Ã and Â are used in Portuguese.",
+        "Ã is the nasal a, and Â is the closed one.",
+        "The letter Ã is A tilde. IRMÃ, MAÇÃ, and Â is A circumflex.",
+        "Vietnamese letters: Â Ă Ê Ô Ơ Ư Đ. The letter Â is said first.",
+        "AMANHÃ A LOJA ABRE. IRMÃ E LÃ AQUI.",
+    ],
+)
+def test_letters_that_are_only_like_mojibake_stay(text: str) -> None:
+    talk = turns("u:Which letters?", f"a:{text}")
+    assert clean(talk, SECTION) == (talk, ())
 
 
 def test_lone_surrogates_never_get_through() -> None:

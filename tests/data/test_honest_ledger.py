@@ -29,6 +29,10 @@ def one(line: str) -> Reading:
     [
         (LINE.replace("}]", "},]")[:-1] + ",}", ("removed_trailing_comma",)),
         (LINE + ",", ("removed_trailing_comma",)),
+        (LINE.replace("}, {", "},, {"), ("removed_trailing_comma",)),
+        (LINE.replace("}, {", "} , , {"), ("removed_trailing_comma",)),
+        (LINE.replace('", "', '",, "'), ("removed_trailing_comma",)),
+        (str(ROW).replace("}, {", "},, {"), ("python_literal", "removed_trailing_comma")),
         (LINE + " // a row", ("removed_comment",)),
         (LINE.replace('"messages": ', '"messages": /* turns */ '), ("removed_comment",)),
         (
@@ -39,6 +43,14 @@ def one(line: str) -> Reading:
 )
 def test_the_repair_that_is_named_is_the_one_that_was_done(line: str, repairs: tuple[str, ...]) -> None:
     assert one(line) == Reading(ROW, line, None, repairs)
+
+
+def test_a_comma_too_many_is_only_taken_out_between_values() -> None:
+    said = {"prompt": "[1,,2] or {1,, 2}?", "completion": "a,, b", "numbers": [1, 2]}
+    line = json.dumps(said).replace("[1, 2]", "[1,,2]")
+    assert one(line) == Reading(said, line, None, ("removed_trailing_comma",))
+    for torn in ("[1,,,2]", "[,1,2]", "[,,1]", "{,}"):
+        assert one(json.dumps(said).replace("[1, 2]", torn)).problem == "not_json", torn
 
 
 def test_a_json_file_without_comments_has_lost_none(tmp_path: Path) -> None:

@@ -285,3 +285,64 @@ def test_every_real_file_is_recognised(shared: Path, path: str, counts: dict[str
     assert found == counts
     del marks["literal_escapes"]
     assert dict(+marks) == ODD.get(path.rpartition("/")[2], {})
+
+
+# --- what a question is about --------------------------------------------------------------------
+
+JOINED, NUMBER = "joined_texts", "number_to_text"
+
+
+@pytest.mark.parametrize(
+    ("held", "text", "repairs"),
+    [
+        (21, "21", (NUMBER,)),
+        (2.5, "2.5", (NUMBER,)),
+        (["apple", "hammer"], "apple\nhammer", (JOINED,)),
+        (["apple"], "apple", ()),
+        *((nothing, "", ()) for nothing in (None, "", " ", [], {}, float("nan"))),
+        *((word, "", ()) for word in ("<noinput>", "No input", "nan", "N/A")),
+    ],
+)
+def test_what_a_question_is_about_is_kept_whatever_it_is(
+    held: Any, text: str, repairs: tuple[str, ...]
+) -> None:
+    asked = f"Do it\n\n{text}" if text else "Do it"
+    rows = [
+        {"instruction": "Do it", "input": held, "output": "42"},
+        {"question": "Do it", "context": held, "answer": "42"},
+        {"instruction": "Do it", "input": held, "chosen": "42", "rejected": "41"},
+    ]
+    for row in rows:
+        draft = read(row)
+        assert [turn.content for turn in draft.messages] == [asked, "42"]
+        assert draft.repairs == repairs
+
+
+def test_what_a_question_is_about_and_no_text_drops_the_row() -> None:
+    for held in ({"a": 1}, True, ["a", 1], [["a"]], [{"title": "a"}]):
+        for row in (
+            {"instruction": "Do it", "input": held, "output": "42"},
+            {"question": "Do it", "context": held, "answer": "42"},
+            {"instruction": "Do it", "input": held, "chosen": "42", "rejected": "41"},
+            {"prompt": "Do it", "system": held, "completion": "42"},
+        ):
+            assert read_row(row, "auto", Columns()) == "not_text", row
+
+
+def test_a_system_prompt_of_several_texts_is_kept() -> None:
+    turns = [{"role": "user", "content": "Key?"}, {"role": "assistant", "content": "Mat."}]
+    for held, text, repairs in (
+        (["Be kind.", "Be short."], "Be kind.\nBe short.", (JOINED,)),
+        ([{"type": "text", "text": "Be kind."}, "Be short."], "Be kind.\nBe short.", (JOINED,)),
+        ({"parts": [{"text": "Be kind."}]}, "Be kind.", ()),
+        (7, "7", (NUMBER,)),
+    ):
+        for row in (
+            {"prompt": "Key?", "system": held, "completion": "Mat."},
+            {"messages": turns, "system": held},
+        ):
+            draft = read(row)
+            assert draft.messages == (Message("system", text), *ASKED)
+            assert draft.repairs == repairs
+    for nothing in (None, "", [], {}):
+        assert read({"prompt": "Key?", "system": nothing, "completion": "Mat."}).messages == ASKED

@@ -192,3 +192,66 @@ def test_a_form_where_a_column_says_that_it_is_a_talk() -> None:
                                   "*" * 50_000, "Customer" * 10_000 + ":", "A b" * 30_000])  # fmt: skip
 def test_long_texts_take_no_longer_than_they_are(hard: Any) -> None:
     assert read_transcript(hard, [], anyone=True, spoken=True) is None
+
+
+# --- the marks of chat templates -----------------------------------------------------------------
+
+HEAD = "<|start_header_id|>{}<|end_header_id|>\n\n"
+TEMPLATES = {  # what begins the text, a turn, ends a turn and the text; the assistant's name
+    "llama3": ("<|begin_of_text|>", HEAD, "<|eot_id|>", "<|end_of_text|>", "assistant"),
+    "gemma": ("<bos>", "<start_of_turn>{}\n", "<end_of_turn>\n", "<eos>", "model"),
+    "zephyr": ("", "<|{}|>\n", "</s>\n", "", "assistant"),
+    "phi": ("<s>", "<|{}|>\n", "<|end|>\n", "<|endoftext|>", "assistant"),
+}
+
+
+def templated(name: str, last: str = "", said: list[tuple[str, str]] = WANTED) -> str:
+    first, head, end, _, assistant = TEMPLATES[name]
+    names = {"assistant": assistant}
+    return first + "".join(head.format(names.get(who, who)) + text + end for who, text in said) + last
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_texts_in_a_chat_template_are_read_to_the_letter(name: str) -> None:
+    said = [("system", "Be kind."), ("user", "  a <b> [INST] | é\n\nUser: no\n"), ("assistant", "x \n")]
+    ends = TEMPLATES[name][2], TEMPLATES[name][3]
+    for told in (said, said[1:], WANTED):
+        text = templated(name, said=told)
+        for whole in (text, text + ends[1], text.removeprefix(TEMPLATES[name][0]), f"\n{text}\n"):
+            assert learnt(whole) == told, whole
+        assert learnt(text.rstrip().removesuffix(ends[0].rstrip())) == [
+            *told[:-1], (told[-1][0], told[-1][1].rstrip())
+        ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_texts_that_only_hold_a_chat_template_are_no_talk(name: str) -> None:
+    text, end = templated(name), TEMPLATES[name][2]
+    for other in (
+        f"See: {text}",
+        f"{text}And so on.",
+        text + text if TEMPLATES[name][0] else f"{text}x{text}",
+        text.replace(end, "", 1),
+        templated(name, said=WANTED[:1]),
+        text.replace("user", "nobody"),
+    ):
+        assert read(other) == "raw_text", other
+
+
+def test_a_preference_in_a_chat_template() -> None:
+    row = {"prompt": HEAD.format("user") + "Key?<|eot_id|>" + HEAD.format("assistant"),
+           "chosen": "Mat.<|eot_id|>", "rejected": "No.<|eot_id|>"}  # fmt: skip
+    draft = read_row(row, "auto", Columns())
+    assert not isinstance(draft, str)
+    assert [turn.content for turn in (*draft.messages, *draft.rejected)] == ["Key?", "Mat.", "No."]
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_long_texts_in_a_chat_template_take_no_longer_than_they_are(name: str) -> None:
+    first, head, *_ = TEMPLATES[name]
+    for hard in (
+        first * 20_000,
+        head.format("user") * 20_000,
+        first + head.format("user") + " " * 100_000,
+    ):
+        assert read_transcript(hard) is None

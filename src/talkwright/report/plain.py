@@ -29,6 +29,7 @@ REPAIRS = {
     "halved_backslashes": "escapes written twice undone",
     "joined_lines": "a row torn over several lines put together",
     "joined_rows": "messages of one conversation put together",
+    "joined_texts": "several texts of one field put together, one a line",
     "merged_system": "system prompts joined into one",
     "merged_turns": "turns of one speaker in a row joined into one",
     "moved_system": "the system prompt put first",

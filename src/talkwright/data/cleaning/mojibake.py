@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 # UTF-8 read as Latin-1 or Windows-1252: a lead byte, and one to three others.
 _CP1252 = "".join(bytes([n]).decode("cp1252", "ignore") for n in range(0x80, 0xA0))
-_WRONG = re.compile(
-    rf"[\u00c2-\u00f4][\u0080-\u00bf{_CP1252}]{{1,3}}|[\u00c2\u00c3](?= )"  # before a lost blank
-)
+_PAIRED = rf"[\u00c2-\u00f4][\u0080-\u00bf{_CP1252}]{{1,3}}"
+_WRONG = re.compile(rf"{_PAIRED}|[\u00c2\u00c3](?= )")  # the latter before a lost blank
+# A capital alone or behind capitals (IRM\u00c3) is a letter like any other, unless there is more.
+_EVIDENCE = re.compile(rf"{_PAIRED}|(?<=[a-z0-9.!?])[\u00c2\u00c3](?= )")
 _LETTER = rf"[\u00c3-\u00c5][\u0080-\u00bf{_CP1252}]"
 _TALK = re.compile(
     r"\b(?:mojibake|encod(?:ed|ing)|decod(?:ed|ing)|utf-?8|unicode|latin-?1|iso-8859|(?:windows|cp)-?1252"
@@ -35,12 +36,13 @@ def is_certain(texts: Sequence[str]) -> bool:
     """Say whether what looks wrongly decoded in these texts of one conversation is damage beyond doubt.
 
     It is not where somebody asks about it, quotes it, or writes a lone "Ã©", or where the same letter
-    stands rightly beside it. True also where nothing looks wrong.
+    stands rightly beside it, nor where a capital that may be a letter is all there is. True also where
+    nothing looks wrong.
     """
     wrong = [text for text in texts if _WRONG.search(text)]
     if not wrong:
         return True
-    if any(_TALK.search(text) for text in texts):
+    if not any(map(_EVIDENCE.search, wrong)) or any(_TALK.search(text) for text in texts):
         return False
     return not any(_is_spoken_of(text) for text in wrong)
 

@@ -53,7 +53,7 @@ def read_log(value: Fields, keys: Fields, columns: Columns) -> Draft:
     inner = {name: request[name] for name in _KEPT if request and request.get(name) is not None}
     value = {**{key: held for key, held in value.items() if plain(key) not in _KEPT}, **inner}
     keys = by_plain_names(value)
-    put_system(messages, value, keys, columns)
+    put_system(messages, value, keys, columns, repairs)
     marks = ["other_answers"] if len(answers) > 1 else []
     return draft(value, keys, columns, messages, "messages", repairs, marks)
 

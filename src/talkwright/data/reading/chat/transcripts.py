@@ -21,6 +21,28 @@ from talkwright.types import Message, Role
 TEXTS = ("text", "transcript", "chattranscript", "conversation", "dialogue", "dialog", "chatlog", "log")
 _TASKS: dict[str, Role] = {"instruction": "user", "response": "assistant"}  # a model's, too
 _CHATML = re.compile(r"<\|im_start\|>(\w{1,20})\n(.*?)(?:<\|im_end\|>\s*|\Z)", re.DOTALL)
+_MODELS: dict[str, Role] = {"system": "system", "user": "user", "assistant": "assistant",
+                            "model": "assistant", "ipython": "tool", "tool": "tool"}  # fmt: skip
+# What a chat template writes: before a text, before a turn, behind a turn, behind the text.
+_TEMPLATES = tuple(
+    (
+        re.compile(rf"(?:{first}\s*)*"),
+        re.compile(rf"{opens}(.*?)(?:({re.escape(ends)})\s*|\Z)", re.DOTALL),
+        re.compile("|".join((first, opens, *map(re.escape, (ends, last))))),
+        last,
+    )
+    for first, opens, ends, last in (
+        (
+            r"<\|begin_of_text\|>",  # Llama 3
+            r"<\|start_header_id\|>(\w{1,20})<\|end_header_id\|>(?:\n\n)?",
+            "<|eot_id|>",
+            "<|end_of_text|>",
+        ),
+        ("<bos>", r"<start_of_turn>(user|model|system)\n", "<end_of_turn>", "<eos>"),  # Gemma
+        ("<s>", r"<\|(system|user|assistant)\|>\n?", "</s>", "<|endoftext|>"),  # Zephyr
+        ("<s>", r"<\|(system|user|assistant)\|>\n?", "<|end|>", "<|endoftext|>"),  # Phi
+    )
+)
 _HEADED = re.compile(rf"(?:\A\s*|\n[ \t]*)### ?({'|'.join(OF_TEMPLATES)})\b:?[ \t]*", re.IGNORECASE)
 _GLUED = re.compile(r"### ?(Human|User|Assistant):[ \t]*")  # no line end before it
 # A line with who speaks, in the marks of Markdown or in brackets.
@@ -57,11 +79,33 @@ def read_transcript(
     if start.startswith("<|im_start|>"):
         found = _CHATML.findall(start)
         return _messages(found, {name: ROLES.get(name.lower()) for name, _ in found})
+    if start.startswith(("<|", "<bos>", "<start_of_turn>", "<s>")):
+        templated = _templated(start)
+        if templated is not None:
+            return templated
     if start.startswith("###"):
         headed = _headed(start)
         if headed is not None:
             return headed
     return _lines(text, repairs, anyone, spoken)
+
+
+def _templated(text: str) -> list[Message] | None:
+    """A text that is nothing but turns in the chat template of Llama 3, Gemma, Zephyr or Phi."""
+    text = text.rstrip()
+    for first, opened, mark, last in _TEMPLATES:
+        at = first.match(text).end()  # type: ignore[union-attr]
+        whole = text.removesuffix(last).rstrip()
+        messages: list[Message] = []
+        while (turn := opened.match(whole, at)) is not None:
+            role = _MODELS.get(turn[1])
+            if role is None or mark.search(turn[2]):
+                break
+            messages.append(Message(role, turn[2]))
+            at = turn.end()
+        if at == len(whole) and {"user", "assistant"} <= {message.role for message in messages}:
+            return messages
+    return None
 
 
 def _lines(text: str, repairs: list[str] | None, anyone: bool, spoken: bool) -> list[Message] | None:

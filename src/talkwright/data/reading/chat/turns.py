@@ -371,6 +371,18 @@ def text_of(value: Any, repairs: list[str]) -> str:
         raise Unfit("not_text") from None
 
 
+def text_beside(value: Any, repairs: list[str]) -> str:
+    """What a column beside a question says: as `text_of`, or a list of texts as lines; "" is nothing."""
+    if isinstance(value, str):
+        return value
+    if value in ([], {}) or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    if isinstance(value, list) and all(isinstance(part, str) for part in value):
+        repairs += ["joined_texts"] * (len(value) > 1)
+        return "\n".join(value)
+    return text_of(value, repairs)
+
+
 def draft(
     value: Fields,
     keys: Fields,
@@ -444,22 +456,28 @@ def _looks_doubled(text: str) -> bool:
     return sign.search(text) is not None
 
 
-def system_of(value: Fields, keys: Fields, columns: Columns) -> str | None:
-    """The system prompt in a column of its own, if there is one."""
+def system_of(value: Fields, keys: Fields, columns: Columns, repairs: list[str]) -> str | None:
+    """The system prompt in a column of its own, if there is one. Raises Unfit."""
     names = [columns.system] if columns.system else [keys[name] for name in _SYSTEMS if name in keys]
     found = next((value[name] for name in names if name in value), None)
     if isinstance(found, dict):  # Gemini's systemInstruction
-        found = found.get("parts")
+        found = found.get("parts", [found] if found else None)
     if isinstance(found, list):  # parts, as Anthropic's are, too
-        texts = [part.get("text") for part in found if isinstance(part, dict)]
-        found = "\n".join(text for text in texts if isinstance(text, str))
-    return found if isinstance(found, str) and found.strip() else None
+        found = [
+            part.get("text", part.get("content")) if isinstance(part, dict) else part for part in found
+        ]
+    text = text_beside(found, repairs)
+    return text if text.strip() else None
 
 
-def put_system(messages: list[Message], value: Fields, keys: Fields, columns: Columns) -> None:
-    """Put the row's own system prompt before messages that have none."""
-    system = system_of(value, keys, columns)
-    if system and not any(message.role == "system" for message in messages):
+def put_system(
+    messages: list[Message], value: Fields, keys: Fields, columns: Columns, repairs: list[str]
+) -> None:
+    """Put the row's own system prompt before messages that have none. Raises Unfit."""
+    if any(message.role == "system" for message in messages):
+        return
+    system = system_of(value, keys, columns, repairs)
+    if system:
         messages.insert(0, Message("system", system))
 
 

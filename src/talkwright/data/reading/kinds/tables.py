@@ -17,7 +17,7 @@ from typing import Any
 from talkwright.config import Columns
 from talkwright.data.reading.disk.files import Text
 from talkwright.data.reading.kinds.backslashes import is_backslashed, usual_blocks
-from talkwright.data.reading.kinds.cells import is_ours, restored
+from talkwright.data.reading.kinds.cells import is_ours, restored, without_nothing
 from talkwright.data.reading.kinds.headless import names_by_rows
 from talkwright.data.reading.mending.holes import HOLE
 from talkwright.data.reading.rows import RAW, Row, decoding
@@ -235,6 +235,8 @@ def _csv_row(where: str, header: list[str], cells: list[str], repairs: tuple[str
         repairs = (*repairs, "repeated_key")
     raw = json.dumps({k: v[:RAW] for k, v in value.items() if v.strip()}, ensure_ascii=False)[:RAW]
     problem = "too_many_cells" if any(cell.strip() for cell in extra) else None
+    if (held := cells if is_ours(header) else without_nothing(cells)) is not cells:
+        value = {key: cell for key, cell in zip(header, held, strict=False) if key.strip()}
     return Row(where, value, raw, problem, repairs)
 
 

@@ -228,6 +228,9 @@ class _Reader:
     def comma(self) -> bool:
         found = self.peek() == ","
         self.at += found
+        if found and not self.numpy and self.peek() == ",":  # two of them, where one was meant
+            self.at += 1
+            self.slips["removed_trailing_comma"] = None
         return found
 
     def ended(self, trailing: bool) -> None:

@@ -2,7 +2,7 @@
 
 A repair is made only where one reading is left, and each has a name for the ledger:
 
-    removed_trailing_comma  a comma before a closing bracket, or after the row
+    removed_trailing_comma  a comma before a bracket, after the row, or twice between values
     removed_bracket         closing brackets after the row that nothing opened
     added_comma             no comma between two objects, or before a key
     python_literal          printed by Python: single quotes, None, True, (tuples)

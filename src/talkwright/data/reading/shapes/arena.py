@@ -56,7 +56,7 @@ def read_battle(
     side = "b" if won == SECOND else "a"
     repairs: list[str] = []
     messages = _said(value, keys, side, repairs)
-    put_system(messages, value, keys, columns)
+    put_system(messages, value, keys, columns, repairs)
     marks = _filter(value, keys, value.get(keys[f"model{side}"]), messages, options)
     rejected: tuple[Message, ...] = ()
     if won == TIE:

@@ -253,7 +253,7 @@ def _turns(value: Fields, keys: Fields, turns: list[Any], columns: Columns, shap
     marks = weight_marks(turns)
     if not keys.keys().isdisjoint(REQUESTERS):
         put_opening(messages, value)
-    put_system(messages, value, keys, columns)
+    put_system(messages, value, keys, columns, repairs)
     if "rejected" in keys and shape == "messages":  # a data set that talkwright prepared
         return _with_rejected(value, keys, columns, messages, repairs, marks)
     return draft(value, keys, columns, messages, shape, repairs, marks)
@@ -284,7 +284,7 @@ def _read_text(value: Fields, keys: Fields, columns: Columns) -> Draft:
     if found is None:
         raise Unfit("raw_text" if isinstance(field_of(value, keys, "text"), str) else "unknown_format")
     messages, repairs = found
-    put_system(messages, value, keys, columns)
+    put_system(messages, value, keys, columns, repairs)
     return draft(value, keys, columns, messages, "transcript", ["split_transcript", *repairs])
 
 

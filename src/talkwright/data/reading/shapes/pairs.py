@@ -17,6 +17,7 @@ from talkwright.data.reading.chat.turns import (
     plain,
     read_turns,
     system_of,
+    text_beside,
     text_of,
     weight_marks,
 )
@@ -76,6 +77,11 @@ _ABOUT_A_TEXT = {
     "title",
 }
 
+# What stands in `input` where there is none.
+_NO_INPUT = frozenset(("<noinput>", "noinput", "no input", "nan", "n/a"))
+
+GONE = frozenset(("[deleted]", "[removed]"))  # Reddit's, in place of a text
+
 
 def read_pair(value: Fields, keys: Fields, columns: Columns, format: str) -> Draft:
     """Read a row of Alpaca, of prompt and completion, or of question, context and answer."""
@@ -94,18 +100,24 @@ def read_pair(value: Fields, keys: Fields, columns: Columns, format: str) -> Dra
     if _are_columns(value[prompt_key], value[completion_key]):
         raise Unfit("columns_not_rows")
     repairs: list[str] = []
-    system = system_of(value, keys, columns)
+    system = system_of(value, keys, columns, repairs)
     messages = [Message("system", system)] if system else []
     history = as_list(value.get(keys.get("history", "history")))
     messages += history_of(history or [], repairs)
     messages += side(value[prompt_key], "user", repairs)
-    if extra is not None and messages and isinstance(value.get(extra), str) and value[extra].strip():
-        last = messages.pop()
-        messages.append(Message("user", f"{last.content}\n\n{value[extra]}"))
+    if extra is not None:
+        put_beside(messages, value.get(extra), repairs)
     messages += side(_first_answer(value[completion_key], names[1]), "assistant", repairs)
     answer = value[completion_key]
     marks = weight_marks([*listed(value[prompt_key]), *(listed(answer) or [{"role": "assistant"}])])
     return draft(value, keys, columns, messages, shape, repairs, marks)
+
+
+def put_beside(messages: list[Message], extra: Any, repairs: list[str]) -> None:
+    """Put what a question is about, an `input` or `context`, behind it. Raises Unfit."""
+    text = text_beside(extra, repairs)
+    if messages and text.strip() and text.strip().lower() not in _NO_INPUT:
+        messages[-1] = Message("user", f"{messages[-1].content}\n\n{text}")
 
 
 def _are_columns(prompt: Any, completion: Any) -> bool:
@@ -137,7 +149,8 @@ def side(value: Any, role: Role, repairs: list[str]) -> list[Message]:
         return read_turns(value, repairs)
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
-    return [Message(role, text_of(value, repairs))]
+    text = text_of(value, repairs)
+    return [Message(role, "" if text in GONE else text)]
 
 
 def history_of(history: list[Any], repairs: list[str]) -> list[Message]:

@@ -27,7 +27,7 @@ from talkwright.data.reading.chat.turns import (
     weight_marks,
 )
 from talkwright.data.reading.shapes.choices import better_of_pair, is_choice, read_choice, read_ranked
-from talkwright.data.reading.shapes.pairs import PROMPT_NAMES, history_of, side
+from talkwright.data.reading.shapes.pairs import GONE, PROMPT_NAMES, history_of, put_beside, side
 from talkwright.data.reading.shapes.parting import part
 from talkwright.data.reading.shapes.winners import SECOND, TIE, require_learnt
 from talkwright.types import Message
@@ -61,7 +61,7 @@ def is_labelled_bad(value: Fields, keys: Fields) -> bool:
 
 
 # The mark of a chat template behind an answer, where the prompt is written in it.
-_UNENDED = re.compile(r"<\|im_end\|>\s*\Z")
+_UNENDED = re.compile(r"<(?:\|(?:im_end|eot_id|end)\||end_of_turn)>\s*\Z")
 
 
 def is_preference(keys: Iterable[str]) -> bool:
@@ -131,7 +131,7 @@ def _whole(before: list[Message], answer: list[Message]) -> list[Message]:
 
 def _before(value: Fields, keys: Fields, columns: Columns, repairs: list[str]) -> list[Message]:
     """What was said before the two answers."""
-    system = system_of(value, keys, columns)
+    system = system_of(value, keys, columns, repairs)
     messages = [Message("system", system)] if system else []
     found_turns = turn_list(value, keys)
     if found_turns is not None:
@@ -149,9 +149,8 @@ def _before(value: Fields, keys: Fields, columns: Columns, repairs: list[str]) -
         asked = value[prompt]
     found = read_transcript(asked) if isinstance(asked, str) else None
     messages += [turn for turn in found if turn.content] if found else side(asked, "user", repairs)
-    extra = field_of(value, keys, "input") if keys.get("input") != prompt else None
-    if isinstance(extra, str) and extra.strip() and messages:
-        messages[-1] = Message("user", f"{messages[-1].content}\n\n{extra}")
+    if keys.get("input") != prompt:
+        put_beside(messages, field_of(value, keys, "input"), repairs)
     return messages
 
 
@@ -179,4 +178,4 @@ def _answer(value: Any, repairs: list[str]) -> list[Message]:
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
     text = _UNENDED.sub("", text_of(value, repairs))
-    return read_transcript(text) or [Message("assistant", text)]
+    return read_transcript(text) or [Message("assistant", "" if text in GONE else text)]
