@@ -191,8 +191,8 @@ def _cut_id(held: list[Row], id: str, column: str | None, path: Path) -> DataErr
     return DataError(
         f"{path}: the id {id.upper()} in column {name[:60]!r} (first at {held[0].where}) is a long "
         f"number whose last digits a spreadsheet left out, so the {len(held)} rows that share it may be "
-        "of several conversations.\nExport the file again, and keep this column as text: in Excel, Data > "
-        "From Text/CSV, and give the column the type Text; or do not save it from a spreadsheet. If "
+        "of several conversations.\nExport the file again, and keep this column as text: in Excel, Data "
+        "> From Text/CSV, and give the column the type Text; or do not save it from a spreadsheet. If "
         "another column says which rows are one conversation, name it as `columns.group` of the source."
     )
 
