@@ -343,3 +343,26 @@ def test_ids_whose_digits_a_spreadsheet_took_are_refused(tmp_path: Path, id: Any
     ids = [1.2345678901234567e17 + 1000 * (at // 4) for at in range(len(bare))]
     whole = [{name: id, **row} for id, row in zip(ids, bare, strict=True)]
     assert prepared(table(tmp_path / "b.jsonl", whole))[0] == SORTED
+
+
+def test_the_talks_of_a_person_are_parted_by_silence(tmp_path: Path) -> None:
+    times = ["1=01.01.2024 10:00", "2=01.01.2024 10:05", "3=01.01.2024 11:00", "4=01.01.2024 11:01",
+             "5=01.05.2024 10:00", "6=01.05.2024 22:00"]  # fmt: skip
+    dates = [
+        "1=2024-01-01",
+        "2=2024-01-01",
+        "3=2024-01-02",
+        "4=2024-01-02",
+        "5=2024-03-01",
+        "6=2024-03-01",
+    ]
+    for n, name in enumerate(["customer_id", "user_id", "contact"]):
+        found = told(timed(tmp_path / f"{n}.csv", times, times[::-1], dates, name=name))
+        assert [said for said, _, _ in found] == ["1 2 3 4", "5 6"] * 3
+        assert all("split_by_silence" in repairs for _, repairs, _ in found)
+        assert ["sorted_turns" in repairs for _, repairs, _ in found] == [False] * 2 + [True] * 2 + [
+            False
+        ] * 2
+    for name in ("ticket_id", "conversation_id", "case_no", "order_id"):
+        found = told(timed(tmp_path / f"{name}.csv", times, dates, name=name))
+        assert [said for said, _, _ in found] == ["1 2 3 4 5 6"] * 2

@@ -220,13 +220,13 @@ def _times(stamps: list[str]) -> list[datetime | None]:
     return times
 
 
-def parted(said: list[Said], asks: Sequence[bool]) -> list[list[Said]]:
+def parted(said: list[Said], asks: Sequence[bool], silence: timedelta = _SILENCE) -> list[list[Said]]:
     """A long chat as talks: a new one begins where somebody asks (`asks`) after an answer and eight
-    hours of silence."""
+    hours of `silence`."""
     talks: list[list[Said]] = []
     for at, one in enumerate(said):
         before = said[at - 1].when if at else None
-        silent = before is not None and one.when is not None and one.when - before >= _SILENCE
+        silent = before is not None and one.when is not None and one.when - before >= silence
         if not talks or (silent and asks[at] and not asks[at - 1]):
             talks.append([])
         talks[-1].append(one)

@@ -10,19 +10,23 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from datetime import datetime, timedelta
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 from talkwright.config import Columns
+from talkwright.data.reading.chat.chatlines import Said, parted
 from talkwright.data.reading.chat.speakers import ROLES, guess_roles, may_mean_roles, role_meant, speaker
-from talkwright.data.reading.chat.talks import Said, Sorting, is_short, sort_out
-from talkwright.data.reading.chat.times import DaysAndMonths
+from talkwright.data.reading.chat.talks import Said as Sample
+from talkwright.data.reading.chat.talks import Sorting, is_short, sort_out
+from talkwright.data.reading.chat.times import DAY, DaysAndMonths
 from talkwright.data.reading.chat.turns import GROUP_NAMES, TELLING_LISTS, by_plain_names, plain
 from talkwright.data.reading.rows import Row, as_one
 from talkwright.data.reading.shapes.trees import is_tree_message
 from talkwright.data.reading.together.casting import unknown_speakers
+from talkwright.data.reading.together.chatfiles import who_asks
 from talkwright.data.reading.together.exchanges import (
     IDS,
     exchange_id,
@@ -57,6 +61,12 @@ _ALONE = 1000  # messages of a file without conversation ids, which is one conve
 # An id as a spreadsheet shows a long number, `1,23457E+11`: its last digits are gone. With 15 digits and
 # more behind the first one it is a number that a program wrote.
 _CUT_ID = re.compile(r"\d(?:[.,]\d{1,14})?[eE]\+\d{2,3}")
+# Columns with the id of a person, who may have had many talks, and not that of a talk.
+_PERSON = re.compile(
+    r"(?:customer|client|user|contact|member|buyer|visitor|caller|phone|mobile|e?mail|kunden?)+"
+    r"(?:(?:uu)?id|nr|no|num|number|key|ref|name|address)?"
+)
+_SILENT_DAYS = timedelta(hours=32)  # between days without a time: two nights
 _HELD = 2**27  # characters of unfinished conversations
 
 
@@ -153,7 +163,7 @@ def _sorting(held: list[Row], group: str | None) -> Sorting:
     for row in held:
         turn = _turn(row.value) if isinstance(row.value, dict) else None
         if turn is not None:
-            said.append(Said(row.value, speaker(turn)))
+            said.append(Sample(row.value, speaker(turn)))
     return sort_out(said, _NO_IDS, group)
 
 
@@ -180,9 +190,31 @@ def _conversations(
         id = _id_of(held[0].value, column) or ""
         if len(held) > 1 and _CUT_ID.fullmatch(id):
             raise _cut_id(held, id, column, path)
-        return [_together(held, days, group)]
+        person = column is not None and _PERSON.fullmatch(plain(column)) is not None
+        return _by_silence(held, days, group) if person else [_together(held, days, group)]
 
     return _joined(_with_times_seen(rows, days), partial(_id_of, column=column), together)
+
+
+def _by_silence(held: list[Row], days: DaysAndMonths, group: str | None) -> list[Row]:
+    """A person's messages as talks, as far as it is known when they were said."""
+    found = in_order([row.value for row in held], days)
+    if found.times is None:
+        return [_together(held, days, group)]
+    rows = [held[at] for at in found.places]
+    names = [_person(_turn(row.value) or {}) or "" for row in rows]
+    said = [
+        Said(name, "", datetime.min + timedelta(microseconds=time // 1000), at)
+        for at, (name, time) in enumerate(zip(names, found.times, strict=True))
+    ]
+    bare_days = all(time % DAY == 0 for time in found.times)  # a day may end minutes before the next
+    talks = parted(said, who_asks(names), _SILENT_DAYS) if bare_days else parted(said, who_asks(names))
+    if len(talks) < 2:
+        return [_together(held, days, group)]
+    parts = [_together([rows[one.line] for one in talk], days, group) for talk in talks]
+    moved = ("sorted_turns",) if found.places != sorted(found.places) else ()
+    more = (*moved, "split_by_silence")
+    return [replace(one, repairs=tuple(dict.fromkeys((*more, *one.repairs)))) for one in parts]
 
 
 def _cut_id(held: list[Row], id: str, column: str | None, path: Path) -> DataError:
