@@ -116,7 +116,9 @@ def read_pair(value: Fields, keys: Fields, columns: Columns, format: str) -> Dra
 def put_beside(messages: list[Message], extra: Any, repairs: list[str]) -> None:
     """Put what a question is about, an `input` or `context`, behind it. Raises Unfit."""
     text = text_beside(extra, repairs)
-    if messages and text.strip() and text.strip().lower() not in _NO_INPUT:
+    if not messages or not text or text.isspace():
+        return
+    if len(text) > 20 or text.strip().lower() not in _NO_INPUT:
         messages[-1] = Message("user", f"{messages[-1].content}\n\n{text}")
 
 
