@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import Any
 
 from talkwright.config import Columns
+from talkwright.data.reading.chat.marks import text_marks
 from talkwright.data.reading.chat.speakers import (
     ROLE_KEYS,
     ROLES,
@@ -95,11 +96,6 @@ WHEN = frozenset(
 )
 UNSURE_ORDER = "unsure_order"  # a mark: the times may mean another order than that of the file
 # They turn the order of what is shown around, and so can hide what a text says.
-_BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
-_ESCAPE_IN_TEXT = re.compile(r"\\(?:n|r|t|\"|u[0-9a-fA-F]{4})|(?<![\w:\\])\\\\(?=[^\W\d_])")
-_PARAGRAPH_IN_TEXT = re.compile(
-    r"(?<!\\)\\u[0-9a-fA-F]{4}|```\w{0,12}\\n|\\n```|[\w)][.!?:)。！？：]\\n\\n[^\W_a-z]"
-)
 _SYSTEMS = ("system", "systemprompt", "systemmessage", "systeminstruction")
 _LABELLED = re.compile(r"\s*([^\W\d_][\w .-]{0,30}?)\s?:\s+(?=\S)")
 
@@ -405,7 +401,7 @@ def draft(
             if not understood:
                 found.append("ignored_tools")
     found += tool_marks(messages)
-    found += _text_marks(messages)
+    found += text_marks(messages)
     if UNSURE_ORDER in repairs:
         found.append(UNSURE_ORDER)
     names = tuple(dict.fromkeys(name for name in repairs if name != UNSURE_ORDER))
@@ -431,29 +427,13 @@ def plain_draft(value: Fields) -> Draft | None:
         if type(name) is not str or name not in roles or type(said) is not str:
             return None
         messages.append(Message(roles[name], said))
-    return Draft(tuple(messages), shape, marks=tuple(_text_marks(messages)))
+    return Draft(tuple(messages), shape, marks=tuple(text_marks(messages)))
 
 
 _PLAIN: tuple[tuple[str, str, str, dict[str, Role]], ...] = (
     ("from", "value", "sharegpt", {"human": "user", "gpt": "assistant", "system": "system"}),
     ("role", "content", "messages", {"user": "user", "assistant": "assistant", "system": "system"}),
 )
-
-
-def _text_marks(messages: Sequence[Message]) -> list[str]:
-    """Marks for what in a text may not be what it seems."""
-    found = []
-    if any("\\" in turn.content and _looks_doubled(turn.content) for turn in messages):
-        found.append("literal_escapes")
-    if any(not turn.content.isascii() and _BIDI.search(turn.content) for turn in messages):
-        found.append("bidi_controls")
-    return found
-
-
-def _looks_doubled(text: str) -> bool:
-    # Perhaps line ends whose backslash was doubled, perhaps talk about code: it cannot be told.
-    sign = _PARAGRAPH_IN_TEXT if "\n" in text.strip() else _ESCAPE_IN_TEXT
-    return sign.search(text) is not None
 
 
 def system_of(value: Fields, keys: Fields, columns: Columns, repairs: list[str]) -> str | None:
