@@ -70,7 +70,7 @@ def file(path: Path, ends: str, column: str, said: list[Any]) -> Path:
           "A >> B", "B<A", "A is better", "first", "left", "LEFT", ONE), "first"),
         (("B", "b", "model_b", "answer b", "[[B]]", "B>A", "A<<B", "right", "second", OTHER), "second"),
         (("tie", "Tie", "TIE", "tied", "equal", "same", "draw", "both", "both_good", "A=B", "[[C]]",
-          "tie (bothgood)", "0.5", 0.5), "arena_tie"),
+          "tie (bothgood)", "tie (inconsistent)", "0.5", 0.5), "arena_tie"),
         (("both bad", "bothbad", "tie (bothbad)", "neither", "Neither"), "labelled_bad"),
         (("C", "yes", "maybe A", {"A": 3, "B": 2}, "response_7", "model-x"), "unknown_verdict"),
         ((None, "", "none", "N/A", float("nan")), "arena_no_winner"),
