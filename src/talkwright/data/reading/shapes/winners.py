@@ -41,7 +41,8 @@ _WORDS = {
     **dict.fromkeys(("second", "right", "thesecond", "secondone"), SECOND),
     **dict.fromkeys(
         ("tie", "ties", "tied", "equal", "equallygood", "equivalent", "both", "same", "aboutthesame",
-         "draw", "tieinconsistent", "tiebothgood", "bothgood", "nopreference", "nodifference", "indifferent"),
+         "draw", "tieinconsistent", "tiebothgood", "bothgood", "nopreference", "nodifference",
+         "indifferent"),
         TIE,
     ),
     **dict.fromkeys(
