@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -73,12 +75,9 @@ def test_validation_is_without_smoothing(train_tiny, rows, metrics_of) -> None:
     assert plain[1]["loss"] != smooth[1]["loss"]
 
 
-@pytest.mark.parametrize("how", [{}, {"method": "prompt"}], ids=["end to end", "padded"])
-def test_the_passes_that_noise_is_drawn_by_may_not_change(
-    how, train_tiny, monkeypatch: pytest.MonkeyPatch, metrics_of
-) -> None:
-    """Padded to another width, a row gets other noise; a GPU draws by the size of the whole batch."""
-    noise = {"neftune": 5.0, "max_steps": 3, "save_every": 1, "learning_rate": 1e-30, **how}
+@contextmanager
+def dying_in_step_two(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A training within dies when its second step is recorded."""
 
     class Stopped(Exception):
         pass
@@ -92,8 +91,19 @@ def test_the_passes_that_noise_is_drawn_by_may_not_change(
 
     monkeypatch.setattr(loop, "_write", dying)
     with pytest.raises(Stopped):
-        train_tiny("cut", **noise)
+        yield
     monkeypatch.setattr(loop, "_write", write)
+
+
+@pytest.mark.parametrize("how", [{}, {"method": "prompt"}], ids=["end to end", "padded"])
+def test_the_passes_that_noise_is_drawn_by_may_not_change(
+    how, train_tiny, monkeypatch: pytest.MonkeyPatch, metrics_of
+) -> None:
+    """Padded to another width, a row gets other noise; a GPU draws by the size of the whole batch."""
+    noise = {"neftune": 5.0, "max_steps": 3, "save_every": 1, "learning_rate": 1e-30, **how}
+
+    with dying_in_step_two(monkeypatch):
+        train_tiny("cut", **noise)
     for setting, value in (("accumulation", 2), ("pass_tokens", 100)):
         with pytest.raises(TrainError, match=rf"train\.{setting} \(\w+ then, {value} now\)"):
             train_tiny("cut", **noise, **{setting: value})
@@ -155,19 +165,7 @@ def test_noise_is_in_training_alone_and_the_same_each_time(
     wanted, got = weights_of(first), weights_of(again)
     assert all(torch.equal(wanted[n], got[n]) for n in wanted)
 
-    class Stopped(Exception):
-        pass
-
-    write = loop._write
-
-    def dying(metrics: Any, row: dict[str, Any]) -> None:
-        write(metrics, row)
-        if row["step"] == 2:
-            raise Stopped
-
-    monkeypatch.setattr(loop, "_write", dying)
-    with pytest.raises(Stopped):
+    with dying_in_step_two(monkeypatch):
         train_tiny("cut", **settings, neftune=5.0, save_every=1)
-    monkeypatch.setattr(loop, "_write", write)
     resumed = weights_of(train_tiny("cut", **settings, neftune=5.0, save_every=1))
     assert all(torch.equal(wanted[n], resumed[n]) for n in wanted)

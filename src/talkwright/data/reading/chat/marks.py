@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from talkwright.types import Message
 
+# They turn the order of what is shown around, and so can hide what a text says.
 _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _ESCAPE_IN_TEXT = re.compile(r"\\(?:n|r|t|\"|u[0-9a-fA-F]{4})|(?<![\w:\\])\\\\(?=[^\W\d_])")
 _PARAGRAPH_IN_TEXT = re.compile(

@@ -16,6 +16,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
+# Columns that may say where a message stands, in plain names, the surest first.
+ORDERS = """
+    turn turnid turnnumber turnindex order index messageindex messagenumber position sequence seq step
+    timestamp createdat sentat datetime tstamp date time created createdtime createtime createddate
+    createddatetime sent senttime sentdate messagetime messagedate ts
+    datum zeitstempel zeitpunkt erstellt erstelltam gesendet gesendetam fecha fechahora
+""".split()  # noqa: SIM905
 _MONTHS = {
     name: number
     for number, names in enumerate(

@@ -11,10 +11,9 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from talkwright.data.reading.mending.exact import as_json, exact, spells_otherwise
+from talkwright.data.reading.mending.exact import as_json, exact, spells_otherwise, valid
 from talkwright.types import Message, ToolCall
 
-_SURROGATE = re.compile("[\ud800-\udfff]")
 _WRITTEN_CALL = (
     "tool_call",
     "functioncall",
@@ -100,7 +99,7 @@ def read_call(value: Any, repairs: list[str] | None = None) -> ToolCall | None:
     function = value.get("function", value)
     if not isinstance(function, dict) or not isinstance(function.get("name"), str):
         return None
-    name = _SURROGATE.sub("\ufffd", function["name"]).strip()
+    name = valid(function["name"]).strip()
     held = next((function[key] for key in _ARGUMENTS if key in function), None)
     given = held if isinstance(held, str) else None
     if given is not None:
@@ -133,7 +132,7 @@ def clean_id(value: Any) -> str | None:
     """A call's id as text, or None."""
     if isinstance(value, bool) or not isinstance(value, (str, int)):
         return None
-    return _SURROGATE.sub("\ufffd", str(value)[:200]).strip() or None
+    return valid(str(value)[:200]).strip() or None
 
 
 def tool_marks(messages: Sequence[Message]) -> list[str]:

@@ -22,7 +22,7 @@ from talkwright.data.reading.chat.speakers import (
     without_software,
     without_third,
 )
-from talkwright.data.reading.chat.times import readings
+from talkwright.data.reading.chat.times import ORDERS, readings
 from talkwright.data.reading.chat.tools import (
     clean_id,
     read_call,
@@ -86,16 +86,9 @@ GROUP_NAMES = """
     group groupid userid customerid threadid conversationid sessionid chatid dialogueid dialogid
     messagetreeid
 """.split()  # noqa: SIM905
-WHEN = frozenset(
-    """
-    timestamp timestampms ts time date datetime createdat created createtime createddatetime sentat sent
-    turn turnid turnnumber turnindex order index messageindex messagenumber position sequence seq step
-    createddate senttime sentdate messagetime messagedate datum zeitstempel zeitpunkt erstellt erstelltam
-    gesendet gesendetam fecha fechahora
-    """.split()  # noqa: SIM905
-)
+# The names of times and numbers that turns have, too: all but two of tables, and Telegram's.
+WHEN = frozenset(ORDERS) - {"tstamp", "createdtime"} | {"timestampms"}
 UNSURE_ORDER = "unsure_order"  # a mark: the times may mean another order than that of the file
-# They turn the order of what is shown around, and so can hide what a text says.
 _SYSTEMS = ("system", "systemprompt", "systemmessage", "systeminstruction")
 _LABELLED = re.compile(r"\s*([^\W\d_][\w .-]{0,30}?)\s?:\s+(?=\S)")
 

@@ -112,11 +112,11 @@ def as_json(value: Any) -> str | None:
         return None
     try:
         if spells_otherwise(value):
-            return _SURROGATE.sub("\ufffd", _written(value))
+            return valid(_written(value))
         text = json.dumps(value, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError, RecursionError):
         return None
-    return _SURROGATE.sub("\ufffd", text)
+    return valid(text)
 
 
 def _too_deep(value: Any) -> bool:
@@ -127,3 +127,8 @@ def _too_deep(value: Any) -> bool:
         level = [item for held in inner if isinstance(held, list) for item in held]
         depth += 1
     return bool(level)
+
+
+def valid(text: str) -> str:
+    """A text with what is half a character, and cannot be written, replaced."""
+    return _SURROGATE.sub("\ufffd", text)

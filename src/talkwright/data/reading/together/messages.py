@@ -21,7 +21,7 @@ from talkwright.data.reading.chat.chatlines import Said, parted
 from talkwright.data.reading.chat.speakers import ROLES, guess_roles, may_mean_roles, role_meant, speaker
 from talkwright.data.reading.chat.talks import Said as Sample
 from talkwright.data.reading.chat.talks import Sorting, is_short, sort_out
-from talkwright.data.reading.chat.times import DAY, DaysAndMonths
+from talkwright.data.reading.chat.times import DAY, ORDERS, DaysAndMonths
 from talkwright.data.reading.chat.turns import GROUP_NAMES, TELLING_LISTS, by_plain_names, plain
 from talkwright.data.reading.rows import Row, as_one
 from talkwright.data.reading.shapes.trees import is_tree_message
@@ -34,7 +34,7 @@ from talkwright.data.reading.together.exchanges import (
     is_exchange_table,
 )
 from talkwright.data.reading.together.growing import grown, tree_namer
-from talkwright.data.reading.together.ordering import ORDERS, in_order
+from talkwright.data.reading.together.ordering import in_order
 from talkwright.data.reading.together.tweets import are_tweets, tweet_rows
 from talkwright.errors import DataError
 

@@ -7,15 +7,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from talkwright.data.reading.chat.times import DaysAndMonths, readings
+from talkwright.data.reading.chat.times import ORDERS, DaysAndMonths, readings
 from talkwright.data.reading.chat.turns import UNSURE_ORDER, by_plain_names
 
-ORDERS = """
-    turn turnid turnnumber turnindex order index messageindex messagenumber position sequence seq step
-    timestamp createdat sentat datetime tstamp date time created createdtime createtime createddate
-    createddatetime sent senttime sentdate messagetime messagedate ts
-    datum zeitstempel zeitpunkt erstellt erstelltam gesendet gesendetam fecha fechahora
-""".split()  # noqa: SIM905
 _DATES = {"date": ("time",), "datum": ("uhrzeit", "zeit"), "fecha": ("hora",)}  # the clock's beside it
 _LONGEST = 16  # characters of a clock's time
 
