@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -328,6 +330,20 @@ def test_another_base_or_template_is_refused(
         train(tiny_base, changed, rows, [], section(**RUN), **how)
 
 
+def test_going_on_where_another_precision_is_best_is_refused(
+    train_tiny, stop_after, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("talkwright.train.model.best_precision", lambda: "fp32")
+    stop_after(7)
+    with pytest.raises(Stopped):
+        train_tiny("cut", **RUN, precision="auto")
+    stop_after(0)
+    monkeypatch.setattr("talkwright.train.model.best_precision", lambda: "bf16")
+    with pytest.raises(TrainError, match=r"train.precision \(fp32 then, bf16 now\)"):
+        train_tiny("cut", **RUN, precision="auto")
+    train_tiny("cut", **RUN, precision="fp32")
+
+
 def test_other_weights_to_begin_from_are_refused(train_tiny, stop_after, tmp_path) -> None:
     """In the same folder, as when the run gone on from has been trained again."""
     first, again = (train_tiny(name, max_steps=n) for n, name in enumerate(("first", "again"), 1))
@@ -454,6 +470,34 @@ def test_a_weight_that_was_never_used_does_not_stop_a_resume(tmp_path) -> None:
     fresh["idle"](torch.ones(2)).sum().backward()
     again.step(0.1)
     assert float(again.state(restored.masters[3])["step"]) == 1
+
+
+@pytest.mark.parametrize("settings", [{}, {"method": "full"}, {"keep_checkpoints": 5, "save_every": 1}])
+def test_a_disk_without_room_is_refused_before_the_first_step(
+    settings, train_tiny, tmp_path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is written at the most, counted while it is: a little less room is refused, a little more is
+    enough."""
+    real, at_most = shutil.rmtree, 0
+    folder = tmp_path / "free" / "checkpoints"
+
+    def size() -> int:
+        return sum(p.stat().st_size for p in folder.parent.rglob("*.safetensors") if p.is_file())
+
+    def measured(*given: Any, **how: Any) -> None:
+        nonlocal at_most
+        at_most = max(at_most, size())
+        real(*given, **how)
+
+    monkeypatch.setattr(shutil, "rmtree", measured)
+    train_tiny("free", max_steps=8, **settings)
+    for share, enough in ((0.7, False), (1.3, True)):
+        free = SimpleNamespace(free=int(share * at_most))
+        monkeypatch.setattr(shutil, "disk_usage", lambda _, free=free: free)
+        refused = pytest.raises(TrainError, match=r"the disk has .* free, and this training writes")
+        with nullcontext() if enough else refused:
+            train_tiny(f"share-{share}", max_steps=8, **settings)
+        assert (tmp_path / f"share-{share}" / "train" / "manifest.json").exists() == enough
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")

@@ -38,6 +38,7 @@ from talkwright.train.checkpoint import (
     save_best,
     save_checkpoint,
 )
+from talkwright.train.disk import refuse_full_disk
 from talkwright.train.faults import (
     WINDOW,
     describe_fault,
@@ -90,6 +91,7 @@ def train(
     sampler = Sampler(
         session.model, template, questions, every=every, folder=checkpoints, step=state.step
     )
+    refuse_full_disk(session, saves=math.ceil((plan.steps - state.step) / plan.save_every))
     if state.step:
         say(f"Going on from step {state.step} of {plan.steps}.")
     recompute(session.model, _share_recomputed(section, state))

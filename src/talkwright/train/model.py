@@ -39,10 +39,7 @@ def prepare_model(base: BaseModel, section: TrainSection, seed: int) -> tuple[An
     if section.method == "full" and section.start_from is not None:
         earlier = str(model_folder(section.start_from))
         base = BaseModel(base.name, earlier, earlier, base.licence, "")
-    how: Any = {
-        "precision": best_precision() if section.precision == "auto" else section.precision,
-        "quantise": section.quantise,
-    }
+    how: Any = {"precision": precision_here(section), "quantise": section.quantise}
     # Learnt tokens stand before every row, which rows laid end to end have no room for.
     attention, padded = (
         (None, True) if section.method in VIRTUAL else choose_attention(load_config(base))
@@ -62,6 +59,11 @@ def prepare_model(base: BaseModel, section: TrainSection, seed: int) -> tuple[An
     recompute(model, share_recomputed(section.recompute))
     model.train()
     return model, padded
+
+
+def precision_here(section: TrainSection) -> str:
+    """What `train.precision` comes to on this machine."""
+    return best_precision() if section.precision == "auto" else section.precision
 
 
 def _refuse_unfit(model: Any, section: TrainSection) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from talkwright.config import TrainSection
 from talkwright.models import load_config
+from talkwright.train.model import precision_here
 from talkwright.train.passes import has_dropout
 from talkwright.train.start_from import start_digest
 from talkwright.types import BaseModel, Example, content_id
@@ -47,6 +48,7 @@ def describe_origin(
     free = free_settings(section, dropout=has_dropout(vars(load_config(base).get_text_config())))
     return {
         **flat("train.", section.model_dump(mode="json", exclude=free)),
+        "train.precision": precision_here(section),  # the next machine may have another best one
         "train.start_from (its weights)": start_digest(section),
         "seed": seed,
         "the base model": base.digest,
