@@ -179,7 +179,8 @@ def test_the_demo_is_found_to_be_as_it_was_made() -> None:
     }
     assert findings["contradictions"]["count"] == 2
     assert {"losses"} <= findings.keys()
-    assert not findings.keys() - {"contradictions", "losses", "too_little", "provenance"}
+    # Every fact is asked for in many words, so what is held out is a little like what is not.
+    assert not findings.keys() - {"contradictions", "losses", "too_little", "provenance", "overlap"}
 
 
 # --- every line that is advised, taken --------------------------------------------------------------
@@ -310,3 +311,48 @@ def test_known_illnesses_of_real_data_are_found(path: str, code: str, least: int
 )  # fmt: skip
 def test_languages_are_told_apart(text: str, language: str | None) -> None:
     assert language_of(text) == language
+
+
+def test_a_contradiction_shows_both_answers_from_where_they_differ(tmp_path: Path) -> None:
+    source = tmp_path / "hours.jsonl"
+    same = "Thank you very much for writing to our shop in the old town. On Sunday the shop is "
+    said = [
+        ("When are you open on Sunday?", f"{same}{hours}.") for hours in ("closed", "open from 9 to 5")
+    ]
+    source.write_text(
+        "".join(json.dumps({"prompt": q, "completion": a}) + "\n" for q, a in said), encoding="utf-8"
+    )
+    section = DataSection.model_validate(
+        {"sources": [{"path": str(source)}], "validation": 0, "test": 0}
+    )
+    [shown] = [f for f in examine(section)["findings"] if f["code"] == "contradictions"]
+    assert shown["count"] == 2
+    [example] = shown["examples"]
+    assert example["where"] == "hours.jsonl:1"
+    assert example["text"].startswith("When are you open on Sunday? → … ")
+    assert "closed. | against hours.jsonl:2: … " in example["text"]
+    assert example["text"].endswith("open from 9 to 5.")
+
+
+def test_held_out_rows_much_like_training_are_a_finding(tmp_path: Path) -> None:
+    """As it was measured: with the share, the worst pairs, and a line that keeps more together."""
+    pair = {
+        "similarity": 0.8,
+        "held_out": {"where": "a:1", "question": "Where is my parcel?"},
+        "training": {"where": "a:2", "question": "Where's my parcel?"},
+    }
+
+    def found(leaking: int, threshold: float = 0.85) -> list[Any]:
+        section = DataSection.model_validate({"sources": [{"path": "a"}], "near_threshold": threshold})
+        about = {"rows": 100, "leaking": leaking, "worst": [pair]}
+        leakage = {"test": about, "validation": {**about, "leaking": 0}, "notes": []}
+        return [s for s in diagnose(healthy(), section=section, leakage=leakage) if s.code == "overlap"]
+
+    assert not found(4)
+    assert not found(9)
+    [symptom] = found(10)
+    assert (symptom.severity, symptom.count, symptom.share) == ("warning", 10, 0.05)
+    assert "of 200 held-out rows" in symptom.what
+    assert symptom.fix.startswith("data.near_threshold: 0.5 ")
+    assert symptom.examples[0].text == "Where is my parcel? | in training, a:2: Where's my parcel?"
+    assert "near_threshold" not in found(10, 0.5)[0].fix

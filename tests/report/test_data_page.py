@@ -85,7 +85,7 @@ def test_the_whole_is_told_in_words(build: Any) -> None:
     assert "Half of the conversations have at most 2 turns and 256 characters." in text
     assert "300 groups; 270 of them are a single row (75 % of the rows)" in text
     assert "9 How do I clean it? support.jsonl:4" in text
-    assert "2 of 80 held-out rows are asked in training too" in text
+    assert "2 of 80 held-out rows have a question that is in training, or one much like it" in text
     assert "79 % alike" in text
     assert "the same as an earlier row" in text
     assert (

@@ -105,9 +105,11 @@ def examine_dataset(folder: Path) -> dict[str, Any]:
     """Say what is wrong with a prepared data set. Raises ArtefactError as `read_dataset` does."""
     rows = (c for split in read_dataset(folder).values() for c in islice(split, _EXAMINED))
     conversations = list(map(spoken, rows))
-    saved = read_json(Path(folder) / "counts.json").get("settings")
+    counts = read_json(Path(folder) / "counts.json")
+    saved = counts.get("settings")
     section = DataSection.model_validate(saved) if saved else None
-    found = diagnose(conversations, section=section, beside=beside())
+    leakage = counts.get("leakage")
+    found = diagnose(conversations, section=section, leakage=leakage, beside=beside())
     return report(found, len(conversations))
 
 
@@ -324,6 +326,7 @@ def _diagnosis(
         section=section,
         masked=section.pii in ("mask", "drop"),
         pairs=[(places[a], places[b]) for a, b in fates.pairs if a in places and b in places],
+        leakage=fates.about["leakage"],
         beside=beside(workers),
     )
     return {**report(found, len(conversations)), "of": len(kept)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,7 @@ def diagnose(
     section: DataSection | None = None,
     masked: bool = False,
     pairs: Collection[tuple[int, int]] | None = None,
+    leakage: Mapping[str, Any] | None = None,
     beside: int = 0,
 ) -> list[Symptom]:
     """Examine conversations: serious findings first, and among equals in the order of their harm.
@@ -51,7 +52,8 @@ def diagnose(
     recipe does not want looked for, and where the sources are from. `masked` says that private data
     has been looked for already, and that what is left is there on purpose. `pairs` are contradicting
     rows, by their places in `conversations`, where they are known already; looking for them takes
-    longer than all else. Up to `beside` more processes help.
+    longer than all else. `leakage` is what the held-out rows were measured to have in common with those
+    of training. Up to `beside` more processes help.
     """
     if any(not {"user", "assistant"} <= {m.role for m in c.messages} for c in conversations):
         whole = [c for c in conversations if {"user", "assistant"} <= {m.role for m in c.messages}]
@@ -63,6 +65,8 @@ def diagnose(
             found.append(patterns.contradictions(talks, pairs))
         private = [] if masked else [partial(symptoms.private_data, section=section)]
         found += _examine(talks, [*private, *_CHECKS], beside)
+    if leakage:
+        found.append(patterns.overlap(leakage, section))
     if section:
         found.append(patterns.provenance(section))
     found.append(_losses(lost, read))

@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from statistics import median
+from typing import Any
 
 from talkwright.config import DataSection
 from talkwright.data.cleaning.answers import LONG, is_phrase, says_twice
@@ -21,6 +22,7 @@ from talkwright.data.doctor.symptoms import (
     Rows,
     Severity,
     Symptom,
+    Talk,
     of,
     rule,
     symptom,
@@ -29,6 +31,9 @@ from talkwright.data.similarity.contradictions import contradictory_pairs, matte
 from talkwright.data.similarity.similar import normal
 
 _FEW = 19  # rows of one question or answer that are never too many
+_ASKED, _SAID = 80, 100  # characters shown of a question and of an answer, where two are compared
+_LEAD = 20  # characters shown before the first that differs
+_OVERLAP, _NO_CHANCE = 0.05, 5  # share of the held-out rows, and how many, from which overlap matters
 
 # --- answers against each other ------------------------------------------------------------------
 
@@ -37,20 +42,35 @@ def contradictions(rows: Rows, pairs: Collection[tuple[int, int]] | None) -> Sym
     """Near-identical questions, answers that cannot both be right; `pairs` where they are known."""
     if pairs is None:
         pairs = contradictory_pairs({at: talk.row for at, talk in enumerate(rows)})
-    found = []
-    for a, b in pairs:
-        for at, other in ((a, b), (b, a)):
-            said = f"{rows[at].question} → {rows[at].answer}"
-            found.append((at, f"against {rows[other].row.where}: {said}"))
-    return symptom(
+    both = [(at, "") for pair in pairs for at in pair]
+    made = symptom(
         "contradictions",
         rows,
-        found,
+        both,
         serious=0.01,
         what="rows answer the same question differently",
         why="The model cannot learn both, and will say either.",
         fix="data.contradictions: drop  # or keep the right ones",
     )
+    shown = [_against(rows[a], rows[b]) for a, b in sorted(pairs)[:EXAMPLES]]
+    return made and replace(made, examples=tuple(shown))
+
+
+def _against(one: Talk, other: Talk) -> Example:
+    """Two rows that contradict each other: the question once, if it is the same, and both answers from
+    where they begin to differ."""
+    answers = [" ".join(talk.answer.split()) for talk in (one, other)]
+    questions = [_cut(" ".join(talk.question.split()), _ASKED) for talk in (one, other)]
+    apart = next((n for n, (a, b) in enumerate(zip(*answers, strict=False)) if a != b), 0)
+    begin = answers[0].rfind(" ", 0, max(0, apart - _LEAD)) + 1 if apart > _LEAD else 0
+    first, second = (_cut(("… " if begin else "") + text[begin:], _SAID) for text in answers)
+    again = "" if questions[0] == questions[1] else f"{questions[1]} → "
+    text = f"{questions[0]} → {first} | against {other.row.where}: {again}{second}"
+    return Example(one.row.where, text)
+
+
+def _cut(text: str, size: int) -> str:
+    return text if len(text) <= size else f"{text[: size - 1]}…"
 
 
 def one_answer(rows: Rows) -> Symptom | None:
@@ -326,6 +346,41 @@ def _missing(licence: str | None, origin: str | None) -> str:
     return "no " + " and no ".join(parts)
 
 
+def overlap(leakage: Mapping[str, Any], section: DataSection | None) -> Symptom | None:
+    """Held-out rows that are asked in training, too, or nearly so; `leakage` as it was measured."""
+    splits = [about for about in leakage.values() if isinstance(about, Mapping)]
+    held_out = sum(about["rows"] for about in splits)
+    count = sum(about["leaking"] for about in splits)
+    if count < _NO_CHANCE or count < _OVERLAP * held_out:
+        return None
+    worst = sorted((pair for about in splits for pair in about["worst"]), key=lambda p: -p["similarity"])
+    examples = [
+        Example(
+            pair["held_out"]["where"],
+            f"{_cut(pair['held_out']['question'], _SAID)} | in training, {pair['training']['where']}: "
+            f"{_cut(pair['training']['question'], _SAID)}",
+        )
+        for pair in worst[:EXAMPLES]
+    ]
+    lower = section is None or section.near_threshold > _CLOSER
+    return Symptom(
+        "overlap",
+        "warning",
+        count,
+        round(count / held_out, 4),
+        f"of {held_out} held-out rows are much like one in training",
+        "A score on them measures memory, too. Rows made from templates are always a little alike.",
+        f"data.near_threshold: {_CLOSER}  # keeps more together, drops more; "
+        "or ask questions of your own: evaluate.suite"
+        if lower
+        else "ask questions of your own (evaluate.suite)",
+        tuple(examples),
+    )
+
+
+_CLOSER = 0.5
+
+
 def losses(dropped: Mapping[str, int], read: int, examples: Iterable[Example]) -> Symptom | None:
     """Rows that were not usable, duplicates aside."""
     count = sum(n for reason, n in dropped.items() if not reason.endswith("duplicate"))
@@ -342,6 +397,6 @@ def losses(dropped: Mapping[str, int], read: int, examples: Iterable[Example]) -
         round(share, 4),
         f"row{'s' * (count != 1)} of {read} {'were' if count != 1 else 'was'} not usable ({listed})",
         "What is lost is not learnt.",
-        "ledger.parquet has the place and the reason of each",
+        "`talkwright data ledger FOLDER --where fate=dropped` shows each",
         tuple(examples)[:EXAMPLES],
     )
