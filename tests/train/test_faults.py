@@ -198,7 +198,10 @@ def test_no_optimizer_forgets_its_moments_when_a_pass_runs_out_of_memory(
     got = weights_of(train_tiny("short", **how))
     assert calls > 6
     apart = sum((wanted[n] - got[n]).square().sum() for n in wanted).sqrt()
-    assert apart <= 1e-4 * sum(w.square().sum() for w in wanted.values()).sqrt()
+    # Without its moments 3e-3 and more, Muon's 3e-2. Muon turns its matrices in bf16, which carries the
+    # other order of a sum on to 3e-3 where the processor computes it.
+    limit = 1e-2 if optimizer == "muon" else 1e-4
+    assert apart <= limit * sum(w.square().sum() for w in wanted.values()).sqrt()
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
