@@ -197,12 +197,16 @@ def is_battle_without_conversations(names: Iterable[str]) -> bool:
     return is_battle(keys) and not has_conversations(keys) and not is_preference(keys)
 
 
-def _has_pair(keys: Fields, columns: Columns) -> bool:
+def takes_pair(keys: Fields, columns: Columns) -> dict[str, Any]:
+    """The columns of prompt and completion, by what the recipe calls them; {} where there are none."""
     try:
-        pair_keys(keys, columns)
+        return dict(zip(("prompt", "completion"), pair_keys(keys, columns), strict=True))
     except Unfit:
-        return False
-    return True
+        return {}
+
+
+def _has_pair(keys: Fields, columns: Columns) -> bool:
+    return bool(takes_pair(keys, columns))
 
 
 # --- lists of turns, and running text ------------------------------------------------------------

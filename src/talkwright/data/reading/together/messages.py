@@ -20,7 +20,7 @@ from talkwright.config import Columns
 from talkwright.data.reading.chat.chatlines import Said, parted
 from talkwright.data.reading.chat.speakers import ROLES, guess_roles, may_mean_roles, role_meant, speaker
 from talkwright.data.reading.chat.talks import Said as Sample
-from talkwright.data.reading.chat.talks import Sorting, is_short, sort_out
+from talkwright.data.reading.chat.talks import Sorting, is_short, may_name_talks, sort_out
 from talkwright.data.reading.chat.times import DAY, ORDERS, DaysAndMonths
 from talkwright.data.reading.chat.turns import GROUP_NAMES, TELLING_LISTS, by_plain_names, plain
 from talkwright.data.reading.rows import Row, as_one
@@ -84,6 +84,12 @@ def may_be_messages(names: Iterable[Any]) -> bool:
     if are_tweets(found) or is_exchange_table(found):
         return True
     return is_tree_message(found) or is_message_table(found.keys() - _IDS_OR_TALKS)
+
+
+def counts_in_messages(name: str) -> bool:
+    """Say whether a column counts where rows are messages: for what is said, by whom, when or in which
+    conversation."""
+    return plain(name) in (_NO_IDS | {*IDS, *GROUP_NAMES}) or may_name_talks(name)
 
 
 def join_messages(
