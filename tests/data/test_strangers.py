@@ -72,6 +72,21 @@ def test_what_is_not_read_is_called_what_it_is(
         rows_of(tmp_path / f"{name}.gz", gzip.compress(text.encode()))
 
 
+@pytest.mark.parametrize("kind", ["vtt", "srt"])
+@pytest.mark.parametrize(
+    ("who", "said"), [("", "name nobody who speaks"), ("Anna: ", "name Anna alone")]
+)
+def test_captions_without_two_names_are_called_captions(
+    tmp_path: Path, kind: str, who: str, said: str
+) -> None:
+    times = "00:00:01,000 --> 00:00:02,000"
+    text = f"1\n{times}\n{who}So it goes.\n\n2\n{times}\nAnd goes.\n"
+    if kind == "vtt":
+        text = "WEBVTT\n\n" + text.replace(",", ".")
+    with pytest.raises(DataError, match=f"captions of a recording, and they {said}.*Export"):
+        rows_of(tmp_path / f"call.{kind}", text)
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from talkwright.data.reading.chat.captions import are_captions, read_captions
 from talkwright.errors import DataError
 
 _HEAD = 2**18  # characters looked at
@@ -33,6 +34,8 @@ _AS_TABLE = "as JSONL (`question`, `answer`, or a list `messages`)"
 def refuse_strangers(path: Path, content: str) -> None:
     """Raise DataError for text of a kind that is known and not read, by how it begins."""
     head = content[:_HEAD].lstrip("\ufeff")
+    if are_captions(head):
+        raise DataError(_captions(path, content))
     if _SQL_BEGIN.match(head) and _SQL_ROWS.search(head):
         raise DataError(
             f"{path}: this is a dump of a database (SQL), whose statements are not run and not read. "
@@ -59,4 +62,14 @@ def _is_mail(head: str) -> bool:
         at = field.end()
     return (
         "from" in names and len(names & _FIELDS) > 1 and head[at : at + 2].lstrip("\r")[:1] in ("", "\n")
+    )
+
+
+def _captions(path: Path, content: str) -> str:
+    names = {name for name, _, _ in read_captions(content.replace("\r\n", "\n"))}
+    who = f"name {next(iter(names))[:60]} alone" if len(names) == 1 else "name nobody who speaks"
+    return (
+        f"{path}: these are captions of a recording, and they {who}, so that it is not known who asks "
+        "and who answers. Export the transcript with the names of the speakers (Zoom, Teams and Meet "
+        "can), or write a name before what each says, such as `Customer: ...` and `Agent: ...`."
     )
