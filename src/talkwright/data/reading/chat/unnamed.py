@@ -88,6 +88,17 @@ def has_unnamed_turns(value: Fields) -> bool:
         return False
 
 
+def is_lone_message(value: Fields) -> bool:
+    """Say whether a row is one message: somebody known for a role, or flagged so, says a text."""
+    keys = {plain(key): held for key, held in value.items()}
+    said = any(isinstance(keys.get(name), str) for name in _TEXT_NAMES)
+    return said and any(
+        (name in _WHO and isinstance(held, str) and plain(held) in ROLES)
+        or role_meant(name, held) is not None
+        for name, held in keys.items()
+    )
+
+
 def _lists(value: Fields, depth: int) -> Iterator[tuple[str, list[Fields], Fields]]:
     parts, source = value.get("conversation_parts"), value.get("source")
     if isinstance(parts, dict) and isinstance(source, dict) and {"author", "body"} <= source.keys():

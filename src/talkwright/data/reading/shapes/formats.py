@@ -40,7 +40,7 @@ from talkwright.data.reading.chat.turns import (
     weight_marks,
 )
 from talkwright.data.reading.chat.unfolding import are_langchain
-from talkwright.data.reading.chat.unnamed import has_unnamed_turns, unnamed_turns
+from talkwright.data.reading.chat.unnamed import has_unnamed_turns, is_lone_message, unnamed_turns
 from talkwright.data.reading.shapes.arena import has_conversations, is_battle, read_battle
 from talkwright.data.reading.shapes.choices import is_ranked
 from talkwright.data.reading.shapes.lying import has_lying_turns, upright
@@ -60,6 +60,7 @@ from talkwright.types import Conversation, Message
 _NO_OPTIONS = ArenaSection()
 # Reasons for which a row's turns are looked for under other names.
 _OTHER_NAMES = ("unknown_format", "not_a_message", "bad_role", "not_text")
+_SAYING_NOTHING = ("unknown_format", "raw_text")
 
 
 def read_row(
@@ -77,9 +78,12 @@ def read_row(
         return _read(value, format, columns, arena, ties)
     except Unfit as unfit:
         reason = str(unfit)
-        if reason in _OTHER_NAMES and format == "auto" and isinstance(value, dict):
-            return _read_unnamed(value, columns, reason)
-        return "other_format" if reason == "unknown_format" and format != "auto" else reason
+        if format != "auto":
+            return "other_format" if reason == "unknown_format" else reason
+        if not isinstance(value, dict):
+            return reason
+        read = _read_unnamed(value, columns, reason) if reason in _OTHER_NAMES else reason
+        return "lone_message" if read in _SAYING_NOTHING and is_lone_message(value) else read
 
 
 def _read(value: Any, format: str, columns: Columns, arena: ArenaSection, ties: str) -> Draft:

@@ -24,6 +24,7 @@ from talkwright.data.reading.chat.talks import Sorting, is_short, may_name_talks
 from talkwright.data.reading.chat.times import DAY, ORDERS, DaysAndMonths
 from talkwright.data.reading.chat.turns import GROUP_NAMES, TELLING_LISTS, by_plain_names, plain
 from talkwright.data.reading.rows import Row, as_one
+from talkwright.data.reading.shapes.formats import read_row
 from talkwright.data.reading.shapes.trees import is_tree_message
 from talkwright.data.reading.together.casting import unknown_speakers
 from talkwright.data.reading.together.chatfiles import who_asks
@@ -106,13 +107,13 @@ def join_messages(
         return
     rows = chain([first], rows)
     if isinstance(first.value, dict) and is_tree_message({plain(name): name for name in first.value}):
-        yield from _joined(rows, tree_namer(), grown)
+        yield from _joined(rows, tree_namer(), grown, _is_of_a_tree)
         return
     if isinstance(first.value, dict) and are_tweets(first.value):
         yield from tweet_rows(rows)
         return
     if isinstance(first.value, dict) and is_exchange_table(first.value):
-        yield from _joined(rows, exchange_id, exchanges_together)
+        yield from _joined(rows, exchange_id, exchanges_together, lambda value: False)
         return
     if not isinstance(first.value, dict) or not is_message_table(_without_ids(first.value)):
         yield from rows
@@ -199,7 +200,7 @@ def _conversations(
         person = column is not None and _PERSON.fullmatch(plain(column)) is not None
         return _by_silence(held, days, group) if person else [_together(held, days, group)]
 
-    return _joined(_with_times_seen(rows, days), partial(_id_of, column=column), together)
+    return _joined(_with_times_seen(rows, days), partial(_id_of, column=column), together, _is_one)
 
 
 def _by_silence(held: list[Row], days: DaysAndMonths, group: str | None) -> list[Row]:
@@ -253,8 +254,10 @@ def _joined(
     rows: Iterator[Row],
     name_of: Callable[[Any], str | None],
     together: Callable[[list[Row]], Iterable[Row]],
+    is_one: Callable[[Any], bool],
 ) -> Iterator[Row]:
-    """Rows of one name put `together`, in the order of their first ones; others as they are."""
+    """Rows of one name put `together`, in the order of their first ones; without a name, what `is_one`
+    message has a problem, and others are as they are."""
     open_ones: dict[str, list[Row]] = {}
     sizes: dict[str, int] = {}
     gone: set[int] = set()
@@ -262,7 +265,7 @@ def _joined(
     for row in rows:
         name = name_of(row.value)
         if name is None:
-            yield row
+            yield Row(row.where, None, row.raw, "lone_message") if is_one(row.value) else row
             continue
         if hash(name) in gone:
             yield Row(row.where, None, row.raw, "scattered_messages")
@@ -278,6 +281,17 @@ def _joined(
             yield from together(open_ones.pop(oldest))
     for held in open_ones.values():
         yield from together(held)
+
+
+def _is_of_a_tree(value: Any) -> bool:
+    return isinstance(value, dict) and is_tree_message({plain(name): name for name in value})
+
+
+def _is_one(value: Any) -> bool:
+    """Say whether a row is a message, and can be nothing else by itself."""
+    if not isinstance(value, dict) or _turn(value) is None:
+        return False
+    return isinstance(read_row(value, "auto", Columns()), str)
 
 
 def _id_of(value: Any, column: str | None) -> str | None:
