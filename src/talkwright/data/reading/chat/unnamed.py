@@ -11,6 +11,7 @@ from collections.abc import Iterator, Set
 from typing import Any
 
 from talkwright.data.reading.chat.callings import calling_turns
+from talkwright.data.reading.chat.characters import character_turns
 from talkwright.data.reading.chat.desks import annotated_turns, opening_of
 from talkwright.data.reading.chat.speakers import (
     NOTES,
@@ -139,7 +140,7 @@ def _turns(name: str, items: list[Fields], around: Fields) -> list[Fields] | Non
         for asks, answers in _PAIRS:
             if all(isinstance(item.get(key), str) for item in items for key in (asks, answers)):
                 return _asked_and_answered(items, asks, answers)
-    if (told := annotated_turns(items)) is not None:
+    if (told := annotated_turns(items) or character_turns(items)) is not None:
         return told
     if len(items) > 1 and are_langchain(items):
         return items

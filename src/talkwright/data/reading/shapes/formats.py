@@ -43,6 +43,11 @@ from talkwright.data.reading.chat.unfolding import are_langchain
 from talkwright.data.reading.chat.unnamed import has_unnamed_turns, is_lone_message, unnamed_turns
 from talkwright.data.reading.shapes.arena import has_conversations, is_battle, read_battle
 from talkwright.data.reading.shapes.choices import is_ranked
+from talkwright.data.reading.shapes.compared import (
+    compared_summaries,
+    has_answer_elsewhere,
+    is_compared,
+)
 from talkwright.data.reading.shapes.lying import has_lying_turns, upright
 from talkwright.data.reading.shapes.pairs import pair_keys, read_pair
 from talkwright.data.reading.shapes.parting import part
@@ -83,6 +88,8 @@ def read_row(
         if not isinstance(value, dict):
             return reason
         read = _read_unnamed(value, columns, reason) if reason in _OTHER_NAMES else reason
+        if read == "unknown_format" and has_answer_elsewhere(value):
+            return "answer_elsewhere"
         return "lone_message" if read in _SAYING_NOTHING and is_lone_message(value) else read
 
 
@@ -100,6 +107,10 @@ def _read(value: Any, format: str, columns: Columns, arena: ArenaSection, ties: 
         if found is not None:
             return found
     value = upright(value)
+    if format in ("auto", "preference") and is_compared(value):
+        pair = compared_summaries(value) or {}
+        read = read_preference(pair, by_plain_names(pair), columns, ties)
+        return replace(read, repairs=("added_instruction", *read.repairs))
     keys = by_plain_names(value)
     _refuse_labelled_bad(value, keys)
     shape = format
@@ -171,7 +182,7 @@ def reads_as_row(value: Any) -> bool:
             return True
         if name in LISTS[:CERTAIN]:
             return not held or has_unnamed_turns(value)
-    if is_log(value, by_plain_names(value)):
+    if is_log(value, by_plain_names(value)) or is_compared(value):
         return True
     if is_export(value) or recognises_columns(list(value), Columns()) or "chosen" in value:
         return True
