@@ -63,6 +63,7 @@ REPAIRS = {
     "tidied_markdown": "broken Markdown mended",
     "tool_call_as_text": "the call of a tool kept as text",
     "unescaped_controls": "raw control characters read as text",
+    "unescaped_quotes": "quotation marks written as HTML writes them made plain",
     "unwrapped_string": "quotes around the row taken off",
 }
 MARKS = {
