@@ -18,6 +18,7 @@ from typing import Any
 
 from talkwright.config import Columns
 from talkwright.data.reading.chat.chatlines import Said, parted
+from talkwright.data.reading.chat.contacts import CONTACTS, contact_of, pseudonym
 from talkwright.data.reading.chat.speakers import ROLES, guess_roles, may_mean_roles, role_meant, speaker
 from talkwright.data.reading.chat.talks import Said as Sample
 from talkwright.data.reading.chat.talks import Sorting, is_short, may_name_talks, sort_out
@@ -198,7 +199,9 @@ def _conversations(
         if len(held) > 1 and _CUT_ID.fullmatch(id):
             raise _cut_id(held, id, column, path)
         person = column is not None and _PERSON.fullmatch(plain(column)) is not None
-        return _by_silence(held, days, group) if person else [_together(held, days, group)]
+        if not person:
+            return [_together(held, days, group)]
+        return [_of_person(row, id) for row in _by_silence(held, days, group)]
 
     return _joined(_with_times_seen(rows, days), partial(_id_of, column=column), together, _is_one)
 
@@ -222,6 +225,12 @@ def _by_silence(held: list[Row], days: DaysAndMonths, group: str | None) -> list
     moved = ("sorted_turns",) if found.places != sorted(found.places) else ()
     more = (*moved, "split_by_silence")
     return [replace(one, repairs=tuple(dict.fromkeys((*more, *one.repairs)))) for one in parts]
+
+
+def _of_person(row: Row, id: str) -> Row:
+    """A talk that is kept with the others of the person with this id."""
+    known = any(plain(name) in GROUP_NAMES for name in row.value)
+    return row if known else replace(row, value={**row.value, "group": contact_of(id) or pseudonym(id)})
 
 
 def _cut_id(held: list[Row], id: str, column: str | None, path: Path) -> DataError:
@@ -331,6 +340,9 @@ def _together(rows: list[Row], days: DaysAndMonths | None = None, group: str | N
     moved = any(place != at for at, place in enumerate(found.places))
     kept = {*GROUP_NAMES, *IDS, "system", "systemprompt", "tools", "functions"}
     value = {key: held for key, held in rows[0].value.items() if plain(key) in kept or key == group}
+    for name, key in by_plain_names(rows[0].value).items():
+        if name in CONTACTS and len({str(row.value.get(key)) for row in rows}) == 1:
+            value[key] = rows[0].value[key]
     value["messages"] = [_turn(rows[at].value) for at in found.places]
     one = as_one(rows, value, moved)
     return replace(one, repairs=(*one.repairs, *found.marks)) if found.marks else one
