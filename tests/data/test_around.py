@@ -37,6 +37,7 @@ ROWS = [
         (lambda row: f'"{row}"', "unwrapped_string"),
         (lambda row: f"'{row}'", "unwrapped_string"),
         (lambda row: f'"{row}', "unwrapped_string"),
+        (lambda row: row.replace('"', "&quot;"), "unescaped_quotes"),
     ],
 )
 def test_what_stands_around_rows_is_taken_away(tmp_path: Path, damage: Any, repair: str) -> None:
@@ -45,6 +46,32 @@ def test_what_stands_around_rows_is_taken_away(tmp_path: Path, damage: Any, repa
     found = list(read_rows(path, "a", Columns()))
     assert [row.value for row in found] == ROWS
     assert {row.repairs for row in found} == {(repair,)}
+
+
+@pytest.mark.parametrize(
+    ("said", "escape", "read"),
+    [
+        (
+            'R&D says "so"',
+            lambda line: line,
+            True,
+        ),  # with a bare sign, nothing but the quotes was escaped
+        ("a < b &amp; c", lambda line: line, True),
+        ("R&D", lambda line: line.replace("&", "&amp;"), False),  # or the text had it so before
+        ("a &amp; b", lambda line: line, False),
+        ('It\'s "so"', lambda line: line.replace("'", "&#x27;"), False),
+        ("Is it &quot;so&quot;?", lambda line: line, False),
+    ],
+)
+def test_quotes_as_html_has_them_are_read_exactly_or_not(
+    tmp_path: Path, said: str, escape: Any, read: bool
+) -> None:
+    row = {"prompt": "What do they say?", "completion": said}
+    line = escape(json.dumps(row)).replace('"', "&quot;")
+    path = tmp_path / "a.jsonl"
+    path.write_text(f"{line}\n" * 3)
+    found = [(one.value, one.problem) for one in read_rows(path, "a", Columns())]
+    assert found == [(row, None) if read else (None, "not_json")] * 3
 
 
 def test_comments_behind_rows_with_further_faults(tmp_path: Path) -> None:

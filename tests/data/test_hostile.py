@@ -248,7 +248,6 @@ def test_numbers_that_are_none_are_no_answers(tmp_path: Path, value: str, kept: 
         ("a.jsonl", '{"prompt": "a", "prompt": "b", "completion": "c"}\n'),
         ("a.json", '[{"prompt": "a", "prompt" : "b", "completion": "c"}]'),
         ("a.json", '{\n "prompt"\n: "a", "completion": "x", "prompt": "b", "completion": "c"}'),
-        ("a.csv", "prompt,completion,prompt\na,c,b\n"),
     ],
 )
 def test_of_a_key_given_twice_the_last_counts_and_the_row_says_so(

@@ -19,6 +19,7 @@ from talkwright.data import prepare, source_digest
 from talkwright.data.reading.hub import address_of, source_files
 from talkwright.data.reading.layout import choose, licence_of, matching, read_card
 from talkwright.errors import DataError, RecipeError
+from talkwright.report.ledger import read_data
 
 CARD = """---
 license: cc-by-4.0
@@ -167,6 +168,42 @@ def test_a_folder_in_the_hubs_layout_is_read_by_split(folder: Path, tmp_path: Pa
     other = section(folder, split="dev")
     assert prepare(other, seed=0, out=tmp_path / "dev").read == 3
     assert source_digest(other) != source_digest(section(folder, split="train"))
+
+
+def test_a_folder_with_a_card_is_read_as_the_card_says(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "more.jsonl").write_text(row("Is this beside the card?"))
+    found = prepare(section(folder), seed=0, out=tmp_path / "out")
+    assert found.read == 12
+    assert "read as its README.md says: configuration chats, split train" in capsys.readouterr().err
+    about = json.loads((tmp_path / "out" / "counts.json").read_text())["sources"]["set"]
+    assert [about["config"], about["split"], len(about["files"])] == ["chats", "train", 2]
+    assert about["passed_over"] == ["chats/dev.jsonl", "faq/deep/answers.csv", "more.jsonl"]
+    [source] = read_data(tmp_path / "out", 1).sources
+    assert {why.split(";")[0] for _, why in source.passed_over} == {"of another split or configuration"}
+    files = source_files(SourceSection(path=str(folder)))
+    assert files == source_files(SourceSection(path=str(folder), config="chats", split="train"))
+
+
+def test_a_card_without_a_default_is_refused_by_the_names_in_it(folder: Path) -> None:
+    (folder / "README.md").write_text(CARD.replace("  default: true\n", ""))
+    with pytest.raises(
+        DataError, match=r"several configurations; name one as `config:`.*: chats, faq\."
+    ):
+        source_files(SourceSection(path=str(folder)))
+
+
+def test_a_card_of_other_files_says_nothing_of_those_here(folder: Path, tmp_path: Path) -> None:
+    (folder / "README.md").write_text(CARD.replace("chats/", "gone/").replace("faq/", "gone/"))
+    (folder / "dataset_infos.json").unlink()
+    (folder / "here.jsonl").write_text(row("Is this read?"))
+    assert [name for _, name in source_files(SourceSection(path=str(folder)))] == ["here.jsonl"]
+    (tmp_path / "outside.jsonl").write_text(row("Is this outside?"))
+    (folder / "README.md").write_text(CARD)
+    (folder / "chats/train-x.jsonl").symlink_to(tmp_path / "outside.jsonl")
+    names = [name for _, name in source_files(SourceSection(path=str(folder)))]
+    assert names == [f"chats/train-0000{n}-of-00002.jsonl" for n in range(2)]
 
 
 @pytest.mark.parametrize("path", ["set/chats/dev.jsonl", "nowhere"])

@@ -103,3 +103,60 @@ def test_a_cell_that_says_null_may_be_an_answer(tmp_path: Path) -> None:
         assert row.value == {"prompt": "Key?", "completion": word}
     ours = "prompt,completion,system,history,group\nWhich error?,#N/A,,,\n"  # written by an export
     assert read(tmp_path / "b.csv", ours)[0].value["completion"] == "#N/A"
+
+
+ASKED = [(f"How long is line {n}, please?", f"It is {n} km long.") for n in range(4)]
+ROWS = "".join(f'"{question}","{answer}"\n' for question, answer in ASKED)
+
+
+@pytest.mark.parametrize(
+    ("titles", "mark"),
+    [
+        ("Export of 2024-01-02\n\n", ","),
+        ("Export of 2024-01-02\n", ","),
+        ("Tickets,\nGenerated 2024-01-02,\n,\n", ","),  # as Excel fills lines up
+        ("Export of tickets, 2 January\n\n", ","),  # as many cells as the names, and apart from them
+        ('"Lines, all"\r\nFrom: "Ann"\n', ","),
+        ("Conversations\n\n", ","),  # known as the name of a column, but narrower than the rows
+        ("Lines\nof 2024\n\n", "\t"),
+        ("sep=;\nExport of 2024-01-02\n\n", ";"),
+    ],
+)
+def test_lines_above_the_names_are_passed_over_and_said(tmp_path: Path, titles: str, mark: str) -> None:
+    rows = ROWS.replace('","', f'"{mark}"')
+    found = read(tmp_path / "a.csv", f"{titles}question{mark}answer\n{rows}")
+    assert [tuple(row.value.values()) for row in found] == ASKED
+    assert [row.repairs for row in found] == [("removed_title",), (), (), ()]
+    line = titles.count("\n") + 2
+    assert [row.where for row in found][:2] == [f"a:row {n + 1} (line {line + n})" for n in range(2)]
+    shown = " ".join(text.strip() for text in titles.removeprefix("sep=;").split("\n") if text.strip())
+    assert found[0].raw.startswith(shown.strip())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"Export of 2024-01-02\n\nfirst,second\n{ROWS}",  # no known names
+        f"Export of 2024-01-02\n\nquestion,answer\n{ROWS}Total: 4\n",  # not all rows are as wide
+        "Export of 2024-01-02\n\nquestion,answer\n",  # nothing below
+        f"Lines,long\nquestion,answer\n{ROWS}",  # may be a row of a table without names
+        "Export\n" * 30 + f"question,answer\n{ROWS}",
+    ],
+)
+def test_what_stands_above_is_never_guessed(tmp_path: Path, text: str) -> None:
+    with pytest.raises(DataError, match="columns"):
+        read(tmp_path / "a.csv", text)
+
+
+def test_titles_of_a_large_table(tmp_path: Path) -> None:
+    found = read(tmp_path / "a.csv", "Export of 2024-01-02\n\nquestion,answer\n" + ROWS * 50_000)
+    assert len(found) == 200_000
+    assert [found[0].repairs, found[-1].where] == [("removed_title",), "a:row 200000 (line 200003)"]
+
+
+def test_the_names_that_the_recipe_gives_are_looked_for_below_titles(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(f"Export, all\n\nwas,dann\n{ROWS}")
+    found = entries(path, columns={"prompt": "was", "completion": "dann"})
+    assert [entry.row.fate for entry in found] == ["kept"] * 4
+    assert found[0].row.before.startswith("Export, all")

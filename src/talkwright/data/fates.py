@@ -18,7 +18,7 @@ from talkwright.data.similarity.duplicates import find_duplicates
 from talkwright.data.similarity.features import Features
 from talkwright.data.similarity.leakage import measure_leakage
 from talkwright.data.similarity.rewording import LONGEST as LONGEST_REWORDED
-from talkwright.data.similarity.split import SPLITS, split_rows
+from talkwright.data.similarity.split import SPLITS, split_rows, without_desks
 from talkwright.progress import say
 from talkwright.types import spoken
 
@@ -88,6 +88,7 @@ def settle(shards: Shards, section: DataSection, names: Sequence[str], seed: int
 
     rows = np.flatnonzero(alive)
     links = [(a, b) for a, b in found.links if alive[a] and alive[b]]
+    features, notes = without_desks(features, rows)
     done = split_rows(
         features,
         rows,
@@ -104,7 +105,7 @@ def settle(shards: Shards, section: DataSection, names: Sequence[str], seed: int
             for a, b, similarity in leakage[name]["worst"]
         ]
     about = {
-        "leakage": {**leakage, "notes": done.notes},
+        "leakage": {**leakage, "notes": [*notes, *done.notes]},
         "mix": what_was_got(names, mix, done.split, source_of, written),
         "clusters": {
             **done.clusters,

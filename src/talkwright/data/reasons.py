@@ -30,6 +30,10 @@ REASONS = {
     "truncated": "the row is cut off in the middle of a text",
     "broken_cell": "the cell that should hold a conversation cannot be read",
     "raw_text": "running text without turns: there is no question and no answer to learn",
+    "lone_message": "one message of a talk, and no id that says of which; fill the ids in where they "
+    "are missing, or name the column that has them as `columns: {group: NAME}` of the source",
+    "answer_elsewhere": "a question whose answers are in another file, or such answers, as BFCL has "
+    "them for scoring; put each answer that is to be learnt beside its question",
     "scattered_messages": "a message far from the others of its conversation; sort the file by these",
     "tree_message": "one message of a tree, and the ones before it are not in the file",
     "broken_tree": "the messages of the tree run in a circle",

@@ -76,6 +76,7 @@ class Source:
 
 _MOST_PASSED_OVER = 100  # files named of each source
 _NO_DATA = "no data by its name or its beginning; name the file itself if it is meant"
+_NOT_CHOSEN = "of another split or configuration; name it as `split` or `config` of the source"
 _WHY = (
     (
         ".zip .gz .tar .tgz .7z .rar .bz2 .xz .zst",
@@ -113,9 +114,14 @@ class Data:
     clusters: Clusters | None
 
 
-def why_passed_over(name: str) -> str:
-    """Why a file that lies beside the data was not read, in words, by its name."""
+def why_passed_over(name: str, chosen: bool = False) -> str:
+    """Why a file that lies beside the data was not read, in words, by its name.
+
+    `chosen` where a split of a data set was read, by its card.
+    """
     ending = PurePosixPath(name).suffix.lower()
+    if chosen and ending in _WHY[-1][0].split():
+        return _NOT_CHOSEN
     return next((why for endings, why in _WHY if ending in endings.split()), _NO_DATA)
 
 
@@ -134,7 +140,8 @@ def read_data(folder: Path, examples: int) -> Data:
             source.path, source.format = str(about.get("path") or ""), str(about.get("format") or "")
             source.origin, source.licence = _origin(about), str(about.get("licence") or "")
             names = [str(name) for name in about.get("passed_over") or []]
-            source.passed_over = [(name, why_passed_over(name)) for name in names[:_MOST_PASSED_OVER]]
+            shown, chosen = names[:_MOST_PASSED_OVER], "split" in about
+            source.passed_over = [(name, why_passed_over(name, chosen)) for name in shown]
             source.more_passed_over = len(names) - len(source.passed_over)
     read, kept = int(counts.get("read") or 0), int(counts.get("kept") or 0)
     return Data(

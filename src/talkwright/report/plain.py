@@ -46,6 +46,7 @@ REPAIRS = {
     "removed_empty_turn": "an empty turn taken out",
     "removed_nul": "NUL characters taken out",
     "removed_prefix": "characters before the row taken out",
+    "removed_title": "lines above the names of the columns passed over",
     "removed_trailing_comma": "a comma too many taken out",
     "repaired_truncated": "a torn row: its whole messages kept",
     "repeated_key": "a field that is there twice, of which the last counts",
@@ -62,6 +63,7 @@ REPAIRS = {
     "tidied_markdown": "broken Markdown mended",
     "tool_call_as_text": "the call of a tool kept as text",
     "unescaped_controls": "raw control characters read as text",
+    "unescaped_quotes": "quotation marks written as HTML writes them made plain",
     "unwrapped_string": "quotes around the row taken off",
 }
 MARKS = {

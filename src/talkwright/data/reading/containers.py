@@ -39,6 +39,8 @@ from talkwright.data.reading.kinds.frames import frame_rows
 from talkwright.data.reading.kinds.jsonfiles import json_rows, large_json_rows, value_at
 from talkwright.data.reading.kinds.jsonl import jsonl_rows
 from talkwright.data.reading.kinds.parquet import MAGIC, parquet_batches, rows_of_batch
+from talkwright.data.reading.kinds.repeated import rows_with_one_of_each
+from talkwright.data.reading.kinds.strangers import refuse_strangers
 from talkwright.data.reading.kinds.tables import (
     SEPARATOR_LINE,
     csv_rows,
@@ -196,9 +198,11 @@ def _chunks(path: Path, name: str, stream: Stream, columns: Columns, roles: Role
         batches = enumerate(parquet_batches(path, stream))
         names, first, chunks = _batch_chunks(batches, name)
         require_columns(names, columns, path, first)
-        if may_be_messages(names):
-            messages = (row for chunk in chunks for row in rows_of(chunk))
-            yield from chunks_of(_whole(messages, columns, path, alone=False, roles=roles), name)
+        repeated = len({*names}) < len(names)
+        if repeated or may_be_messages(names):
+            rows: Iterator[Row] = (row for chunk in chunks for row in rows_of(chunk))
+            rows = rows_with_one_of_each(rows, names, columns, path) if repeated else rows
+            yield from chunks_of(_whole(rows, columns, path, alone=False, roles=roles), name)
             return
         yield from chunks
         return
@@ -216,9 +220,10 @@ def _chunks(path: Path, name: str, stream: Stream, columns: Columns, roles: Role
         return
     text = decode(path, head[: head.rfind(b"\n") + 1] or head)
     suffix = inner_suffix(path.name)
-    kind = _kind(text.content, suffix, columns, whole=False)
-    if _is_chat(text.content, suffix, columns):
-        kind = None
+    told = _is_chat(text.content, suffix, columns)
+    if not told:
+        refuse_strangers(path, text.content)
+    kind = None if told else _kind(text.content, suffix, columns, whole=False)
     if kind == "jsonl":
         yield from _line_chunks(path, name, stream, columns, text.content, roles=roles)
     elif kind == "csv":
@@ -259,6 +264,7 @@ def _small(path: Path, name: str, data: bytes, columns: Columns, roles: Roles) -
         rows = (replace(row, repairs=(*row.repairs, *names)) for row in json_rows(bare, name))
         yield from chunks_of(_whole(rows, columns, path, roles=roles), name)
         return
+    refuse_strangers(path, text.content)
     kind = _kind(text.content, inner_suffix(path.name), columns)
     if kind == "jsonl" and not text.wide:
         yield from _line_chunks(

@@ -100,7 +100,7 @@ def find_files(path: str | Path) -> list[tuple[Path, str]]:
         if path.is_file():
             return [(path, path.name)]
         if path.is_dir():
-            return _own_files(path) or _data_files(path)
+            return own_files(path) or _data_files(path)
         if path.exists():
             raise DataError(f"{path}: this is neither a file nor a folder.")
     except OSError as error:
@@ -116,7 +116,7 @@ def _data_files(folder: Path) -> list[tuple[Path, str]]:
         for file in folder.iterdir()
         if not file.name.startswith(".")
         and file.is_file()
-        and _is_inside(file, folder)
+        and is_inside(file, folder)
         and is_data(file.name, partial(_head, file))
     ]
     if found:
@@ -132,7 +132,7 @@ def _slack_days(folder: Path) -> list[tuple[Path, str]]:
     if not (folder / "users.json").is_file() or not (folder / "channels.json").is_file():
         return []
     days = [*folder.glob("*/*.json"), *folder.glob("*.json")]
-    names = sorted(_below(file, folder) for file in days if _is_inside(file, folder))
+    names = sorted(_below(file, folder) for file in days if is_inside(file, folder))
     return [(folder / name, name) for name in slack_days(names)]
 
 
@@ -146,7 +146,7 @@ def _head(file: Path, size: int) -> bytes:
         return b""
 
 
-def _own_files(folder: Path) -> list[tuple[Path, str]] | None:
+def own_files(folder: Path) -> list[tuple[Path, str]] | None:
     """The conversations of a data set that talkwright made; None for other people's folders.
 
     What is said about them beside them is no data. Raises DataError for what else talkwright makes.
@@ -176,7 +176,7 @@ def passed_over(path: str | Path) -> list[str]:
     path = Path(path)
     try:
         if path.is_dir():
-            if _own_files(path) is not None:
+            if own_files(path) is not None:
                 return []
             files, beside = _data_files(path), sorted(entry.name for entry in path.iterdir())
         else:
@@ -193,7 +193,7 @@ def _find_glob(path: Path) -> list[tuple[Path, str]]:
     if not glob.has_magic(str(path)):
         raise DataError(_missing(path))
     found = [Path(name) for name in glob.glob(str(path), recursive=True)]
-    files = [file for file in found if file.is_file() and (file.is_symlink() <= _is_inside(file))]
+    files = [file for file in found if file.is_file() and (file.is_symlink() <= is_inside(file))]
     if not files:
         raise DataError(f"{path}: no file fits this pattern.")
     fixed = path
@@ -202,7 +202,7 @@ def _find_glob(path: Path) -> list[tuple[Path, str]]:
     return sorted(((file, _below(file, fixed)) for file in files), key=lambda pair: pair[1])
 
 
-def _is_inside(file: Path, folder: Path | None = None) -> bool:
+def is_inside(file: Path, folder: Path | None = None) -> bool:
     """Say whether what a name in a folder stands for lies in that folder, too."""
     return file.resolve().is_relative_to((folder or file.parent).resolve())
 

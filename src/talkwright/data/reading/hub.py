@@ -21,8 +21,16 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 from talkwright.config import DataSection, SourceSection
-from talkwright.data.reading.finding import find_files, passed_over
-from talkwright.data.reading.layout import Chosen, choose, data_names, licence_of, matching, read_card
+from talkwright.data.reading.finding import find_files, is_inside, own_files, passed_over
+from talkwright.data.reading.layout import (
+    Chosen,
+    choose,
+    data_names,
+    licence_of,
+    matching,
+    names_files,
+    read_card,
+)
 from talkwright.errors import ArtefactError, DataError
 from talkwright.progress import say
 from talkwright.runs import read_json, write_json
@@ -59,7 +67,7 @@ def source_files(source: SourceSection) -> list[tuple[Path, str]]:
     if is_hub(source.path):
         folder, chosen = _from_hub(source)
         return [(folder / name, name) for name in chosen.files]
-    if source.split is None and source.config is None:
+    if not _is_laid_out(source):
         return find_files(source.path)
     folder, chosen = _from_folder(source)
     return [(folder / name, name) for name in chosen.files]
@@ -84,6 +92,10 @@ def _pinned(source: SourceSection) -> SourceSection:
     else:
         folder = Path(source.path)
         card = _card(folder) if folder.is_dir() else {}
+        if source.split is None and source.config is None and _is_laid_out(source):
+            _, chosen = _from_folder(source)
+            config = f"configuration {chosen.config}, " if chosen.config else ""
+            say(f"{source.path}: read as its {_CARD} says: {config}split {chosen.split}.")
     return source.model_copy(update={**update, "licence": source.licence or licence_of(card)})
 
 
@@ -106,8 +118,12 @@ def about_source(source: SourceSection, asked: SourceSection | None = None) -> d
         _, chosen = _from_hub(source)
         found |= {"repository": address_of(source).repository, "commit": _commit(source)}
         found["revision"] = address_of(asked or source).revision
-    elif source.split is not None or source.config is not None:
+    elif _is_laid_out(source):
         _, chosen = _from_folder(source)
+        if source.split is None and source.config is None:  # nobody said that the others are not meant
+            left = [name for name in data_names(_names(source)) if name not in chosen.files]
+            found |= {"passed_over": left} if left else {}
+        found |= {"origin": source.origin} if source.origin else {}
     else:
         left = passed_over(source.path)
         found |= {"passed_over": left} if left else {}
@@ -134,6 +150,25 @@ def address_of(source: SourceSection) -> Address:
 # --- a folder in the hub's layout ----------------------------------------------------------------
 
 
+def _is_laid_out(source: SourceSection) -> bool:
+    """Say whether a source is read like one of the hub: where a split or configuration is named, and
+    for a folder whose card names files that are there."""
+    if source.split is not None or source.config is not None:
+        return True
+    folder = Path(source.path)
+    if not folder.is_dir() or not (card := _card(folder)).get("configs") or own_files(folder):
+        return False
+    return names_files(card, _names(source))
+
+
+def _names(source: SourceSection) -> list[str]:
+    """The files in a folder and below. Unless a split is asked for, no link that leads elsewhere."""
+    folder = Path(source.path)
+    asked = source.split is not None or source.config is not None
+    files = [path for path in folder.rglob("*") if path.is_file() and (asked or is_inside(path, folder))]
+    return [path.relative_to(folder).as_posix() for path in files]
+
+
 def _from_folder(source: SourceSection) -> tuple[Path, Chosen]:
     folder = Path(source.path)
     if not folder.is_dir():
@@ -142,8 +177,7 @@ def _from_folder(source: SourceSection) -> tuple[Path, Chosen]:
             f"{source.path}: `split` and `config` choose files in a folder laid out like a data set of "
             f"the hub; this is {what}."
         )
-    names = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
-    return folder, choose(names, _card(folder), source.config, source.split, source.path)
+    return folder, choose(_names(source), _card(folder), source.config, source.split, source.path)
 
 
 def _card(folder: Path) -> dict[str, Any]:

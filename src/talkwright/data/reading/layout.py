@@ -115,6 +115,12 @@ def matching(names: Sequence[str], pattern: str) -> list[str]:
     return [name for name in names if wanted.fullmatch(name)]
 
 
+def names_files(card: Mapping[str, Any], names: Sequence[str]) -> bool:
+    """Say whether a card has configurations, and any of them has files among these."""
+    files = data_names(names)
+    return any(any(_splits_of(about, files).values()) for about in _described(card).values())
+
+
 # --- configurations ------------------------------------------------------------------------------
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from talkwright.data.reading.chat.contacts import is_contact
 from talkwright.data.similarity.contradictions import question_keys
 from talkwright.data.similarity.similar import hard_parts, normal, without_edges, word_list
 from talkwright.data.similarity.spelling import letter_sets, word_rows
@@ -38,7 +39,8 @@ class Features:
 
     `exact` (n, 2) names the text as a whole; `bands` (n, b) and `question_bands` are the buckets of
     locality-sensitive hashing of both sides and of the first question; `*_shingles` (flat, sorted in
-    each row) with `*_ends` (n) are their sets of word pairs; `group` is 0 for none; `asked` and
+    each row) with `*_ends` (n) are their sets of word pairs; `group` is 0 for none, `contact` where
+    it is one by a customer's address or number; `asked` and
     `letters` (0 for none) are equal where questions ask the same, or may but for typos; `answer` names
     the reply to the question (0 for none, or one of a few words) and `answer_bands` (n, b) are equal
     somewhere where replies are alike; `question_letters` and `question_words` are the question as
@@ -49,6 +51,7 @@ class Features:
     block: NDArray[np.uint64]
     group: NDArray[np.uint64]
     group_at: NDArray[np.float64]
+    contact: NDArray[np.bool_]
     question: NDArray[np.uint64]
     question_at: NDArray[np.float64]
     question_block: NDArray[np.uint64]
@@ -145,6 +148,7 @@ def features_of(
 _TEXTS = ("user_words", "answer_words", "question_words")
 COLUMNS = {
     "exact": np.uint64, "block": np.uint64, "group": np.uint64, "group_at": np.float64,
+    "contact": np.bool_,
     "question": np.uint64, "question_at": np.float64, "question_block": np.uint64,
     "asked": np.uint64, "letters": np.uint64, "answer": np.uint64,
 }  # fmt: skip
@@ -170,6 +174,7 @@ def _numbers_of(conversation: Conversation, seed: int, near: bool, rivals: bool)
         "exact": _digest("\n".join(whole), 16),
         "group": 0 if group is None else number(group),
         "group_at": 0.0 if group is None else place_of("group", group, seed),
+        "contact": group is not None and is_contact(group),
         "question": number(question),
     }
     if not (near or rivals):

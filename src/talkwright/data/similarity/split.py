@@ -9,7 +9,7 @@ where a small data set would be left with far too few or too many rows held out.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -138,6 +138,21 @@ def _choose(
         chosen.append(at)
         size += more
     return chosen
+
+
+def without_desks(features: Features, rows: NDArray[np.int64]) -> tuple[Features, list[str]]:
+    """Features in which an address that most rows have ties none of them: it is the desk's own, and no
+    customer's. And notes on that."""
+    known = features.contact[rows]
+    groups, counts = np.unique(features.group[rows][known], return_counts=True)
+    desks = groups[counts > max(_SHORTEST_CHAIN, _LARGEST_JOINT * len(rows))]
+    if not len(desks):
+        return features, []
+    note = (
+        f"{counts.max()} of {len(rows)} rows have the same address or number beside them, which is no "
+        "customer's: it does not keep rows together."
+    )
+    return replace(features, group=np.where(np.isin(features.group, desks), 0, features.group)), [note]
 
 
 # --- clusters ------------------------------------------------------------------------------------

@@ -110,6 +110,11 @@ def _rank(name: str) -> int | None:
     return None
 
 
+def may_name_talks(name: str) -> bool:
+    """Say whether a column may hold the ids of conversations or of who has them, by its name."""
+    return _rank(name) is not None
+
+
 def _runs(rows: Sequence[Said], name: str) -> list[tuple[str, list[Said]]]:
     """Rows that follow each other with the same value."""
     return [(value, list(held)) for value, held in groupby(rows, lambda row: _text(row.value, name))]

@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import Any
 
 from talkwright.config import Columns
+from talkwright.data.reading.chat.contacts import CONTACTS, contact_of
 from talkwright.data.reading.chat.marks import text_marks
 from talkwright.data.reading.chat.speakers import (
     ROLE_KEYS,
@@ -86,6 +87,7 @@ GROUP_NAMES = """
     group groupid userid customerid threadid conversationid sessionid chatid dialogueid dialogid
     messagetreeid
 """.split()  # noqa: SIM905
+_TYING = (*GROUP_NAMES[:4], *CONTACTS, *GROUP_NAMES[4:])
 # The names of times and numbers that turns have, too: all but two of tables, and Telegram's.
 WHEN = frozenset(ORDERS) - {"tstamp", "createdtime"} | {"timestampms"}
 UNSURE_ORDER = "unsure_order"  # a mark: the times may mean another order than that of the file
@@ -456,9 +458,11 @@ def put_system(
 
 def group_of(value: Fields, keys: Fields, columns: Columns) -> str | None:
     """What ties the row to others: a user's or a thread's id."""
-    names = [columns.group] if columns.group else [keys[name] for name in GROUP_NAMES if name in keys]
+    names = [columns.group] if columns.group else [keys[name] for name in _TYING if name in keys]
     for name in names:
         found = value.get(name)
+        if not columns.group and plain(name) in CONTACTS:
+            found = contact_of(found)
         if isinstance(found, (str, int)) and not isinstance(found, bool):
             try:
                 text = str(found).strip()

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Set
 from typing import Any
 
 from talkwright.data.reading.chat.callings import calling_turns
+from talkwright.data.reading.chat.characters import character_turns
 from talkwright.data.reading.chat.desks import annotated_turns, opening_of
 from talkwright.data.reading.chat.speakers import (
     NOTES,
@@ -88,6 +89,17 @@ def has_unnamed_turns(value: Fields) -> bool:
         return False
 
 
+def is_lone_message(value: Fields) -> bool:
+    """Say whether a row is one message: somebody known for a role, or flagged so, says a text."""
+    keys = {plain(key): held for key, held in value.items()}
+    said = any(isinstance(keys.get(name), str) for name in _TEXT_NAMES)
+    return said and any(
+        (name in _WHO and isinstance(held, str) and plain(held) in ROLES)
+        or role_meant(name, held) is not None
+        for name, held in keys.items()
+    )
+
+
 def _lists(value: Fields, depth: int) -> Iterator[tuple[str, list[Fields], Fields]]:
     parts, source = value.get("conversation_parts"), value.get("source")
     if isinstance(parts, dict) and isinstance(source, dict) and {"author", "body"} <= source.keys():
@@ -128,7 +140,7 @@ def _turns(name: str, items: list[Fields], around: Fields) -> list[Fields] | Non
         for asks, answers in _PAIRS:
             if all(isinstance(item.get(key), str) for item in items for key in (asks, answers)):
                 return _asked_and_answered(items, asks, answers)
-    if (told := annotated_turns(items)) is not None:
+    if (told := annotated_turns(items) or character_turns(items)) is not None:
         return told
     if len(items) > 1 and are_langchain(items):
         return items

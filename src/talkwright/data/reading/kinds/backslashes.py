@@ -23,9 +23,9 @@ def is_backslashed(content: str, reader: Any, columns: int, whole: bool) -> bool
     `reader` makes a reader of lines; each row must have as many cells as the header. Of a file that goes
     on, `whole` is False, and its last row does not count.
     """
-    if '\\"' not in content or _fits(content, reader, columns, whole):
+    if '\\"' not in content or all_as_wide(content, reader, columns, whole):
         return False
-    return _fits(usual(content), reader, columns, whole)
+    return all_as_wide(usual(content), reader, columns, whole)
 
 
 def usual(content: str) -> str:
@@ -39,7 +39,8 @@ def usual_blocks(blocks: Iterable[Text]) -> Iterator[Text]:
         yield replace(block, content=usual(block.content))
 
 
-def _fits(content: str, reader: Any, columns: int, whole: bool) -> bool:
+def all_as_wide(content: str, reader: Any, columns: int, whole: bool) -> bool:
+    """Say whether there are rows below the first one, and all have so many cells; see above."""
     rows = reader(io.StringIO(content.replace("\0", "\x01"), newline=""))
     held: list[int] = []
     cut = False

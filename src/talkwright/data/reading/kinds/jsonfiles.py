@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from talkwright.data.reading.chat.characters import character_chats
 from talkwright.data.reading.chat.turns import is_message, is_message_list
 from talkwright.data.reading.disk.encodings import decode_lines
 from talkwright.data.reading.disk.files import Text
@@ -280,7 +281,11 @@ def json_rows(text: Text, name: str) -> Iterator[Row]:
         yield from _scan(window, name, closing=True)
         return
     value, problem = load(content)
-    held = (frame_rows(value) or telegram_chats(value)) if problem is None else None
+    held = (
+        (frame_rows(value) or telegram_chats(value) or character_chats(value))
+        if problem is None
+        else None
+    )
     if held is None and problem is None and isinstance(value, dict) and not reads_as_row(value):
         lists = [key for key, inner in value.items() if isinstance(inner, list)]
         held = value[lists[0]] if len(lists) == 1 else None

@@ -11,6 +11,7 @@ from typing import Any
 
 from talkwright.data.reading.disk.streams import Stream
 from talkwright.data.reading.kinds.pages import column_parts, longest_text
+from talkwright.data.reading.kinds.repeated import told_apart
 from talkwright.data.reading.rows import RAW, Row
 from talkwright.errors import DataError
 
@@ -116,11 +117,13 @@ def _weight(array: Any) -> int:
 
 
 def rows_of_batch(data: bytes, name: str, before: int) -> Iterator[Row]:
-    """The rows of what `parquet_batches` gave; `before` rows came earlier in the file."""
+    """The rows of what `parquet_batches` gave, by names told apart; `before` rows came earlier in the
+    file."""
     import pyarrow as pa
 
     with pa.ipc.open_stream(data) as reader:
         table = reader.read_all()
+    table = table.rename_columns(told_apart(table.column_names))
     for number, value in enumerate(_values(table), before + 1):
         if value is None:
             yield Row(f"{name}:row {number}", None, "", "broken_cell")

@@ -9,6 +9,7 @@ import json
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -19,6 +20,8 @@ from talkwright.data.reading.disk.files import Text
 from talkwright.data.reading.kinds.backslashes import is_backslashed, usual_blocks
 from talkwright.data.reading.kinds.cells import is_ours, restored, without_nothing
 from talkwright.data.reading.kinds.headless import names_by_rows
+from talkwright.data.reading.kinds.repeated import rows_with_one_of_each, told_apart
+from talkwright.data.reading.kinds.titles import end_of_titles
 from talkwright.data.reading.mending.holes import HOLE
 from talkwright.data.reading.rows import RAW, Row, decoding
 from talkwright.data.reading.shapes.formats import (
@@ -135,29 +138,74 @@ def _moved(numbers: tuple[int, ...], more: tuple[int, ...], by: int) -> tuple[in
     return (*numbers, *(number + by for number in more if number + by > 0))
 
 
+@dataclass(frozen=True, slots=True)
+class _Opening:
+    """What the first block of a table says of it: the names of its columns, and what stands above.
+
+    `begin` is the block from the names on, `before` how many lines came earlier, `titles` those of them
+    that were passed over; `guessed` where the names come from the rows.
+    """
+
+    begin: str
+    before: int
+    header: list[str]
+    delimiter: str
+    titles: str = ""
+    guessed: bool = False
+
+
 def csv_rows(blocks: Iterator[Text], name: str, path: Path, columns: Columns) -> Iterator[Row]:
     """Yield the rows of a table; its header is in the first block. Raises DataError for columns."""
     first = next(blocks, Text(""))
-    content = first.content
+    opening = _opening(first.content, columns)
+    header, begin = opening.header, opening.begin
+    require_columns(header, columns, path, partial(_first_row, begin, header, opening.delimiter))
+    rows = _rows_below(opening, first, blocks, name)
+    if len({*header}) < len(header):
+        rows = rows_with_one_of_each(rows, header, columns, path)
+    if opening.titles and (row := next(rows, None)) is not None:
+        raw = f"{opening.titles} {row.raw}"[:RAW]
+        yield replace(row, raw=raw, repairs=(*row.repairs, "removed_title"))
+    yield from rows
+
+
+def _opening(content: str, columns: Columns) -> _Opening:
     skipped = len(content) - len(content.lstrip("\r\n \t"))
-    before = content.count("\n", 0, skipped)
     if (told := SEPARATOR_LINE.match(content, skipped)) is not None:
         skipped = told.end()
-        before = content.count("\n", 0, skipped)
+    before = content.count("\n", 0, skipped)
     begin = content[skipped:] if before else content
     header, delimiter = _header(begin, columns, told and told[1])
+    if len(header) < 2 or not _has_names(header, columns):
+        readers = [partial(_reader, delimiter=mark) for mark in (told[1] if told else _DELIMITERS)]
+        has_names = partial(_has_names, columns=columns)
+        if end := end_of_titles(begin, readers, has_names, whole=len(begin) < _PART):
+            titles = " ".join(line.strip() for line in begin[:end].splitlines() if line.strip())
+            before += begin.count("\n", 0, end)
+            header, delimiter = _header(begin[end:], columns, told and told[1])
+            return _Opening(begin[end:], before, header, delimiter, titles)
     found = None if told or _is_known(header, columns) else _headless(begin, columns)
     header, delimiter = found or (header, delimiter)
-    require_columns(header, columns, path, partial(_first_row, begin, header, delimiter))
+    return _Opening(begin, before, header, delimiter, guessed=found is not None)
+
+
+def _has_names(header: list[str], columns: Columns) -> bool:
+    """Say whether a line has the names that the recipe takes, or known ones."""
+    named = [name for name in columns.model_dump().values() if name is not None]
+    return all(name in told_apart(header) for name in named) and _is_known(header, columns)
+
+
+def _rows_below(opening: _Opening, first: Text, blocks: Iterator[Text], name: str) -> Iterator[Row]:
+    header, delimiter, before = told_apart(opening.header), opening.delimiter, opening.before
     odd, foreign = (_moved((), numbers, -before) for numbers in (first.odd_lines, first.foreign_lines))
-    texts: Iterator[Text] = _chain(Text(begin, odd, foreign_lines=foreign), blocks)
-    repaired: tuple[str, ...] = ("guessed_header",) if found else ()
+    texts: Iterator[Text] = _chain(Text(opening.begin, odd, foreign_lines=foreign), blocks)
+    repaired: tuple[str, ...] = ("guessed_header",) if opening.guessed else ()
     read = partial(_reader, delimiter=delimiter)
-    if is_backslashed(begin, read, len(header), whole=len(begin) < _PART):
+    if is_backslashed(opening.begin, read, len(header), whole=len(opening.begin) < _PART):
         texts, repaired = usual_blocks(texts), (*repaired, "fixed_quotes")
     lines = _Lines(texts)
     reader = read(lines)
-    if found is None:
+    if not opening.guessed:
         next(reader, None)
         lines.record()
     number, bare = 0, _bare_cells(delimiter)
@@ -231,19 +279,11 @@ def _csv_row(where: str, header: list[str], cells: list[str], repairs: tuple[str
         plain = [restored(cell) for cell in cells]
         cells, repairs = plain, (*repairs, *(["restored_formula"] if plain != cells else []))
     value = {key: cell for key, cell in zip(header, cells, strict=False) if key.strip()}
-    if len(set(header)) < len(header) and _says_twice(header, cells):
-        repairs = (*repairs, "repeated_key")
     raw = json.dumps({k: v[:RAW] for k, v in value.items() if v.strip()}, ensure_ascii=False)[:RAW]
     problem = "too_many_cells" if any(cell.strip() for cell in extra) else None
     if (held := cells if is_ours(header) else without_nothing(cells)) is not cells:
         value = {key: cell for key, cell in zip(header, held, strict=False) if key.strip()}
     return Row(where, value, raw, problem, repairs)
-
-
-def _says_twice(header: list[str], cells: list[str]) -> bool:
-    """Say whether columns of one name have other cells in this row; the last one counts."""
-    pairs = {(key, cell) for key, cell in zip(header, cells, strict=False) if key.strip()}
-    return len({key for key, _ in pairs}) < len(pairs)
 
 
 def _header(content: str, columns: Columns, told: str | None = None) -> tuple[list[str], str]:
@@ -293,7 +333,7 @@ def require_columns(header: list[str], columns: Columns, path: Path, first: Call
     names = [cell for cell in header if cell.strip()]
     shown = ", ".join(name[:60] for name in names[:30]) or "none"
     for key, wanted in columns.model_dump().items():
-        if wanted is not None and wanted not in names:
+        if wanted is not None and wanted not in told_apart(header):
             close = difflib.get_close_matches(wanted, names, n=1, cutoff=0.5)
             hint = f" Did you mean '{close[0]}'?" if close else ""
             raise DataError(

@@ -16,6 +16,7 @@ A repair is made only where one reading is left, and each has a name for the led
     added_bracket, added_quote, added_colon
                             one of these is missing, and only one place makes JSON of the row
     repeated_key            a key was there twice in an object; the last value counts
+    unescaped_quotes        every quotation mark was written as HTML writes it, &quot;
     unwrapped_string        the row was JSON inside a JSON string
     removed_prefix          `data: ` of an event stream before the row
     removed_call            `callback( ... );` around the row (JSONP)

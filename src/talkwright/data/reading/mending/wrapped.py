@@ -13,6 +13,8 @@ _CALL = re.compile(
 )
 _EVENT = re.compile(r"data:\s*(?=[{\[])")
 _ESCAPED_START = re.compile(r'\s*[{\[][\s{\[]{0,9}\\"')
+_HTML_START = re.compile(r"\s*[{\[][\s{\[]{0,9}&quot;")
+_ENTITY = re.compile(r"&(?:[A-Za-z]{2,8}|#\d{2,6}|#[xX][0-9a-fA-F]{2,5});")
 _STRING = r'"[^"\\]*(?:\\.[^"\\]*)*"'
 _COMMENTED = re.compile(rf"({_STRING})|//[^\n]*|/\*.*?\*/", re.DOTALL)
 _COMMA = re.compile(rf"({_STRING})|,(\s*[}}\]])")
@@ -33,6 +35,7 @@ def unwrapped(line: str) -> list[tuple[str, tuple[str, ...]]]:
             found.append((inner, ("unwrapped_string",)))
             line = inner
     found += [(inner, ("unwrapped_string",)) for inner in unescaped(line)]
+    found += [(inner, ("unescaped_quotes",)) for inner in _with_quotes(line)]
     if '""' in line and '"' not in line.replace('""', ""):
         found.append((line.replace('""', '"'), ("unwrapped_string",)))
     if line[:1] in ("{", "["):
@@ -52,6 +55,20 @@ def unescaped(text: str) -> list[str]:
     except ValueError:
         return [text.replace('\\"', '"')]  # nothing but the quotes was escaped
     return [inner] if isinstance(inner, str) else []
+
+
+def _with_quotes(line: str) -> list[str]:
+    """What is meant by a line whose quotation marks are all written as HTML writes them, `&quot;`.
+
+    Where other signs are written so, too, the whole line may have been, or its texts were before; only
+    a bare one of them tells that nothing but the quotes was.
+    """
+    if not _HTML_START.match(line) or '"' in line:
+        return []
+    bare = _ENTITY.sub("", line)
+    if _ENTITY.search(line.replace("&quot;", "")) and not any(sign in bare for sign in "&<>"):
+        return []
+    return [line.replace("&quot;", '"')]
 
 
 def is_comment(text: str) -> bool:

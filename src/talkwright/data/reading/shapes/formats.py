@@ -40,9 +40,14 @@ from talkwright.data.reading.chat.turns import (
     weight_marks,
 )
 from talkwright.data.reading.chat.unfolding import are_langchain
-from talkwright.data.reading.chat.unnamed import has_unnamed_turns, unnamed_turns
+from talkwright.data.reading.chat.unnamed import has_unnamed_turns, is_lone_message, unnamed_turns
 from talkwright.data.reading.shapes.arena import has_conversations, is_battle, read_battle
 from talkwright.data.reading.shapes.choices import is_ranked
+from talkwright.data.reading.shapes.compared import (
+    compared_summaries,
+    has_answer_elsewhere,
+    is_compared,
+)
 from talkwright.data.reading.shapes.lying import has_lying_turns, upright
 from talkwright.data.reading.shapes.pairs import pair_keys, read_pair
 from talkwright.data.reading.shapes.parting import part
@@ -60,6 +65,7 @@ from talkwright.types import Conversation, Message
 _NO_OPTIONS = ArenaSection()
 # Reasons for which a row's turns are looked for under other names.
 _OTHER_NAMES = ("unknown_format", "not_a_message", "bad_role", "not_text")
+_SAYING_NOTHING = ("unknown_format", "raw_text")
 
 
 def read_row(
@@ -77,9 +83,14 @@ def read_row(
         return _read(value, format, columns, arena, ties)
     except Unfit as unfit:
         reason = str(unfit)
-        if reason in _OTHER_NAMES and format == "auto" and isinstance(value, dict):
-            return _read_unnamed(value, columns, reason)
-        return "other_format" if reason == "unknown_format" and format != "auto" else reason
+        if format != "auto":
+            return "other_format" if reason == "unknown_format" else reason
+        if not isinstance(value, dict):
+            return reason
+        read = _read_unnamed(value, columns, reason) if reason in _OTHER_NAMES else reason
+        if read == "unknown_format" and has_answer_elsewhere(value):
+            return "answer_elsewhere"
+        return "lone_message" if read in _SAYING_NOTHING and is_lone_message(value) else read
 
 
 def _read(value: Any, format: str, columns: Columns, arena: ArenaSection, ties: str) -> Draft:
@@ -96,6 +107,10 @@ def _read(value: Any, format: str, columns: Columns, arena: ArenaSection, ties: 
         if found is not None:
             return found
     value = upright(value)
+    if format in ("auto", "preference") and is_compared(value):
+        pair = compared_summaries(value) or {}
+        read = read_preference(pair, by_plain_names(pair), columns, ties)
+        return replace(read, repairs=("added_instruction", *read.repairs))
     keys = by_plain_names(value)
     _refuse_labelled_bad(value, keys)
     shape = format
@@ -167,7 +182,7 @@ def reads_as_row(value: Any) -> bool:
             return True
         if name in LISTS[:CERTAIN]:
             return not held or has_unnamed_turns(value)
-    if is_log(value, by_plain_names(value)):
+    if is_log(value, by_plain_names(value)) or is_compared(value):
         return True
     if is_export(value) or recognises_columns(list(value), Columns()) or "chosen" in value:
         return True
@@ -197,12 +212,16 @@ def is_battle_without_conversations(names: Iterable[str]) -> bool:
     return is_battle(keys) and not has_conversations(keys) and not is_preference(keys)
 
 
-def _has_pair(keys: Fields, columns: Columns) -> bool:
+def takes_pair(keys: Fields, columns: Columns) -> dict[str, Any]:
+    """The columns of prompt and completion, by what the recipe calls them; {} where there are none."""
     try:
-        pair_keys(keys, columns)
+        return dict(zip(("prompt", "completion"), pair_keys(keys, columns), strict=True))
     except Unfit:
-        return False
-    return True
+        return {}
+
+
+def _has_pair(keys: Fields, columns: Columns) -> bool:
+    return bool(takes_pair(keys, columns))
 
 
 # --- lists of turns, and running text ------------------------------------------------------------

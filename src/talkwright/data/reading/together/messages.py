@@ -18,12 +18,14 @@ from typing import Any
 
 from talkwright.config import Columns
 from talkwright.data.reading.chat.chatlines import Said, parted
+from talkwright.data.reading.chat.contacts import CONTACTS, contact_of, pseudonym
 from talkwright.data.reading.chat.speakers import ROLES, guess_roles, may_mean_roles, role_meant, speaker
 from talkwright.data.reading.chat.talks import Said as Sample
-from talkwright.data.reading.chat.talks import Sorting, is_short, sort_out
+from talkwright.data.reading.chat.talks import Sorting, is_short, may_name_talks, sort_out
 from talkwright.data.reading.chat.times import DAY, ORDERS, DaysAndMonths
 from talkwright.data.reading.chat.turns import GROUP_NAMES, TELLING_LISTS, by_plain_names, plain
 from talkwright.data.reading.rows import Row, as_one
+from talkwright.data.reading.shapes.formats import read_row
 from talkwright.data.reading.shapes.trees import is_tree_message
 from talkwright.data.reading.together.casting import unknown_speakers
 from talkwright.data.reading.together.chatfiles import who_asks
@@ -86,6 +88,12 @@ def may_be_messages(names: Iterable[Any]) -> bool:
     return is_tree_message(found) or is_message_table(found.keys() - _IDS_OR_TALKS)
 
 
+def counts_in_messages(name: str) -> bool:
+    """Say whether a column counts where rows are messages: for what is said, by whom, when or in which
+    conversation."""
+    return plain(name) in (_NO_IDS | {*IDS, *GROUP_NAMES}) or may_name_talks(name)
+
+
 def join_messages(
     rows: Iterator[Row], columns: Columns, path: Path, alone: bool = True
 ) -> Iterator[Row]:
@@ -100,13 +108,13 @@ def join_messages(
         return
     rows = chain([first], rows)
     if isinstance(first.value, dict) and is_tree_message({plain(name): name for name in first.value}):
-        yield from _joined(rows, tree_namer(), grown)
+        yield from _joined(rows, tree_namer(), grown, _is_of_a_tree)
         return
     if isinstance(first.value, dict) and are_tweets(first.value):
         yield from tweet_rows(rows)
         return
     if isinstance(first.value, dict) and is_exchange_table(first.value):
-        yield from _joined(rows, exchange_id, exchanges_together)
+        yield from _joined(rows, exchange_id, exchanges_together, lambda value: False)
         return
     if not isinstance(first.value, dict) or not is_message_table(_without_ids(first.value)):
         yield from rows
@@ -191,9 +199,11 @@ def _conversations(
         if len(held) > 1 and _CUT_ID.fullmatch(id):
             raise _cut_id(held, id, column, path)
         person = column is not None and _PERSON.fullmatch(plain(column)) is not None
-        return _by_silence(held, days, group) if person else [_together(held, days, group)]
+        if not person:
+            return [_together(held, days, group)]
+        return [_of_person(row, id) for row in _by_silence(held, days, group)]
 
-    return _joined(_with_times_seen(rows, days), partial(_id_of, column=column), together)
+    return _joined(_with_times_seen(rows, days), partial(_id_of, column=column), together, _is_one)
 
 
 def _by_silence(held: list[Row], days: DaysAndMonths, group: str | None) -> list[Row]:
@@ -215,6 +225,12 @@ def _by_silence(held: list[Row], days: DaysAndMonths, group: str | None) -> list
     moved = ("sorted_turns",) if found.places != sorted(found.places) else ()
     more = (*moved, "split_by_silence")
     return [replace(one, repairs=tuple(dict.fromkeys((*more, *one.repairs)))) for one in parts]
+
+
+def _of_person(row: Row, id: str) -> Row:
+    """A talk that is kept with the others of the person with this id."""
+    known = any(plain(name) in GROUP_NAMES for name in row.value)
+    return row if known else replace(row, value={**row.value, "group": contact_of(id) or pseudonym(id)})
 
 
 def _cut_id(held: list[Row], id: str, column: str | None, path: Path) -> DataError:
@@ -247,8 +263,10 @@ def _joined(
     rows: Iterator[Row],
     name_of: Callable[[Any], str | None],
     together: Callable[[list[Row]], Iterable[Row]],
+    is_one: Callable[[Any], bool],
 ) -> Iterator[Row]:
-    """Rows of one name put `together`, in the order of their first ones; others as they are."""
+    """Rows of one name put `together`, in the order of their first ones; without a name, what `is_one`
+    message has a problem, and others are as they are."""
     open_ones: dict[str, list[Row]] = {}
     sizes: dict[str, int] = {}
     gone: set[int] = set()
@@ -256,7 +274,7 @@ def _joined(
     for row in rows:
         name = name_of(row.value)
         if name is None:
-            yield row
+            yield Row(row.where, None, row.raw, "lone_message") if is_one(row.value) else row
             continue
         if hash(name) in gone:
             yield Row(row.where, None, row.raw, "scattered_messages")
@@ -272,6 +290,17 @@ def _joined(
             yield from together(open_ones.pop(oldest))
     for held in open_ones.values():
         yield from together(held)
+
+
+def _is_of_a_tree(value: Any) -> bool:
+    return isinstance(value, dict) and is_tree_message({plain(name): name for name in value})
+
+
+def _is_one(value: Any) -> bool:
+    """Say whether a row is a message, and can be nothing else by itself."""
+    if not isinstance(value, dict) or _turn(value) is None:
+        return False
+    return isinstance(read_row(value, "auto", Columns()), str)
 
 
 def _id_of(value: Any, column: str | None) -> str | None:
@@ -311,6 +340,9 @@ def _together(rows: list[Row], days: DaysAndMonths | None = None, group: str | N
     moved = any(place != at for at, place in enumerate(found.places))
     kept = {*GROUP_NAMES, *IDS, "system", "systemprompt", "tools", "functions"}
     value = {key: held for key, held in rows[0].value.items() if plain(key) in kept or key == group}
+    for name, key in by_plain_names(rows[0].value).items():
+        if name in CONTACTS and len({str(row.value.get(key)) for row in rows}) == 1:
+            value[key] = rows[0].value[key]
     value["messages"] = [_turn(rows[at].value) for at in found.places]
     one = as_one(rows, value, moved)
     return replace(one, repairs=(*one.repairs, *found.marks)) if found.marks else one
