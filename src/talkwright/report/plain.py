@@ -82,6 +82,7 @@ MARKS = {
     "other_translations": "there were further languages in it",
     "pair_lost": "no preference pair: cleaning left no difference between its sides",
     "pair_prompts_differ": "a preference pair whose sides part before the last answer",
+    "perhaps_bad": "a column, or a field of a turn, that may call the answer bad",
     "placeholder": "a field that nobody filled in",
     "refusal": "the answer refuses, or speaks of being an AI",
     "repetition": "the answer repeats itself, or its question",

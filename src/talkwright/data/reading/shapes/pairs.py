@@ -9,6 +9,7 @@ from talkwright.data.reading.chat.turns import (
     Draft,
     Fields,
     Unfit,
+    answer_marks,
     as_list,
     as_value,
     draft,
@@ -19,7 +20,6 @@ from talkwright.data.reading.chat.turns import (
     system_of,
     text_beside,
     text_of,
-    weight_marks,
 )
 from talkwright.types import Message, Role
 
@@ -109,7 +109,7 @@ def read_pair(value: Fields, keys: Fields, columns: Columns, format: str) -> Dra
         put_beside(messages, value.get(extra), repairs)
     messages += side(_first_answer(value[completion_key], names[1]), "assistant", repairs)
     answer = value[completion_key]
-    marks = weight_marks([*listed(value[prompt_key]), *(listed(answer) or [{"role": "assistant"}])])
+    marks = answer_marks([*listed(value[prompt_key]), *(listed(answer) or [{"role": "assistant"}])])
     return draft(value, keys, columns, messages, shape, repairs, marks)
 
 

@@ -18,11 +18,12 @@ from typing import Any
 
 from talkwright.config import Columns
 from talkwright.data.reading.chat.chatlines import Said, parted
+from talkwright.data.reading.chat.groups import GROUP_NAMES
 from talkwright.data.reading.chat.speakers import ROLES, guess_roles, may_mean_roles, role_meant, speaker
 from talkwright.data.reading.chat.talks import Said as Sample
 from talkwright.data.reading.chat.talks import Sorting, is_short, sort_out
 from talkwright.data.reading.chat.times import DAY, ORDERS, DaysAndMonths
-from talkwright.data.reading.chat.turns import GROUP_NAMES, TELLING_LISTS, by_plain_names, plain
+from talkwright.data.reading.chat.turns import TELLING_LISTS, by_plain_names, plain
 from talkwright.data.reading.rows import Row, as_one
 from talkwright.data.reading.shapes.trees import is_tree_message
 from talkwright.data.reading.together.casting import unknown_speakers

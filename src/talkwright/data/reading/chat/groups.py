@@ -1,0 +1,29 @@
+"""What ties a row to others: the id of a person or of a thread."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from talkwright.config import Columns
+
+# The widest first: whoever keeps a user together keeps the user's threads together.
+GROUP_NAMES = """
+    group groupid userid customerid threadid conversationid sessionid chatid dialogueid dialogid
+    messagetreeid
+""".split()  # noqa: SIM905
+
+
+def group_of(value: Mapping[str, Any], keys: Mapping[str, Any], columns: Columns) -> str | None:
+    """What ties the row to others: a user's or a thread's id."""
+    names = [columns.group] if columns.group else [keys[name] for name in GROUP_NAMES if name in keys]
+    for name in names:
+        found = value.get(name)
+        if isinstance(found, (str, int)) and not isinstance(found, bool):
+            try:
+                text = str(found).strip()
+            except ValueError:  # more digits than Python converts
+                continue
+            if text:
+                return text[:200]
+    return None
