@@ -71,6 +71,7 @@ MARKS = {
     "cut_off": "the last answer stops in the middle of a sentence",
     "evasive": "a general phrase without a word of its question",
     "foreign_question": "a question in another language than wanted",
+    "ignored_attachment": "a picture or sound beside it, which is not read",
     "ignored_facts": "facts to check answers by, in no known shape and so left out",
     "ignored_tools": "a list of tools, in no known shape and so left out",
     "ignored_weight": "weights of answers, which are not followed",

@@ -15,6 +15,8 @@ from talkwright.data.reading.chat.feedback import BAD, judged, judged_turns
 from talkwright.data.reading.chat.feedback import MARK as PERHAPS_BAD
 from talkwright.data.reading.chat.groups import group_of
 from talkwright.data.reading.chat.marks import text_marks
+from talkwright.data.reading.chat.media import MARK as IGNORED_ATTACHMENT
+from talkwright.data.reading.chat.media import has_media, shows_media
 from talkwright.data.reading.chat.speakers import (
     ROLE_KEYS,
     ROLES,
@@ -275,6 +277,8 @@ def message(turn: Any, repairs: list[str], guessed: Mapping[str, Role] = _NO_GUE
     if role is None:
         raise Unfit("bad_role")
     said = turn.get(text_key) if text_key else None
+    if len(turn) > 2 and has_media(turn, {plain_name(str(key)): key for key in turn}):
+        raise Unfit("not_text")
     if "sender" in turn and (turn.get("attachments") or turn.get("files")):  # Claude's, beside the text
         repairs.append("removed_attachment")
     if role == "tool":
@@ -388,7 +392,8 @@ def draft(
 ) -> Draft:
     """Put together what a row says, with the tools, the facts and the group that come with it.
 
-    Raises Unfit ("labelled_bad") where the row says so of its answer; of a pair it says which is better.
+    Raises Unfit where the row calls its answer bad ("labelled_bad"; of a pair it says which is better),
+    and where it is about a picture ("not_text").
     """
     facts = _facts(value.get("facts"))
     found = [*marks]
@@ -396,6 +401,10 @@ def draft(
     if said == BAD:
         raise Unfit("labelled_bad")
     found += [PERHAPS_BAD] * (said is not None)
+    asked_about = has_media(value, keys)
+    if asked_about or shows_media(messages):
+        raise Unfit("not_text")
+    found += [IGNORED_ATTACHMENT] * (asked_about is None)
     if facts is None:
         found.append("ignored_facts")
     tools: tuple[str, ...] = ()
@@ -431,6 +440,8 @@ def plain_draft(value: Fields) -> Draft | None:
         if type(name) is not str or name not in roles or type(said) is not str:
             return None
         messages.append(Message(roles[name], said))
+    if shows_media(messages):
+        return None
     return Draft(tuple(messages), shape, marks=tuple(text_marks(messages)))
 
 
