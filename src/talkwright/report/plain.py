@@ -6,6 +6,7 @@ from talkwright.report.text import words
 
 REPAIRS = {
     "added_bracket": "a missing bracket put in",
+    "added_choices": "the choices put into the question, and the answer written out",
     "added_colon": "a missing colon put in",
     "added_comma": "a missing comma put in",
     "added_instruction": "the task put into words before the text, such as to summarise it",
