@@ -47,6 +47,7 @@ REPAIRS = {
     "removed_empty_turn": "an empty turn taken out",
     "removed_nul": "NUL characters taken out",
     "removed_prefix": "characters before the row taken out",
+    "removed_template_marks": "marks of a chat template at the edges of a text taken out",
     "removed_trailing_comma": "a comma too many taken out",
     "repaired_truncated": "a torn row: its whole messages kept",
     "repeated_key": "a field that is there twice, of which the last counts",
