@@ -18,7 +18,7 @@ from typing import Any
 
 from talkwright.config import Columns
 from talkwright.data.reading.chat.chatlines import Said, parted
-from talkwright.data.reading.chat.groups import GROUP_NAMES
+from talkwright.data.reading.chat.groups import GROUP_NAMES, PERSONS
 from talkwright.data.reading.chat.speakers import ROLES, guess_roles, may_mean_roles, role_meant, speaker
 from talkwright.data.reading.chat.talks import Said as Sample
 from talkwright.data.reading.chat.talks import Sorting, is_short, sort_out
@@ -312,6 +312,9 @@ def _together(rows: list[Row], days: DaysAndMonths | None = None, group: str | N
     moved = any(place != at for at, place in enumerate(found.places))
     kept = {*GROUP_NAMES, *IDS, "system", "systemprompt", "tools", "functions"}
     value = {key: held for key, held in rows[0].value.items() if plain(key) in kept or key == group}
+    for key, held in rows[0].value.items():  # a person's name that no other message has is its sender's
+        if plain(key) in PERSONS and all(row.value.get(key) == held for row in rows):
+            value[key] = held
     value["messages"] = [_turn(rows[at].value) for at in found.places]
     one = as_one(rows, value, moved)
     return replace(one, repairs=(*one.repairs, *found.marks)) if found.marks else one
