@@ -365,7 +365,8 @@ def test_a_pair_whose_status_or_ratings_say_tie_is_none() -> None:
     assert read_row(tie, "auto", Columns()) == "arena_tie"
     assert read_row({**row, "status": "tie"}, "auto", Columns()) == "arena_tie"
     learnt = read_row(tie, "auto", Columns(), ties="first")
-    assert isinstance(learnt, Draft) and (learnt.marks, learnt.rejected) == (("tie",), ())
+    assert isinstance(learnt, Draft)
+    assert (learnt.marks, learnt.rejected) == (("tie",), ())
     equal = read({**row, "ratings": "[8, 8.0]"})
     assert (equal.messages, equal.marks, equal.rejected) == (ASKED, ("tie",), ())
     for beside in ({"rating": [8, 9], "status": "swapped"}, {"rating": [8]}, {"status": "unchanged"}):

@@ -196,6 +196,8 @@ def test_every_row_gets_one_split_and_groups_never_leak(
 def test_further_names_of_persons_and_threads_keep_their_rows_together(name: str) -> None:
     row = {"question": "Key?", "answer": "Mat.", name: "p1"}
     draft = read_row(row, "auto", Columns())
-    assert isinstance(draft, Draft) and draft.group == "p1"
+    assert isinstance(draft, Draft)
+    assert draft.group == "p1"
     wider = read_row({**row, "conversation_id": "c1", "user_id": "u1"}, "auto", Columns())
-    assert isinstance(wider, Draft) and wider.group == "u1"
+    assert isinstance(wider, Draft)
+    assert wider.group == "u1"

@@ -15,9 +15,9 @@ GROUP_NAMES = """
 # Names of a person that come before the threads', and of threads that come last. In a table of messages
 # they may be of whoever sent one.
 PERSONS = """
-    hasheduserid userhash useremail customeremail contactid memberid patientid studentid visitorid guestid
-    personid subscriberid playerid participantid requesterid accountid anonymousid deviceid hashedip userip
-    clientip ipaddress username
+    hasheduserid userhash useremail customeremail contactid memberid patientid studentid visitorid
+    guestid personid subscriberid playerid participantid requesterid accountid anonymousid deviceid
+    hashedip userip clientip ipaddress username
 """.split()  # noqa: SIM905
 THREADS = "conversationhash convid convoid ticketid caseid callid".split()  # noqa: SIM905
 _USERS = GROUP_NAMES.index("threadid")
