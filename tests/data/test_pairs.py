@@ -357,3 +357,17 @@ def test_a_label_of_a_pair_says_which_side_won() -> None:
     row = {"prompt": "Key?", "completion": "x", "chosen": "No.", "rejected": "Mat.", "label": "rejected"}
     assert read(row).messages == ASKED
     assert read(row).marks == ("swapped_pair",)
+
+
+def test_a_pair_whose_status_or_ratings_say_tie_is_none() -> None:
+    row = {"input": "Key?", "chosen": "Mat.", "rejected": "No.", "chosen_score": 8.0}
+    tie = {**row, "rating": [8.0, 8.0], "status": "tie"}  # distilabel's
+    assert read_row(tie, "auto", Columns()) == "arena_tie"
+    assert read_row({**row, "status": "tie"}, "auto", Columns()) == "arena_tie"
+    learnt = read_row(tie, "auto", Columns(), ties="first")
+    assert isinstance(learnt, Draft)
+    assert (learnt.marks, learnt.rejected) == (("tie",), ())
+    equal = read({**row, "ratings": "[8, 8.0]"})
+    assert (equal.messages, equal.marks, equal.rejected) == (ASKED, ("tie",), ())
+    for beside in ({"rating": [8, 9], "status": "swapped"}, {"rating": [8]}, {"status": "unchanged"}):
+        assert read({**row, **beside}).rejected, beside

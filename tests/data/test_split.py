@@ -10,6 +10,9 @@ from compared import leakage_of, splits_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from talkwright.config import Columns
+from talkwright.data.reading.chat.turns import Draft
+from talkwright.data.reading.shapes.formats import read_row
 from talkwright.data.similarity.features import question_of
 from talkwright.data.similarity.split import SPLITS
 from talkwright.types import Conversation, Message
@@ -184,3 +187,17 @@ def test_every_row_gets_one_split_and_groups_never_leak(
     by_group = {(chats[at].group, split) for at, split in where.items() if chats[at].group}
     assert len(by_group) == len({group for group, _ in by_group})
     assert not chats or "train" in where.values()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["hashed_ip", "visitor_id", "Contact ID", "ticket_id", "conversation_hash", "username", "patientId"],
+)
+def test_further_names_of_persons_and_threads_keep_their_rows_together(name: str) -> None:
+    row = {"question": "Key?", "answer": "Mat.", name: "p1"}
+    draft = read_row(row, "auto", Columns())
+    assert isinstance(draft, Draft)
+    assert draft.group == "p1"
+    wider = read_row({**row, "conversation_id": "c1", "user_id": "u1"}, "auto", Columns())
+    assert isinstance(wider, Draft)
+    assert wider.group == "u1"

@@ -238,7 +238,8 @@ class DataSection(Section):
     """Turn HTML tags and entities into plain text."""
 
     boilerplate: Literal["strip", "keep"] = "strip"
-    """Alpaca's preamble around an instruction ("Below is an instruction that describes a task ...")."""
+    """Alpaca's preamble around an instruction ("Below is an instruction that describes a task ..."), and
+    a chat template's marks at the edges of a text (`<s>...</s>`)."""
 
     markdown: Literal["keep", "tidy", "plain"] = "keep"
     """Tidy: mend needless backslashes, bold never closed, empty headings and list items. Plain: turn the

@@ -45,6 +45,8 @@ REASONS = {
     "`verdicts: {WORD: first}` of the source (first, second, tie or bad)",
     "unclear_verdict": "a verdict in a number that may mean either answer; say what it means as "
     "`verdicts: {0: first, 1: second}` of the source",
+    "unclear_choice": "a question with choices, and an answer that may mean several of them, such as a "
+    "number that counts from 0 or from 1; write the letter, or the answer itself",
     "arena_no_conversations": "Arena votes without the conversations; those are in another file",
     "arena_language": "not among the languages that data.sources.arena asks for",
     "arena_model": "not among the models that data.sources.arena asks for",

@@ -6,6 +6,7 @@ from talkwright.report.text import words
 
 REPAIRS = {
     "added_bracket": "a missing bracket put in",
+    "added_choices": "the choices put into the question, and the answer written out",
     "added_colon": "a missing colon put in",
     "added_comma": "a missing comma put in",
     "added_instruction": "the task put into words before the text, such as to summarise it",
@@ -47,6 +48,7 @@ REPAIRS = {
     "removed_nul": "NUL characters taken out",
     "removed_prefix": "characters before the row taken out",
     "removed_title": "lines above the names of the columns passed over",
+    "removed_template_marks": "marks of a chat template at the edges of a text taken out",
     "removed_trailing_comma": "a comma too many taken out",
     "repaired_truncated": "a torn row: its whole messages kept",
     "repeated_key": "a field that is there twice, of which the last counts",
@@ -73,6 +75,7 @@ MARKS = {
     "cut_off": "the last answer stops in the middle of a sentence",
     "evasive": "a general phrase without a word of its question",
     "foreign_question": "a question in another language than wanted",
+    "ignored_attachment": "a picture or sound beside it, which is not read",
     "ignored_facts": "facts to check answers by, in no known shape and so left out",
     "ignored_tools": "a list of tools, in no known shape and so left out",
     "ignored_weight": "weights of answers, which are not followed",
@@ -84,6 +87,7 @@ MARKS = {
     "other_translations": "there were further languages in it",
     "pair_lost": "no preference pair: cleaning left no difference between its sides",
     "pair_prompts_differ": "a preference pair whose sides part before the last answer",
+    "perhaps_bad": "a column, or a field of a turn, that may call the answer bad",
     "placeholder": "a field that nobody filled in",
     "refusal": "the answer refuses, or speaks of being an AI",
     "repetition": "the answer repeats itself, or its question",

@@ -11,6 +11,7 @@ from html.entities import html5
 from typing import Any
 
 from talkwright.config import DataSection
+from talkwright.data.cleaning.edges import has_edges, without_edges
 from talkwright.data.cleaning.mojibake import is_certain
 from talkwright.types import Message
 
@@ -75,6 +76,8 @@ def _text_steps(
         steps.append(("fixed_unicode", partial(fix_unicode, within=texts)))
     if not plain:
         steps.append(("fixed_unicode", lambda text: _SURROGATE.sub("\ufffd", text)))
+    if section and section.boilerplate == "strip" and has_edges(texts):
+        steps.append(("removed_template_marks", without_edges))
     marked_up = any("<" in text or "&" in text for text in texts)
     if section and section.strip_html and marked_up and not _about_markup(turns):
         steps.append(("stripped_html", strip_html))
@@ -170,6 +173,8 @@ _TAG = re.compile(
     r"<(?P<close>/?)(?P<name>[A-Za-z][A-Za-z0-9:]{0,10})"
     r"(?P<rest>(?:\s+[\w:@-]+(?:\s*=\s*(?:\"[^\"<]{0,4000}\"|'[^'<]{0,4000}'|[^\s\"'<>=]{1,2000}))?){0,40})\s*/?>"
 )
+# What begins and ends a text for a tokenizer, or ends one before another begins: nothing is struck out.
+_SENTENCE = re.compile(r"\A\s*<s>.*</s>\s*\Z|\A(?:(?!<s>).)*</s>", re.DOTALL)
 _DOCTYPE = re.compile(r"<!doctype[^<>]{0,200}>", re.IGNORECASE)
 _INVISIBLE = tuple(
     (re.compile(opening, re.IGNORECASE), re.compile(closing, re.IGNORECASE))
@@ -238,6 +243,8 @@ def _has_tags(text: str) -> bool:
 def _closed(text: str) -> frozenset[str]:
     found = [(tag["name"].lower(), bool(tag["close"])) for tag in _TAG.finditer(text)]
     opening = {name for name, close in found if not close}
+    if "s" in opening and _SENTENCE.search(text):
+        opening.remove("s")
     return frozenset(name for name, close in found if close and name in opening)
 
 

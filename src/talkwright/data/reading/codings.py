@@ -20,6 +20,7 @@ from talkwright.data.reading.chat.turns import Unfit, by_plain_names, plain
 from talkwright.data.reading.rows import Row
 from talkwright.data.reading.shapes.arena import is_battle
 from talkwright.data.reading.shapes.choices import is_choice, sides_of
+from talkwright.data.reading.shapes.quizzes import letter, numbered_answer
 from talkwright.data.reading.shapes.winners import (
     FIRST,
     PLACES,
@@ -41,8 +42,9 @@ _ANY = "*"  # the recipe's words, for every column
 _LOOKED_AT = 20  # rows at the beginning of a file
 _HEAD = 2**16  # bytes of it
 _MOST_VALUES = 100  # different numbers of a column; more are a scale of some kind
+_QUIZ = "quiz"  # what numbers of choices count from, as a column's coding
 _SIGNED = 10  # verdicts on a scale around 0, of which one at least is below
-_NAMES = re.compile(rb"(?i)winner|prefer|choice|chosen|better|vote|label|verdict|judg|best")
+_NAMES = re.compile(rb"(?i)winner|prefer|choice|chosen|better|vote|label|verdict|judg|best|option")
 _NUMBERED = re.compile(
     r"(?:response|answer|output|completion|reply|model|assistant|chosen|option|candidate|side|choice|"
     r"system|bot)(?P<digit>[012])"
@@ -57,10 +59,15 @@ class Tally:
     named: dict[tuple[str, Ends], Counter[str]] = field(default_factory=dict)  # as in "model_1"
     columns: dict[str, str] = field(default_factory=dict)  # as the file writes them
     decided: int = 0
+    choices: Counter[str] = field(default_factory=Counter)  # "0", "last" (one more than from 0) or "in"
 
     def take(self, value: Any) -> None:
         """Take note of a row."""
         found = _answers(value)
+        if found is None and (quiz := _quiz(value)) is not None:
+            _, number, count = quiz
+            place = "0" if number == 0 else "in" if 0 < number < count else "last"
+            self.choices[place if number in range(count + 1) else "out"] += 1
         if found is None:
             return
         keys, answers, ends = found
@@ -90,6 +97,8 @@ def has_codes(rows: Iterable[Row]) -> bool:
     for row, _ in zip(rows, range(_LOOKED_AT), strict=False):
         found = _answers(row.value)
         if found is None:
+            if _quiz(row.value) is not None:
+                return True
             continue
         keys, _, ends = found
         for name in keys.keys() & {*VERDICTS}:
@@ -110,6 +119,9 @@ def coding_of(rows: Iterable[Row], path: Path) -> str:
     for row in rows:
         tally.take(row.value)
     coding: dict[str, dict[str, str]] = {}
+    # From 0 where some are 0, from 1 where some are as many as there are choices; never both.
+    if bool(tally.choices["0"]) != bool(tally.choices["last"]) and not tally.choices["out"]:
+        coding[_QUIZ] = {"first": "0" if tally.choices["0"] else "1"}
     unsure: dict[str, Counter[str]] = {}
     for (name, ends), counts in tally.numbers.items():
         meant = _meant(name, ends, counts)
@@ -158,7 +170,8 @@ def decoder(coding: str) -> Callable[[Row], Row]:
     def decode(row: Row) -> Row:
         found = _answers(row.value)
         if found is None:
-            return row
+            quiz = _quiz(row.value) if _QUIZ in by_column else None
+            return replace(row, value=_lettered(row.value, quiz, by_column[_QUIZ])) if quiz else row
         keys, _, ends = found
         changed = {}
         for name in keys.keys() & {*VERDICTS}:
@@ -169,6 +182,15 @@ def decoder(coding: str) -> Callable[[Row], Row]:
         return replace(row, value={**row.value, **changed}) if changed else row
 
     return decode
+
+
+def _quiz(value: Any) -> tuple[Any, int, int] | None:
+    return numbered_answer(value, by_plain_names(value)) if isinstance(value, dict) else None
+
+
+def _lettered(value: Any, quiz: tuple[Any, int, int], coding: Mapping[str, str]) -> Any:
+    column, number, _ = quiz
+    return {**value, column: letter(number - int(coding["first"]))}
 
 
 def _word(said: Any, words: Mapping[str, str]) -> str | None:

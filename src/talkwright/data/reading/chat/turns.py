@@ -11,8 +11,12 @@ from itertools import pairwise
 from typing import Any
 
 from talkwright.config import Columns
-from talkwright.data.reading.chat.contacts import CONTACTS, contact_of
+from talkwright.data.reading.chat.feedback import BAD, judged, judged_turns
+from talkwright.data.reading.chat.feedback import MARK as PERHAPS_BAD
+from talkwright.data.reading.chat.groups import group_of
 from talkwright.data.reading.chat.marks import text_marks
+from talkwright.data.reading.chat.media import MARK as IGNORED_ATTACHMENT
+from talkwright.data.reading.chat.media import has_media, shows_media
 from talkwright.data.reading.chat.speakers import (
     ROLE_KEYS,
     ROLES,
@@ -82,12 +86,6 @@ _SPOKEN = ("dialogue", "dialog", "turns", "utterances")  # these may be plain te
 TEXT_KEYS = ("content", "value", "text", "message", "utterance", "body", "says", "parts")
 _PART_KEYS = ("text", "value", "content", "reasoning", "thinking", "refusal")
 _THINKING_KEYS = ("reasoning_content", "reasoning", "thinking")
-# The widest first: whoever keeps a user together keeps the user's threads together.
-GROUP_NAMES = """
-    group groupid userid customerid threadid conversationid sessionid chatid dialogueid dialogid
-    messagetreeid
-""".split()  # noqa: SIM905
-_TYING = (*GROUP_NAMES[:4], *CONTACTS, *GROUP_NAMES[4:])
 # The names of times and numbers that turns have, too: all but two of tables, and Telegram's.
 WHEN = frozenset(ORDERS) - {"tstamp", "createdtime"} | {"timestampms"}
 UNSURE_ORDER = "unsure_order"  # a mark: the times may mean another order than that of the file
@@ -197,18 +195,24 @@ def oldest_first(turns: list[Any], repairs: list[str]) -> list[Any]:
     return turns
 
 
-def weight_marks(turns: list[Any]) -> list[str]:
-    """The mark for OpenAI's `weight` on answers, which is not followed. Raises Unfit ("weight_zero")
-    where the last answer is one that should not be learnt."""
-    weights = [
-        turn.get("weight", 1)
+def answer_marks(turns: list[Any]) -> list[str]:
+    """The marks for OpenAI's `weight` on answers, which is not followed, and for answers that a field of
+    theirs may call bad. Raises Unfit ("weight_zero", "labelled_bad") where the last one should not be
+    learnt."""
+    answers = [
+        turn
         for turn in turns
         if isinstance(turn, dict) and ROLES.get(speaker(turn) or "") == "assistant"
     ]
+    weights = [answer.get("weight", 1) for answer in answers]
     if weights and weights[-1] in (0, "0", "0.0"):  # by value: text of a huge number is refused
         raise Unfit("weight_zero")
+    verdicts = judged_turns(answers)
+    if verdicts and verdicts[-1] == BAD:
+        raise Unfit("labelled_bad")
     plainly = (1, "1", "1.0", None, "")
-    return ["ignored_weight"] if any(weight not in plainly for weight in weights) else []
+    marks = ["ignored_weight"] if any(weight not in plainly for weight in weights) else []
+    return [*marks, PERHAPS_BAD] if any(verdicts) else marks
 
 
 def listed(value: Any) -> list[Any]:
@@ -273,6 +277,8 @@ def message(turn: Any, repairs: list[str], guessed: Mapping[str, Role] = _NO_GUE
     if role is None:
         raise Unfit("bad_role")
     said = turn.get(text_key) if text_key else None
+    if len(turn) > 2 and has_media(turn, {plain_name(str(key)): key for key in turn}):
+        raise Unfit("not_text")
     if "sender" in turn and (turn.get("attachments") or turn.get("files")):  # Claude's, beside the text
         repairs.append("removed_attachment")
     if role == "tool":
@@ -384,9 +390,21 @@ def draft(
     marks: Sequence[str] = (),
     rejected: Sequence[Message] = (),
 ) -> Draft:
-    """Put together what a row says, with the tools, the facts and the group that come with it."""
+    """Put together what a row says, with the tools, the facts and the group that come with it.
+
+    Raises Unfit where the row calls its answer bad ("labelled_bad"; of a pair it says which is better),
+    and where it is about a picture ("not_text").
+    """
     facts = _facts(value.get("facts"))
     found = [*marks]
+    said = judged(value, keys) if shape not in ("preference", "arena") else None
+    if said == BAD:
+        raise Unfit("labelled_bad")
+    found += [PERHAPS_BAD] * (said is not None)
+    asked_about = has_media(value, keys)
+    if asked_about or shows_media(messages):
+        raise Unfit("not_text")
+    found += [IGNORED_ATTACHMENT] * (asked_about is None)
     if facts is None:
         found.append("ignored_facts")
     tools: tuple[str, ...] = ()
@@ -422,6 +440,8 @@ def plain_draft(value: Fields) -> Draft | None:
         if type(name) is not str or name not in roles or type(said) is not str:
             return None
         messages.append(Message(roles[name], said))
+    if shows_media(messages):
+        return None
     return Draft(tuple(messages), shape, marks=tuple(text_marks(messages)))
 
 
@@ -454,23 +474,6 @@ def put_system(
     system = system_of(value, keys, columns, repairs)
     if system:
         messages.insert(0, Message("system", system))
-
-
-def group_of(value: Fields, keys: Fields, columns: Columns) -> str | None:
-    """What ties the row to others: a user's or a thread's id."""
-    names = [columns.group] if columns.group else [keys[name] for name in _TYING if name in keys]
-    for name in names:
-        found = value.get(name)
-        if not columns.group and plain(name) in CONTACTS:
-            found = contact_of(found)
-        if isinstance(found, (str, int)) and not isinstance(found, bool):
-            try:
-                text = str(found).strip()
-            except ValueError:  # more digits than Python converts
-                continue
-            if text:
-                return text[:200]
-    return None
 
 
 def _facts(value: Any) -> tuple[tuple[str, ...], ...] | None:

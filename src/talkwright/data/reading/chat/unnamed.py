@@ -38,6 +38,8 @@ _MOST_LISTS = 50  # of one row that are looked at
 _TEXT_NAMES = (*TEXT_KEYS, "msg", "messagetext", "plainbody", "messagebody", "comment")
 _KEPT = (
     "weight", "private", "public", "internal", "name", "tool_calls", "function_call", "tool_call_id",
+    "annotation", "feedback", "rating", "thumbs", "vote", "reaction", "liked", "disliked",
+    "image", "images", "video", "videos",
 )  # fmt: skip
 _HEARS = ("to", "recipient", "receiver", "target", "assignee", "assignedto")
 _CALLED = ("name", "fullname", "displayname", "username", "title", "subject", "email", "label", "avatar")

@@ -34,6 +34,7 @@ _SIDES = tuple(
 )
 _RANKED = ("answers", "completions", "responses", "candidates")
 _ANSWERS = ("answer", "response", "text", "content", "completion", "output")
+_BESIDE_PAIRS = ("rating", "ratings", "score", "scores")  # of both answers, in whatever order
 _BESIDE = (("ranks", 1.0), ("rank", 1.0), ("scores", -1.0), ("ratings", -1.0), ("rewards", -1.0))
 
 
@@ -89,6 +90,12 @@ def better_of_pair(value: Fields, keys: Fields) -> str:
     if None not in scores:
         one, other = (score or 0.0 for score in scores)
         return "equal" if one == other else (FIRST if one > other else SECOND)
+    if meaning_of(field_of(value, keys, "status"), "", ("", "")) == TIE:  # distilabel's
+        return TIE
+    for name in _BESIDE_PAIRS:
+        numbers = [number_of(number) for number in as_list(field_of(value, keys, name)) or ()]
+        if len(numbers) == 2 and numbers[0] is not None and numbers[0] == numbers[1]:
+            return "equal"
     for name in VERDICTS:
         said = field_of(value, keys, name)
         if isinstance(said, (str, float)):

@@ -23,6 +23,7 @@ from talkwright.data.reading.chat.turns import (
     Draft,
     Fields,
     Unfit,
+    answer_marks,
     as_list,
     by_plain_names,
     draft,
@@ -37,7 +38,6 @@ from talkwright.data.reading.chat.turns import (
     put_system,
     read_turns,
     turn_list,
-    weight_marks,
 )
 from talkwright.data.reading.chat.unfolding import are_langchain
 from talkwright.data.reading.chat.unnamed import has_unnamed_turns, is_lone_message, unnamed_turns
@@ -51,7 +51,7 @@ from talkwright.data.reading.shapes.compared import (
 from talkwright.data.reading.shapes.lying import has_lying_turns, upright
 from talkwright.data.reading.shapes.pairs import pair_keys, read_pair
 from talkwright.data.reading.shapes.parting import part
-from talkwright.data.reading.shapes.preferences import is_labelled_bad, is_preference, read_preference
+from talkwright.data.reading.shapes.preferences import is_preference, read_preference
 from talkwright.data.reading.shapes.tasks import are_languages, read_summary, read_translation, task_of
 from talkwright.data.reading.shapes.trees import (
     is_export,
@@ -112,7 +112,6 @@ def _read(value: Any, format: str, columns: Columns, arena: ArenaSection, ties: 
         read = read_preference(pair, by_plain_names(pair), columns, ties)
         return replace(read, repairs=("added_instruction", *read.repairs))
     keys = by_plain_names(value)
-    _refuse_labelled_bad(value, keys)
     shape = format
     if format == "auto":
         named = columns.prompt is not None or columns.completion is not None
@@ -158,11 +157,6 @@ def _recognise(value: Fields, keys: Fields) -> str:
     if not _has_pair(keys, Columns()) and ("text" in keys or _transcript(value, keys) is not None):
         return "transcript"
     return "prompt_completion"
-
-
-def _refuse_labelled_bad(value: Fields, keys: Fields) -> None:
-    if is_labelled_bad(value, keys) and ("messages" in keys or _has_pair(keys, Columns())):
-        raise Unfit("labelled_bad")
 
 
 def reads_as_row(value: Any) -> bool:
@@ -269,7 +263,7 @@ def _turns(value: Fields, keys: Fields, turns: list[Any], columns: Columns, shap
     repairs: list[str] = []
     turns = oldest_first(turns, repairs)
     messages = read_turns(turns, repairs)
-    marks = weight_marks(turns)
+    marks = answer_marks(turns)
     if not keys.keys().isdisjoint(REQUESTERS):
         put_opening(messages, value)
     put_system(messages, value, keys, columns, repairs)

@@ -9,6 +9,7 @@ from talkwright.data.reading.chat.turns import (
     Draft,
     Fields,
     Unfit,
+    answer_marks,
     as_list,
     as_value,
     draft,
@@ -19,8 +20,8 @@ from talkwright.data.reading.chat.turns import (
     system_of,
     text_beside,
     text_of,
-    weight_marks,
 )
+from talkwright.data.reading.shapes.quizzes import with_choices
 from talkwright.types import Message, Role
 
 # In order of how surely the name means it; the pairs first, then any prompt with any completion.
@@ -51,6 +52,7 @@ _PAIRS = (
     ("question", "réponse"),
     ("question", "reponse"),
     ("вопрос", "ответ"),
+    ("question", "answerkey"),  # ARC's, with choices
     ("问题", "回答"),
     ("问题", "答案"),
     ("質問", "回答"),
@@ -100,6 +102,7 @@ def read_pair(value: Fields, keys: Fields, columns: Columns, format: str) -> Dra
     if _are_columns(value[prompt_key], value[completion_key]):
         raise Unfit("columns_not_rows")
     repairs: list[str] = []
+    value = with_choices(value, keys, prompt_key, completion_key, repairs)
     system = system_of(value, keys, columns, repairs)
     messages = [Message("system", system)] if system else []
     history = as_list(value.get(keys.get("history", "history")))
@@ -109,7 +112,7 @@ def read_pair(value: Fields, keys: Fields, columns: Columns, format: str) -> Dra
         put_beside(messages, value.get(extra), repairs)
     messages += side(_first_answer(value[completion_key], names[1]), "assistant", repairs)
     answer = value[completion_key]
-    marks = weight_marks([*listed(value[prompt_key]), *(listed(answer) or [{"role": "assistant"}])])
+    marks = answer_marks([*listed(value[prompt_key]), *(listed(answer) or [{"role": "assistant"}])])
     return draft(value, keys, columns, messages, shape, repairs, marks)
 
 

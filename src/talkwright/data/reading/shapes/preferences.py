@@ -11,6 +11,7 @@ from talkwright.data.reading.chat.transcripts import read_transcript
 from talkwright.data.reading.chat.turns import (
     Draft,
     Fields,
+    answer_marks,
     as_list,
     as_value,
     by_plain_names,
@@ -24,7 +25,6 @@ from talkwright.data.reading.chat.turns import (
     system_of,
     text_of,
     turn_list,
-    weight_marks,
 )
 from talkwright.data.reading.shapes.choices import better_of_pair, is_choice, read_choice, read_ranked
 from talkwright.data.reading.shapes.pairs import GONE, PROMPT_NAMES, history_of, put_beside, side
@@ -38,28 +38,6 @@ _SIDES = (
     ("preferredoutput", "nonpreferredoutput"),  # OpenAI's
     ("responsej", "responsek"),  # the better one and the worse one, where no column says otherwise
 )
-# Columns of KTO's verdicts. In `label`, 0 is a class like any other and "bad" a mood, and one row cannot
-# show which; a count of thumbs may be 0 as well. There only what says false is one.
-_VERDICTS = ("ktotag", "desirable", "isdesirable")
-_LABELS = ("label", "thumbsup", "isthumbsup")
-_BAD = frozenset(("false", "undesirable", "rejected", "bad", "0", "0.0"))
-
-
-def is_labelled_bad(value: Fields, keys: Fields) -> bool:
-    """Say whether a row of one answer is labelled, as KTO's are, as one to unlearn.
-
-    Every way to write false counts in a column `kto_tag` or `desirable`, and only `false` in `label`.
-    """
-    for name in (*_LABELS, *_VERDICTS):
-        label = field_of(value, keys, name)
-        said = label.strip().lower() if isinstance(label, str) else None
-        if label is False or said == "false":
-            return True
-        if name in _VERDICTS and (said in _BAD or (isinstance(label, (int, float)) and label == 0)):
-            return True
-    return False
-
-
 # The mark of a chat template behind an answer, where the prompt is written in it.
 _UNENDED = re.compile(r"<(?:\|(?:im_end|eot_id|end)\||end_of_turn)>\s*\Z")
 
@@ -116,7 +94,7 @@ def _weights(value: Fields, keys: Fields, columns: Columns, chosen: Any) -> list
     before = found[1] if found is not None else listed(value.get(prompt))
     held = as_value(chosen)
     answer = [held] if is_message(held) else listed(held)
-    return weight_marks([*before, *(answer or [{"role": "assistant"}])])
+    return answer_marks([*before, *(answer or [{"role": "assistant"}])])
 
 
 def _whole(before: list[Message], answer: list[Message]) -> list[Message]:

@@ -19,11 +19,12 @@ from typing import Any
 from talkwright.config import Columns
 from talkwright.data.reading.chat.chatlines import Said, parted
 from talkwright.data.reading.chat.contacts import CONTACTS, contact_of, pseudonym
+from talkwright.data.reading.chat.groups import GROUP_NAMES, PERSONS
 from talkwright.data.reading.chat.speakers import ROLES, guess_roles, may_mean_roles, role_meant, speaker
 from talkwright.data.reading.chat.talks import Said as Sample
 from talkwright.data.reading.chat.talks import Sorting, is_short, may_name_talks, sort_out
 from talkwright.data.reading.chat.times import DAY, ORDERS, DaysAndMonths
-from talkwright.data.reading.chat.turns import GROUP_NAMES, TELLING_LISTS, by_plain_names, plain
+from talkwright.data.reading.chat.turns import TELLING_LISTS, by_plain_names, plain
 from talkwright.data.reading.rows import Row, as_one
 from talkwright.data.reading.shapes.formats import read_row
 from talkwright.data.reading.shapes.trees import is_tree_message
@@ -340,9 +341,10 @@ def _together(rows: list[Row], days: DaysAndMonths | None = None, group: str | N
     moved = any(place != at for at, place in enumerate(found.places))
     kept = {*GROUP_NAMES, *IDS, "system", "systemprompt", "tools", "functions"}
     value = {key: held for key, held in rows[0].value.items() if plain(key) in kept or key == group}
-    for name, key in by_plain_names(rows[0].value).items():
-        if name in CONTACTS and len({str(row.value.get(key)) for row in rows}) == 1:
-            value[key] = rows[0].value[key]
+    tying = {*PERSONS, *CONTACTS}
+    for key, held in rows[0].value.items():  # a person's name that no other message has is its sender's
+        if plain(key) in tying and all(row.value.get(key) == held for row in rows):
+            value[key] = held
     value["messages"] = [_turn(rows[at].value) for at in found.places]
     one = as_one(rows, value, moved)
     return replace(one, repairs=(*one.repairs, *found.marks)) if found.marks else one
