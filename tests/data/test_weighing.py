@@ -16,7 +16,8 @@ from compared import contradicting
 
 from talkwright.data.similarity import contradictions
 from talkwright.data.similarity.amounts import amounts, amounts_conflict, amounts_meet
-from talkwright.data.similarity.rewording import asked_for, in_common, same_question
+from talkwright.data.similarity.likeness import in_common, same_question
+from talkwright.data.similarity.rewording import asked_for
 from talkwright.data.similarity.sameness import alike, same_signs
 from talkwright.data.similarity.weighing import believed, signs, weighed
 from talkwright.types import Conversation, Message

@@ -16,9 +16,10 @@ from talkwright.data.similarity.asking import ask_apart, forms_of, is_open, lett
 from talkwright.data.similarity.claims import COURTESY, NEGATED, contradicts, is_typo
 from talkwright.data.similarity.fillers import other_computers
 from talkwright.data.similarity.gist import besides, gist
+from talkwright.data.similarity.likeness import reworded, same_matter
 from talkwright.data.similarity.mentions import ruled_out
 from talkwright.data.similarity.polarity import of_leave
-from talkwright.data.similarity.rewording import asked_for, concepts_of, reworded, same_matter
+from talkwright.data.similarity.rewording import asked_for, concepts_of
 from talkwright.data.similarity.sameness import alike, same_signs
 from talkwright.data.similarity.similar import (
     normal,
