@@ -130,7 +130,7 @@ _ORDERED = frozenset(
     upgrade downgrade replace
     """.split()  # noqa: SIM905
 )
-_CONVERTS = re.compile(
+CONVERTS = re.compile(
     r"how (?:many|much) \w+ (?:is|are|in|make|makes) |what(?:['\u2019]s| is| are) [$€£]?\d"
 )
 # What divides a question: the words on each side of it stay there.
@@ -268,7 +268,7 @@ def forms_of(asked: Sequence[str], question: str) -> tuple[str, ...]:
     """The forms of a question's content words: sorted, but where their order may matter."""
     found: list[str] = []
     begin = 0
-    ordered = not _ORDERED.isdisjoint(question.split()) or _CONVERTS.match(question) is not None
+    ordered = not _ORDERED.isdisjoint(question.split()) or CONVERTS.match(question) is not None
     for word in asked:
         form = FORMS[word]
         if ordered or word in _BORDERS or word > "\u3000":

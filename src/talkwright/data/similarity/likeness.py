@@ -8,27 +8,36 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import chain, combinations
 
+from talkwright.data.similarity.asking import CONVERTS
 from talkwright.data.similarity.rewording import (
     CASES,
-    LIGHT_FORMS,
     Asked,
     asked_for,
     concept,
     concepts_of,
+    is_light,
 )
 
 _STRICT = frozenset("money span often when where who why".split())  # noqa: SIM905
 _ORDERED = frozenset("from before after than".split())  # noqa: SIM905
 _OF_CASES = frozenset("what happens sure even know see me".split())  # noqa: SIM905
-_TURNS = frozenset("from to before after over under above below with without until since".split())  # noqa: SIM905
+_TURNS = frozenset("during from to before after over under above below with without until since".split())  # noqa: SIM905
 # Of what questions are about, the most that the other row need not name; by how many rare things both
 # name.
 _ALONE = (0.3, 0.6, 0.8)
+_CUT_OFF = 4  # letters that a word has lost at least where it is cut short: "max", "info", "ID"
+# A verb follows, of which there are more that say the same than of nouns.
+_BEFORE_VERBS = frozenset(
+    """
+    i you we they it he she one to do does did can could may might must should will would not and or who
+    ich wir sie man zu kann je nous vous on il elle se si yo ik wij jullie te io
+    """.split()  # noqa: SIM905 - a list of words reads best as one
+) | {""}
 _PAYING = {"pay": "cost"}  # the price, and what one pays
 _RARE = 3  # questions that name a thing
 _ENOUGH = 50  # questions, of which fewer do not tell how rarely a thing is named
@@ -194,16 +203,27 @@ def own_differ(a: Asked, b: Asked) -> bool:
     return bool({kind for kind, _ in mine} & {kind for kind, _ in yours})
 
 
-def _sequence(asked: Asked) -> list[str]:
-    return [name for name in map(concept, asked.said) if name in asked.about]
+def _turned_round(a: Asked, b: Asked) -> bool:
+    """Say whether two questions about the same name it in another order, where the order matters.
+
+    "From Kiel to Bonn", "from Bonn to Kiel"; "how many miles are a kilometre".
+    """
+    for mark in _ORDERED & {*a.said} & {*b.said}:
+        if mark == "from" and not ("to" in a.said and "to" in b.said):
+            continue  # "from which platform does it leave", "which platform does it leave from"
+        if _behind(a, a.said.index(mark)) != _behind(b, b.said.index(mark)):
+            return True
+    return _behind(a) != _behind(b) and all(CONVERTS.match(" ".join(x.said)) for x in (a, b))
+
+
+def _behind(asked: Asked, at: int = 0) -> str:
+    """The first thing that a question names from this word on, empty for none."""
+    return next((name for name in map(concept, asked.said[at:]) if name in asked.about), "")
 
 
 def _contrast(a: Asked, b: Asked) -> frozenset[str] | None:
     """Return None where two questions are one frame in which another word stands; else what one adds."""
-    ordered = (not _ORDERED.isdisjoint(a.said) and not _ORDERED.isdisjoint(b.said)) or (
-        a.sort == b.sort and (a.sort == "count" or (a.own and "in" in a.said and "in" in b.said))
-    )
-    if ordered and _sequence(a) != _sequence(b) and sorted(_sequence(a)) == sorted(_sequence(b)):
+    if a.about == b.about and _turned_round(a, b):
         return None
     frame = _FRAME * (len(a.said) + len(b.said)) / 2
     if sum((Counter(a.said) & Counter(b.said)).values()) < frame:  # a bound that is cheap
@@ -216,21 +236,47 @@ def _contrast(a: Asked, b: Asked) -> frozenset[str] | None:
     for what, i1, i2, j1, j2 in parts:
         if what == "equal":
             continue
-        if _TURNS & {*a.said[i1:i2]} and _TURNS & {*b.said[j1:j2]}:
+        if what == "replace" and _exchanged(a, b, slice(i1, i2), slice(j1, j2)):
             return None
-        left, right = (
-            {_PAYING.get(concept(word), concept(word)) for word in side} - LIGHT_FORMS - {""}
-            for side in (a.said[i1:i2], b.said[j1:j2])
-        )
-        if what == "replace" and right - a.about and _CASES & {b.said[j1]} and _CASES & {a.said[i1]}:
-            return None
-        # "Book a visit", "make a visit": a verb that says little is no other verb.
-        if left - b.about and right - a.about:
-            return None
-        if what == "delete" and left - b.about:
-            added |= left - b.about
-            sides.add(1)
-        elif what == "insert" and right - a.about:
-            added |= right - a.about
-            sides.add(2)
+        new = _named(a.said[i1:i2]) - _named(b.said), _named(b.said[j1:j2]) - _named(a.said)
+        if what != "replace" and any(new):
+            added |= new[0] | new[1]
+            sides.add(what)
     return frozenset(added) if len(sides) < 2 else None
+
+
+def _exchanged(a: Asked, b: Asked, here: slice, there: slice) -> bool:
+    """Say whether what stands in one place of two questions makes them ask different things."""
+    left, right = a.said[here], b.said[there]
+    if _one_word(left, right):
+        return False
+    if _TURNS & {*left} and _TURNS & {*right}:
+        return True
+    mine, yours = _named(left) - _named(b.said), _named(right) - _named(a.said)
+    if (mine or yours) and left[0] in _CASES and right[0] in _CASES:
+        return True
+    if mine and yours:
+        return True
+    # "Book a visit", "make a visit": a verb that says little is no other verb. "The name", "the date".
+    before = a.said[here.start - 1] if here.start else ""
+    return (
+        bool(mine or yours)
+        and len(left) == len(right) == 1
+        and bool(concept(left[0]) and concept(right[0]))
+        and before not in _BEFORE_VERBS
+        and not concept(before)
+    )
+
+
+def _named(said: Sequence[str]) -> set[str]:
+    """What words name that carry matter."""
+    return {_PAYING.get(name, name) for word in said if not is_light(word) and (name := concept(word))}
+
+
+def _one_word(left: Sequence[str], right: Sequence[str]) -> bool:
+    """Say whether two ways to write are one: "sour dough", "sourdough"; "ID", "identity"."""
+    one, other = sorted(("".join(left), "".join(right)), key=len)
+    if one == other:
+        return True
+    short = len(left) == len(right) == 1 and len(one) + _CUT_OFF <= len(other)
+    return short and len(one) > 1 and other.startswith(one)

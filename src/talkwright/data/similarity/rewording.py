@@ -7,11 +7,11 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from talkwright.data.similarity.asking import FORMS
+from talkwright.data.similarity.asking import FOREIGN, FORMS
 from talkwright.data.similarity.lexicon import CONCEPTS, IDIOMS, LIGHT
 from talkwright.data.similarity.similar import normal, word_list
 
-LONGEST = 18  # words of a question that may be put in another way
+LONGEST = 28  # words of a question that may be put in another way
 _BEGINNING = 400  # characters of an answer
 _MOST = 12  # things it is about
 
@@ -21,6 +21,7 @@ _BEFORE = re.compile(
     r"|would) you (?:please )?"
     r"(?:tell me|explain|let me know|say)|do you know|i(?: would|'d) like to know|i(?: am"
     r"|'m) wondering|i wonder"
+    r"|good (?:morning|afternoon|evening|day)|greetings"
     r"|(?:guten (?:tag|morgen|abend)|hallo|goede(?:morgen|middag|navond)|bonjour|bonsoir|hola"
     r"|buen[oa]s (?:días|tardes|noches)|buongiorno|buonasera|olá|bom dia|boa (?:tarde|noite)"
     r"|dzień dobry)(?=[,.!: ])"
@@ -106,7 +107,14 @@ CASES = frozenset(
     """.split()  # noqa: SIM905 - a list of words reads best as one
 )
 _ASIDE = re.compile(r"(?<=[ ,])(?:who|which|if|when|because|since|(?<!true )that)\b")
-_PARTS = re.compile(r"[.,:;!] ")
+_PARTS = re.compile(r"[.,:;!] | [-\u2013\u2014] ")
+# "On how many devices", "da quanti minuti": what may stand before the word that asks.
+_LEAD = re.compile(
+    r"\A(?:and|but|so|then|also|on|in|at|for|with|by|from|to|until|till|within|after|before|under|of|about"
+    r"|into|since|up to|und|ab|bis|von|mit|um|zu|auf|f\u00fcr|an|da|di|per|tra|entro|fino a|de|\u00e0"
+    r"|en|dans|pour|avec|sous|par|jusqu'\u00e0|desde|hasta|con|por|para|at\u00e9|em|com|vanaf|tot|met"
+    r"|voor|op|van|od|na|za|w) "
+)
 _NEGATED = frozenset("not no never without cannot dont cant wont isnt arent doesnt didnt".split())  # noqa: SIM905
 _EMPTY = frozenset(
     """
@@ -169,7 +177,7 @@ _KINDS = """
     premium pro plus standard deluxe enterprise free business gold silver | first second third last
     | contract fulltime parttime | time weekday weekend
 """
-LIGHT_FORMS = frozenset(FORMS[word] or word for word in LIGHT) | LIGHT
+LIGHT_FORMS = frozenset(FORMS[word] or word for word in LIGHT - FOREIGN) | (LIGHT - FOREIGN)
 # The names of what carries no matter.
 LIGHT_CONCEPTS = LIGHT_FORMS | {""} | frozenset(map(_stem, LIGHT_FORMS))
 _KIND_OF = {
@@ -219,6 +227,14 @@ def concept(word: str) -> str:
     return _CONCEPT.get(form) or _CONCEPT.get(_stem(form)) or _stem(form)
 
 
+@lru_cache(maxsize=16384)
+def is_light(word: str) -> bool:
+    """Say whether a word says no more than that something is the case."""
+    form = FORMS[word]
+    name = _CONCEPT.get(form) or _CONCEPT.get(_stem(form))
+    return word in LIGHT or form in LIGHT_FORMS or name in LIGHT_FORMS
+
+
 @lru_cache(maxsize=8192)
 def asked_for(question: str) -> Asked | None:
     """What a question in normal form asks; None where it is no plain question."""
@@ -227,7 +243,9 @@ def asked_for(question: str) -> Asked | None:
     question = question.replace("\u2019", "'")
     before = _BEFORE.match(question)
     plain = question[before.end() :] if before else question
-    sort = _SORT.match(plain) or next(filter(None, map(_SORT.match, _PARTS.split(plain)[1:])), None)
+    parts = _PARTS.split(plain)
+    sort = next(filter(None, map(_SORT.match, parts)), None)
+    sort = sort or next(filter(None, (_SORT.match(_LEAD.sub("", part, count=1)) for part in parts)), None)
     if sort is None and not (before and before[1]):
         return None
     kind = sort.lastgroup if sort else "whether"
@@ -245,7 +263,7 @@ def asked_for(question: str) -> Asked | None:
         counted = any(map(str.isdecimal, word))
         if counted or kind_of:
             own.add((kind_of or "number", name))
-        if not name or name in LIGHT_FORMS or word in LIGHT_FORMS or counted:
+        if not name or is_light(word) or counted:
             continue
         about.add(name)
         if behind:
