@@ -23,6 +23,7 @@ from talkwright.data.similarity.rewording import (
     is_light,
 )
 
+VALUES = frozenset("when span money count where who often".split())  # noqa: SIM905 - sorts of one right value
 _STRICT = frozenset("money span often when where who why".split())  # noqa: SIM905
 _ORDERED = frozenset("from before after than".split())  # noqa: SIM905
 _OF_CASES = frozenset("what happens sure even know see me".split())  # noqa: SIM905

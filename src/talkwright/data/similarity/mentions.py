@@ -83,6 +83,22 @@ def ruled_out(questions: tuple[str, str], a: str, b: str) -> bool:
     return _rules_out(one, _given(other), about) or _rules_out(other, _given(one), about)
 
 
+def ruled_out_of(about: frozenset[str], a: str, b: str) -> int:
+    """How many things, besides what was asked about, one of two answers denies of those that the other
+    gives."""
+    one, other = (normal(text).replace("\u2019", "'").replace("*", "") for text in (a, b))
+    return len(_denied(one) & _given(other) - about) + len(_denied(other) & _given(one) - about)
+
+
+@lru_cache(maxsize=4096)
+def _denied(text: str) -> frozenset[str]:
+    """What a text names in clauses that deny something, and nowhere else."""
+    clauses = [_TOKEN.findall(clause) for clause in _CLAUSE.split(text)]
+    return frozenset(
+        name for said in clauses if not _DENIERS.isdisjoint(said) for name in _named(said)
+    ) - _given(text)
+
+
 @lru_cache(maxsize=4096)
 def _given(text: str) -> frozenset[str]:
     """What a text names in clauses that deny nothing."""
