@@ -125,7 +125,11 @@ def same_question(a: Asked, b: Asked) -> frozenset[str] | None:
 
 
 def other_sort(a: Asked, b: Asked) -> bool:
-    """Say whether two questions ask for things of which one is never the other: who, and how much."""
+    """Say whether two questions ask for things of which one is never the other: who, and how much; what
+    something is, and how many there are in it."""
+    for what, value in ((a, b), (b, a)):
+        if what.sort == "which" and value.sort in VALUES and what.about < value.about:
+            return True
     return (
         a.sort != b.sort
         and a.sort in _STRICT
