@@ -11,60 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from talkwright.data.similarity.figures import in_figures, without_ordinals
+from talkwright.data.similarity.numerals import MARKS, TIME_UNITS, TIMES, written_out
 from talkwright.data.similarity.similar import normal
-
-_SMALL = """
-    zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen
-    seventeen eighteen nineteen
-"""
-_ONES = {name: value for value, name in enumerate(_SMALL.split())}
-_TENS = {
-    name: 10 * value
-    for value, name in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)  # noqa: SIM905
-}
-# The same in other languages, but for what is a word of another sense in one of them ("once", "neuf",
-# "sept", "elf", "cent"): those of _LOOSE count before a unit of time only.
-_FOREIGN = """
-    2 twee dois duas dwa dwie dwóch dwoje | 3 drie três trzy trzech | 4 quattro cztery czterech |
-    5 vijf cinque pięć pięciu | 6 zes seis sześć sześciu | 7 zeven sete siedem siedmiu | 8 oito osiem |
-    9 negen nove dziewięć | 10 tien dez dieci dziesięć dziesięciu | 12 twaalf doze dodici dwanaście |
-    14 veertien catorze quattordici czternaście czternastu | 15 vijftien quindici piętnaście |
-    20 twintig vinte venti dwadzieścia | 24 vierentwintig ventiquattro | 30 dertig trinta trenta
-    trzydzieści trzydziestu | 60 zestig sessenta sessanta sześćdziesiąt |
-    2 zwei deux dos | 3 drei trois tres | 4 vier quatre cuatro | 5 fünf cinq cinco | 6 sechs seis | 7
-    sieben
-    siete | 8 acht huit ocho | 9 neun nueve | 10 zehn dix diez | 11 onze | 12 zwölf douze doce | 13
-    dreizehn
-    treize trece | 14 vierzehn quatorze catorce | 15 fünfzehn quinze quince | 16 sechzehn seize
-    dieciséis |
-    17 siebzehn diecisiete | 18 achtzehn dieciocho | 19 neunzehn diecinueve | 20 zwanzig vingt veinte |
-    24 vierundzwanzig | 25 fünfundzwanzig veinticinco | 30 dreißig dreissig trente treinta | 40 vierzig
-    quarante
-    cuarenta | 50 fünfzig cinquante cincuenta | 60 sechzig soixante sesenta | 100 hundert cien
-"""
-_ONES |= {word: int(line.split()[0]) for line in _FOREIGN.split("|") for word in line.split()[1:]}
-_LOOSE = dict.fromkeys(
-    "one a an ein eine einen einem einer eines un une una uno um uma een één jeden jedną".split(),  # noqa: SIM905
-    1,
-) | {"due": 2, "tre": 3, "sei": 6, "sept": 7, "sette": 7, "otto": 8, "neuf": 9, "elf": 11, "once": 11,
-     "acht": 8}  # fmt: skip
-_MULTIPLES = {"dozen": 12, "hundred": 100, "thousand": 1000, "million": 10**6}
-TIMES = {"minute": 1, "min": 1, "hour": 60, "hr": 60, "h": 60, "day": 1440, "night": 1440,
-         "week": 10080, "fortnight": 20160, "month": 43200, "year": 518400}  # fmt: skip
-
-_SPANS = """
-    1 minuten minuto minuti minuut minuty | 60 stunde stunden heure hora ora ore uur uren godzina godziny
-    godzin godzinę | 1440 tag tage tagen jour dia día giorno giorni dag dagen dzień dni | 10080 woche
-    wochen semaine semana settimana settimane week weken tydzień tygodnie tygodni tygodnia | 43200 monat
-    monate monaten moi mois mese mesi mes meses mês maand maanden miesiąc miesiące miesięcy | 518400
-    jahr jahre jahren jahres an ans année année año ano anno anni jaar jaren rok lata lat roku
-"""
 
 # Each unit's dimension and its size in the first unit of the line.
 _SIZES: dict[str, dict[str, float]] = {
-    "time": {**TIMES, **{name: size for line in _SPANS.split("|") for size in [float(line.split()[0])]
-                         for name in line.split()[1:]},
-             "second": 1 / 60, "sec": 1 / 60, "yr": 518400},
+    "time": TIME_UNITS,
     "length": {"m": 1, "metre": 1, "meter": 1, "mm": 0.001, "millimetre": 0.001, "millimeter": 0.001,
                "cm": 0.01, "centimetre": 0.01, "centimeter": 0.01, "km": 1000, "kilometre": 1000,
                "kilometer": 1000, "inch": 0.0254, "inche": 0.0254, "foot": 0.3048, "feet": 0.3048,
@@ -93,12 +45,15 @@ _SIZES: dict[str, dict[str, float]] = {
 _MONEY = frozenset("dollar euro sterling yen rupee zloty krona franc real".split())  # noqa: SIM905 - reads best as one
 # How far two amounts in different units may lie apart and still be one rounded: a GB is 1000 or 1024 MB,
 # a month four weeks or thirty days.
-_ROUNDED = {"time": 0.075, "data": 0.05, "mass": 0.05, "length": 0.05, "volume": 0.05, "share": 0.015,
-            "speed": 0.05}
-_COUNTING = (_ONES.keys() | _TENS.keys()) - {"zero", "one"}
-_OF_TIME = {*_SIZES["time"], *_MULTIPLES} | {f"{name}s" for name in _SIZES["time"]}
-_SORTS_OF_DAY = frozenset("working business work school calendar banking bank".split())  # noqa: SIM905
-_HYPHEN = re.compile(r"[a-z]-[a-z]")
+_ROUNDED = {
+    "time": 0.075,
+    "data": 0.05,
+    "mass": 0.05,
+    "length": 0.05,
+    "volume": 0.05,
+    "share": 0.015,
+    "speed": 0.05,
+}
 _UNITS: dict[str, list[tuple[str, float]]] = {}
 for _dimension, _line in _SIZES.items():
     for _name, _size in _line.items():
@@ -137,7 +92,9 @@ _AMOUNT = re.compile(
     r"(?P<unit>[%€$£¥₹]|° ?[cf]?\b|degrees? (?:celsius|fahrenheit|c|f)\b|per ?cent\b|[^\W\d_]+)?"
     rf"{_PERIOD.format(n=2)}"
 )
-_DATED = re.compile(r"\b(?:in|since|from|until|till|by|of|around|circa|year|seit|im jahr|en|desde|depuis) \Z")
+_DATED = re.compile(
+    r"\b(?:in|since|from|until|till|by|of|around|circa|year|seit|im jahr|en|desde|depuis) \Z"
+)
 _FREE = re.compile(
     r"\bfree of charge\b|\bfor free\b|\b(?:no|without) (?:extra |additional |late "
     r"|entry )?(?:cost|charge|fee|toll)s?\b"
@@ -191,7 +148,6 @@ _AND_CENTS = re.compile(
     r"(?<![\d.,])(\d+) (euros?|dollars?|pounds?) ([1-9]\d)\b(?![.,:]?\d| ?(?:%|euro|dollar|pound|percent"
     r"|minute|hour|day|week|month|year|people|k?g\b|k?m\b|ml\b))"
 )
-_MARKS = str.maketrans(dict.fromkeys(".,;:!?()\"'\u2019-", " "))
 _DIGIT = re.compile(r"\d")
 _IN_GROUPS = re.compile(r"(?<![\w.,])(\d{1,3})((?: \d{3})+)(?![\w.,]\d|\w)")
 _PHONE = re.compile(
@@ -222,8 +178,10 @@ _ONE_AND_HALF = re.compile(r"\b(?:anderthalb|eineinhalb|anderhal[fv]e?|półtora
 _PARTS = ("half", "third", "quarter", "fifth", "tenth")
 _AND_HALF = re.compile(r"\b(\d+|one) and a (half|quarter)\b")
 _UNIT_AND_HALF = re.compile(r"\b(\d+) (\w+) and a half\b")
-_OF_AN_HOUR = re.compile(r"\b(?:a |(\d) |(?:1|one) )?quarters? (?:of (?:an?|1) |an |1 )"
-                         r"(hour|year|cup|litre|liter|mile|pint|kilo|teaspoon|metre|meter|million)\b")
+_OF_AN_HOUR = re.compile(
+    r"\b(?:a |(\d) |(?:1|one) )?quarters? (?:of (?:an?|1) |an |1 )"
+    r"(hour|year|cup|litre|liter|mile|pint|kilo|teaspoon|metre|meter|million)\b"
+)
 _HALF_OF = re.compile(r"\bhalf (?=of\b|the (?:price|cost|fee|fare|rent|amount|total|sum|value)\b)")
 _OF_ALL = re.compile(r"\b(\d|a|one) (third|quarter|fifth|tenth)(?:(s)\b|\b(?= (?:of|is|are)\b))")
 _SHARES = {"third": 100 / 3, "quarter": 25.0, "fifth": 20.0, "tenth": 10.0}
@@ -250,7 +208,7 @@ def amounts(text: str) -> tuple[tuple[Amount, ...], str]:
     plain = normal(_LIST_NUMBER.sub("", text).replace("\u2019", "'").replace("*", ""))
     plain = _NEXT_DAY.sub(r"1 \1day", _DAY_BEFORE.sub("1 day ", _WHOLE.sub("1 ", plain)))
     plain = without_ordinals(plain)
-    said = frozenset(plain.translate(_MARKS).split())
+    said = frozenset(plain.translate(MARKS).split())
     if not _HALVES.isdisjoint(said):
         plain = _ONE_AND_HALF.sub("1.5", _HALF.sub("0.5 ", plain))
     plain = written_out(plain, said)
@@ -401,7 +359,8 @@ def _read(match: re.Match[str]) -> Amount:
     dated = part["n2"].isdecimal() and _YEARS[0] <= int(part["n2"]) < _YEARS[1]
     if dated and _DATED.search(match.string, max(0, match.start() - 9), match.start()):
         return Amount((("year", float(part["n2"])),), float(part["n2"]), "dated")
-    return _rated(_measured(_values(part["n2"]), part["unit"] or "", bool(part["working"])), part["per2"])
+    measured = _measured(_values(part["n2"]), part["unit"] or "", bool(part["working"]))
+    return _rated(measured, part["per2"])
 
 
 def _rated(amount: Amount, period: str | None) -> Amount:
@@ -420,7 +379,8 @@ def _measured(values: list[float], unit: str, working: bool) -> Amount:
         ]
         return Amount(tuple(("heat", v) for v in heats), values[0], "°" + last)
     if unit in ("c", "f") and values[0] >= _OVEN:
-        return Amount((("heat", values[0] if unit == "c" else (values[0] - 32) / 1.8),), values[0], "°" + unit)
+        heat = values[0] if unit == "c" else (values[0] - 32) / 1.8
+        return Amount((("heat", heat),), values[0], "°" + unit)
     if unit == "k":
         return Amount((*(("", v * 1000) for v in values), *(("", v) for v in values)), values[0], "")
     name = unit if unit in _UNITS else unit.removesuffix("s")
@@ -488,50 +448,3 @@ def _without_spaces(match: re.Match[str]) -> str:
 def _as_span(match: re.Match[str]) -> str:
     """Three times an hour is every 20 minutes."""
     return f"{TIMES[match[2]] / max(1, int(match[1])):g} minutes"
-
-
-def number_word(word: str) -> int | None:
-    """What a word of a question counts, None for no number; "one" mostly is a pronoun, so it is none."""
-    return _TENS.get(word) or (_ONES.get(word) if word not in ("zero", "one") else None)
-
-
-def written_out(text: str, said: frozenset[str] = frozenset()) -> str:
-    """Replace number words by digits; "one" only before a unit of time, for it mostly is a pronoun.
-
-    `said` are the words of the text, where they are known.
-    """
-    found = text.replace("-", " ").split() if "-" in text and _HYPHEN.search(text) else text.split()
-    said = said or frozenset(text.translate(_MARKS).split())
-    if _COUNTING.isdisjoint(said) and (_LOOSE.keys().isdisjoint(said) or _OF_TIME.isdisjoint(said)):
-        return " ".join(found)
-    result: list[str] = []
-    at = 0
-    while at < len(found):
-        word = found[at].strip(".,;:!?()\"'")
-        after = found[at + 1].strip(".,;:!?()\"'") if at + 1 < len(found) else ""
-        value = _TENS.get(word, _ONES.get(word, 0))
-        if not value or word == "one":
-            unit = after.removesuffix("'s")
-            if unit in _SORTS_OF_DAY and at + 2 < len(found):
-                unit = found[at + 2].strip(".,;:!?()\"'")
-            timed = unit in _SIZES["time"] or unit.rstrip("s") in _SIZES["time"] or unit in _MULTIPLES
-            value = _LOOSE.get(word, 0) if timed else 0
-            if not value:
-                result.append(found[at])
-                at += 1
-                continue
-        at += 1
-        if word in _TENS and 0 < _ONES.get(after, 0) < 10:
-            value, at = value + _ONES[after], at + 1
-            after = found[at].strip(".,;:!?()\"'") if at < len(found) else ""
-        if after in _MULTIPLES:
-            value, at = value * _MULTIPLES[after], at + 1
-            further = [word.strip(".,;:!?()\"'") for word in found[at : at + 3]]
-            joined = further[:1] == ["and"] and value >= 100
-            tens, ones = (*further[joined:], "", "")[:2]
-            if value >= 100 and (tens in _TENS or (joined and 0 < _ONES.get(tens, 0) < 100)):
-                both = tens in _TENS and 0 < _ONES.get(ones, 0) < 10
-                value += _TENS.get(tens, _ONES.get(tens, 0)) + (_ONES[ones] if both else 0)
-                at += joined + 1 + both
-        result.append(str(value))
-    return " ".join(result)

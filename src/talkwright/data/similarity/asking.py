@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from talkwright.data.similarity.amounts import number_word
+from talkwright.data.similarity.numerals import number_word
 from talkwright.data.similarity.similar import signs
 
 _MOST_FORMS = 500_000  # words remembered

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 
-_SCALES = {"million": 10**6, "mio": 10**6, "millionen": 10**6, "millions": 10**6, "millones": 10**6,
-           "billion": 10**9, "bn": 10**9, "milliarden": 10**9, "thousand": 1000, "dozen": 12}  # fmt: skip
+_SCALES = {"million": 10**6, "mio": 10**6, "millionen": 10**6, "millones": 10**6, "billion": 10**9,
+           "bn": 10**9, "milliarden": 10**9, "thousand": 1000, "dozen": 12}  # fmt: skip
 _SCALED = re.compile(rf"(?<![\w.,])(\d+(?:[.,]\d+)?) ?({'|'.join(_SCALES)})\b")
 _POWER = re.compile(r"(?<![\w.,])(\d+(?:[.,]\d+)?) ?[\u00d7x\u00b7] ?10 ?\^ ?(\d{1,2})\b")
 _SUPER = str.maketrans("\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079", "0123456789")
@@ -18,19 +18,23 @@ _HOURS = re.compile(
     r"(\d{1,2})(?: ?(min(?:ute[nrs]?|utos|uti|uut|uten|s)?)\b|\b(?![:.,]?\d| ?[%\u20ac$a-z]))"
 )
 _LONGEST = 5  # hours that "1h30" may last; "9h30" is a time of day
-_FEET = re.compile(r"\b(\d) ?(?:feet|foot|ft|') ?(\d{1,2})(?: ?(?:inch(?:es)?|in|\"))?(?=[.,;!)]|\Z| tall)")
+_FEET = re.compile(
+    r"\b(\d) ?(?:feet|foot|ft|') ?(\d{1,2})(?: ?(?:inch(?:es)?|in|\"))?(?=[.,;!)]|\Z| tall)"
+)
 _METRES = re.compile(r"\b(\d) (?:metres?|meters?|m) (\d\d)(?=[.,;!)]|\Z)")
 _PARTS = {"\u00bd": 0.5, "\u00bc": 0.25, "\u00be": 0.75, "\u2153": 1 / 3, "\u2154": 2 / 3}
 _PART = re.compile(rf"(?<![\w.,])(\d*) ?([{''.join(_PARTS)}])")
 _FRACTION = re.compile(
-    r"(?<![\w.,/])(?:(\d+) )?([1-7])/([2-8])(?= (?:of )?(?:an? |1 |the )?(?:full |regular )?(?:cup|tea|table"
-    r"|tsp|tbsp|pint|litre|liter|inch|mile|hour|kilo|pound|price|cost|rent|fee)s?)"
+    r"(?<![\w.,/])(?:(\d+) )?([1-7])/([2-8])(?= (?:of )?(?:an? |1 |the )?(?:full |regular )?(?:cup|tea"
+    r"|table|tsp|tbsp|pint|litre|liter|inch|mile|hour|kilo|pound|price|cost|rent|fee)s?)"
 )
 _OUT_OF = re.compile(
     r"\b(one|\d+) (?:out of(?: every)?|in(?= \d+(?: (?:people|adults|children|women|men|users|customers"
     r"|patients|cases|households|of)\b|[.,;!]|\Z))) (\d+)\b"
 )
-_SPEED = re.compile(r"(?<=\d) ?(?:(km/h|kph|kmh|kilometres (?:per|an|1) hour)|(mph|miles (?:per|an|1) hour))\b")
+_SPEED = re.compile(
+    r"(?<=\d) ?(?:(km/h|kph|kmh|kilometres (?:per|an|1) hour)|(mph|miles (?:per|an|1) hour))\b"
+)
 _TWICE = re.compile(r"\btwice(?= (?:per|each|every|1|an?) )")
 _ORDINAL = re.compile(
     r"\b(a|the|your|another|my|any) second (?=[a-z])(?!second (?:or|and|of|to|in|at|before|after|later"
@@ -60,8 +64,8 @@ def in_figures(text: str) -> str:
 
 
 def without_ordinals(text: str) -> str:
-    """A text in normal form in which "a second person" is no second, "twice" is "2 times", and a price in
-    full a share of it."""
+    """A text in normal form in which "a second person" is no second, "twice" is "2 times", and a price
+    in full a share of it."""
     if "second" in text:
         text = _ORDINAL.sub(r"\1 other ", text)
     if "full" in text or "entire" in text or "whole" in text:

@@ -80,6 +80,8 @@ def ruled_out(questions: tuple[str, str], a: str, b: str) -> bool:
     )
     if _SORRY.match(one) and _SORRY.match(other):
         return False  # both refuse
+    if " or " in questions[0] and _denied(one) & _given(other) and _denied(other) & _given(one):
+        return True  # "at the desk, not in the box", of which it was asked
     return _rules_out(one, _given(other), about) or _rules_out(other, _given(one), about)
 
 
@@ -116,7 +118,7 @@ def _given(text: str) -> frozenset[str]:
 def _named(said: list[str]) -> list[str]:
     return [
         "phone" if word in _RINGS else name
-        for word in said
+        for word in (word.removesuffix("'s") for word in said)
         if word not in _WEAK and (name := concept(word)) and name not in LIGHT and len(name) > 2
     ]
 

@@ -12,6 +12,7 @@ from talkwright.data.similarity.lexicon import CONCEPTS, IDIOMS, LIGHT
 from talkwright.data.similarity.similar import normal, word_list
 
 LONGEST = 28  # words of a question that may be put in another way
+_DENYING = re.compile(r"(?:un|in|im|ir|non)(?=[a-z]{4})")  # unsuitable is said of what may be suitable
 _BEGINNING = 400  # characters of an answer
 _MOST = 12  # things it is about
 
@@ -245,7 +246,9 @@ def asked_for(question: str) -> Asked | None:
     plain = question[before.end() :] if before else question
     parts = _PARTS.split(plain)
     sort = next(filter(None, map(_SORT.match, parts)), None)
-    sort = sort or next(filter(None, (_SORT.match(_LEAD.sub("", part, count=1)) for part in parts)), None)
+    sort = sort or next(
+        filter(None, (_SORT.match(_LEAD.sub("", part, count=1)) for part in parts)), None
+    )
     if sort is None and not (before and before[1]):
         return None
     kind = sort.lastgroup if sort else "whether"
@@ -281,6 +284,6 @@ def asked_for(question: str) -> Asked | None:
 def concepts_of(text: str) -> frozenset[str]:
     """What a text names; of a long one, its beginning."""
     text = normal(text[:_BEGINNING])
-    return frozenset(
-        map(concept, word_list(_QUESTION_IDIOM.sub(lambda found: found.lastgroup or "", text)))
-    )
+    said = word_list(_QUESTION_IDIOM.sub(lambda found: found.lastgroup or "", text))
+    denied = [_DENYING.sub("", word) for word in said if _DENYING.match(word)]
+    return frozenset(map(concept, (*said, *denied)))

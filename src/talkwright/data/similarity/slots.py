@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from talkwright.data.similarity.amounts import MONTHS, WEEK, written_out
+from talkwright.data.similarity.amounts import MONTHS, WEEK, amounts, amounts_meet
 from talkwright.data.similarity.fillers import (
     addresses,
     apart,
@@ -18,6 +18,7 @@ from talkwright.data.similarity.fillers import (
     other_cases,
 )
 from talkwright.data.similarity.lexicon import CLASSES, LIGHT, PLACES, ROLES
+from talkwright.data.similarity.numerals import written_out
 from talkwright.data.similarity.rewording import Asked, asked_for, concept
 from talkwright.data.similarity.similar import normal
 
@@ -152,6 +153,8 @@ def filled_differently(question: str, a: str, b: str) -> bool:
 def _times_apart(sort: str, question: str, one: str, other: str) -> bool:
     """How many, how often and when."""
     if sort == "count":
+        if amounts_meet(amounts(one)[0], amounts(other)[0]):
+            return False  # 30 \u00b0C, 86 \u00b0F
         return _apart(_counts(one), _counts(other)) or _apart(
             _counted(question, one), _counted(question, other)
         )
