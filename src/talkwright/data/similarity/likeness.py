@@ -23,7 +23,7 @@ from talkwright.data.similarity.rewording import (
     is_light,
 )
 
-VALUES = frozenset("when span money count where who often".split())  # noqa: SIM905 - sorts of one right value
+_AMOUNTS = frozenset("span money count often".split())  # noqa: SIM905
 _STRICT = frozenset("money span often when where who why".split())  # noqa: SIM905
 _ORDERED = frozenset("from before after than".split())  # noqa: SIM905
 _OF_CASES = frozenset("what happens sure even know see me".split())  # noqa: SIM905
@@ -128,7 +128,7 @@ def other_sort(a: Asked, b: Asked) -> bool:
     """Say whether two questions ask for things of which one is never the other: who, and how much; what
     something is, and how many there are in it."""
     for what, value in ((a, b), (b, a)):
-        if what.sort == "which" and value.sort in VALUES and what.about < value.about:
+        if what.sort == "which" and value.sort in _AMOUNTS and what.about < value.about:
             return True
     return (
         a.sort != b.sort

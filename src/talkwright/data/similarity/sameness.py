@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 
-from talkwright.data.similarity.likeness import VALUES, Common, is_contrast, other_sort, own_differ
+from talkwright.data.similarity.likeness import Common, is_contrast, other_sort, own_differ
 from talkwright.data.similarity.rewording import LIGHT_CONCEPTS, Asked, concepts_of
 from talkwright.data.similarity.weights import SAME
 
@@ -34,7 +34,6 @@ def same_signs(a: Asked, answer: str, b: Asked, rival: str, common: Common) -> d
         "shared": float(min(_MOST, len(a.about & b.about))),
         "same sort": float(a.sort == b.sort),
         "other sort": float(other_sort(a, b)),
-        "one value": float((a.sort in VALUES) != (b.sort in VALUES)),
         "other detail": float(own_differ(a, b)),
         "one detail": float(a.own != b.own),
         "contrast": float(is_contrast(a, b)),

@@ -153,11 +153,10 @@ def filled_differently(question: str, a: str, b: str) -> bool:
 def _times_apart(sort: str, question: str, one: str, other: str) -> bool:
     """How many, how often and when."""
     if sort == "count":
-        if amounts_meet(amounts(one)[0], amounts(other)[0]):
-            return False  # 30 \u00b0C, 86 \u00b0F
-        return _apart(_counts(one), _counts(other)) or _apart(
-            _counted(question, one), _counted(question, other)
-        )
+        other_numbers = _apart(_counts(one), _counts(other))
+        if other_numbers and not amounts_meet(amounts(one)[0], amounts(other)[0]):  # 30 C, 86 F
+            return True
+        return _apart(_counted(question, one), _counted(question, other))
     if sort in ("often", "when") and apart(intervals(one), intervals(other)):
         return True
     if sort == "when" and _apart(days_of_month(one), days_of_month(other)):
