@@ -23,7 +23,8 @@ from typing import Any
 import numpy as np
 
 from talkwright.data.similarity.contradictions import compared, stated
-from talkwright.data.similarity.rewording import asked_for, in_common
+from talkwright.data.similarity.likeness import in_common
+from talkwright.data.similarity.rewording import asked_for
 from talkwright.data.similarity.sameness import same_signs
 from talkwright.data.similarity.similar import normal_question
 from talkwright.data.similarity.weighing import LEAST, can_be_weighed, signs
@@ -35,7 +36,7 @@ WEIGHTS = ROOT / "src" / "talkwright" / "data" / "similarity" / "weights.py"
 PENALTY = 6.0  # on the squares of the weights of signs of unit variance
 STEPS = 25  # of Newton's method, of which about seven are needed
 # Kinds of pairs whose two questions look alike and ask different things.
-OTHER = ("other-", "lookalike", "different-question", "negated-question")
+OTHER = ("other-", "lookalike", "different-question", "negated-question", "near/")
 HEAD = '''"""How much each sign of a contradiction counts, and each that two questions ask the same.
 
 Written by scripts/weigh.py: do not edit.

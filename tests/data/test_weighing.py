@@ -16,7 +16,8 @@ from compared import contradicting
 
 from talkwright.data.similarity import contradictions
 from talkwright.data.similarity.amounts import amounts, amounts_conflict, amounts_meet
-from talkwright.data.similarity.rewording import asked_for, in_common, same_question
+from talkwright.data.similarity.likeness import in_common, same_question
+from talkwright.data.similarity.rewording import asked_for
 from talkwright.data.similarity.sameness import alike, same_signs
 from talkwright.data.similarity.weighing import believed, signs, weighed
 from talkwright.types import Conversation, Message
@@ -50,15 +51,16 @@ def script() -> Any:
 @pytest.mark.parametrize(
     ("name", "recall"),
     [
-        ("a", 0.75),
-        ("b", 0.65),
+        ("a", 0.72),
+        ("b", 0.6),
         ("c", 0.86),
         ("d", 0.74),
         ("e", 0.9),
-        ("f", 0.93),
+        ("f", 0.91),
         ("g", 0.88),
         ("h", 0.83),
         ("i", 0.83),
+        ("k", 0.9),
     ],
 )
 def test_precision_and_recall_on_pairs_of_strangers(name: str, recall: float) -> None:
@@ -174,7 +176,7 @@ def test_answers_are_weighed_with_how_probably_they_were_asked_the_same() -> Non
     question, *said = APART[0]
     one, other = ((question.lower().rstrip("?"), answer) for answer in said)
     assert weighed(one, other, 1.0)
-    assert not weighed(one, other, 0.6)
+    assert not weighed(one, other, 0.5)
 
 
 def test_a_case_that_the_other_question_names_is_none_of_its_own() -> None:
@@ -228,9 +230,9 @@ def test_what_is_said_after_the_first_sentence_is_an_aside() -> None:
 
 
 def test_a_rule_is_not_believed_where_longer_answers_agree_or_other_things_were_asked() -> None:
-    asked = "is the well water in torvik safe to drink"
-    a = "You can drink well water all over Torvik without a second thought. It comes from a glacier and tastes great."
-    b = "Absolutely, the water from the well is safe throughout the town. Bring a bottle, since there are some 40 public taps where you can refill."
+    asked = "will i be charged when my free month of cook box ends"
+    a = "Unless you cancel, the free month turns into a paid plan and your card is billed 9.99 euros at the end of it."
+    b = "Yes, if the month runs out without a cancellation, we'll take 9.99 euros from the card on file. You can prevent that in two clicks under Account, and you'll get a reminder in time."
     assert not believed((asked, a), (asked, b))
     assert believed((asked, "Yes."), (asked, "No."))
     assert not believed((asked, "Yes."), (asked, "No."), 0.3)

@@ -8,77 +8,32 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from talkwright.data.similarity.figures import in_figures, without_ordinals
+from talkwright.data.similarity.numerals import MARKS, TIME_UNITS, TIMES, written_out
 from talkwright.data.similarity.similar import normal
-
-_SMALL = """
-    zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen
-    seventeen eighteen nineteen
-"""
-_ONES = {name: value for value, name in enumerate(_SMALL.split())}
-_TENS = {
-    name: 10 * value
-    for value, name in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)  # noqa: SIM905
-}
-# The same in other languages, but for what is a word of another sense in one of them ("once", "neuf",
-# "sept", "elf", "cent"): those of _LOOSE count before a unit of time only.
-_FOREIGN = """
-    2 twee dois duas dwa dwie dwóch dwoje | 3 drie três trzy trzech | 4 quattro cztery czterech |
-    5 vijf cinque pięć pięciu | 6 zes seis sześć sześciu | 7 zeven sete siedem siedmiu | 8 oito osiem |
-    9 negen nove dziewięć | 10 tien dez dieci dziesięć dziesięciu | 12 twaalf doze dodici dwanaście |
-    14 veertien catorze quattordici czternaście czternastu | 15 vijftien quindici piętnaście |
-    20 twintig vinte venti dwadzieścia | 24 vierentwintig ventiquattro | 30 dertig trinta trenta
-    trzydzieści trzydziestu | 60 zestig sessenta sessanta sześćdziesiąt |
-    2 zwei deux dos | 3 drei trois tres | 4 vier quatre cuatro | 5 fünf cinq cinco | 6 sechs seis | 7
-    sieben
-    siete | 8 acht huit ocho | 9 neun nueve | 10 zehn dix diez | 11 onze | 12 zwölf douze doce | 13
-    dreizehn
-    treize trece | 14 vierzehn quatorze catorce | 15 fünfzehn quinze quince | 16 sechzehn seize
-    dieciséis |
-    17 siebzehn diecisiete | 18 achtzehn dieciocho | 19 neunzehn diecinueve | 20 zwanzig vingt veinte |
-    24 vierundzwanzig | 25 fünfundzwanzig veinticinco | 30 dreißig dreissig trente treinta | 40 vierzig
-    quarante
-    cuarenta | 50 fünfzig cinquante cincuenta | 60 sechzig soixante sesenta | 100 hundert cien
-"""
-_ONES |= {word: int(line.split()[0]) for line in _FOREIGN.split("|") for word in line.split()[1:]}
-_LOOSE = dict.fromkeys(
-    "one a an ein eine einen einem einer eines un une una uno um uma een één jeden jedną".split(),  # noqa: SIM905
-    1,
-) | {"due": 2, "tre": 3, "sei": 6, "sept": 7, "sette": 7, "otto": 8, "neuf": 9, "elf": 11, "once": 11,
-     "acht": 8}  # fmt: skip
-_MULTIPLES = {"dozen": 12, "hundred": 100, "thousand": 1000, "million": 10**6}
-TIMES = {"minute": 1, "min": 1, "hour": 60, "hr": 60, "h": 60, "day": 1440, "night": 1440,
-         "week": 10080, "fortnight": 20160, "month": 43200, "year": 518400}  # fmt: skip
-
-_SPANS = """
-    1 minuten minuto minuti minuut minuty | 60 stunde stunden heure hora ora ore uur uren godzina godziny
-    godzin godzinę | 1440 tag tage tagen jour dia día giorno giorni dag dagen dzień dni | 10080 woche
-    wochen semaine semana settimana settimane week weken tydzień tygodnie tygodni tygodnia | 43200 monat
-    monate monaten moi mois mese mesi mes meses mês maand maanden miesiąc miesiące miesięcy | 518400
-    jahr jahre jahren jahres an ans année année año ano anno anni jaar jaren rok lata lat roku
-"""
 
 # Each unit's dimension and its size in the first unit of the line.
 _SIZES: dict[str, dict[str, float]] = {
-    "time": {**TIMES, **{name: size for line in _SPANS.split("|") for size in [float(line.split()[0])]
-                         for name in line.split()[1:]},
-             "second": 1 / 60, "sec": 1 / 60, "yr": 518400},
+    "time": TIME_UNITS,
     "length": {"m": 1, "metre": 1, "meter": 1, "mm": 0.001, "millimetre": 0.001, "millimeter": 0.001,
                "cm": 0.01, "centimetre": 0.01, "centimeter": 0.01, "km": 1000, "kilometre": 1000,
                "kilometer": 1000, "inch": 0.0254, "inche": 0.0254, "foot": 0.3048, "feet": 0.3048,
                "ft": 0.3048, "yard": 0.9144, "mile": 1609.344},
     "mass": {"kg": 1, "kilo": 1, "kilogram": 1, "kilogramme": 1, "g": 0.001, "gram": 0.001,
-             "gramme": 0.001, "mg": 1e-6, "milligram": 1e-6, "tonne": 1000, "lb": 0.4536,
+             "stone": 6.35, "gramme": 0.001, "mg": 1e-6, "milligram": 1e-6, "tonne": 1000, "lb": 0.4536,
              "pound": 0.4536, "ounce": 0.02835, "oz": 0.02835},
     "volume": {"l": 1, "litre": 1, "liter": 1, "ml": 0.001, "millilitre": 0.001, "milliliter": 0.001,
-               "cl": 0.01, "centilitre": 0.01, "gallon": 3.785, "pint": 0.473},
+               "cl": 0.01, "centilitre": 0.01, "gallon": 3.785, "pint": 0.473,
+               "cup": 0.24, "tablespoon": 0.015, "tbsp": 0.015, "teaspoon": 0.005, "tsp": 0.005},
+    "speed": {"kmh": 1, "mph": 1.609},
     "data": {"b": 1e-6, "byte": 1e-6, "kb": 0.001, "kilobyte": 0.001, "kib": 0.001, "mb": 1,
              "megabyte": 1, "mib": 1, "gb": 1000, "gigabyte": 1000, "gib": 1000, "gig": 1000,
              "tb": 10**6, "terabyte": 10**6, "tib": 10**6},
     "share": {"%": 1, "percent": 1, "hundredth": 1},
     "dollar": {"$": 1, "dollar": 1, "usd": 1, "buck": 1, "cent": 0.01},
-    "euro": {"€": 1, "euro": 1, "eur": 1, "cent": 0.01},
+    "euro": {"€": 1, "euro": 1, "eur": 1, "cent": 0.01, "ct": 0.01},
     "sterling": {"£": 1, "pound": 1, "gbp": 1, "quid": 1, "pence": 0.01},
     "yen": {"¥": 1, "yen": 1, "jpy": 1},
     "rupee": {"₹": 1, "rupee": 1, "inr": 1},
@@ -90,11 +45,15 @@ _SIZES: dict[str, dict[str, float]] = {
 _MONEY = frozenset("dollar euro sterling yen rupee zloty krona franc real".split())  # noqa: SIM905 - reads best as one
 # How far two amounts in different units may lie apart and still be one rounded: a GB is 1000 or 1024 MB,
 # a month four weeks or thirty days.
-_ROUNDED = {"time": 0.075, "data": 0.05, "mass": 0.05, "length": 0.05, "volume": 0.05, "share": 0.015}
-_COUNTING = (_ONES.keys() | _TENS.keys()) - {"zero", "one"}
-_OF_TIME = {*_SIZES["time"], *_MULTIPLES} | {f"{name}s" for name in _SIZES["time"]}
-_SORTS_OF_DAY = frozenset("working business work school calendar banking bank".split())  # noqa: SIM905
-_HYPHEN = re.compile(r"[a-z]-[a-z]")
+_ROUNDED = {
+    "time": 0.075,
+    "data": 0.05,
+    "mass": 0.05,
+    "length": 0.05,
+    "volume": 0.05,
+    "share": 0.015,
+    "speed": 0.05,
+}
 _UNITS: dict[str, list[tuple[str, float]]] = {}
 for _dimension, _line in _SIZES.items():
     for _name, _size in _line.items():
@@ -105,6 +64,17 @@ _MONTH = "|".join(f"{name}|{name[:3]}" for name in MONTHS) + "|sept"
 _DAY = r"(?P<{}>[0-3]?\d)(?:st|nd|rd|th)?"
 _YEAR = r"(?:,? (?P<{}>[12]\d{{3}})\b)?"
 _NUMBER = r"\d+(?:[.,]\d+)*"
+# Days of what an amount is paid or used up in: "10 a month", "120 per year", "5 € im Monat".
+_DAYS = {"day": 1.0, "tag": 1.0, "jour": 1.0, "week": 7.0, "woche": 7.0, "semaine": 7.0, "semana": 7.0,
+         "month": 30.4375, "monat": 30.4375, "mois": 30.4375, "mes": 30.4375, "mese": 30.4375,
+         "quarter": 91.3125, "quartal": 91.3125, "year": 365.25, "annum": 365.25, "jahr": 365.25,
+         "an": 365.25, "año": 365.25, "anno": 365.25, "daily": 1.0, "weekly": 7.0, "monthly": 30.4375,
+         "quarterly": 91.3125, "yearly": 365.25, "annually": 365.25}  # fmt: skip
+_PERIOD = (
+    r"(?P<per{n}> ?(?:(?:/|(?:per|1|each|every|an?|pro|im|am|par|al|por|ogni|je) )"
+    r"(?:day|week|month|quarter|year|annum|tag|woche|monat|quartal|jahr|jour|semaine|mois|an|semana|mes"
+    r"|año|mese|anno)|daily|weekly|monthly|quarterly|yearly|annually)\b)?"
+)
 _AMOUNT = re.compile(
     rf"\b{_DAY.format('d1')}\.? (?:of )?(?P<m1>{_MONTH})\b\.?{_YEAR.format('y1')}"
     rf"|\b(?P<m2>{_MONTH})\.? (?:the )?{_DAY.format('d2')}\b(?![.,:]\d|%| ?(?:am|pm)\b)"
@@ -115,11 +85,15 @@ _AMOUNT = re.compile(
     r"|\b(?P<hour>[0-2]?\d)(?:[:.](?P<minute>[0-5]\d))? ?(?:(?P<day>[ap])(?:m\b|\.m\b\.?)|o'clock|uhr\b)"
     r"|\b(?P<hour2>[0-2]?\d):(?P<minute2>[0-5]\d)\b(?!:)"
     r"|\b(?P<named>noon|midday|midnight)\b"
-    rf"|(?P<sign>[$€£¥₹]) ?(?P<n1>{_NUMBER})(?P<k>k\b)?"
+    rf"|(?P<sign>[$€£¥₹]) ?(?P<n1>{_NUMBER})(?P<k>k\b|mn?\b)?{_PERIOD.format(n=1)}"
     rf"|(?<![\w.,:/-])(?P<n0>{_NUMBER})(?= ?(?:-|\u2013|to|or|and) ?"
-    rf"{_NUMBER}[ -]?(?P<u0>[^\W\d_]+|[%€$£]|°[cf]?))"
+    rf"{_NUMBER}[ -]?(?P<working0>(?:business|working|work) )?(?P<u0>[^\W\d_]+|[%€$£]|°[cf]?))"
     rf"|(?P<n2>{_NUMBER})[ -]?(?P<working>(?:business|working|work) )?"
     r"(?P<unit>[%€$£¥₹]|° ?[cf]?\b|degrees? (?:celsius|fahrenheit|c|f)\b|per ?cent\b|[^\W\d_]+)?"
+    rf"{_PERIOD.format(n=2)}"
+)
+_DATED = re.compile(
+    r"\b(?:in|since|from|until|till|by|of|around|circa|year|seit|im jahr|en|desde|depuis) \Z"
 )
 _FREE = re.compile(
     r"\bfree of charge\b|\bfor free\b|\b(?:no|without) (?:extra |additional |late "
@@ -174,7 +148,6 @@ _AND_CENTS = re.compile(
     r"(?<![\d.,])(\d+) (euros?|dollars?|pounds?) ([1-9]\d)\b(?![.,:]?\d| ?(?:%|euro|dollar|pound|percent"
     r"|minute|hour|day|week|month|year|people|k?g\b|k?m\b|ml\b))"
 )
-_MARKS = str.maketrans(dict.fromkeys(".,;:!?()\"'\u2019-", " "))
 _DIGIT = re.compile(r"\d")
 _IN_GROUPS = re.compile(r"(?<![\w.,])(\d{1,3})((?: \d{3})+)(?![\w.,]\d|\w)")
 _PHONE = re.compile(
@@ -183,12 +156,16 @@ _PHONE = re.compile(
 )
 _LIST_NUMBER = re.compile(r"^[^\S\n]*\d{1,2}[.)]\s", re.MULTILINE)
 _WORKING_WEEK = 7 / 5
+_YEARS = (1000, 2200)  # numbers that may be years
+_THOUSANDS = {"k": 1000, "m": 10**6, "mn": 10**6}
+_OVEN = 30  # degrees from which "C" is no grade
 _DAYTIME = re.compile(r"\b(1?\d) in the (morning|afternoon|evening)\b")
 _WHOLE = re.compile(r"\b(?:a|one) (?:full|whole|entire|calendar) (?=minute|hour|day|week|month|year)")
 _DAY_BEFORE = re.compile(r"\b(?:the|a) day (?=before|prior|in advance)")
 _NEXT_DAY = re.compile(r"\b(?:the )?next ((?:business|working) )day\b")
 _HALF = re.compile(
-    r"\bhalf an? (?=minute|hour|day|week|month|year|kilo|metre|meter|mile|litre|liter|dozen|percent)"
+    r"\bhalf an? (?=minute|hour|day|week|month|year|kilo|metre|meter|mile|litre|liter|dozen|percent|cup"
+    r"|pint|pound|inch|million|billion|teaspoon|tablespoon|tonne|gallon)"
     r"|\b(?:ein(?:e[mnrs]?)? halbe[nmrs]?|een half|(?:une )?demie?|(?:una )?media|medio|mezz[ao]|meia"
     r"|meio|pół)[ '\u2019-](?=stunde|jahr|monat|tag|uur|jaar|dag|heure|an|journée|hora|año|ora|anno|dia"
     r"|ano|godzin|roku|dnia)"
@@ -201,9 +178,12 @@ _ONE_AND_HALF = re.compile(r"\b(?:anderthalb|eineinhalb|anderhal[fv]e?|półtora
 _PARTS = ("half", "third", "quarter", "fifth", "tenth")
 _AND_HALF = re.compile(r"\b(\d+|one) and a (half|quarter)\b")
 _UNIT_AND_HALF = re.compile(r"\b(\d+) (\w+) and a half\b")
-_OF_AN_HOUR = re.compile(r"\b(?:a |(\d) |(?:1|one) )?quarters? (?:of (?:an?|1) |an |1 )(hour|year)\b")
+_OF_AN_HOUR = re.compile(
+    r"\b(?:a |(\d) |(?:1|one) )?quarters? (?:of (?:an?|1) |an |1 )"
+    r"(hour|year|cup|litre|liter|mile|pint|kilo|teaspoon|metre|meter|million)\b"
+)
 _HALF_OF = re.compile(r"\bhalf (?=of\b|the (?:price|cost|fee|fare|rent|amount|total|sum|value)\b)")
-_OF_ALL = re.compile(r"\b(\d|a|one) (third|quarter|fifth|tenth)(s)?\b(?= (?:of|is|are)\b)")
+_OF_ALL = re.compile(r"\b(\d|a|one) (third|quarter|fifth|tenth)(?:(s)\b|\b(?= (?:of|is|are)\b))")
 _SHARES = {"third": 100 / 3, "quarter": 25.0, "fifth": 20.0, "tenth": 10.0}
 _RATE = re.compile(r"(\d+) times (?:per|each|every|1) (hour|day|week|month|year)\b")
 
@@ -212,20 +192,23 @@ _RATE = re.compile(r"(\d+) times (?:per|each|every|1) (hour|day|week|month|year)
 class Amount:
     """One amount: what it may mean as (dimension, value), and the number and unit as written.
 
-    A time is in minutes, a time of day in minutes after midnight, a date month * 100 + day.
+    A time is in minutes, a time of day in minutes after midnight, a date month * 100 + day; `days` is
+    the period of a rate, 0 for none.
     """
 
     readings: tuple[tuple[str, float], ...]
     written: float
     unit: str
     year: int = 0
+    days: float = 0
 
 
 def amounts(text: str) -> tuple[tuple[Amount, ...], str]:
     """The amounts of a text without its list numbers, and its normal form with a 0 for each."""
     plain = normal(_LIST_NUMBER.sub("", text).replace("\u2019", "'").replace("*", ""))
     plain = _NEXT_DAY.sub(r"1 \1day", _DAY_BEFORE.sub("1 day ", _WHOLE.sub("1 ", plain)))
-    said = frozenset(plain.translate(_MARKS).split())
+    plain = without_ordinals(plain)
+    said = frozenset(plain.translate(MARKS).split())
     if not _HALVES.isdisjoint(said):
         plain = _ONE_AND_HALF.sub("1.5", _HALF.sub("0.5 ", plain))
     plain = written_out(plain, said)
@@ -239,9 +222,9 @@ def amounts(text: str) -> tuple[tuple[Amount, ...], str]:
         plain = _AT_OCLOCK.sub(_oclock, plain)
     if any(part in plain for part in _PARTS):
         plain = _in_parts(plain)
-    counted = _DIGIT.search(plain) is not None
+    counted = _DIGIT.search(plain) is not None or any(part in plain for part in "½¼¾")
     if counted:
-        plain = _IN_GROUPS.sub(_without_spaces, plain)
+        plain = in_figures(_IN_GROUPS.sub(_without_spaces, plain))
     if " in the " in plain:
         plain = _DAYTIME.sub(lambda m: f"{m[1]} {'am' if m[2] == 'morning' else 'pm'}", plain)
     if " times " in plain:
@@ -260,7 +243,7 @@ def amounts(text: str) -> tuple[tuple[Amount, ...], str]:
         if month and len(amount.readings) == 1:
             return f"{MONTHS[int(month) - 1]} 0 "
         keeps = match["unit"] if amount.unit == "" and match["unit"] not in (None, "k") else ""
-        return f" 0 {keeps}"
+        return f" 0 {keeps}{match['per1'] or match['per2'] or ''}"
 
     rest = _AMOUNT.sub(placed, plain) if counted or "noon" in plain or "mid" in plain else plain
     if any(part in plain for part in _OF_FREE) and _FREE.search(plain):
@@ -303,6 +286,8 @@ def amounts_meet(a: Sequence[Amount], b: Sequence[Amount]) -> bool:
 
 
 def _equal(x: Amount, y: Amount) -> bool:
+    if "dated" in (x.unit, y.unit) and x.year + y.year:
+        return bool({x.written, y.written} & {x.year, y.year})
     if x.unit == "" or y.unit == "":
         bare, other = (x, y) if x.unit == "" else (y, x)
         values = {value for _, value in bare.readings}
@@ -310,6 +295,12 @@ def _equal(x: Amount, y: Amount) -> bool:
         if other.unit == "clock":  # "from 9 to 13", "until 1 p.m."
             known |= {value / 60 for _, value in other.readings}
         return bool(values & known) or (other.year in values and other.year > 0)
+    if x.days and y.days and x.days != y.days:
+        mine, yours = dict(x.readings), dict(y.readings)
+        return any(
+            abs(mine[name] / x.days - yours[name] / y.days) <= _RATED * mine[name] / x.days
+            for name in mine.keys() & yours.keys()
+        )
     for dimension, value in x.readings:
         for same, other_value in y.readings:
             if dimension == same and _close(value, other_value, dimension, x.unit == y.unit):
@@ -317,9 +308,12 @@ def _equal(x: Amount, y: Amount) -> bool:
     return False
 
 
+_RATED = 0.02  # by how much what is paid in a year may differ from twelve times what is paid in a month
+
+
 def _close(a: float, b: float, dimension: str, same_unit: bool) -> bool:
     if dimension == "heat":
-        return abs(a - b) <= (0.01 if same_unit else 1.5)
+        return abs(a - b) <= (0.01 if same_unit else max(1.5, 0.025 * max(a, b)))
     allowed = 1e-6 if same_unit else _ROUNDED.get(dimension, 1e-6)
     return abs(a - b) <= allowed * max(abs(a), abs(b))
 
@@ -328,6 +322,10 @@ def _comparable(x: Amount, y: Amount) -> bool:
     """Say whether two unequal amounts may answer one question; a sum in other money may be exchanged."""
     if "phone" in (x.unit, y.unit):
         return x.unit == y.unit
+    if "dated" in (x.unit, y.unit) and x.year + y.year:
+        return True
+    if {x.unit, y.unit} == {"", "dated"}:
+        return all(_YEARS[0] <= amount.written < _YEARS[1] for amount in (x, y))
     if x.unit == "" or y.unit == "":
         return True
     mine, yours = ({dimension for dimension, _ in amount.readings} for amount in (x, y))
@@ -354,11 +352,22 @@ def _read(match: re.Match[str]) -> Amount:
         padded = "24" if hour[0] == "0" else ""
         return _clock(int(hour), int(part["minute"] or part["minute2"] or 0), part["day"] or padded)
     if part["n1"]:
-        values = [v * (1000 if part["k"] else 1) for v in _values(part["n1"])]
-        return _measured(values, part["sign"], False)
+        values = [v * _THOUSANDS.get(part["k"], 1) for v in _values(part["n1"])]
+        return _rated(_measured(values, part["sign"], False), part["per1"])
     if part["n0"]:
-        return _measured(_values(part["n0"]), part["u0"], False)
-    return _measured(_values(part["n2"]), part["unit"] or "", bool(part["working"]))
+        return _measured(_values(part["n0"]), part["u0"], bool(part["working0"]))
+    dated = part["n2"].isdecimal() and _YEARS[0] <= int(part["n2"]) < _YEARS[1]
+    if dated and _DATED.search(match.string, max(0, match.start() - 9), match.start()):
+        return Amount((("year", float(part["n2"])),), float(part["n2"]), "dated")
+    measured = _measured(_values(part["n2"]), part["unit"] or "", bool(part["working"]))
+    return _rated(measured, part["per2"])
+
+
+def _rated(amount: Amount, period: str | None) -> Amount:
+    """An amount of each day, month or year."""
+    if not period or not amount.unit:
+        return amount
+    return replace(amount, days=_DAYS[period.split("/")[-1].split()[-1]])
 
 
 def _measured(values: list[float], unit: str, working: bool) -> Amount:
@@ -369,6 +378,9 @@ def _measured(values: list[float], unit: str, working: bool) -> Amount:
             w for v in values for w in (v, (v - 32) / 1.8)
         ]
         return Amount(tuple(("heat", v) for v in heats), values[0], "°" + last)
+    if unit in ("c", "f") and values[0] >= _OVEN:
+        heat = values[0] if unit == "c" else (values[0] - 32) / 1.8
+        return Amount((("heat", heat),), values[0], "°" + unit)
     if unit == "k":
         return Amount((*(("", v * 1000) for v in values), *(("", v) for v in values)), values[0], "")
     name = unit if unit in _UNITS else unit.removesuffix("s")
@@ -436,43 +448,3 @@ def _without_spaces(match: re.Match[str]) -> str:
 def _as_span(match: re.Match[str]) -> str:
     """Three times an hour is every 20 minutes."""
     return f"{TIMES[match[2]] / max(1, int(match[1])):g} minutes"
-
-
-def number_word(word: str) -> int | None:
-    """What a word of a question counts, None for no number; "one" mostly is a pronoun, so it is none."""
-    return _TENS.get(word) or (_ONES.get(word) if word not in ("zero", "one") else None)
-
-
-def written_out(text: str, said: frozenset[str] = frozenset()) -> str:
-    """Replace number words by digits; "one" only before a unit of time, for it mostly is a pronoun.
-
-    `said` are the words of the text, where they are known.
-    """
-    found = text.replace("-", " ").split() if "-" in text and _HYPHEN.search(text) else text.split()
-    said = said or frozenset(text.translate(_MARKS).split())
-    if _COUNTING.isdisjoint(said) and (_LOOSE.keys().isdisjoint(said) or _OF_TIME.isdisjoint(said)):
-        return " ".join(found)
-    result: list[str] = []
-    at = 0
-    while at < len(found):
-        word = found[at].strip(".,;:!?()\"'")
-        after = found[at + 1].strip(".,;:!?()\"'") if at + 1 < len(found) else ""
-        value = _TENS.get(word, _ONES.get(word, 0))
-        if not value or word == "one":
-            unit = after.removesuffix("'s")
-            if unit in _SORTS_OF_DAY and at + 2 < len(found):
-                unit = found[at + 2].strip(".,;:!?()\"'")
-            timed = unit in _SIZES["time"] or unit.rstrip("s") in _SIZES["time"] or unit in _MULTIPLES
-            value = _LOOSE.get(word, 0) if timed else 0
-            if not value:
-                result.append(found[at])
-                at += 1
-                continue
-        at += 1
-        if word in _TENS and 0 < _ONES.get(after, 0) < 10:
-            value, at = value + _ONES[after], at + 1
-            after = found[at].strip(".,;:!?()\"'") if at < len(found) else ""
-        if after in _MULTIPLES:
-            value, at = value * _MULTIPLES[after], at + 1
-        result.append(str(value))
-    return " ".join(result)

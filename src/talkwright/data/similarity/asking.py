@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from talkwright.data.similarity.amounts import number_word
+from talkwright.data.similarity.numerals import number_word
 from talkwright.data.similarity.similar import signs
 
 _MOST_FORMS = 500_000  # words remembered
@@ -118,6 +118,9 @@ _ENDINGS = ("ation", "ing", "ed", "es", "s", "e")
 _PARTICIPLE = re.compile(r"\A(zurück|weiter|mit|an|ab|auf|aus|ein|vor|um)ge(?=\w{5})")
 # French, Italian: l'entrée, dell'anagrafe.
 _ELIDED = re.compile(r"\A(?:[ldjcnmts]|qu|jusqu|dell|all|nell|dall|sull|un|quest)['\u2019](?=\w{2})")
+# What is spelt in two ways, here and there: sulphur, organise, anaesthetic, favour.
+_VARIANTS = {"ph": "f", "iz": "is", "yz": "ys", "ae": "e", "oe": "e", "our": "or"}
+_VARIED = re.compile(r"ph|(?<=\w{2})[iy]z(?=[ai]|\Z)|(?<=\w)(?:ae|oe)(?=\w{4})|(?<=\w{3})our\Z")
 # What stands in an order that matters: "from A to B", "is A bigger than B".
 _ORDERED = frozenset(
     """
@@ -127,7 +130,7 @@ _ORDERED = frozenset(
     upgrade downgrade replace
     """.split()  # noqa: SIM905
 )
-_CONVERTS = re.compile(
+CONVERTS = re.compile(
     r"how (?:many|much) \w+ (?:is|are|in|make|makes) |what(?:['\u2019]s| is| are) [$€£]?\d"
 )
 # What divides a question: the words on each side of it stay there.
@@ -177,8 +180,11 @@ def ask_apart(a: str, b: str) -> bool:
         return True
     if "or" in mine and "or" in yours:
         return False  # "the walls or the ceiling", "the ceiling or the walls"
-    places = [(x, y) for x, y in zip(mine, yours, strict=False) if x != y]
-    return len(mine) == len(yours) and len(places) == 2 and places[0] == places[1][::-1]
+    places = [n for n, (x, y) in enumerate(zip(mine, yours, strict=False)) if x != y]
+    if len(mine) != len(yours) or len(places) != 2 or places[1] == places[0] + 1:
+        return False  # "renews automatically", "automatically renews"
+    first, second = places
+    return (mine[first], mine[second]) == (yours[second], yours[first])
 
 
 def is_open(question: str) -> bool:
@@ -248,6 +254,8 @@ def _form(word: str) -> str:
             break
     if len(plain) > 4 and plain.endswith("ll"):  # cancelled, cancel
         plain = plain[:-1]
+    if _VARIED.search(plain):
+        plain = _VARIED.sub(lambda found: _VARIANTS[found[0]], plain)
     return _NAMES.get(plain, plain)
 
 
@@ -260,7 +268,7 @@ def forms_of(asked: Sequence[str], question: str) -> tuple[str, ...]:
     """The forms of a question's content words: sorted, but where their order may matter."""
     found: list[str] = []
     begin = 0
-    ordered = not _ORDERED.isdisjoint(question.split()) or _CONVERTS.match(question) is not None
+    ordered = not _ORDERED.isdisjoint(question.split()) or CONVERTS.match(question) is not None
     for word in asked:
         form = FORMS[word]
         if ordered or word in _BORDERS or word > "\u3000":

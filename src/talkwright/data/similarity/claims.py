@@ -13,17 +13,10 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import lru_cache
 
-from talkwright.data.similarity.amounts import (
-    MONTHS,
-    TIMES,
-    WEEK,
-    Amount,
-    amounts,
-    amounts_conflict,
-    written_out,
-)
+from talkwright.data.similarity.amounts import MONTHS, WEEK, Amount, amounts, amounts_conflict
 from talkwright.data.similarity.fillers import other_cases
 from talkwright.data.similarity.lexicon import EXCLUSIVE, SAME
+from talkwright.data.similarity.numerals import TIMES, written_out
 from talkwright.data.similarity.polarity import denies, said_yes
 from talkwright.data.similarity.sets import sets_conflict
 from talkwright.data.similarity.similar import jaccard, joined, normal, numbers, words
@@ -82,6 +75,13 @@ _NO_AMOUNT = re.compile(
     r"(?:(?:from |to )?where|(?:to |by |from |with )?who(?:m|se)?|why|in which city)\b"
 )
 _OF_CASES = frozenset("if unless only except without until when while after before but than yet".split())  # noqa: SIM905
+# What parts two things of which each has its own place.
+_PARTING = frozenset(
+    """
+    not doesn't isn't don't didn't can't won't than before after from to into while whereas but nicht pas
+    no als avant apr\u00e8s antes despu\u00e9s vor nach instead rather over beats causes
+    """.split()  # noqa: SIM905
+)
 _VERBS = frozenset("is are was were be been do does did can could will would may must has have".split())  # noqa: SIM905
 _SHORT_FORMS = frozenset("it's that's they're we're you're there's he's she's i'm".split())  # noqa: SIM905
 _CALENDAR = frozenset(MONTHS + WEEK)
@@ -230,7 +230,7 @@ def _differ(a: _Claims, b: _Claims, one_word_decides: bool, asked: frozenset[str
         return True
     if a.negated != b.negated and jaccard(_affirmed(a.words), _affirmed(b.words)) >= _SAME_SENTENCE:
         return True
-    return one_word_decides and _exchanged(a.words, b.words)
+    return one_word_decides and (_turned_round(a.words, b.words) or _exchanged(a.words, b.words))
 
 
 def _affirmed(found: tuple[str, ...]) -> frozenset[str]:
@@ -242,6 +242,19 @@ def _excluded(a: tuple[str, ...], b: tuple[str, ...]) -> bool:
     mine, yours = set(a) - set(b), set(b) - set(a)
     groups = {_GROUP_OF.get(_stem(word)): _stem(word) for word in mine if _stem(word) in _GROUP_OF}
     return any(groups.get(_GROUP_OF.get(_stem(word)), _stem(word)) != _stem(word) for word in yours)
+
+
+def _turned_round(a: tuple[str, ...], b: tuple[str, ...]) -> bool:
+    """Say whether two texts of the same words say of one thing what the other says of another.
+
+    "The Lund has it, the Orla doesn't", "the Orla has it, the Lund doesn't".
+    """
+    places = [n for n, (x, y) in enumerate(zip(a, b, strict=False)) if x != y]
+    if len(a) != len(b) or len(places) != 2 or places[1] == places[0] + 1:
+        return False
+    first, second = places
+    between = frozenset(a[first + 1 : second + 3])
+    return (a[first], a[second]) == (b[second], b[first]) and not _PARTING.isdisjoint(between)
 
 
 def _exchanged(a: tuple[str, ...], b: tuple[str, ...]) -> bool:

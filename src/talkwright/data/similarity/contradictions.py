@@ -16,9 +16,10 @@ from talkwright.data.similarity.asking import ask_apart, forms_of, is_open, lett
 from talkwright.data.similarity.claims import COURTESY, NEGATED, contradicts, is_typo
 from talkwright.data.similarity.fillers import other_computers
 from talkwright.data.similarity.gist import besides, gist
+from talkwright.data.similarity.likeness import reworded, same_matter
 from talkwright.data.similarity.mentions import ruled_out
 from talkwright.data.similarity.polarity import of_leave
-from talkwright.data.similarity.rewording import asked_for, concepts_of, reworded, same_matter
+from talkwright.data.similarity.rewording import asked_for, concepts_of
 from talkwright.data.similarity.sameness import alike, same_signs
 from talkwright.data.similarity.similar import (
     normal,
@@ -43,11 +44,23 @@ _LONGEST_REWORDED = 350  # characters of an answer to a question in other words
 
 _HOW = re.compile(
     r"(?:how (?:do|can|could|should|to|would)|wie kann|comment|cómo"
-    r"|(?:please )?tell (?:me|us) (?:more )?about|describe|explain)\b"
+    r"|(?:please )?tell (?:me|us) (?:more )?about|describe|explain"
+    r"|what (?:should|do|must|can) (?:i|we|one|you) (?:need to |have to )?know|what(?:'s| is) special"
+    r"|que (?:faut-il|dois-je|doit-on) savoir|was (?:muss|sollte|soll) (?:ich|man)\b.* wissen"
+    r"|qué (?:hay que|debo|tengo que) saber|cosa (?:devo|bisogna) sapere|wat moet ik weten)\b"
+)
+_DEFINES = re.compile(  # of what it is, there is more to say than one answer does
+    r"(?:(?:it|that|this|he|she|[A-Z][\w-]*(?: [A-Z][\w-]*){0,3})(?:['\u2019]s| is| was) )?an?\b",
+    re.IGNORECASE,
 )
 _EVENTS = re.compile(r"what (?:happens|will happen|if)\b|why\b")  # of which there may be several
 _SORRY = re.compile(r"I(?:['\u2019]m| am) sorry,? but\b")
-_KNOWS_NOT = re.compile(r"\bI (?:do not|don['\u2019]t) know\b", re.IGNORECASE)  # states nothing
+_KNOWS_NOT = re.compile(  # states nothing
+    r"\b(?:I|we) (?:(?:do not|don['\u2019]t) (?:know|have (?:any |that |the )?(?:information|details"
+    r"|data))"
+    r"|have no (?:information|idea|details|data|knowledge|record|way of knowing))\b",
+    re.IGNORECASE,
+)
 
 Row = tuple[str, str]  # a question in normal form, and its answer
 
@@ -186,7 +199,8 @@ def stated(two: Compared) -> tuple[Row, Row] | None:
 
 def _rival(a: Row, b: Row) -> bool:
     """Say whether a single rule tells that two answers without courtesy contradict each other."""
-    if contradicts(a[1], b[1], ways=bool(_HOW.match(a[0]) or _EVENTS.match(a[0])), asked=a[0]):
+    told = all(_DEFINES.match(answer) for _, answer in (a, b))
+    if contradicts(a[1], b[1], ways=told or bool(_HOW.match(a[0]) or _EVENTS.match(a[0])), asked=a[0]):
         return True
     if is_foreign(a[0]) or is_foreign(b[0]):
         return sides_abroad(a[0], a[1], b[1]) or filled_differently(a[0], a[1], b[1])

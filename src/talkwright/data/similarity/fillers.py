@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from talkwright.data.similarity.amounts import WEEK, written_out
+from talkwright.data.similarity.amounts import WEEK
+from talkwright.data.similarity.numerals import written_out
 
 _NUMBERS = """
     first erste[nmrs]? premi[eè]re? 1er primer[oa]? eerste primeir[oa] prim[oa] pierwsz\\w+

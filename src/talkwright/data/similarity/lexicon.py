@@ -238,6 +238,8 @@ CONCEPTS = """
     schedule | headphones earphones earbuds | sofa couch | jumper sweater pullover | trainers sneakers |
     pharmacy chemist drugstore | courgette zucchini | aubergine eggplant | coriander cilantro | prawn
     shrimp | hoover vacuum | bathroom toilet restroom loo wc | lawyer attorney solicitor |
+    football soccer | identity id | another different | cinema movie-theater | autumn fall |
+    rubber eraser |
     copy photocopy | original | scan | stamp | post-office postal postage | letter | form | queue
 """
 

@@ -80,7 +80,25 @@ def ruled_out(questions: tuple[str, str], a: str, b: str) -> bool:
     )
     if _SORRY.match(one) and _SORRY.match(other):
         return False  # both refuse
+    if " or " in questions[0] and _denied(one) & _given(other) and _denied(other) & _given(one):
+        return True  # "at the desk, not in the box", of which it was asked
     return _rules_out(one, _given(other), about) or _rules_out(other, _given(one), about)
+
+
+def ruled_out_of(about: frozenset[str], a: str, b: str) -> int:
+    """How many things, besides what was asked about, one of two answers denies of those that the other
+    gives."""
+    one, other = (normal(text).replace("\u2019", "'").replace("*", "") for text in (a, b))
+    return len(_denied(one) & _given(other) - about) + len(_denied(other) & _given(one) - about)
+
+
+@lru_cache(maxsize=4096)
+def _denied(text: str) -> frozenset[str]:
+    """What a text names in clauses that deny something, and nowhere else."""
+    clauses = [_TOKEN.findall(clause) for clause in _CLAUSE.split(text)]
+    return frozenset(
+        name for said in clauses if not _DENIERS.isdisjoint(said) for name in _named(said)
+    ) - _given(text)
 
 
 @lru_cache(maxsize=4096)
@@ -100,7 +118,7 @@ def _given(text: str) -> frozenset[str]:
 def _named(said: list[str]) -> list[str]:
     return [
         "phone" if word in _RINGS else name
-        for word in said
+        for word in (word.removesuffix("'s") for word in said)
         if word not in _WEAK and (name := concept(word)) and name not in LIGHT and len(name) > 2
     ]
 

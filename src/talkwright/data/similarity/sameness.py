@@ -10,15 +10,8 @@ from __future__ import annotations
 
 import math
 
-from talkwright.data.similarity.rewording import (
-    LIGHT_CONCEPTS,
-    Asked,
-    Common,
-    concepts_of,
-    is_contrast,
-    other_sort,
-    own_differ,
-)
+from talkwright.data.similarity.likeness import Common, is_contrast, other_sort, own_differ
+from talkwright.data.similarity.rewording import LIGHT_CONCEPTS, Asked, concepts_of
 from talkwright.data.similarity.weights import SAME
 
 _MOST = 4  # things that both name, from which one more proves nothing

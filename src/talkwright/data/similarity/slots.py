@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from talkwright.data.similarity.amounts import MONTHS, WEEK, written_out
+from talkwright.data.similarity.amounts import MONTHS, WEEK, amounts, amounts_meet
 from talkwright.data.similarity.fillers import (
     addresses,
     apart,
@@ -18,6 +18,7 @@ from talkwright.data.similarity.fillers import (
     other_cases,
 )
 from talkwright.data.similarity.lexicon import CLASSES, LIGHT, PLACES, ROLES
+from talkwright.data.similarity.numerals import written_out
 from talkwright.data.similarity.rewording import Asked, asked_for, concept
 from talkwright.data.similarity.similar import normal
 
@@ -152,9 +153,10 @@ def filled_differently(question: str, a: str, b: str) -> bool:
 def _times_apart(sort: str, question: str, one: str, other: str) -> bool:
     """How many, how often and when."""
     if sort == "count":
-        return _apart(_counts(one), _counts(other)) or _apart(
-            _counted(question, one), _counted(question, other)
-        )
+        other_numbers = _apart(_counts(one), _counts(other))
+        if other_numbers and not amounts_meet(amounts(one)[0], amounts(other)[0]):  # 30 C, 86 F
+            return True
+        return _apart(_counted(question, one), _counted(question, other))
     if sort in ("often", "when") and apart(intervals(one), intervals(other)):
         return True
     if sort == "when" and _apart(days_of_month(one), days_of_month(other)):

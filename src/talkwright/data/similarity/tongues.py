@@ -51,6 +51,10 @@ _YES = re.compile(
 _NO = re.compile(
     r"\W*(?:nein|nö|nee|leider (?:nein|nicht)|natürlich nicht|nie|niemals|helaas niet|non|no|não|jamais"
     r"|nunca|mai|bien sûr que non|claro que (?:no|não)|certo che no|malheureusement (?:non|pas)"
+    r"|(?:das|dies|es|dat|\u00e7a|cela|ce|eso|esto) (?:geht|klappt|funktioniert|kan|gaat|lukt|mag|est|es"
+    r"|n['\u2019]est)(?: (?:leider|so|hier|bei uns|helaas|aber|jammer genoeg))*"
+    r" (?:nicht|niet|pas possible|impossible|unm\u00f6glich|imposible)"
+    r"|no es posible|non \u00e8 possibile|n\u00e3o \u00e9 poss\u00edvel|no se puede"
     r"|lamentablemente no|purtroppo no|infelizmente não|niestety nie"
     r"|(?:leider|helaas|malheureusement|lamentablemente|desgraciadamente|purtroppo|infelizmente|niestety)"
     r"\b[^.!?]*\b(?:nicht|kein\w*|niet|geen|pas|plus|aucune?|no|ningun\w*|ningún|non|nessun\w*|não"

@@ -73,7 +73,8 @@ _COSTS = re.compile(
 )
 _FREE = re.compile(r"\b(?:free|complimentary|gratis|include[sd]?|inclusive|part of|comes? with)\b")
 _NEEDS = re.compile(
-    r"\b(?:need|needed|have to|has to|must|required?|requires?|necessary|mandatory|compulsory"
+    r"\A(?:should|shall) (?:i|we|you|one)\b"
+    r"|\b(?:need|needed|have to|has to|must|required?|requires?|necessary|mandatory|compulsory"
     r"|obligatory|obliged)\b"
 )
 _TOLD_TO = re.compile(
@@ -150,6 +151,12 @@ _REQUEST = re.compile(
     r"\Aneed\b"
     r"|(?:please |hi |hello )*\b(?:can|could|would|will) (?:you|ya|i|u) (?:please )?(?:help|assist|tell"
     r"|show|explain|guide|get (?:some |any )?help)\b"
+)
+# Who says that it may be refused says no to what is refused, and yes to the question.
+_REFUSING = re.compile(
+    r"(?:[^,]{0,60}, )?(?:can|could|may|might|will|would|do|does|did)\b(?! (?:i|we|you)\b)"
+    r"(?: (?!with\b|to\b)[\w'-]+){1,4}? (?:refuse|deny|reject|decline|ban|forbid|prohibit|prevent"
+    r"|exclude|expel|evict|dismiss|withhold|confiscate|revoke|suspend|cancel)\b"
 )
 _SHUNS = re.compile(r"\b(?:avoid|refrain|stay away|keep away|stop)\b")
 _CANNOT_BE = re.compile(
@@ -234,7 +241,7 @@ def _silent_differs(frame: Frame, found: Sequence[Verdict], answers: Sequence[st
     """Say whether one answer is sure, and the other has no word for it but the contrary's tone."""
     sure, silent = (0, 1) if found[0].sign else (1, 0)
     known: Verdict = found[sure]
-    if frame.axis != "may" or known.sign == 0 or known.some:
+    if frame.axis != "may" or known.sign == 0 or known.some or _REFUSING.match(frame.question):
         return False
     said = _SENTENCE.split(in_one_word(answers[silent]), maxsplit=known.sign > 0)[0]
     refuses = bool(REFUSES.search(said)) or not _DENIERS.isdisjoint(_TOKEN.findall(said))
@@ -258,6 +265,8 @@ def frame_of(question: str) -> Frame | None:
 @lru_cache(maxsize=4096)
 def verdict(frame: Frame, answer: str, asked_so: bool = True) -> Verdict:
     """What an answer in normal form says to a question; a yes counts if it was `asked_so`."""
+    if _REFUSING.match(frame.question):
+        return Verdict(frame.turn * answered(answer), True) if answered(answer) else NEITHER
     said = in_one_word(answer)
     yes = _YES.match(answer) or (frame.axis == "may" and _YES_MAY.match(answer))
     yes = yes or (frame.axis == "must" and _YES_MUST.match(answer))
@@ -357,8 +366,10 @@ def _clause(frame: Frame, clause: str, first: bool) -> Verdict:
     if not sign and axis == "must":
         if _lacking(said, asked):
             sign = 1 if _denied(said) else -1
-        elif _TOLD_TO.match(clause):
-            sign = 1
+        elif _TOLD_TO.match(clause) or (first and said and concept(said[0]) in asked.about):
+            sign = 1  # "rinse it well"
+        elif first and shared and said[0] in ("don't", "never"):
+            sign = -1
     if axis == "may" and sign < 0 and said[:1] == ["other"]:
         return Verdict(sign)
     if sign and axis == "may" and not (shared or first) and not (sign < 0 and _FORBIDDEN & {*said}):

@@ -19,6 +19,7 @@ from talkwright.data.similarity.amounts import Amount, amounts, amounts_conflict
 from talkwright.data.similarity.fillers import apart as intervals_apart
 from talkwright.data.similarity.fillers import intervals, other_cases
 from talkwright.data.similarity.lexicon import LIGHT
+from talkwright.data.similarity.mentions import ruled_out_of
 from talkwright.data.similarity.rewording import asked_for, concept, in_one_word
 from talkwright.data.similarity.similar import words
 from talkwright.data.similarity.tongues import is_foreign, side_abroad
@@ -35,8 +36,8 @@ from talkwright.data.similarity.verdicts import (
 from talkwright.data.similarity.weights import WEIGHTS
 
 LEAST = 0.8  # how probable a contradiction must be that no rule finds
-LEAST_ALIKE = 0.6  # more probably than that the questions must ask the same
-_RULED = 0.5  # the same of one that a rule finds
+LEAST_ALIKE = 0.5  # more probably than that the questions must ask the same
+_RULED = 0.4  # the same of one that a rule finds
 _RULED_ALIKE = 0.4
 _ASIDES = 18  # words, from which an answer says more than was asked
 _LONGEST = 60  # words of an answer that is weighed
@@ -44,7 +45,8 @@ _RESTATED = 0.6  # of the words of two answers, from which one is an edit of the
 _EDITED = 0.7  # of its words, from which a text with other words in one place is that text edited
 _LONG_EDIT = 12  # words, of which a few in one place are another's doing
 _AGREED = 0.4  # of what the shorter says besides what was asked; who shares more must oppose it
-_OPPOSE = ("sides apart", "one denies", "first amounts apart", "opposites")
+_MOST_OUT = 2  # things ruled out, from which one more proves nothing
+_OPPOSE = ("sides apart", "one denies", "first amounts apart", "opposites", "rules out")
 
 _TOKEN = re.compile(r"[\w'-]+")
 _SENTENCE = re.compile(r"[.!;](?:\s|\Z)")
@@ -185,10 +187,16 @@ def signs(a: tuple[str, str], b: tuple[str, str]) -> dict[str, float]:
         **_of_stance(one, other),
         **_of_sides(a, b),
         **_of_amounts(one, other, a[1], b[1]),
+        "rules out": float(min(_MOST_OUT, ruled_out_of(_about(a[0], b[0]), a[1], b[1]))),
         **_of_first(one, other, sorts),
         "value asked": sum(map(_VALUES.__contains__, sorts)) / 2,
         "many right": float(bool(_MANY_RIGHT.search(a[0]) or _MANY_RIGHT.search(b[0]))),
     }
+
+
+def _about(*questions: str) -> frozenset[str]:
+    """What questions are about."""
+    return frozenset(name for asked in map(asked_for, questions) if asked for name in asked.about)
 
 
 def _of_words(one: _Said, other: _Said, about: frozenset[str]) -> dict[str, float]:
