@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, LlamaForCausalLM
 
 from talkwright.errors import TrainError
 from talkwright.models import (
@@ -186,6 +186,38 @@ def test_a_family_whose_body_is_not_where_its_class_says_gives_its_own_logits() 
         batch = make_batch([row], padded=True)
         assert float(summed_loss(model, batch).detach()) == pytest.approx(float(wanted), rel=1e-5)
         assert float(row_losses(model, batch).sum().detach()) == pytest.approx(float(wanted), rel=1e-5)
+
+
+@pytest.mark.parametrize("width", [16, 32])
+def test_a_scale_of_logits_that_is_worked_out_is_seen(width: int) -> None:
+    """MiniCPM3's is a property of its configuration."""
+    sizes = {"num_key_value_heads": 4, "q_lora_rank": 16, "kv_lora_rank": 16, "qk_rope_head_dim": 8,
+             "qk_nope_head_dim": 8, "v_head_dim": 8, "dim_model_base": width}  # fmt: skip
+    plain = build("minicpm3", **sizes).eval()
+    assert flat.has_plain_head(plain) == (width == 32)
+    assert_same(plain, twin(plain, None).eval(), ROWS[:1], padded=True)
+    with torch.device("meta"):
+        empty = AutoModelForCausalLM.from_config(plain.config)
+    assert flat.has_plain_head(empty) == (width == 32)
+
+
+@pytest.mark.parametrize("change", [lambda x: 0.99 * x, lambda x: 30 * torch.tanh(x / 30), lambda x: x])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32], ids=str)
+def test_what_is_done_to_logits_is_seen_whatever_its_name(change: Any, dtype: torch.dtype) -> None:
+    class Family(LlamaForCausalLM):
+        def forward(self, *given: Any, **named: Any) -> Any:
+            out = super().forward(*given, **named)
+            out.logits = change(out.logits)
+            return out
+
+    torch.manual_seed(3)
+    model = Family(AutoConfig.for_model("llama", **SIZES)).to(dtype).train()
+    for weight in model.parameters():
+        torch.nn.init.normal_(weight, 0, 0.02)  # logits so small that no cap is near
+    plain = bool(change(torch.tensor(100.0)) == 100)
+    assert flat.has_plain_head(model) == plain
+    assert model.training
+    assert not model.model._forward_hooks
 
 
 def test_a_family_that_ignores_the_row_borders_is_found_out() -> None:
