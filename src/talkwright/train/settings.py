@@ -25,7 +25,7 @@ from talkwright.progress import say
 from talkwright.train.adapters import add_adapter, freeze, usable_targets
 from talkwright.train.model import VIRTUAL, empty_model, refuse_added_tokens
 from talkwright.train.plan import Plan, make_plan
-from talkwright.train.start_from import model_folder, refuse_other_base
+from talkwright.train.start_from import refuse_other_base
 from talkwright.train.trackers import refuse_missing_trackers
 from talkwright.types import BaseModel, Example, Finding, Lengths
 
@@ -100,8 +100,6 @@ def refuse_unready(section: TrainSection, base: BaseModel, template: Template) -
     refuse_missing_trackers(section)
     refuse_added_tokens(base, template)
     refuse_other_base(base, section)
-    if section.start_from is not None and section.method == "full":
-        model_folder(section.start_from)
     eight = section.optimizer.startswith("paged") or section.optimizer.endswith("8bit")
     for name, needed, instead in (
         ("optimizer", eight, "adamw"),
