@@ -16,7 +16,7 @@ from talkwright.train.model import Masters, prepare_model
 from talkwright.train.noise import RowNoise
 from talkwright.train.optimizers import Optimizer, make_optimizer
 from talkwright.train.origin import Origin
-from talkwright.train.passes import has_dropout, may_share_beginnings
+from talkwright.train.passes import may_share_beginnings, must_be_whole
 from talkwright.train.plan import Plan, evenly, make_plan
 from talkwright.train.settings import refuse_useless
 from talkwright.train.trackers import FOLDER, refuse_missing_trackers
@@ -68,7 +68,7 @@ def open_session(
         model = accelerator.prepare(model)
         masters = Masters(model)
     make_folder(checkpoints)
-    dropout = has_dropout(vars(model.config.get_text_config()))
+    config = vars(model.config.get_text_config())
     return Session(
         accelerator=accelerator,
         model=model,
@@ -81,7 +81,7 @@ def open_session(
         layout=BatchLayout(
             padded=padded,
             device=accelerator.device,
-            share=may_share_beginnings(section, padded=padded, dropout=dropout),
+            share=may_share_beginnings(section, padded=padded, alone=must_be_whole(config)),
         ),
         noise=RowNoise(model, section.neftune) if section.neftune else None,
         seed=seed,

@@ -137,8 +137,8 @@ def go_on_from(adapted: Any, section: TrainSection, folder: Path) -> None:
     if strange:
         raise TrainError(
             f"train.start_from: the adapter in {folder} asks for what is not trained here, and "
-            f"without it it would be another function: {'; '.join(strange)}. Merge it into its base with "
-            "the tool that made it, and name the merged model as `model:`"
+            f"without it it would be another function: {'; '.join(strange)}. Merge it into its base "
+            "with the tool that made it, and name the merged model as `model:`"
         )
     shapes = [
         {n: tuple(t.shape) for n, t in tensors.items()}
