@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import shutil
 from dataclasses import replace
 from typing import Any
@@ -600,3 +601,15 @@ def test_rows_whose_length_turns_their_positions_are_computed_whole() -> None:
     assert must_be_whole({"rope_parameters": layers})
     assert not must_be_whole({"rope_parameters": {"rope_type": "yarn"}, "rope_scaling": None})
     assert not must_be_whole({})
+
+
+def test_variables_that_a_launcher_left_change_nothing(train_tiny, metrics_of, monkeypatch) -> None:
+    from accelerate.state import AcceleratorState
+
+    wanted = metrics_of(train_tiny("plain"))
+    for name, value in (("GRADIENT_ACCUMULATION_STEPS", "8"), ("MIXED_PRECISION", "bf16"),
+                        ("DYNAMO_BACKEND", "EAGER"), ("USE_FSDP", "true")):  # fmt: skip
+        monkeypatch.setenv(f"ACCELERATE_{name}", value)
+    AcceleratorState._reset_state(reset_partial_state=True)
+    assert metrics_of(train_tiny("launched")) == wanted
+    assert os.environ["ACCELERATE_MIXED_PRECISION"] == "bf16"

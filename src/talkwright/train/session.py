@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,15 +53,11 @@ def open_session(
     origin: Origin,
 ) -> Session:
     """Load the model and make ready all that stays. Raises TrainError for what cannot be trained."""
-    from accelerate import Accelerator
     from accelerate.utils import set_seed
 
     refuse_useless(rows)
     refuse_missing_trackers(section)
-    logs = str(checkpoints.parent / FOLDER)
-    accelerator = Accelerator(log_with=section.trackers or None, project_dir=logs)
-    if accelerator.num_processes > 1:
-        raise TrainError("this version trains in one process; start it without a multi-process launcher")
+    accelerator = _accelerator(section, str(checkpoints.parent / FOLDER))
     set_seed(seed)
     instead = f"Close other programs, or {smaller_model(section)}."
     with needs_memory("in making the model ready for training", instead):
@@ -88,3 +85,27 @@ def open_session(
         checkpoints=checkpoints,
         origin=origin,
     )
+
+
+def _accelerator(section: TrainSection, logs: str) -> Any:
+    """Accelerate with settings of ours alone. Its variables of the environment, which a launcher may
+    have left there, would divide gradients, change the precision or compile, and no run would tell.
+
+    Raises TrainError when this is one of several processes.
+    """
+    from accelerate import Accelerator
+    from accelerate.utils import GradientAccumulationPlugin
+
+    hidden = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("ACCELERATE_")}
+    try:
+        accelerator = Accelerator(
+            mixed_precision="no",  # the model is loaded in the precision it is trained in
+            gradient_accumulation_plugin=GradientAccumulationPlugin(num_steps=1),  # the loop's own
+            log_with=section.trackers or None,
+            project_dir=logs,
+        )
+    finally:
+        os.environ.update(hidden)
+    if accelerator.num_processes > 1:
+        raise TrainError("this version trains in one process; start it without a multi-process launcher")
+    return accelerator
