@@ -9,9 +9,10 @@ import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 from torch import nn
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, LlamaConfig
+from transformers.models.falcon_h1.modeling_falcon_h1 import FalconH1RMSNormGated
 from transformers.models.gemma.modeling_gemma import GemmaRMSNorm
-from transformers.models.llama.modeling_llama import LlamaRMSNorm
+from transformers.models.llama.modeling_llama import LlamaMLP, LlamaRMSNorm
 
 from talkwright.models import fuse
 
@@ -166,3 +167,67 @@ def test_an_adapter_switched_off_is_off() -> None:
     with model.disable_adapter():
         assert torch.allclose(model(input_ids=ids).logits, wanted, atol=1e-5)
     assert not torch.allclose(model(input_ids=ids).logits, wanted, atol=1e-2)
+
+
+ACTIVATIONS = [
+    "gelu", "gelu_pytorch_tanh", "gelu_fast", "gelu_new", "quick_gelu", "relu", "relu2", "mish",
+    "sigmoid", "silu",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32], ids=str)
+def test_an_mlp_is_fused_for_its_activation_alone(activation: str, dtype: torch.dtype) -> None:
+    for width, inner in ((16, 48), (64, 128), (576, 1536)):
+        config = LlamaConfig(
+            hidden_size=width, intermediate_size=inner, hidden_act=activation, num_attention_heads=1
+        )
+        mlp = LlamaMLP(config).to(dtype).requires_grad_(False)
+        for spread in (0.02, 0.04, 0.1, 1.0):
+            for weight in mlp.parameters():
+                nn.init.normal_(weight, std=spread)
+            assert fuse(copy.deepcopy(mlp))["mlp"] == (activation == "silu"), (width, spread)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32], ids=str)
+@pytest.mark.parametrize("kind", ["gemma", "gemma2", "gemma3_text"])
+def test_nothing_but_the_adapters_of_gemma_is_fused(kind: str, dtype: torch.dtype) -> None:
+    assert fuse(model_of(kind, dtype=dtype)) == {"lora": 14, "norm": 0, "mlp": 0}
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32], ids=str)
+def test_a_norm_of_a_nearly_equal_form_is_left_alone(dtype: torch.dtype) -> None:
+    class Outside(LlamaRMSNorm):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:  # eps outside of the root
+            length = x.float().square().mean(-1, keepdim=True).sqrt()
+            return self.weight * (x.float() / (length + self.variance_epsilon)).to(x.dtype)
+
+    class Centred(LlamaRMSNorm):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return super().forward(x - 0.003 * x.mean(-1, keepdim=True))
+
+    class PlusOne(LlamaRMSNorm):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return super().forward(x) * (1 + self.weight) / self.weight
+
+    for kind, taken in ((LlamaRMSNorm, 1), (Outside, 0), (Centred, 0), (PlusOne, 0)):
+        for width in (8, 64, 576):
+            norm = kind(width).to(dtype).requires_grad_(False)
+            nn.init.constant_(norm.weight, 100.0)  # where one more is hardly seen
+            assert fuse(norm)["norm"] == taken, (kind, width)
+
+
+def test_a_norm_that_may_be_given_a_gate_still_takes_one() -> None:
+    norm = FalconH1RMSNormGated(16).requires_grad_(False)
+    x, gate = torch.randn(2, 3, 16), torch.randn(2, 3, 16)
+    wanted = norm(x, gate), norm(x, gate=gate), norm(x)
+    fuse(norm)
+    got = norm(x, gate), norm(x, gate=gate), norm(x)
+    assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(wanted, got, strict=True))
+
+
+def test_a_bias_that_learns_keeps_its_gradient() -> None:
+    plain = model_of("qwen2", bias="all")
+    fused = copy.deepcopy(plain)
+    assert fuse(fused)["lora"] == 8  # all but queries, keys and values, which have a bias
+    assert apart(loss_and_gradients(plain)[1], loss_and_gradients(fused)[1]) < 1e-5

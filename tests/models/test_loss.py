@@ -8,18 +8,19 @@ from typing import Any
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, LlamaForCausalLM
 
 from talkwright.errors import TrainError
 from talkwright.models import (
     choose_attention,
     flat,
     keeps_rows_apart,
+    load_weights,
     make_batch,
     row_losses,
     summed_loss,
 )
-from talkwright.types import Example
+from talkwright.types import BaseModel, Example
 
 SIZES = {
     "vocab_size": 67,
@@ -188,6 +189,38 @@ def test_a_family_whose_body_is_not_where_its_class_says_gives_its_own_logits() 
         assert float(row_losses(model, batch).sum().detach()) == pytest.approx(float(wanted), rel=1e-5)
 
 
+@pytest.mark.parametrize("width", [16, 32])
+def test_a_scale_of_logits_that_is_worked_out_is_seen(width: int) -> None:
+    """MiniCPM3's is a property of its configuration."""
+    sizes = {"num_key_value_heads": 4, "q_lora_rank": 16, "kv_lora_rank": 16, "qk_rope_head_dim": 8,
+             "qk_nope_head_dim": 8, "v_head_dim": 8, "dim_model_base": width}  # fmt: skip
+    plain = build("minicpm3", **sizes).eval()
+    assert flat.has_plain_head(plain) == (width == 32)
+    assert_same(plain, twin(plain, None).eval(), ROWS[:1], padded=True)
+    with torch.device("meta"):
+        empty = AutoModelForCausalLM.from_config(plain.config)
+    assert flat.has_plain_head(empty) == (width == 32)
+
+
+@pytest.mark.parametrize("change", [lambda x: 0.99 * x, lambda x: 30 * torch.tanh(x / 30), lambda x: x])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32], ids=str)
+def test_what_is_done_to_logits_is_seen_whatever_its_name(change: Any, dtype: torch.dtype) -> None:
+    class Family(LlamaForCausalLM):
+        def forward(self, *given: Any, **named: Any) -> Any:
+            out = super().forward(*given, **named)
+            out.logits = change(out.logits)
+            return out
+
+    torch.manual_seed(3)
+    model = Family(AutoConfig.for_model("llama", **SIZES)).to(dtype).train()
+    for weight in model.parameters():
+        torch.nn.init.normal_(weight, 0, 0.02)  # logits so small that no cap is near
+    plain = bool(change(torch.tensor(100.0)) == 100)
+    assert flat.has_plain_head(model) == plain
+    assert model.training
+    assert not model.model._forward_hooks
+
+
 def test_a_family_that_ignores_the_row_borders_is_found_out() -> None:
     # Nemotron accepts an attention implementation and passes nothing on to it.
     plain = build("nemotron").eval()
@@ -319,3 +352,46 @@ def test_positions_and_targets_of_a_shared_batch() -> None:
     assert (batch.lengths, batch.before) == ((12, 1), ((), ((0, 10),)))
     assert batch.scored.tolist() == [9, 10, 11, 9, 12]  # position 9 has two tokens to predict
     assert batch.targets.tolist() == [20, 21, 22, 30, 31]
+
+
+# --- rotary frequencies that depend on how long a row is -----------------------------------------
+
+STRETCHED = {
+    "dynamic": ("llama", {"max_position_embeddings": 24, "rope_parameters": {
+        "rope_type": "dynamic", "factor": 4.0, "rope_theta": 10000.0}}),
+    "longrope": ("phi3", {"sliding_window": None, "original_max_position_embeddings": 24,
+        "rope_parameters": {
+            "rope_type": "longrope", "short_factor": [1.0] * 4, "long_factor": [4.0] * 4,
+            "rope_theta": 10000.0, "original_max_position_embeddings": 24}}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("padded", [False, True], ids=["flat", "padded"])
+@pytest.mark.parametrize("kind", STRETCHED)
+def test_long_rows_leave_the_frequencies_of_others_alone(kind: str, padded: bool, tmp_path) -> None:
+    family, settings = STRETCHED[kind]
+    plain = build(family, **settings)
+    plain.save_pretrained(tmp_path)
+    base = BaseModel("it", str(tmp_path), str(tmp_path), "", "")
+    attention = None if padded else choose_attention(plain.config)[0]
+    ours: Any = load_weights(base, precision="fp32", attention=attention).eval()
+    if not padded:
+        assert keeps_rows_apart(ours)
+    rows = random_rows((60, 40), (17, 5), (20, 9), (90, 80), (50, 30))
+    wanted = 0.0
+    for row in rows:  # whoever comes first has what all have: dynamic ones remember the longest
+        alone = load_weights(base, precision="fp32").eval()
+        _forget_all(alone)
+        ids = torch.tensor([row.input_ids[:-1]])
+        logits = type(alone).forward(alone, ids, use_cache=False).logits[0]
+        each = torch.nn.functional.cross_entropy(logits, torch.tensor(row.labels[1:]), reduction="sum")
+        wanted += float(each.detach())
+    for order in (rows, rows[::-1]):
+        got = float(summed_loss(ours, make_batch(order, padded=padded)).detach())
+        assert got == pytest.approx(wanted, rel=1e-5)
+
+
+def _forget_all(model: Any) -> None:
+    """Take away what `load_weights` gives: the model is as transformers loads it."""
+    for module in model.modules():
+        vars(module).pop("forward", None)

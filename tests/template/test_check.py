@@ -107,6 +107,16 @@ def test_rows_that_are_too_long_are_dropped_and_counted(check) -> None:
     assert (tokens["splits"]["train"]["rows"], tokens["splits"]["train"]["too_long"]) == (2, 1)
 
 
+def test_lost_answers_are_counted_with_what_lost_them(check) -> None:
+    turns = [f"{word} {n}" for n in range(4) for word in ("question", "answer")]
+    rows = [chat(*turns, *("long" * 100, "long") * 2), chat("c", "d" * 900, "e", "f", "g", "h")]
+    found, _, _ = check(rows, max_length=300, too_long="cut")
+    assert "1 rows were cut" in found["cut"].message
+    assert "with 2 answers in all" in found["cut"].message
+    assert "1 rows are longer" in found["too_long"].message
+    assert "with 3 answers in all" in found["too_long"].message
+
+
 def test_rows_that_are_too_long_are_an_error_where_the_recipe_says_so(check) -> None:
     found, _, _ = check([chat("a", "b"), chat("c", "d" * 500)], max_length=100, too_long="error")
     assert found["too_long"].severity == "error"

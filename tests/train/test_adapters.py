@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import copy
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -23,8 +24,10 @@ from talkwright.models import (
     row_losses,
     summed_loss,
     virtual_tokens,
+    write_merged,
 )
 from talkwright.train.model import prepare_model
+from talkwright.train.start_from import refuse_other_base
 from talkwright.types import IGNORED, BaseModel, Conversation, Example, Message, Sampling
 
 METHODS: dict[str, dict[str, Any]] = {
@@ -331,11 +334,88 @@ def test_an_adapter_of_another_shape_is_not_gone_on_from(train_tiny, tmp_path) -
         train_tiny("again", start_from=str(whole.parent))
 
 
+STRANGE = {
+    "alpha_pattern": {"alpha_pattern": {"q_proj": 256}},
+    "rank_pattern": {"rank_pattern": {"q_proj": 4}},
+    "init_lora_weights": {"init_lora_weights": "pissa"},
+    "bias": {"bias": "all"},
+    "from another": {"init_lora_weights": "gaussian", "revision": "1", "lora_dropout": 0.1,
+                     "target_modules": r".*\.[a-z]+_proj", "exclude_modules": ["lm_head"]},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", STRANGE)
+def test_an_adapter_of_another_tool_is_gone_on_from_as_it_is_or_not_at_all(
+    name: str, tiny_base, section, tmp_path
+) -> None:
+    from peft import LoraConfig, get_peft_model
+
+    how = {"r": 8, "lora_alpha": 16, "target_modules": "all-linear", "task_type": "CAUSAL_LM"}
+    model = get_peft_model(load_weights(tiny_base, precision="fp32"), LoraConfig(**how | STRANGE[name]))
+    for weight_name, weight in model.named_parameters():
+        if "lora_" in weight_name:
+            torch.nn.init.normal_(weight, 0, 0.05)
+    model.save_pretrained(str(tmp_path / "theirs"))
+    again = section(start_from=str(tmp_path / "theirs"), lora={"rank": 8, "alpha": 16.0})
+    if name != "from another":
+        with pytest.raises(TrainError, match=rf"asks for what is not trained here.* {name} is "):
+            prepare_model(tiny_base, again, 7)
+        return
+    row = Example(tuple(range(20)), tuple(range(20)))
+    losses = [
+        float(row_losses(each.eval(), make_batch([row], padded=padded)).detach().sum())
+        for each, padded in ((model, True), prepare_model(tiny_base, again, 7))
+    ]
+    assert losses[1] == pytest.approx(losses[0], rel=1e-5)
+
+
 def test_a_run_on_another_base_is_not_gone_on_from(train_tiny, tiny_base, section) -> None:
     first = train_tiny("first", max_steps=1)
     other = replace(tiny_base, digest="1" * 64)
     with pytest.raises(TrainError, match="was trained on 'tiny', whose files differ"):
         prepare_model(other, section(start_from=str(first.parent)), 7)
+
+
+def test_whole_weights_of_another_base_are_not_gone_on_from(
+    train_tiny, tiny_base, section, tmp_path
+) -> None:
+    first = train_tiny("first", max_steps=1, method="full")
+    again = section(method="full", start_from=str(first.parent))
+    with pytest.raises(TrainError, match="was trained on 'tiny', whose files differ"):
+        refuse_other_base(replace(tiny_base, digest="1" * 64), again)
+    refuse_other_base(tiny_base, again)
+    adapter = train_tiny("adapter", max_steps=1) / "adapter"
+    merged = tmp_path / "merged"
+    write_merged(tiny_base, adapter, merged, lambda folder: None)
+    on_merged = section(method="full", start_from=str(merged))
+    refuse_other_base(tiny_base, on_merged)
+    refuse_other_base(BaseModel("merged", str(merged), str(merged), "", "2" * 64), on_merged)
+    with pytest.raises(TrainError, match="was trained on 'tiny', whose files differ"):
+        refuse_other_base(replace(tiny_base, digest="1" * 64), on_merged)
+
+
+@pytest.mark.parametrize("change", ["layers", "ids", "nothing", "no tokenizer"])
+def test_whole_weights_of_another_tool_must_be_of_the_same_kind(
+    change: str, tiny_base, section, tmp_path
+) -> None:
+    there = Path(shutil.copytree(tiny_base.path, tmp_path / "theirs"))
+    config, tokenizer = there / "config.json", there / "tokenizer.json"
+    if change == "layers":
+        config.write_text(json.dumps({**json.loads(config.read_text()), "num_hidden_layers": 1}))
+    elif change == "ids":
+        found = json.loads(tokenizer.read_text())
+        words = found["model"]["vocab"]
+        words["a"], words["b"] = words["b"], words["a"]
+        tokenizer.write_text(json.dumps(found))
+    elif change == "no tokenizer":
+        tokenizer.unlink()
+    again = section(method="full", start_from=str(there))
+    said = {"layers": "num_hidden_layers is 1 there and 2 in the base", "ids": "gives other ids"}
+    if change in said:
+        with pytest.raises(TrainError, match=said[change]):
+            refuse_other_base(tiny_base, again)
+    else:
+        refuse_other_base(tiny_base, again)
 
 
 def test_what_is_gone_on_from_is_part_of_what_makes_a_run(train_tiny, section) -> None:

@@ -69,7 +69,7 @@ def test_the_plan_counts_the_tokens_that_the_loop_computes(
 
     chosen = section(**{"batch_size": 5, "max_steps": 4, **settings})
     padded = chosen.method in VIRTUAL
-    share = may_share_beginnings(chosen, padded=padded, dropout=False)
+    share = may_share_beginnings(chosen, padded=padded, alone=False)
     virtual = chosen.virtual_tokens if padded else 0
     plan, made = make_plan(chosen, len(examples)), []
     for numbers in rows_of_steps(plan, chosen.batch_size, 7):
@@ -106,7 +106,7 @@ def test_the_plan_counts_the_tokens_that_a_validation_computes(
 
     chosen = section(**settings)
     padded = chosen.method in VIRTUAL
-    share = passes.may_share_beginnings(chosen, padded=padded, dropout=False)
+    share = passes.may_share_beginnings(chosen, padded=padded, alone=False)
     made: list[int] = []
 
     def score(_: Any, batch: Any) -> Any:
@@ -158,7 +158,7 @@ def test_validation_rows_cut_for_advice_are_counted_as_cut(section: Any) -> None
 def test_a_model_with_dropout_of_its_own_shares_nothing(section: Any) -> None:
     known = rows_of(begun_alike(60))
     how: dict[str, Any] = {"padded": False, "seed": 7}
-    plain, dropped = (make_load(known, section(), dropout=d, **how) for d in (False, True))
+    plain, dropped = (make_load(known, section(), alone=d, **how) for d in (False, True))
     assert plain.largest == dropped.largest - 3 * 60
 
 

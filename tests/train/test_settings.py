@@ -133,6 +133,18 @@ def test_rows_learnt_by_heart_are_found(section) -> None:
     assert findings(section, max_steps=201) == {"too_many_epochs": "warning"}
 
 
+def test_a_run_is_as_long_as_its_tokens_let_it_be(section) -> None:
+    forever = {"max_steps": None, "epochs": 1000.0}
+    for tokens, expected in ((20_000, []), (22_000, ["too_many_epochs"])):
+        found = check_settings(section(**forever, max_tokens=tokens), 80, 8, tokens=2000)
+        assert [each.code for each in found] == expected
+    assert "is learnt 11 times" in found[0].message
+    often = section(**forever, max_tokens=8000, patience=3)
+    (found_one,) = check_settings(often, 80, 8, tokens=2000)
+    assert found_one.code == "patience_never_ends"
+    assert "the run of 80 steps has only 0" in found_one.message
+
+
 def test_a_patience_that_can_never_end_is_found(section) -> None:
     assert findings(section, patience=4) == {}
     assert findings(section, patience=5) == {"patience_never_ends": "warning"}  # in the last step
@@ -177,6 +189,8 @@ WRONG = [
     {"neftune": 15.5},
     {"weight_decay": 1.1},
     {"max_steps": None, "epochs": 30.0},
+    {"max_steps": None, "epochs": 1000.0, "max_tokens": 60_000},
+    {"max_steps": None, "epochs": 1000.0, "max_tokens": 8000, "patience": 3},
     {"learning_rate": 1.0},
     {"learning_rate": 1e-9},
     {"lora": {"alpha": 1.0}},

@@ -108,3 +108,25 @@ def test_time_in_validation_is_counted_and_is_not_the_steps(train_tiny, rows, mo
     (_, seconds, validating), took = found[-1], time.perf_counter() - started
     assert validating >= 3 * 0.4  # before the first step and after each
     assert seconds + validating <= took
+
+
+@pytest.mark.parametrize("minutes", [0.5, 100.0])
+def test_a_limit_that_was_raised_lets_a_stopped_run_go_on(
+    minutes, train_tiny, rows, monkeypatch
+) -> None:
+    def dying(*_given: Any, **_how: Any) -> None:
+        raise SystemExit
+
+    finish = loop._finish
+    monkeypatch.setattr(loop, "_finish", dying)
+    clock = iter(range(0, 10**6, 20))
+    monkeypatch.setattr(loop.time, "perf_counter", lambda: float(next(clock)))
+    how = {"validation": rows[:2], "max_steps": 6, "save_every": 1}
+    with pytest.raises(SystemExit):
+        train_tiny(max_minutes=1.0, **how)
+    monkeypatch.setattr(loop, "_finish", finish)
+    summary = read_json(train_tiny(max_minutes=minutes, **how) / "summary.json")
+    if minutes > 1:
+        assert (summary["steps"], summary["stopped_by"]) == (6, None)
+    else:
+        assert (summary["steps"] < 6, summary["stopped_by"]) == (True, "max_minutes")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import shutil
 from dataclasses import replace
 from typing import Any
@@ -377,7 +378,7 @@ def test_training_takes_the_fast_forms_where_nothing_forbids_it(tiny_base, secti
         chosen = section(**settings)
         model, padded = prepare_model(tiny_base, chosen, 7)
         dropout = has_dropout(vars(model.config.get_text_config()))
-        return may_share_beginnings(chosen, padded=padded, dropout=dropout)
+        return may_share_beginnings(chosen, padded=padded, alone=dropout)
 
     model, _ = prepare_model(tiny_base, section(), 7)
     taken = [name for name, module in model.named_modules() if "forward" in vars(module)]
@@ -387,7 +388,7 @@ def test_training_takes_the_fast_forms_where_nothing_forbids_it(tiny_base, secti
     assert not share(method="prompt")
     assert not share(lora={"dropout": 0.1})
     assert not share(neftune=5.0)
-    assert not may_share_beginnings(section(), padded=False, dropout=True)
+    assert not may_share_beginnings(section(), padded=False, alone=True)
     for name in ("attention_dropout", "attn_pdrop"):  # of the model's own configuration
         assert has_dropout({name: 0.1, "other": 3})
         assert not has_dropout({name: 0.0, "other": 0.5})
@@ -589,3 +590,26 @@ def test_rows_on_disk_train_the_very_same_as_rows_in_memory(
     (expected,) = in_memory.glob("adapter/*.safetensors")
     (found,) = on_disk.glob("adapter/*.safetensors")
     assert found.read_bytes() == expected.read_bytes()
+
+
+def test_rows_whose_length_turns_their_positions_are_computed_whole() -> None:
+    from talkwright.train.passes import must_be_whole
+
+    assert must_be_whole({"rope_scaling": {"type": "longrope"}})
+    assert must_be_whole({"rope_parameters": {"rope_type": "dynamic", "factor": 2.0}})
+    layers = {"full_attention": {"rope_type": "dynamic"}, "sliding_attention": {"rope_type": "default"}}
+    assert must_be_whole({"rope_parameters": layers})
+    assert not must_be_whole({"rope_parameters": {"rope_type": "yarn"}, "rope_scaling": None})
+    assert not must_be_whole({})
+
+
+def test_variables_that_a_launcher_left_change_nothing(train_tiny, metrics_of, monkeypatch) -> None:
+    from accelerate.state import AcceleratorState
+
+    wanted = metrics_of(train_tiny("plain"))
+    for name, value in (("GRADIENT_ACCUMULATION_STEPS", "8"), ("MIXED_PRECISION", "bf16"),
+                        ("DYNAMO_BACKEND", "EAGER"), ("USE_FSDP", "true")):  # fmt: skip
+        monkeypatch.setenv(f"ACCELERATE_{name}", value)
+    AcceleratorState._reset_state(reset_partial_state=True)
+    assert metrics_of(train_tiny("launched")) == wanted
+    assert os.environ["ACCELERATE_MIXED_PRECISION"] == "bf16"

@@ -30,6 +30,7 @@ from talkwright.models.load import (
     weights_digest,
     without_peft_noise,
 )
+from talkwright.models.rotary import stretches
 from talkwright.models.virtual import virtual_tokens, with_virtual_tokens
 
 __all__ = [
@@ -56,6 +57,7 @@ __all__ = [
     "parameter_count",
     "row_losses",
     "seen_by_attention",
+    "stretches",
     "summed_loss",
     "until_last_supervised",
     "virtual_tokens",

@@ -89,9 +89,11 @@ def _padded(kept: list[tuple[list[int], list[int]]], device: Any) -> Batch:
         for n, label in enumerate(labels)
         if label != IGNORED
     ]
+    # Beyond a row's end its last place again: rotary frequencies may depend on the last (`rotary.py`).
+    last = torch.tensor(lengths, device=device)[:, None] - 1
     return Batch(
         ids=torch.tensor(ids, device=device),
-        positions=torch.arange(width, device=device).expand(len(kept), width),
+        positions=torch.arange(width, device=device).expand(len(kept), width).minimum(last),
         lengths=lengths,
         scored=torch.tensor([n for n, _ in found], device=device),
         targets=torch.tensor([label for _, label in found], device=device),

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from talkwright.errors import is_out_of_memory
 from talkwright.models.batch import Batch, Runs, make_batch
 from talkwright.models.virtual import with_virtual_tokens
 from talkwright.types import IGNORED, Example
@@ -204,15 +205,65 @@ def _plain_head(causal: Any) -> Tensor | None:
     from torch import nn
 
     head = getattr(causal, "lm_head", None)
-    config = causal.config.get_text_config()
     if head is None or type(head) is not nn.Linear or head.bias is not None:
         return None
     if causal.base_model is causal:  # its body goes by another name than its class says (Llama 4's)
         return None
-    # Caps and scales have a name of their own in every family; taking the model's own way once too
-    # often costs time, once too seldom a wrong loss.
-    scaled = [value for name, value in vars(config).items() if _SCALES_LOGITS.search(name)]
-    return head.weight if all(value in (None, 1, False) for value in scaled) else None
+    known = vars(causal)  # asked once of each model
+    if _ONLY_MULTIPLIES not in known:
+        known[_ONLY_MULTIPLIES] = not _names_a_scale(causal) and _only_multiplies(causal)
+    return head.weight if known[_ONLY_MULTIPLIES] else None
+
+
+_ONLY_MULTIPLIES = "_talkwright_only_multiplies"
+
+
+def _only_multiplies(causal: Any) -> bool:
+    """Whether a model makes of hidden states what its head makes of them, tried on small and large ones.
+
+    Caps and scales have a name of their own in every family, so nothing less is certain. Models without
+    numbers are told by these names alone.
+    """
+    import torch
+    from torch._subclasses.fake_tensor import is_fake
+
+    weight = causal.lm_head.weight
+    if weight.is_meta or is_fake(weight):
+        return True
+    scales = torch.tensor([1e-2, 1.0, 30.0, 1e3], device=weight.device)
+    spread = torch.linspace(-3, 3, weight.shape[1], device=weight.device).mul_(40).sin()
+    hidden = (scales[:, None] * spread)[None].to(weight.dtype)
+
+    def instead(module: Any, given: Any, output: Any) -> Any:
+        output.last_hidden_state = hidden
+        return output
+
+    hook = causal.base_model.register_forward_hook(instead)
+    was_training = causal.training
+    try:
+        with torch.no_grad():
+            ids = torch.zeros(1, len(scales), dtype=torch.long, device=weight.device)
+            got = causal.eval()(input_ids=ids, use_cache=False).logits.float()
+            wanted = causal.lm_head(hidden).float()
+    except (RuntimeError, ValueError, TypeError, AttributeError, LookupError) as error:
+        if is_out_of_memory(error):
+            raise
+        return False
+    finally:
+        hook.remove()
+        causal.train(was_training)
+    if got.shape != wanted.shape:
+        return False
+    return bool(((got - wanted).norm(dim=-1) <= 1e-3 * wanted.norm(dim=-1)).all())
+
+
+def _names_a_scale(causal: Any) -> bool:
+    """Whether a model's configuration names something that is done to logits. Taking the model's own way
+    once too often costs time, once too seldom a wrong loss."""
+    config = causal.config.get_text_config()
+    names = [name for name in dir(config) if _SCALES_LOGITS.search(name)]  # properties are in no vars()
+    values = [value for name in names if not callable(value := getattr(config, name, None))]
+    return any(value not in (None, 1, False) for value in values)
 
 
 _SCALES_LOGITS = re.compile("logit|soft_?cap|lm_head_multiplier|unpadded_vocab")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from talkwright.errors import ModelError, OutOfMemory, is_out_of_memory
+from talkwright.models.rotary import stretch_by_row
 from talkwright.types import BaseModel, content_id
 
 if TYPE_CHECKING:
@@ -97,6 +98,7 @@ def load_weights(
         raise ModelError(f"{base.path}: the model cannot be loaded: {first_line(error)}") from None
     model: PreTrainedModel = loaded[0]
     refuse_missing(base.path, loaded[1]["missing_keys"])
+    stretch_by_row(model)
     return model
 
 

@@ -52,7 +52,8 @@ class _Tally:
     cut: _Places = field(default_factory=_Places)
     refused: _Places = field(default_factory=_Places)
     unanswered: _Places = field(default_factory=_Places)
-    answers_lost: int = 0
+    answers_unused: int = 0
+    answers_cut: int = 0
     longest: int = 0
     unstable_prompt: int = 0
     doubled_start: int = 0
@@ -69,8 +70,8 @@ class _Tally:
             setattr(self, name, getattr(self, name) + later[name])
 
 
-_SUMS = ("supervised", "answers_lost", "unstable_prompt", "doubled_start", "control_in_content",
-         "tools_as_text")  # fmt: skip
+_SUMS = ("supervised", "answers_unused", "answers_cut", "unstable_prompt", "doubled_start",
+         "control_in_content", "tools_as_text")  # fmt: skip
 
 
 def check_dataset(
@@ -160,11 +161,14 @@ def _check_batch(
         for whole in rows:
             row = _fit(whole, section)
             if row is not whole:
-                (tally.too_long if row is None else tally.cut).add(conversation.where)
-                tally.answers_lost += len(whole.spans) - (len(row.spans) if row else 0)
                 tally.longest = max(tally.longest, len(whole.ids))
             if row is None:
+                tally.too_long.add(conversation.where)
+                tally.answers_unused += len(whole.spans)
                 continue
+            if row is not whole:
+                tally.cut.add(conversation.where)
+                tally.answers_cut += len(whole.spans) - len(row.spans)
             tally.unstable_prompt += not (
                 row.served or _starts_with_prompt(template, conversation, row.example())
             )
@@ -243,7 +247,7 @@ def _findings(template: Template, tallies: dict[str, _Tally], section: TemplateS
     found: list[Finding] = []
     too_long, refused, cut = gather("too_long"), gather("refused"), gather("cut")
     enough = max((tally.longest for tally in tallies.values()), default=0)
-    lost = f"with {count('answers_lost')} answers in all that nobody learns"
+    lost = "with {} answers in all that nobody learns"
     if not tallies["train"].lengths:
         found.append(_nothing_to_learn(tallies["train"], section))
     if too_long.count:
@@ -253,7 +257,7 @@ def _findings(template: Template, tallies: dict[str, _Tally], section: TemplateS
             Finding(
                 severity, "too_long",
                 f"{too_long.count} rows are longer than {section.max_length} tokens and are not used, "
-                f"{lost}; the first is {too_long.first}",
+                f"{lost.format(count('answers_unused'))}; the first is {too_long.first}",
                 f"write `template.max_length: {enough}`{or_cut}", too_long.count,
             )
         )  # fmt: skip
@@ -261,7 +265,8 @@ def _findings(template: Template, tallies: dict[str, _Tally], section: TemplateS
         found.append(
             Finding(
                 "warning", "cut", f"{cut.count} rows were cut after their last whole answer that fits, "
-                f"{lost}; the first is {cut.first}", f"write `template.max_length: {enough}`", cut.count,
+                f"{lost.format(count('answers_cut'))}; the first is {cut.first}",
+                f"write `template.max_length: {enough}`", cut.count,
             )
         )  # fmt: skip
     if refused.count:

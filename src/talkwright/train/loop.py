@@ -87,6 +87,8 @@ def train(
     session = open_session(base, rows, validation, section, seed, out.parent / "checkpoints", origin)
     plan, checkpoints, masters = session.plan, session.checkpoints, session.masters
     state = restore_newest(checkpoints, origin, masters, session.optimizer)
+    if state.stopped == "max_minutes":  # which may be longer by now
+        state.stopped = limit_reached(section, state)
     every = sample_steps(section, plan)
     sampler = Sampler(
         session.model, template, questions, every=every, folder=checkpoints, step=state.step

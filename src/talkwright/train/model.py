@@ -11,6 +11,7 @@ from talkwright.models import (
     best_precision,
     choose_attention,
     fuse,
+    has_plain_head,
     keeps_rows_apart,
     load_config,
     load_weights,
@@ -48,6 +49,7 @@ def prepare_model(base: BaseModel, section: TrainSection, seed: int) -> tuple[An
     if not padded and not keeps_rows_apart(model):
         padded = True
         model = load_weights(base, **how)
+    has_plain_head(model)  # asked before there are layers to compile for the few tokens it takes
     torch.manual_seed(seed)
     model = make_trainable(model, section)
     if section.method in VIRTUAL:

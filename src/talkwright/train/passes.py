@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Any
 
 from talkwright.config import TrainSection
-from talkwright.models import until_last_supervised
+from talkwright.models import stretches, until_last_supervised
 from talkwright.types import Example
 
 
@@ -47,10 +47,16 @@ def cuts(lengths: Sequence[int], section: TrainSection, halvings: int, *, padded
     return [*borders, len(lengths)]
 
 
-def may_share_beginnings(section: TrainSection, *, padded: bool, dropout: bool) -> bool:
+def may_share_beginnings(section: TrainSection, *, padded: bool, alone: bool) -> bool:
     """Whether rows of a pass may have a common beginning computed once: nothing random must differ
-    between them. `dropout`: the model has some of its own (`has_dropout`)."""
-    return not (padded or dropout or section.neftune or section.lora.dropout)
+    between them. `alone`: of this model each row must be computed whole (`must_be_whole`)."""
+    return not (padded or alone or section.neftune or section.lora.dropout)
+
+
+def must_be_whole(config: Mapping[str, Any]) -> bool:
+    """Whether a beginning is not the same in all rows of a model: it has dropout, or its positions are
+    turned by how long a row is."""
+    return has_dropout(config) or stretches(config)
 
 
 def has_dropout(config: Mapping[str, Any]) -> bool:

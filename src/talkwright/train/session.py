@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from talkwright.train.model import Masters, prepare_model
 from talkwright.train.noise import RowNoise
 from talkwright.train.optimizers import Optimizer, make_optimizer
 from talkwright.train.origin import Origin
-from talkwright.train.passes import has_dropout, may_share_beginnings
+from talkwright.train.passes import may_share_beginnings, must_be_whole
 from talkwright.train.plan import Plan, evenly, make_plan
 from talkwright.train.settings import refuse_useless
 from talkwright.train.trackers import FOLDER, refuse_missing_trackers
@@ -52,15 +53,11 @@ def open_session(
     origin: Origin,
 ) -> Session:
     """Load the model and make ready all that stays. Raises TrainError for what cannot be trained."""
-    from accelerate import Accelerator
     from accelerate.utils import set_seed
 
     refuse_useless(rows)
     refuse_missing_trackers(section)
-    logs = str(checkpoints.parent / FOLDER)
-    accelerator = Accelerator(log_with=section.trackers or None, project_dir=logs)
-    if accelerator.num_processes > 1:
-        raise TrainError("this version trains in one process; start it without a multi-process launcher")
+    accelerator = _accelerator(section, str(checkpoints.parent / FOLDER))
     set_seed(seed)
     instead = f"Close other programs, or {smaller_model(section)}."
     with needs_memory("in making the model ready for training", instead):
@@ -68,7 +65,7 @@ def open_session(
         model = accelerator.prepare(model)
         masters = Masters(model)
     make_folder(checkpoints)
-    dropout = has_dropout(vars(model.config.get_text_config()))
+    config = vars(model.config.get_text_config())
     return Session(
         accelerator=accelerator,
         model=model,
@@ -81,10 +78,34 @@ def open_session(
         layout=BatchLayout(
             padded=padded,
             device=accelerator.device,
-            share=may_share_beginnings(section, padded=padded, dropout=dropout),
+            share=may_share_beginnings(section, padded=padded, alone=must_be_whole(config)),
         ),
         noise=RowNoise(model, section.neftune) if section.neftune else None,
         seed=seed,
         checkpoints=checkpoints,
         origin=origin,
     )
+
+
+def _accelerator(section: TrainSection, logs: str) -> Any:
+    """Accelerate with settings of ours alone. Its variables of the environment, which a launcher may
+    have left there, would divide gradients, change the precision or compile, and no run would tell.
+
+    Raises TrainError when this is one of several processes.
+    """
+    from accelerate import Accelerator
+    from accelerate.utils import GradientAccumulationPlugin
+
+    hidden = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("ACCELERATE_")}
+    try:
+        accelerator = Accelerator(
+            mixed_precision="no",  # the model is loaded in the precision it is trained in
+            gradient_accumulation_plugin=GradientAccumulationPlugin(num_steps=1),  # the loop's own
+            log_with=section.trackers or None,
+            project_dir=logs,
+        )
+    finally:
+        os.environ.update(hidden)
+    if accelerator.num_processes > 1:
+        raise TrainError("this version trains in one process; start it without a multi-process launcher")
+    return accelerator

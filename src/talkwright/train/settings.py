@@ -25,7 +25,7 @@ from talkwright.progress import say
 from talkwright.train.adapters import add_adapter, freeze, usable_targets
 from talkwright.train.model import VIRTUAL, empty_model, refuse_added_tokens
 from talkwright.train.plan import Plan, make_plan
-from talkwright.train.start_from import model_folder, refuse_other_base
+from talkwright.train.start_from import refuse_other_base
 from talkwright.train.trackers import refuse_missing_trackers
 from talkwright.types import BaseModel, Example, Finding, Lengths
 
@@ -100,8 +100,6 @@ def refuse_unready(section: TrainSection, base: BaseModel, template: Template) -
     refuse_missing_trackers(section)
     refuse_added_tokens(base, template)
     refuse_other_base(base, section)
-    if section.start_from is not None and section.method == "full":
-        model_folder(section.start_from)
     eight = section.optimizer.startswith("paged") or section.optimizer.endswith("8bit")
     for name, needed, instead in (
         ("optimizer", eight, "adamw"),
@@ -137,11 +135,12 @@ def check_settings(
     if rows == 0:
         return []
     plan = make_plan(section, rows)
+    steps = _steps_taken(section, plan, rows, tokens)
     return [
-        *_of_length(section, plan, rows, tokens),
+        *_of_length(section, plan, rows, tokens, steps),
         *_of_rates(section, parameters),
         *_of_strengths(section),
-        *_of_validation(section, validation_rows, plan),
+        *_of_validation(section, validation_rows, plan, steps),
         *_of_precision(section, parameters),
     ]
 
@@ -247,13 +246,19 @@ _TEACHES_NOTHING = {  # reasons of the data stage
 }
 
 
-def _of_length(section: TrainSection, plan: Plan, rows: int, tokens: int) -> Iterator[Finding]:
+def _steps_taken(section: TrainSection, plan: Plan, rows: int, tokens: int) -> int:
+    """About how many of the planned steps a run takes before `max_tokens` ends it."""
+    if not (section.max_tokens and tokens):
+        return plan.steps
+    return min(plan.steps, math.ceil(section.max_tokens * rows / (tokens * section.batch_size)))
+
+
+def _of_length(
+    section: TrainSection, plan: Plan, rows: int, tokens: int, steps: int
+) -> Iterator[Finding]:
     rate = section.learning_rate or 0
-    steps, why = plan.steps, ""
-    if section.max_tokens and tokens:
-        in_tokens = math.ceil(section.max_tokens * rows / (tokens * section.batch_size))
-        if in_tokens < steps:
-            steps, why = in_tokens, f", which train.max_tokens ends after about {in_tokens}"
+    ended = steps < plan.steps
+    why = f", which train.max_tokens ends after about {steps}" if ended else ""
     if plan.warmup >= steps:
         yield Finding(
             "error", "warmup_longer_than_run",
@@ -272,9 +277,10 @@ def _of_length(section: TrainSection, plan: Plan, rows: int, tokens: int) -> Ite
             f"batch_size is {section.batch_size} but there are only {rows} training rows, so every "
             "step sees some rows twice", f"write {_lines(smaller)}",
         )  # fmt: skip
-    passes = plan.steps * section.batch_size / rows
+    passes = steps * section.batch_size / rows
     if passes > BEARABLE_PASSES and section.patience is None:
         fewer = f"train.max_steps: {3 * rows // batch}" if section.max_steps else "train.epochs: 3"
+        fewer = f"train.max_tokens: {3 * tokens}" if ended else fewer
         yield Finding(
             "warning", "too_many_epochs",
             f"each of the {rows} rows is learnt {passes:.0f} times, by heart, not in general, and "
@@ -349,7 +355,7 @@ def usual_rates(section: TrainSection, parameters: int = 0) -> tuple[float, floa
     return low, high
 
 
-def _of_validation(section: TrainSection, rows: int, plan: Plan) -> Iterator[Finding]:
+def _of_validation(section: TrainSection, rows: int, plan: Plan, steps: int) -> Iterator[Finding]:
     if rows == 0:
         yield Finding(
             "error" if section.patience else "warning", "no_validation",
@@ -357,16 +363,16 @@ def _of_validation(section: TrainSection, rows: int, plan: Plan) -> Iterator[Fin
             + (" and train.patience has nothing to go by" if section.patience else ""),
             "write `data.validation: 0.1`, or add more conversations",
         )  # fmt: skip
-    elif section.patience and (between := (plan.steps - 1) // plan.eval_every) < section.patience:
+    elif section.patience and (between := (steps - 1) // plan.eval_every) < section.patience:
         # At best the validation before the first step stays the best one; all that come between it and
         # the one after the last step must be enough.
         less = f"train.patience: {max(1, between // 2)}" if between else "train.patience: null"
         yield Finding(
             "warning", "patience_never_ends",
-            f"patience is {section.patience} validations, and the run of {plan.steps} steps has only "
+            f"patience is {section.patience} validations, and the run of {steps} steps has only "
             f"{between} between its beginning and its end, so it cannot stop early",
-            f"write `train.eval_every: {max(1, plan.steps // (4 * section.patience))}`"
-            if plan.steps > section.patience and plan.eval_every > 1 else f"write `{less}`",
+            f"write `train.eval_every: {max(1, steps // (4 * section.patience))}`"
+            if steps > section.patience and plan.eval_every > 1 else f"write `{less}`",
         )  # fmt: skip
 
 

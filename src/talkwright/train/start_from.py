@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 from talkwright.config import TrainSection
 from talkwright.errors import ArtefactError, TrainError
+from talkwright.models import load_config
 from talkwright.runs import file_digest, manifest, read_json
 from talkwright.types import BaseModel, content_id
 
@@ -48,19 +50,68 @@ def start_digest(section: TrainSection) -> list[str]:
 
 
 def refuse_other_base(base: BaseModel, section: TrainSection) -> None:
-    """Raise TrainError when `train.start_from` is a run on another base model."""
-    if section.start_from is None or section.method == "full":
+    """Raise TrainError when what `train.start_from` names was made of another base model.
+
+    A run says which, and so does a merged model. Of an adapter of another tool its shapes are all there
+    is to go by; weights of another tool must at least be of the base's architecture and tokenizer.
+    """
+    if section.start_from is None:
         return
-    folder = adapter_folder(section.start_from).parent
-    try:
-        trained_on = manifest(folder, "adapter")["about"]["base"]
-    except (ArtefactError, KeyError):
-        return  # an adapter of another tool: its shapes are all there is to go by
-    if trained_on["digest"] != base.digest:
+    full = section.method == "full"
+    folder = model_folder(section.start_from) if full else adapter_folder(section.start_from)
+    if folder.resolve() == Path(base.path).resolve():  # all weights, named as the base itself
+        return
+    made_of = _made_of(folder, "model" if full else "adapter")
+    if made_of is None:
+        if full:
+            _refuse_other_kind(base, folder)
+    elif made_of["digest"] != base.digest:
         raise TrainError(
-            f"train.start_from: {folder} was trained on '{trained_on['name']}', whose files differ from "
+            f"train.start_from: {folder} was trained on '{made_of['name']}', whose files differ from "
             f"those of '{base.name}' ({base.path}). Name the base model it was trained on as `model:`"
         )
+
+
+def _made_of(folder: Path, kind: str) -> dict[str, Any] | None:
+    """The base model that weights were trained on or merged into; None where nothing says so."""
+    for place, its_kind in ((folder.parent, kind), (folder, "merged model")):
+        try:
+            base: dict[str, Any] = manifest(place, its_kind)["about"]["base"]
+        except (ArtefactError, KeyError):
+            continue
+        return base
+    return None
+
+
+def _refuse_other_kind(base: BaseModel, folder: Path) -> None:
+    """Raise TrainError where weights are of another architecture than the base, or come with another
+    vocabulary: rows are encoded by the base's, and it is what the run is compared with."""
+    there = BaseModel(folder.name, str(folder), str(folder), base.licence, "")
+    texts = [load_config(each).get_text_config() for each in (there, base)]
+    differing = []
+    for name in ("model_type", "vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads"):
+        then, now = (getattr(text, name, None) for text in texts)
+        if then != now:
+            differing.append(f"{name} is {then} there and {now} in the base model")
+    words = [_vocabulary(Path(each.path)) for each in (there, base)]
+    if None not in words and words[0] != words[1]:
+        differing.append("its tokenizer gives other ids than the base model's")
+    if differing:
+        raise TrainError(
+            f"train.start_from: {folder} was not made of '{base.name}': {'; '.join(differing)}. Name "
+            "the model it was trained on as `model:`, or this folder itself, and leave start_from out"
+        )
+
+
+def _vocabulary(folder: Path) -> dict[str, int] | None:
+    """Ids by token of a model folder's tokenizer; None where it has none of the usual form."""
+    try:
+        found = read_json(folder / "tokenizer.json")
+        words = found["model"]["vocab"]
+        pairs = words.items() if isinstance(words, dict) else ((w[0], n) for n, w in enumerate(words))
+        return {**dict(pairs), **{each["content"]: each["id"] for each in found["added_tokens"]}}
+    except (ArtefactError, OSError, KeyError, TypeError, IndexError):
+        return None
 
 
 def go_on_from(adapted: Any, section: TrainSection, folder: Path) -> None:
@@ -82,6 +133,13 @@ def go_on_from(adapted: Any, section: TrainSection, folder: Path) -> None:
         for name, value in _settings_wanted(section).items()
         if config.get(name) != value
     ]
+    strange = [] if differing else _strange_settings(config, adapted.active_peft_config)
+    if strange:
+        raise TrainError(
+            f"train.start_from: the adapter in {folder} asks for what is not trained here, and "
+            f"without it it would be another function: {'; '.join(strange)}. Merge it into its base "
+            "with the tool that made it, and name the merged model as `model:`"
+        )
     shapes = [
         {n: tuple(t.shape) for n, t in tensors.items()}
         for tensors in (stored, get_peft_model_state_dict(adapted, save_embedding_layers=False))
@@ -95,6 +153,31 @@ def go_on_from(adapted: Any, section: TrainSection, folder: Path) -> None:
             f"{'; '.join(differing)}. Give the recipe the adapter's settings"
         )
     set_peft_model_state_dict(adapted, stored)
+
+
+def _strange_settings(config: dict[str, Any], here: Any) -> list[str]:
+    """What else an adapter's configuration asks for, which this one's does not and no recipe can."""
+    made = json.loads(json.dumps(here.to_dict(), default=lambda value: sorted(map(str, value))))
+    strange = []
+    for name, value in config.items():
+        if name in _CHANGES_NOTHING or not value or value == made.get(name, False):
+            continue
+        if name.startswith("init_") and value in _LEAVES_THE_BASE:
+            continue
+        strange.append(f"{name} is {str(value)[:60]}")
+    return strange
+
+
+# Nothing of what an adapter computes; which modules it is on is told by names and shapes of its weights.
+_CHANGES_NOTHING = {
+    "auto_mapping", "base_model_name_or_path", "eva_config", "exclude_modules", "fan_in_fan_out",
+    "feedforward_modules",
+    "inference_mode", "layers_pattern", "layers_to_transform", "lora_alpha", "lora_dropout",
+    "megatron_core", "modules_to_save", "num_virtual_tokens", "peft_type", "peft_version",
+    "prompt_tuning_init", "prompt_tuning_init_text", "r", "revision", "runtime_config", "target_modules",
+    "task_type", "tokenizer_kwargs", "tokenizer_name_or_path", "use_dora", "use_rslora",
+}  # fmt: skip
+_LEAVES_THE_BASE = (True, "gaussian", "eva", "orthogonal")  # the others take away from it what they add
 
 
 def _settings_wanted(section: TrainSection) -> dict[str, Any]:

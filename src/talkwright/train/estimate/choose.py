@@ -91,7 +91,7 @@ def estimate(
     """Memory and time of a recipe on a machine; `rates` None: those of its data sheet."""
     known = coefficients()
     rates = rates or table_rates(machine, precision)
-    load = make_load(rows, section, padded=layout_of(shape).padded, seed=seed, dropout=shape.dropout)
+    load = make_load(rows, section, padded=layout_of(shape).padded, seed=seed, alone=shape.alone)
     how = (shape, section, precision, load)
     return Estimate(
         machine,

@@ -79,21 +79,21 @@ class _Row(NamedTuple):
 
 
 def make_load(
-    rows: Rows, section: TrainSection, *, padded: bool, seed: int, dropout: bool = False
+    rows: Rows, section: TrainSection, *, padded: bool, seed: int, alone: bool = False
 ) -> Load:
-    """Lay out the rows of a run as the loop will, and measure. `padded` and `dropout`: the model's."""
+    """Lay out the rows of a run as the loop will, and measure. `padded` and `alone`: the model's."""
     same = section.model_copy(update={"recompute": "none", "quantise": "none", "precision": "fp32"})
-    key = f"{seed} {padded} {dropout} {same.model_dump_json()}"
+    key = f"{seed} {padded} {alone} {same.model_dump_json()}"
     if key not in rows.loads:
-        rows.loads[key] = _measure(rows, section, padded=padded, seed=seed, dropout=dropout)
+        rows.loads[key] = _measure(rows, section, padded=padded, seed=seed, alone=alone)
     return rows.loads[key]
 
 
-def _measure(rows: Rows, section: TrainSection, *, padded: bool, seed: int, dropout: bool) -> Load:
+def _measure(rows: Rows, section: TrainSection, *, padded: bool, seed: int, alone: bool) -> Load:
     plan = make_plan(section, len(rows.lengths))
     virtual = section.virtual_tokens if section.method in VIRTUAL else 0
     padded = padded or bool(virtual)
-    share = may_share_beginnings(section, padded=padded, dropout=dropout)
+    share = may_share_beginnings(section, padded=padded, alone=alone)
     steps = _steps(rows, plan, section.batch_size, seed, padded=padded)
     sums = dict.fromkeys(("passes", "tokens", "supervised", "padded", "squares"), 0.0)
     largest = largest_supervised = most = longest = 0

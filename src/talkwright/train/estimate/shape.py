@@ -20,7 +20,7 @@ from talkwright.errors import ModelError
 from talkwright.runs import read_json
 from talkwright.train.adapters import names_module
 from talkwright.train.model import VIRTUAL, empty_model
-from talkwright.train.passes import has_dropout
+from talkwright.train.passes import must_be_whole
 from talkwright.types import BaseModel
 
 # Tables of tokens and positions and the LM head: no adapter sits on them (PEFT's `all-linear` leaves the
@@ -51,8 +51,8 @@ class Shape:
     padded: bool
     rest: tuple[tuple[str, int], ...] = ()
     """All other weights: name and how many."""
-    dropout: bool = False
-    """Whether the model has dropout of its own."""
+    alone: bool = False
+    """Whether each row must be computed whole (`must_be_whole`)."""
     config: str = ""
     """Its `config.json`, from which its modules can be made; empty where that is not known."""
 
@@ -135,7 +135,7 @@ def make_shape(config: dict[str, Any], tensors: dict[str, list[int]], size: int,
         ),
         file_bytes=size,
         padded=_must_be_padded(text),
-        dropout=has_dropout(text),
+        alone=must_be_whole(text),
         config=json.dumps(config, sort_keys=True, default=str),
         rest=tuple(
             (name, math.prod(shape))
