@@ -176,7 +176,7 @@ def test_answers_are_weighed_with_how_probably_they_were_asked_the_same() -> Non
     question, *said = APART[0]
     one, other = ((question.lower().rstrip("?"), answer) for answer in said)
     assert weighed(one, other, 1.0)
-    assert not weighed(one, other, 0.5)
+    assert not weighed(one, other, 0.6)
 
 
 def test_a_case_that_the_other_question_names_is_none_of_its_own() -> None:

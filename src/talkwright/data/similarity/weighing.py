@@ -36,7 +36,7 @@ from talkwright.data.similarity.verdicts import (
 from talkwright.data.similarity.weights import WEIGHTS
 
 LEAST = 0.8  # how probable a contradiction must be that no rule finds
-LEAST_ALIKE = 0.5  # more probably than that the questions must ask the same
+LEAST_ALIKE = 0.6  # more probably than that the questions must ask the same
 _RULED = 0.4  # the same of one that a rule finds
 _RULED_ALIKE = 0.4
 _ASIDES = 18  # words, from which an answer says more than was asked
