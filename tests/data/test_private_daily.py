@@ -7,6 +7,7 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from planted_daily import daily_near_misses, plant_daily
@@ -16,7 +17,7 @@ from talkwright.data.cleaning import private
 from talkwright.data.cleaning.looks import Text
 from talkwright.data.cleaning.masks import protect
 from talkwright.data.cleaning.private import find_private
-from talkwright.types import Message
+from talkwright.types import Message, ToolCall
 
 SECTION = DataSection.model_validate({"sources": [{"path": "unused"}]})
 
@@ -157,3 +158,41 @@ def test_the_number_of_a_thing_is_no_national_id(frame: str) -> None:
 @pytest.mark.parametrize("frame", PERSONS_NUMBERS)
 def test_a_persons_number_is_one_still(frame: str) -> None:
     assert masked(frame.format("123-45-6789")) == frame.format("[national_id]")
+
+
+@pytest.mark.parametrize(
+    ("text", "safe"),
+    [
+        ("redis://:sekret@10.0.0.1:6379", "redis://[login]@10.0.0.1:6379"),
+        ("8 (916) 123-45-67", "[phone]"), ("8-916-123-45-67", "[phone]"),
+        ("98765-43210 whatsapp me", "[phone] whatsapp me"),
+        ("612 345 678 es mi móvil", "[phone] es mi móvil"),
+        ("It is 612 345 679, please call me", "It is [phone], please call me"),
+        ("ann.b@example,com", "[email]"), ("CNPJ 11.222.333/0001-81", "CNPJ [national_id]"),
+    ],
+)  # fmt: skip
+def test_further_ways_to_write_private_data(text: str, safe: str) -> None:
+    assert masked(text) == safe
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http://:8080/x", "8 (16) 23-45", "Lots 12345-67890 per mobile phone", "11.222.333/0001-82",
+        "100 200 300 is my score on the phone", "Sizes a@2x,com and others", "follow @ann,com",
+        "612 345 678 es mi saldo",
+    ],
+)  # fmt: skip
+def test_what_only_looks_like_them(text: str) -> None:
+    assert masked(text) == text
+
+
+def test_an_address_in_the_id_of_a_call_is_masked_on_both_sides() -> None:
+    call = ToolCall("f", "{}", "for-ann@example.com")
+    result = Message("tool", "ok", None, (), "f", "for-ann@example.com")
+    turns = (Message("user", "Key?"), Message("assistant", "", None, (call,)), result)
+    section = DataSection.model_validate({"sources": [{"path": "x"}]})
+    safe = protect(turns, section).messages
+    assert safe[1].tool_calls[0].id == safe[2].tool_call_id == "[email]"
+    other = replace(result, tool_call_id="call_1234567890")
+    assert protect((*turns[:2], other), section).messages[2] is other

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from talkwright.data.cleaning.looks import Span
 from talkwright.data.cleaning.phones import DATE
 
-_LOGIN = re.compile(r"(?<=://)[^\s/:@<>\"'{}]{1,128}:[^\s/@<>\"'{}]{1,128}(?=@[\w\[])")
+_LOGIN = re.compile(r"(?<=://)[^\s/:@<>\"'{}]{0,128}:[^\s/@<>\"'{}]{1,128}(?=@[\w\[])")
 _TOKEN = re.compile(
     r"(?<![\w-])(?:"
     r"sk-(?:proj-|ant-|or-)?(?=[A-Za-z_-]{0,60}\d)[\w-]{20,250}"

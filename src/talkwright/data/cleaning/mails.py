@@ -88,6 +88,10 @@ _ODD_DOT = re.compile(
     rf"(?:{_DOT_IN_BRACKETS}| dot ){_KNOWN}(?![\w-])",
     re.IGNORECASE,
 )
+# "ann@example,com": a comma in place of the dot, with nothing else that it could part
+_COMMA = re.compile(
+    r"(?<![\w.+%@,-])(?!git@)\w[\w.+%-]{1,63}@[A-Za-z0-9][\w-]{1,62},(?:com|org|net|edu)(?![\w@-]|[.,]\w)"
+)
 _TOLD = re.compile(
     r"\be-?mail(?: address)?(?: is|'s| me| us)?(?: at| to)?\s*:?\s*\Z"
     r"|\b(?:write|reach (?:me|us)|contact (?:me|us)|send it) (?:to|at|on)\s*:?\s*\Z",
@@ -104,6 +108,9 @@ def find_emails(look: Text) -> Iterator[Span]:
             for found in shape.finditer(text):
                 if not _FILE_NAMES.search(found[0]):  # logo@2x.png
                     yield found.span()
+        if "," in text:
+            for found in _COMMA.finditer(text):
+                yield found.span()
         yield from _written_apart(look)
     if "dot" in look.low or has_spelt_at(look):
         for found in _EMAIL_SPELT.finditer(text):

@@ -144,13 +144,13 @@ def _mask_message(message: Message, names: Placeholders) -> Message:
     thinking = message.thinking if message.thinking is None else names.mask(message.thinking)
     content = names.mask(message.content)
     calls = tuple(_mask_call(call, names) for call in message.tool_calls)
-    if (content, thinking, calls) == (message.content, message.thinking, message.tool_calls):
-        return message
-    return replace(message, content=content, thinking=thinking, tool_calls=calls)
+    answered = message.tool_call_id and names.mask(message.tool_call_id)
+    safe = replace(message, content=content, thinking=thinking, tool_calls=calls, tool_call_id=answered)
+    return message if safe == message else safe
 
 
 def _mask_call(call: ToolCall, names: Placeholders) -> ToolCall:
-    return replace(call, arguments=_mask_json(call.arguments, names))
+    return replace(call, arguments=_mask_json(call.arguments, names), id=call.id and names.mask(call.id))
 
 
 def _mask_json(text: str, names: Placeholders) -> str:

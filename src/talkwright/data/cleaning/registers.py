@@ -63,6 +63,15 @@ def _is_curp(number: str) -> bool:
     return int(number[17]) == -total % 10
 
 
+def _is_cnpj(number: str) -> bool:  # Brazil's companies, of which many are one person
+    for count, weights in ((12, (5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3, 2)),
+                           (13, (6, 5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3, 2))):  # fmt: skip
+        rest = _sum(number[:count], weights) % 11
+        if int(number[count]) != (0 if rest < 2 else 11 - rest):
+            return False
+    return len({*number}) > 1
+
+
 def _is_rut(number: str) -> bool:
     total = sum(int(d) * (2 + at % 6) for at, d in enumerate(reversed(number[:-1])))
     return "0123456789K0"[11 - total % 11] == number[-1]
@@ -155,6 +164,7 @@ _OWN_FORM: tuple[tuple[str, str, Holds], ...] = (
     ("be", r"\d\d\.[0-5]\d\.[0-3]\d-\d{3}\.\d\d", _is_belgian),
     ("fi", r"[0-3]\d[01]\d{3}[-+A]\d{3}[0-9A-FHJ-NPR-Y]", _is_finnish),
     ("cl", r"\d{1,2}\.\d{3}\.\d{3}-[\dKk]", _is_rut),
+    ("br", r"\d\d\.\d{3}\.\d{3}/\d{4}-\d\d", _is_cnpj),
     ("ar", r"(?:2[0347]|30)-\d{8}-\d", _is_cuil),
     ("kr", r"\d\d[01]\d[0-3]\d-[1-4]\d{6}", _is_korean),
     ("th", r"[1-8]-\d{4}-\d{5}-\d\d-\d", _is_thai),
@@ -179,6 +189,7 @@ _FORMS = (
     "000.0000.0000.00", "000 0000 0000 00", "00.00.00-000.00", "000000-000", "000000+000", "000000A000",
     "0.000.000-", "00-00000000-0", "0-0000-00000-00-0", "000000/0000", "000-00-0000", "AAAA000000A",
     "A0000000A", "A000000(", "AAAAA000000",
+    "00.000.000/0000-00",
 )  # fmt: skip
 
 # (least digits, what the lower-case text must have one of, the name, the shape, its check).
@@ -217,8 +228,8 @@ _PAN_NAME = re.compile(r"\bpan\b", re.IGNORECASE)
 
 
 def find_registered(text: str, low: str, runs: Sequence[tuple[int, int, int]]) -> Iterator[Span]:
-    """Yield where numbers of these registers stand: AR, AU, BE, CH, CL, CZ, DK, FI, HK, IE, IL, JP, KR,
-    MX, NO, PT, RO, SE, SG, TH, TR, ZA; passports and driving licences. `low`: the text in lower case."""
+    """Yield where numbers of these registers stand: AR, AU, BE, BR, CH, CL, CZ, DK, FI, HK, IE, IL, JP,
+    KR, MX, NO, PT, RO, SE, SG, TH, TR, ZA; passports and driving licences. `low`: the text in lower case."""
     named = [entry for entry in _NAMED if holds_any(low, entry[1])]
     for start, end, count in runs:
         first = max(0, start - _MARGIN)
