@@ -44,7 +44,7 @@ from talkwright.data.reading.chat.unnamed import has_unnamed_turns, unnamed_turn
 from talkwright.data.reading.shapes.arena import has_conversations, is_battle, read_battle
 from talkwright.data.reading.shapes.choices import is_ranked
 from talkwright.data.reading.shapes.lying import has_lying_turns, upright
-from talkwright.data.reading.shapes.pairs import pair_keys, read_pair
+from talkwright.data.reading.shapes.pairs import is_asked, pair_keys, put_answer, read_asked, read_pair
 from talkwright.data.reading.shapes.parting import part
 from talkwright.data.reading.shapes.preferences import is_labelled_bad, is_preference, read_preference
 from talkwright.data.reading.shapes.tasks import are_languages, read_summary, read_translation, task_of
@@ -140,6 +140,8 @@ def _recognise(value: Fields, keys: Fields) -> str:
         raise Unfit("tree_message")
     if (task := task_of(keys)) is not None:
         return task
+    if not _has_pair(keys, Columns()) and is_asked(value, keys):
+        return "asked"
     if not _has_pair(keys, Columns()) and ("text" in keys or _transcript(value, keys) is not None):
         return "transcript"
     return "prompt_completion"
@@ -167,7 +169,8 @@ def reads_as_row(value: Any) -> bool:
             return True
         if name in LISTS[:CERTAIN]:
             return not held or has_unnamed_turns(value)
-    if is_log(value, by_plain_names(value)):
+    keys = by_plain_names(value)
+    if is_log(value, keys) or is_asked(value, keys):
         return True
     if is_export(value) or recognises_columns(list(value), Columns()) or "chosen" in value:
         return True
@@ -253,6 +256,7 @@ def _turns(value: Fields, keys: Fields, turns: list[Any], columns: Columns, shap
     marks = weight_marks(turns)
     if not keys.keys().isdisjoint(REQUESTERS):
         put_opening(messages, value)
+    put_answer(messages, value, keys, columns, repairs)
     put_system(messages, value, keys, columns, repairs)
     if "rejected" in keys and shape == "messages":  # a data set that talkwright prepared
         return _with_rejected(value, keys, columns, messages, repairs, marks)
@@ -307,6 +311,7 @@ def _transcript(value: Fields, keys: Fields) -> tuple[list[Message], list[str]] 
 
 
 _READERS = {
+    "asked": read_asked,
     "tree": read_tree,
     "chatgpt": read_export,
     "summary": read_summary,

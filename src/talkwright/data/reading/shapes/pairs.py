@@ -15,12 +15,14 @@ from talkwright.data.reading.chat.turns import (
     is_message_list,
     listed,
     plain,
+    put_system,
     read_turns,
     system_of,
     text_beside,
     text_of,
     weight_marks,
 )
+from talkwright.data.reading.shapes.earlier import answer_of, earlier_turns, has_earlier_turns
 from talkwright.types import Message, Role
 
 # In order of how surely the name means it; the pairs first, then any prompt with any completion.
@@ -62,8 +64,8 @@ PROMPT_NAMES = (
 _COMPLETION_NAMES = """
     completion response answer output reply assistantmessage assistantresponse assistantreply
     botmessage botresponse agentmessage agentresponse agentreply modelresponse target
-    supportresponse supportreply
-"""
+    supportresponse supportreply ideal
+""".split()  # noqa: SIM905
 # Data sets of questions about a text. Elsewhere "context" is a label, which nobody should learn.
 _ABOUT_A_TEXT = {
     "instruction",
@@ -113,6 +115,45 @@ def read_pair(value: Fields, keys: Fields, columns: Columns, format: str) -> Dra
     return draft(value, keys, columns, messages, shape, repairs, marks)
 
 
+def is_asked(value: Fields, keys: Fields) -> bool:
+    """Say whether a row has turns in a column for earlier ones, which may end with the question, and an
+    answer in another."""
+    return has_earlier_turns(value, keys) and not keys.keys().isdisjoint(_COMPLETION_NAMES)
+
+
+def read_asked(value: Fields, keys: Fields, columns: Columns) -> Draft:
+    """Read turns that end with a question, and the answer in a column of its own. Raises Unfit."""
+    repairs: list[str] = []
+    messages = earlier_turns(value, keys, repairs, asks=True)
+    if not put_answer(messages, value, keys, columns, repairs):
+        raise Unfit("unknown_format")
+    put_system(messages, value, keys, columns, repairs)
+    return draft(value, keys, columns, messages, "messages", repairs)
+
+
+def put_answer(
+    messages: list[Message], value: Fields, keys: Fields, columns: Columns, repairs: list[str]
+) -> bool:
+    """Put the answer that a column of its own holds behind turns that end with the question.
+
+    False where there is none, or where another column asks something else, as about a dialogue.
+    Raises Unfit.
+    """
+    if not messages or messages[-1].role not in ("user", "tool"):
+        return False
+    asked = columns.prompt or next((keys[name] for name in PROMPT_NAMES if name in keys), None)
+    question = None if asked is None else value.get(asked)
+    if isinstance(question, str) and question.strip() not in ("", messages[-1].content.strip()):
+        return False
+    names = [columns.completion] if columns.completion else _COMPLETION_NAMES
+    for name in names:
+        found = answer_of(value.get(keys.get(name, name)), repairs)
+        if found:
+            messages += found
+            return True
+    return False
+
+
 def put_beside(messages: list[Message], extra: Any, repairs: list[str]) -> None:
     """Put what a question is about, an `input` or `context`, behind it. Raises Unfit."""
     text = text_beside(extra, repairs)
@@ -133,8 +174,9 @@ def _are_columns(prompt: Any, completion: Any) -> bool:
 
 
 def _first_answer(value: Any, name: str) -> Any:
-    """SQuAD keeps several equally good answers: {"text": [...], "answer_start": [...]}."""
-    if name != "answers":
+    """SQuAD keeps several equally good answers: {"text": [...], "answer_start": [...]}; OpenAI's evals a
+    list of texts."""
+    if name not in ("answers", "ideal"):
         return value
     value = as_value(value)
     if isinstance(value, dict):
@@ -178,7 +220,7 @@ def pair_keys(keys: Fields, columns: Columns) -> tuple[Any, Any]:
     if prompt is None:
         prompt = next((keys[name] for name in PROMPT_NAMES if name in keys), None)
     if completion is None:
-        completion = next((keys[name] for name in _COMPLETION_NAMES.split() if name in keys), None)
+        completion = next((keys[name] for name in _COMPLETION_NAMES if name in keys), None)
     if prompt is None or completion is None or prompt == completion:
         raise Unfit("unknown_format")
     return prompt, completion
