@@ -78,3 +78,68 @@ def test_one_question_in_a_column_for_turns_is_answered(tmp_path: Path) -> None:
 def test_no_other_text_is_taken_for_the_answer(row: dict[str, Any]) -> None:
     turns = row.get("messages", row.get("dialogue"))
     assert said(row) == [(turn["role"], turn["content"]) for turn in turns]
+
+
+# --- what was said before a question ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["history", "chat_history", "Conversation History", "context"])
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"instruction": "And now?", "output": "Reset it.", "input": ""},
+        {"prompt": "And now?", "completion": "Reset it."},
+        {"question": "And now?", "answer": "Reset it."},
+        {"question": "And now?", "chosen": "Reset it.", "rejected": "No."},
+    ],
+)
+def test_turns_before_a_question_stand_before_it(row: dict[str, Any], name: str) -> None:
+    found = draft_of({**row, name: EARLIER})
+    assert [(turn.role, turn.content) for turn in found.messages] == WHOLE
+    assert [turn.content for turn in found.rejected] == (["No."] if "chosen" in row else [])
+
+
+@pytest.mark.parametrize(
+    "earlier",
+    [
+        [["Key?", "In Account."]],
+        [["user", "Key?"], ["assistant", "In Account."]],
+        [{"user": "Key?"}, {"bot": "In Account."}],
+        [{"question": "Key?", "answer": "In Account."}],
+        [{"type": "human", "content": "Key?"}, {"type": "ai", "content": "In Account."}],
+        {"role": ["user", "assistant"], "content": ["Key?", "In Account."]},
+        ["Key?", "In Account."],
+        "Human: Key?\nAI: In Account.",
+        ASKED,  # with the question itself
+    ],
+)
+def test_earlier_turns_are_read_in_any_layout(earlier: Any) -> None:
+    row = {"question": "And now?", "answer": "Reset it.", "chat_history": earlier}
+    assert said(row) == WHOLE
+    if not isinstance(earlier, str):
+        assert said({**row, "chat_history": json.dumps(earlier)}) == WHOLE
+
+
+@pytest.mark.parametrize(
+    ("name", "held", "reason"),
+    [
+        ("history", ["diabetes", "asthma"], "unsure_turns"),
+        ("chat_history", ["Hello!", "Key?", "Where?"], "unsure_turns"),
+        ("history", [["Key?", "In Account."], "And?"], "not_a_message"),
+    ],
+)
+def test_earlier_turns_that_are_not_certain_drop_the_row(name: str, held: Any, reason: str) -> None:
+    row = {"question": "And now?", "answer": "Reset it.", name: held}
+    assert read_row(row, "auto", Columns()) == reason
+
+
+def test_turns_elsewhere_do_not_take_the_place_of_a_question_with_its_answer() -> None:
+    row = {"instruction": "And now?", "output": "Reset it.", "input": {"a": 1}}
+    assert read_row({**row, "steps": SPOKEN[:2]}, "auto", Columns()) == "not_text"
+    assert said({**row, "steps": SPOKEN}) == WHOLE
+
+
+@pytest.mark.parametrize("context", [[["Title", ["One.", "Two."]]], [{"author": "Ann", "text": "One."}]])
+def test_passages_are_no_turns(context: Any) -> None:
+    row = {"question": "Who?", "answer": "Ann.", "context": context, "supporting_facts": ["One."]}
+    assert said(row) == [("user", "Who?"), ("assistant", "Ann.")]

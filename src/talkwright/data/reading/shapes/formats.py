@@ -236,9 +236,21 @@ def _read_unnamed(value: Fields, columns: Columns, reason: str) -> Draft | str:
         value = {**around, **value}
         keys = by_plain_names(value)
         read = _turns(value, keys, turns, columns, "messages")
+        if reason != "unknown_format" and _loses_answer(value, keys, read):
+            return reason
         return replace(read, repairs=tuple(dict.fromkeys((*read.repairs, "recognised_turns"))))
     except Unfit as unfit:
         return str(unfit) if reason == "unknown_format" else reason
+
+
+def _loses_answer(value: Fields, keys: Fields, read: Draft) -> bool:
+    """Say whether a question with its answer would be given up for turns that do not have the answer."""
+    try:
+        answer = value.get(pair_keys(keys, Columns())[1])
+    except Unfit:
+        return False
+    said = answer.strip() if isinstance(answer, str) else ""
+    return said != "" and not any(said in turn.content for turn in read.messages)
 
 
 def _shape(turns: list[Any], name: str, format: str) -> str:

@@ -9,7 +9,6 @@ from talkwright.data.reading.chat.turns import (
     Draft,
     Fields,
     Unfit,
-    as_list,
     as_value,
     draft,
     is_message_list,
@@ -22,7 +21,12 @@ from talkwright.data.reading.chat.turns import (
     text_of,
     weight_marks,
 )
-from talkwright.data.reading.shapes.earlier import answer_of, earlier_turns, has_earlier_turns
+from talkwright.data.reading.shapes.earlier import (
+    answer_of,
+    earlier_turns,
+    has_earlier_turns,
+    put_question,
+)
 from talkwright.types import Message, Role
 
 # In order of how surely the name means it; the pairs first, then any prompt with any completion.
@@ -94,8 +98,6 @@ def read_pair(value: Fields, keys: Fields, columns: Columns, format: str) -> Dra
     if format == "alpaca" and names != ("instruction", "output") and columns.prompt is None:
         raise Unfit("unknown_format")
     shape = shape if format == "auto" else format
-    if "context" in keys and keys.keys() <= _ABOUT_A_TEXT:
-        extra = keys["context"]
     for key in (prompt_key, completion_key):
         if key not in value:
             raise Unfit("missing_column")
@@ -104,9 +106,11 @@ def read_pair(value: Fields, keys: Fields, columns: Columns, format: str) -> Dra
     repairs: list[str] = []
     system = system_of(value, keys, columns, repairs)
     messages = [Message("system", system)] if system else []
-    history = as_list(value.get(keys.get("history", "history")))
-    messages += history_of(history or [], repairs)
-    messages += side(value[prompt_key], "user", repairs)
+    earlier = earlier_turns(value, keys, repairs)
+    messages += earlier
+    put_question(messages, side(value[prompt_key], "user", repairs))
+    if "context" in keys and keys.keys() <= _ABOUT_A_TEXT and not earlier:
+        extra = keys["context"]
     if extra is not None:
         put_beside(messages, value.get(extra), repairs)
     messages += side(_first_answer(value[completion_key], names[1]), "assistant", repairs)
@@ -195,19 +199,6 @@ def side(value: Any, role: Role, repairs: list[str]) -> list[Message]:
         value = value[0]
     text = text_of(value, repairs)
     return [Message(role, "" if text in GONE else text)]
-
-
-def history_of(history: list[Any], repairs: list[str]) -> list[Message]:
-    """The turns before a prompt, as Alpaca keeps them: [[question, answer], ...]."""
-    messages = []
-    for pair in history:
-        if not isinstance(pair, (list, tuple)) or len(pair) != 2:
-            raise Unfit("not_a_message")
-        messages += [
-            Message("user", text_of(pair[0], repairs)),
-            Message("assistant", text_of(pair[1], repairs)),
-        ]
-    return messages
 
 
 def pair_keys(keys: Fields, columns: Columns) -> tuple[Any, Any]:

@@ -11,7 +11,6 @@ from talkwright.data.reading.chat.transcripts import read_transcript
 from talkwright.data.reading.chat.turns import (
     Draft,
     Fields,
-    as_list,
     as_value,
     by_plain_names,
     draft,
@@ -27,7 +26,8 @@ from talkwright.data.reading.chat.turns import (
     weight_marks,
 )
 from talkwright.data.reading.shapes.choices import better_of_pair, is_choice, read_choice, read_ranked
-from talkwright.data.reading.shapes.pairs import GONE, PROMPT_NAMES, history_of, put_beside, side
+from talkwright.data.reading.shapes.earlier import earlier_turns, put_question
+from talkwright.data.reading.shapes.pairs import GONE, PROMPT_NAMES, put_beside, side
 from talkwright.data.reading.shapes.parting import part
 from talkwright.data.reading.shapes.winners import SECOND, TIE, require_learnt
 from talkwright.types import Message
@@ -136,8 +136,8 @@ def _before(value: Fields, keys: Fields, columns: Columns, repairs: list[str]) -
     found_turns = turn_list(value, keys)
     if found_turns is not None:
         return messages + read_turns(found_turns[1], repairs)
-    messages += history_of(as_list(field_of(value, keys, "history")) or [], repairs)
     prompt = _prompt_key(keys, columns)
+    messages += earlier_turns(value, keys, repairs, besides=prompt)
     if prompt is None:
         return messages + _posted(value, keys)
     if value.get(prompt) is None:
@@ -148,7 +148,9 @@ def _before(value: Fields, keys: Fields, columns: Columns, repairs: list[str]) -
     elif isinstance(asked, dict):
         asked = value[prompt]
     found = read_transcript(asked) if isinstance(asked, str) else None
-    messages += [turn for turn in found if turn.content] if found else side(asked, "user", repairs)
+    put_question(
+        messages, [turn for turn in found if turn.content] if found else side(asked, "user", repairs)
+    )
     if keys.get("input") != prompt:
         put_beside(messages, field_of(value, keys, "input"), repairs)
     return messages
