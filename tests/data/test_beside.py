@@ -143,3 +143,11 @@ def test_turns_elsewhere_do_not_take_the_place_of_a_question_with_its_answer() -
 def test_passages_are_no_turns(context: Any) -> None:
     row = {"question": "Who?", "answer": "Ann.", "context": context, "supporting_facts": ["One."]}
     assert said(row) == [("user", "Who?"), ("assistant", "Ann.")]
+
+
+def test_a_text_that_a_pair_is_about_is_asked_with_it() -> None:
+    pair = {"question": "Who?", "context": "Ann came.", "chosen": "Ann.", "rejected": "Bob."}
+    assert said(pair) == [("user", "Who?\n\nAnn came."), ("assistant", "Ann.")]
+    scored = {**pair, "score_chosen": 2, "score_rejected": 1, "source": "a"}
+    assert said(scored)[0] == ("user", "Who?\n\nAnn came.")
+    assert said({**pair, "dialect": "US"})[0] == ("user", "Who?")  # then it may be a label

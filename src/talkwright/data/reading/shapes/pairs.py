@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from talkwright.config import Columns
@@ -109,7 +110,7 @@ def read_pair(value: Fields, keys: Fields, columns: Columns, format: str) -> Dra
     earlier = earlier_turns(value, keys, repairs)
     messages += earlier
     put_question(messages, side(value[prompt_key], "user", repairs))
-    if "context" in keys and keys.keys() <= _ABOUT_A_TEXT and not earlier:
+    if is_about_a_text(keys) and not earlier:
         extra = keys["context"]
     if extra is not None:
         put_beside(messages, value.get(extra), repairs)
@@ -156,6 +157,12 @@ def put_answer(
             messages += found
             return True
     return False
+
+
+def is_about_a_text(keys: Iterable[str]) -> bool:
+    """Say whether these (plain) column names are those of questions about the text in `context`."""
+    names = set(keys)
+    return "context" in names and names <= _ABOUT_A_TEXT
 
 
 def put_beside(messages: list[Message], extra: Any, repairs: list[str]) -> None:

@@ -27,9 +27,9 @@ from talkwright.data.reading.chat.turns import (
 )
 from talkwright.data.reading.shapes.choices import better_of_pair, is_choice, read_choice, read_ranked
 from talkwright.data.reading.shapes.earlier import earlier_turns, put_question
-from talkwright.data.reading.shapes.pairs import GONE, PROMPT_NAMES, put_beside, side
+from talkwright.data.reading.shapes.pairs import GONE, PROMPT_NAMES, is_about_a_text, put_beside, side
 from talkwright.data.reading.shapes.parting import part
-from talkwright.data.reading.shapes.winners import SECOND, TIE, require_learnt
+from talkwright.data.reading.shapes.winners import SCORES, SECOND, TIE, VERDICTS, require_learnt
 from talkwright.types import Message
 
 _SIDES = (
@@ -38,6 +38,12 @@ _SIDES = (
     ("preferredoutput", "nonpreferredoutput"),  # OpenAI's
     ("responsej", "responsek"),  # the better one and the worse one, where no column says otherwise
 )
+# Columns of pairs that do not say whether there is a text that they are about.
+_BESIDE = frozenset(
+    [*(name for names in _SIDES for name in names), *PROMPT_NAMES, *VERDICTS, "source", "system",
+     *(f"{name}{side}" for name in SCORES for side in ("chosen", "rejected")),
+     *(f"{side}{name}" for name in SCORES for side in ("chosen", "rejected"))]
+)  # fmt: skip
 # Columns of KTO's verdicts. In `label`, 0 is a class like any other and "bad" a mood, and one row cannot
 # show which; a count of thumbs may be 0 as well. There only what says false is one.
 _VERDICTS = ("ktotag", "desirable", "isdesirable")
@@ -137,7 +143,8 @@ def _before(value: Fields, keys: Fields, columns: Columns, repairs: list[str]) -
     if found_turns is not None:
         return messages + read_turns(found_turns[1], repairs)
     prompt = _prompt_key(keys, columns)
-    messages += earlier_turns(value, keys, repairs, besides=prompt)
+    earlier = earlier_turns(value, keys, repairs, besides=prompt)
+    messages += earlier
     if prompt is None:
         return messages + _posted(value, keys)
     if value.get(prompt) is None:
@@ -153,6 +160,8 @@ def _before(value: Fields, keys: Fields, columns: Columns, repairs: list[str]) -
     )
     if keys.get("input") != prompt:
         put_beside(messages, field_of(value, keys, "input"), repairs)
+    if keys.get("context") != prompt and not earlier and is_about_a_text(keys.keys() - _BESIDE):
+        put_beside(messages, value[keys["context"]], repairs)
     return messages
 
 
