@@ -151,3 +151,54 @@ def test_a_text_that_a_pair_is_about_is_asked_with_it() -> None:
     scored = {**pair, "score_chosen": 2, "score_rejected": 1, "source": "a"}
     assert said(scored)[0] == ("user", "Who?\n\nAnn came.")
     assert said({**pair, "dialect": "US"})[0] == ("user", "Who?")  # then it may be a label
+
+
+# --- turns inside a question -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("prompt", "answer"),
+    [
+        ("\n\nHuman: Key?\n\nAssistant: In Account.\n\nHuman: And now?\n\nAssistant:", " Reset it."),
+        ("Human:Key?\nAssistant:In Account.\nHuman:And now?\nAssistant:", "Reset it."),
+        ("### Human: Key?\n### Assistant: In Account.\n### Human: And now?\n### Assistant:",
+         "Reset it."),
+        ("<s>[INST] Key? [/INST] In Account. </s><s>[INST] And now? [/INST]", " Reset it. </s>"),
+        ("<|im_start|>user\nKey?<|im_end|>\n<|im_start|>assistant\nIn Account.<|im_end|>\n"
+         "<|im_start|>user\nAnd now?<|im_end|>\n<|im_start|>assistant\n", "Reset it.<|im_end|>"),
+        ("<start_of_turn>user\nKey?<end_of_turn>\n<start_of_turn>model\nIn Account.<end_of_turn>\n"
+         "<start_of_turn>user\nAnd now?<end_of_turn>\n<start_of_turn>model\n", "Reset it."),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("names", [("prompt", "completion"), ("instruction", "output")])
+def test_a_prompt_that_is_a_transcript_is_parted_into_turns(
+    prompt: str, answer: str, names: tuple[str, str]
+) -> None:
+    found = draft_of(
+        {**dict(zip(names, (prompt, answer), strict=True)), "system": "Be kind.", "input": ""}
+    )
+    assert [(turn.role, turn.content) for turn in found.messages] == [("system", "Be kind."), *WHOLE]
+    assert found.repairs == ("split_transcript",)
+    assert "written_turns" not in found.marks
+
+
+@pytest.mark.parametrize(
+    ("prompt", "answer", "marks"),
+    [
+        ("User: Hi.\nAgent: Hello.\nUser: My key is lost.", "They lost a key.", ("written_turns",)),
+        ("User: Hi.\nAgent: Hello.", "A greeting.", ("written_turns",)),
+        ("Human: Hi.\n\nAssistant:", "Hello.\n\nHuman: Bye.", ("written_turns",)),
+        ("<|im_start|>user\nHi.<|im_end|>\n", "Hello.", ("written_turns",)),
+        ("### Instruction:\nSay hi.\n\n### Response:\n", "Hi.", ()),  # as boilerplate in cleaning
+        ("Summarize.\n\nUser: Hi.\nAgent: Hello.", "A greeting.", ()),
+        ("Note: I lost my key", "Reset it.", ()),
+    ],
+)
+def test_a_prompt_that_only_looks_like_turns_stays_whole(
+    prompt: str, answer: str, marks: tuple[str, ...]
+) -> None:
+    found = draft_of({"prompt": prompt, "completion": answer})
+    assert [turn.content for turn in found.messages] == [prompt, answer]
+    assert found.marks == marks
+    beside = draft_of({"instruction": "Human: Hi.\nAssistant:", "input": "A key.", "output": "Hello."})
+    assert beside.marks == ("written_turns",)

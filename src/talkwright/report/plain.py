@@ -93,6 +93,7 @@ MARKS = {
     "toxic": "a coarse or hateful word",
     "toxic_question": "a coarse or hateful word in a question",
     "unsure_order": "times that may mean another order of the turns than that of the file",
+    "written_turns": "turns, or a template's signs, inside a question that is kept as it is",
     "unmoderated": "nothing in the file says whether it is harmful",
 }
 FINDINGS = {

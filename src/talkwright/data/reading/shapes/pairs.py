@@ -23,11 +23,13 @@ from talkwright.data.reading.chat.turns import (
     weight_marks,
 )
 from talkwright.data.reading.shapes.earlier import (
+    HISTORIES,
     answer_of,
     earlier_turns,
     has_earlier_turns,
     put_question,
 )
+from talkwright.data.reading.shapes.written import WRITTEN, turns_of
 from talkwright.types import Message, Role
 
 # In order of how surely the name means it; the pairs first, then any prompt with any completion.
@@ -107,6 +109,11 @@ def read_pair(value: Fields, keys: Fields, columns: Columns, format: str) -> Dra
     repairs: list[str] = []
     system = system_of(value, keys, columns, repairs)
     messages = [Message("system", system)] if system else []
+    told, written = _written(value, keys, prompt_key, completion_key)
+    if told is not None:
+        repairs.append("split_transcript")
+        ahead = [] if told[0].role == "system" and told[0].content == system else messages
+        return draft(value, keys, columns, [*ahead, *told], shape, repairs)
     earlier = earlier_turns(value, keys, repairs)
     messages += earlier
     put_question(messages, side(value[prompt_key], "user", repairs))
@@ -116,8 +123,23 @@ def read_pair(value: Fields, keys: Fields, columns: Columns, format: str) -> Dra
         put_beside(messages, value.get(extra), repairs)
     messages += side(_first_answer(value[completion_key], names[1]), "assistant", repairs)
     answer = value[completion_key]
-    marks = weight_marks([*listed(value[prompt_key]), *(listed(answer) or [{"role": "assistant"}])])
+    marks = written + weight_marks(
+        [*listed(value[prompt_key]), *(listed(answer) or [{"role": "assistant"}])]
+    )
     return draft(value, keys, columns, messages, shape, repairs, marks)
+
+
+def _written(
+    value: Fields, keys: Fields, prompt_key: Any, completion_key: Any
+) -> tuple[list[Message] | None, list[str]]:
+    """As `turns_of`, where nothing else is said before the question or put behind it."""
+    prompt, answer = value[prompt_key], value[completion_key]
+    if not isinstance(prompt, str) or not isinstance(answer, str):
+        return None, []
+    told, marks = turns_of(prompt, answer)
+    names = [*HISTORIES, *(["input"] if plain(prompt_key) == "instruction" else [])]
+    beside = any(name in keys and value[keys[name]] for name in names)
+    return (None, [WRITTEN]) if told is not None and beside else (told, marks)
 
 
 def is_asked(value: Fields, keys: Fields) -> bool:
