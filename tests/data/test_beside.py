@@ -202,3 +202,80 @@ def test_a_prompt_that_only_looks_like_turns_stays_whole(
     assert found.marks == marks
     beside = draft_of({"instruction": "Human: Hi.\nAssistant:", "input": "A key.", "output": "Hello."})
     assert beside.marks == ("written_turns",)
+
+
+# --- system prompts, and what is left out ----------------------------------------------------------
+
+TALK = [{"role": "user", "content": "Key?"}, {"role": "assistant", "content": "In Account."}]
+
+
+@pytest.mark.parametrize("rest", [{"messages": TALK}, {"question": "Key?", "answer": "In Account."}])
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"meta_instruction": "Be kind."},
+        {"system_instructions": "Be kind."},
+        {"params": {"system": "Be kind.", "temperature": 1}},
+        {"options": {"systemPrompt": "Be kind."}},
+    ],
+)
+def test_a_system_prompt_is_found_where_rows_have_it(
+    rest: dict[str, Any], beside: dict[str, Any]
+) -> None:
+    found = draft_of({**beside, **rest})
+    assert [(turn.role, turn.content) for turn in found.messages] == [("system", "Be kind."), *WHOLE[:2]]
+    assert not found.marks
+
+
+@pytest.mark.parametrize(
+    ("outer", "inner", "systems"),
+    [
+        ("Be kind.", "Be brief.", ["Be kind.", "Be brief."]),
+        ("Be kind.", "Be kind. Be brief.", ["Be kind. Be brief."]),
+        ("Be brief and kind, also to those who are not.", "Be brief", None),
+        ("SYSTEM: Be brief.", "Be brief.", ["Be brief."]),
+        ("Be kind.", "Be kind. ", ["Be kind. "]),
+    ],
+)
+def test_two_system_prompts_are_both_kept(outer: str, inner: str, systems: list[str] | None) -> None:
+    asked = [{"role": "system", "content": inner}, TALK[0]]
+    rows: list[dict[str, Any]] = [
+        {"system": outer, "messages": [*asked, TALK[1]]},
+        {"system": outer, "prompt": asked, "completion": "In Account."},
+        {"system": outer, "prompt": "Key?", "chosen": [*asked, TALK[1]], "rejected": [*asked, ASKED[0]]},
+    ]
+    for row in rows:
+        told = [turn.content for turn in draft_of(row).messages if turn.role == "system"]
+        assert told == (systems or [outer])
+
+
+@pytest.mark.parametrize(
+    ("beside", "marks"),
+    [
+        ({"persona": "I am a vet."}, ("unused_persona",)),
+        ({"instructions": "Be kind."}, ("unused_instructions",)),
+        ({"solution": "By proof."}, ("unused_solution",)),
+        ({"reasoning": "Well, where may it be?"}, ("unused_reasoning",)),
+        ({"context": "The key is lost since Monday, she says.", "id": 3, "x": "y"}, ("unused_context",)),
+        ({"context": "billing", "x": "y"}, ()),
+        ({"personas": ["I am a vet.", "I like dogs."]}, ("unused_personas",)),
+        ({"prompt": "Key?", "instruction": "Key?"}, ()),  # it is there
+        ({"source": "somewhere", "title": "Keys", "id": "7"}, ()),
+    ],
+)
+@pytest.mark.parametrize("rest", [{"messages": TALK}, {"question": "Key?", "answer": "In Account."}])
+def test_text_that_is_in_no_turn_is_named(
+    rest: dict[str, Any], beside: dict[str, Any], marks: tuple[str, ...]
+) -> None:
+    assert draft_of({**rest, **beside}).marks == marks
+
+
+def test_text_is_not_named_where_the_recipe_names_the_columns() -> None:
+    row = {"q": "Key?", "a": "In Account.", "persona": "I am a vet."}
+    assert draft_of(row, Columns(prompt="q", completion="a")).marks == ()
+
+
+def test_another_answer_beside_turns_that_have_one_is_named() -> None:
+    found = draft_of({"messages": TALK, "prompt": "Key?", "response": "Below the mat."})
+    assert [turn.content for turn in found.messages] == ["Key?", "In Account."]
+    assert found.marks == ("unused_response",)

@@ -121,6 +121,8 @@ def plain(name: str) -> str:
         did, _, kind = name.partition("_")
         said = words(kind)
         return f"{said} replaced by [{kind}]" if did == "masked" else f"private data: {said}"
+    if name.startswith("unused_"):
+        return f"the text of the column {words(name[7:])} is in no turn"
     if name.startswith("rule_") and name not in MARKS:
         return f"your rule {words(name[5:])}"
     return REPAIRS.get(name) or MARKS.get(name) or words(name)

@@ -15,6 +15,7 @@ from talkwright.data.reading.chat.callings import activity_turns, responses_turn
 from talkwright.data.reading.chat.chatlines import read_chat
 from talkwright.data.reading.chat.desks import REQUESTERS, put_opening
 from talkwright.data.reading.chat.logs import is_log, read_log
+from talkwright.data.reading.chat.systems import put_system
 from talkwright.data.reading.chat.transcripts import TEXTS, read_transcript
 from talkwright.data.reading.chat.turns import (
     CERTAIN,
@@ -34,7 +35,6 @@ from talkwright.data.reading.chat.turns import (
     oldest_first,
     plain,
     plain_draft,
-    put_system,
     read_turns,
     turn_list,
     weight_marks,

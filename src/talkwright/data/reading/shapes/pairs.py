@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from talkwright.config import Columns
+from talkwright.data.reading.chat.systems import put_system
 from talkwright.data.reading.chat.turns import (
     Draft,
     Fields,
@@ -15,9 +16,7 @@ from talkwright.data.reading.chat.turns import (
     is_message_list,
     listed,
     plain,
-    put_system,
     read_turns,
-    system_of,
     text_beside,
     text_of,
     weight_marks,
@@ -107,13 +106,12 @@ def read_pair(value: Fields, keys: Fields, columns: Columns, format: str) -> Dra
     if _are_columns(value[prompt_key], value[completion_key]):
         raise Unfit("columns_not_rows")
     repairs: list[str] = []
-    system = system_of(value, keys, columns, repairs)
-    messages = [Message("system", system)] if system else []
+    messages: list[Message] = []
     told, written = _written(value, keys, prompt_key, completion_key)
     if told is not None:
         repairs.append("split_transcript")
-        ahead = [] if told[0].role == "system" and told[0].content == system else messages
-        return draft(value, keys, columns, [*ahead, *told], shape, repairs)
+        put_system(told, value, keys, columns, repairs)
+        return draft(value, keys, columns, told, shape, repairs, used=(prompt_key, completion_key))
     earlier = earlier_turns(value, keys, repairs)
     messages += earlier
     put_question(messages, side(value[prompt_key], "user", repairs))
@@ -122,11 +120,13 @@ def read_pair(value: Fields, keys: Fields, columns: Columns, format: str) -> Dra
     if extra is not None:
         put_beside(messages, value.get(extra), repairs)
     messages += side(_first_answer(value[completion_key], names[1]), "assistant", repairs)
+    put_system(messages, value, keys, columns, repairs)
     answer = value[completion_key]
     marks = written + weight_marks(
         [*listed(value[prompt_key]), *(listed(answer) or [{"role": "assistant"}])]
     )
-    return draft(value, keys, columns, messages, shape, repairs, marks)
+    used = (prompt_key, completion_key)
+    return draft(value, keys, columns, messages, shape, repairs, marks, used=used)
 
 
 def _written(

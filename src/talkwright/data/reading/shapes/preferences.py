@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from talkwright.config import Columns
+from talkwright.data.reading.chat.systems import system_of, under_system
 from talkwright.data.reading.chat.transcripts import read_transcript
 from talkwright.data.reading.chat.turns import (
     Draft,
@@ -20,7 +21,6 @@ from talkwright.data.reading.chat.turns import (
     listed,
     message,
     read_turns,
-    system_of,
     text_of,
     turn_list,
     weight_marks,
@@ -105,14 +105,15 @@ def read_preference(value: Fields, keys: Fields, columns: Columns, ties: str) ->
     repairs: list[str] = []
     before = _before(value, keys, columns, repairs)
     first, second = (_whole(before, _answer(side, repairs)) for side in sides)
+    used = [_prompt_key(keys, columns)]
     if tie or first == second:
-        return draft(value, keys, columns, first, "preference", repairs, [*marks, "tie"])
+        return draft(value, keys, columns, first, "preference", repairs, [*marks, "tie"], used=used)
     rejected = part(first, second)
     if first[:-1] != second[:-1]:
         marks.append("pair_prompts_differ" if rejected else "no_pair_prompts_differ")
     elif rejected is None:
         marks.append("no_pair_empty")
-    return draft(value, keys, columns, first, "preference", repairs, marks, rejected or ())
+    return draft(value, keys, columns, first, "preference", repairs, marks, rejected or (), used)
 
 
 def _weights(value: Fields, keys: Fields, columns: Columns, chosen: Any) -> list[str]:
@@ -131,7 +132,7 @@ def _whole(before: list[Message], answer: list[Message]) -> list[Message]:
     goes_on = bool(answer) and answer[0].role == "assistant" and asked  # an answer of several turns
     if not goes_on and any(turn.role == "user" for turn in answer):
         head = [turn for turn in before if turn.role == "system"]
-        before = [] if any(turn.role == "system" for turn in answer) else head
+        return under_system(head, answer)
     return [*before, *answer]
 
 
