@@ -279,3 +279,17 @@ def test_another_answer_beside_turns_that_have_one_is_named() -> None:
     found = draft_of({"messages": TALK, "prompt": "Key?", "response": "Below the mat."})
     assert [turn.content for turn in found.messages] == ["Key?", "In Account."]
     assert found.marks == ("unused_response",)
+
+
+# --- whole sets, and exports -----------------------------------------------------------------------
+
+
+def test_whole_sides_of_a_pair_need_no_column_of_what_was_said_before() -> None:
+    sides = {"chosen": [*ASKED, {"role": "assistant", "content": "Reset it."}],
+             "rejected": [*ASKED, {"role": "assistant", "content": "No."}]}  # fmt: skip
+    row = {"conversation": [{"input": "Key?", "output": "In Account."}], "system": "Be kind.", **sides}
+    found = draft_of(row)
+    assert [(turn.role, turn.content) for turn in found.messages] == [("system", "Be kind."), *WHOLE]
+    assert [turn.content for turn in found.rejected] == ["No."]
+    answers = {"chosen": "Reset it.", "rejected": "No."}
+    assert read_row({**row, **answers}, "auto", Columns()) == "not_a_message"

@@ -245,6 +245,8 @@ def _read_unnamed(value: Fields, columns: Columns, reason: str) -> Draft | str:
 
 def _loses_answer(value: Fields, keys: Fields, read: Draft) -> bool:
     """Say whether a question with its answer would be given up for turns that do not have the answer."""
+    if is_preference(keys):
+        return True
     try:
         answer = value.get(pair_keys(keys, Columns())[1])
     except Unfit:

@@ -12,6 +12,7 @@ from talkwright.data.reading.chat.transcripts import read_transcript
 from talkwright.data.reading.chat.turns import (
     Draft,
     Fields,
+    Unfit,
     as_value,
     by_plain_names,
     draft,
@@ -103,8 +104,9 @@ def read_preference(value: Fields, keys: Fields, columns: Columns, ties: str) ->
     tie = won in (TIE, "equal")
     marks += _weights(value, keys, columns, sides[0])
     repairs: list[str] = []
-    before = _before(value, keys, columns, repairs)
-    first, second = (_whole(before, _answer(side, repairs)) for side in sides)
+    answers = [_answer(side, repairs) for side in sides]
+    before = _before_all(value, keys, columns, repairs, answers)
+    first, second = (_whole(before, answer) for answer in answers)
     used = [_prompt_key(keys, columns)]
     if tie or first == second:
         return draft(value, keys, columns, first, "preference", repairs, [*marks, "tie"], used=used)
@@ -134,6 +136,25 @@ def _whole(before: list[Message], answer: list[Message]) -> list[Message]:
         head = [turn for turn in before if turn.role == "system"]
         return under_system(head, answer)
     return [*before, *answer]
+
+
+def _before_all(
+    value: Fields, keys: Fields, columns: Columns, repairs: list[str], answers: list[list[Message]]
+) -> list[Message]:
+    """As `_before`; only the system prompt where that is in no known shape, and both answers are whole
+    conversations with all of it in them, as Capybara's are."""
+    noted: list[str] = []
+    try:
+        messages = _before(value, keys, columns, noted)
+    except Unfit:
+        talks = [[turn for turn in answer if turn.role != "system"] for answer in answers]
+        if not all(talk and talk[0].role == "user" for talk in talks):
+            raise
+        noted.clear()
+        system = system_of(value, keys, columns, noted)
+        messages = [Message("system", system)] if system else []
+    repairs[:0] = noted
+    return messages
 
 
 def _before(value: Fields, keys: Fields, columns: Columns, repairs: list[str]) -> list[Message]:
