@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from talkwright.config import Columns
+from talkwright.data.reading import containers
 from talkwright.data.reading.chat.turns import Draft
 from talkwright.data.reading.containers import read_rows
 from talkwright.data.reading.shapes.formats import read_row
@@ -284,6 +285,11 @@ def test_another_answer_beside_turns_that_have_one_is_named() -> None:
 # --- whole sets, and exports -----------------------------------------------------------------------
 
 
+def rows_of(path: Path, value: Any) -> list[Any]:
+    path.write_text(json.dumps(value), encoding="utf-8")
+    return [row.value for row in read_rows(path, "a", Columns())]
+
+
 def test_whole_sides_of_a_pair_need_no_column_of_what_was_said_before() -> None:
     sides = {"chosen": [*ASKED, {"role": "assistant", "content": "Reset it."}],
              "rejected": [*ASKED, {"role": "assistant", "content": "No."}]}  # fmt: skip
@@ -293,3 +299,45 @@ def test_whole_sides_of_a_pair_need_no_column_of_what_was_said_before() -> None:
     assert [turn.content for turn in found.rejected] == ["No."]
     answers = {"chosen": "Reset it.", "rejected": "No."}
     assert read_row({**row, **answers}, "auto", Columns()) == "not_a_message"
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl"])
+def test_a_list_of_texts_in_an_object_is_no_list_of_rows(tmp_path: Path, name: str) -> None:
+    row = {"question_id": 81, "judge": ["gpt-4", "pair"], "verdict": "B"}
+    assert rows_of(tmp_path / name, row) == [row]
+    held = {"about": ["a", "b"], "rows": [{"prompt": "Key?", "completion": "In Account."}]}
+    assert rows_of(tmp_path / name, held) == held["rows"]
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_an_object_of_splits_holds_the_rows_of_all(
+    tmp_path: Path, large: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if large:
+        for limit in ("_SMALL", "_LARGEST"):
+            monkeypatch.setattr(containers, limit, 20)
+    copy = [{"speaker": "customer", "text": "<thing>?"}, {"speaker": "agent", "text": "In it."}]
+    row = {"original": [["customer", "Key?"], ["agent", "In Account."]], "delexed": copy, "about": ["a"]}
+    value = {"version": "1", "train": [row, row], "dev": [row], "test": [row]}
+    (tmp_path / "a.json").write_text(json.dumps(value, indent=1), encoding="utf-8")
+    found = list(read_rows(tmp_path / "a.json", "a", Columns()))
+    assert [row.where.split(" (")[0] for row in found] == [f"a:row {n}" for n in (1, 2, 3, 4)]
+    assert [said(row.value) for row in found] == [WHOLE[:2]] * 4
+    other = {"train": [row], "notes": [row]}
+    (tmp_path / "a.json").write_text(json.dumps(other), encoding="utf-8")
+    assert len(list(read_rows(tmp_path / "a.json", "a", Columns()))) == 1
+
+
+def test_questions_below_a_passage_are_rows(tmp_path: Path) -> None:
+    answers = [{"text": "Ann", "answer_start": 0}, {"text": "A."}]
+    asked = [{"id": "1", "question": "Who?", "answers": answers},
+             {"id": "2", "question": "When?", "answers": [], "is_impossible": True}]  # fmt: skip
+    value = {
+        "version": "2",
+        "data": [{"title": "T", "paragraphs": [{"context": "Ann came.", "qas": asked}]}],
+    }
+    (tmp_path / "a.json").write_text(json.dumps(value), encoding="utf-8")
+    first, second = read_rows(tmp_path / "a.json", "a", Columns())
+    assert first.where == "a:row 1, question 1"
+    assert said(first.value) == [("user", "Who?\n\nAnn came."), ("assistant", "Ann")]
+    assert said(second.value)[1] == ("assistant", "")  # dropped as a question that nobody answers

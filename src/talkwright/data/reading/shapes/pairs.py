@@ -214,7 +214,7 @@ def _first_answer(value: Any, name: str) -> Any:
     value = as_value(value)
     if isinstance(value, dict):
         value = value.get("text")
-    return value[0] if isinstance(value, list) and value else value
+    return next(iter(value), None) if isinstance(value, list) else value
 
 
 def side(value: Any, role: Role, repairs: list[str]) -> list[Message]:
