@@ -341,3 +341,46 @@ def test_questions_below_a_passage_are_rows(tmp_path: Path) -> None:
     assert first.where == "a:row 1, question 1"
     assert said(first.value) == [("user", "Who?\n\nAnn came."), ("assistant", "Ann")]
     assert said(second.value)[1] == ("assistant", "")  # dropped as a question that nobody answers
+
+
+def test_of_nested_turns_the_last_branch_is_read() -> None:
+    def turn(text: str, *children: Any, user: bool = False) -> dict[str, Any]:
+        who = "User" if user else "GPT-4"
+        return {"sender": who, "text": text, "isCreatedByUser": user, "children": [*children]}
+
+    rest = turn("And now?", turn("Reset it."), user=True)
+    found = draft_of({"messages": [turn("Key?", turn("Old."), turn("In Account.", rest), user=True)]})
+    assert [(turn.role, turn.content) for turn in found.messages] == WHOLE
+    assert found.marks == ("other_answers",)
+    flat = [turn("Key?", user=True), turn("In Account.")]
+    assert said({"messages": flat}) == WHOLE[:2]
+
+
+def test_exchanges_of_moss_lose_their_marks() -> None:
+    exchange = {"Human": "<|Human|>: Key?<eoh>\n", "MOSS": "<|MOSS|>: In Account.<eom>\n",
+                "Inner Thoughts": "<|Inner Thoughts|>: Where?<eot>\n",
+                "Commands": "<|Commands|>: None<eoc>\n"}  # fmt: skip
+    row = {"meta_instruction": "Be kind.", "chat": {"turn_1": exchange}}
+    found = draft_of(row)
+    assert said(row) == [("system", "Be kind."), *WHOLE[:2]]
+    assert found.messages[2].thinking == "Where?"
+    calls = {**exchange, "Commands": '<|Commands|>: Search("key")<eoc>\n'}
+    assert read_row({"chat": {"turn_1": calls}}, "auto", Columns()) == "unknown_format"
+
+
+def test_what_was_thought_stands_before_the_answer() -> None:
+    row = {
+        "question": "Key?",
+        "attempt": "In Account.",
+        "thinking_trajectories": ["Where?"],
+        "solution": "7",
+    }
+    found = draft_of(row)
+    assert [(t.content, t.thinking) for t in found.messages] == [
+        ("Key?", None),
+        ("In Account.", "Where?"),
+    ]
+    answer = {"question": "Key?", "answer": "In Account.", "reasoning_content": "Where?"}
+    assert draft_of(answer).messages[1].thinking == "Where?"
+    tutor = {"question": "Key?", "attempt": "In Account.", "feedback": "Good."}
+    assert read_row(tutor, "auto", Columns()) == "unknown_format"

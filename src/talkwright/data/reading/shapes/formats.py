@@ -52,6 +52,7 @@ from talkwright.data.reading.shapes.trees import (
     is_export,
     is_tree,
     is_tree_message,
+    last_branch,
     read_export,
     read_tree,
 )
@@ -265,9 +266,10 @@ def _shape(turns: list[Any], name: str, format: str) -> str:
 
 def _turns(value: Fields, keys: Fields, turns: list[Any], columns: Columns, shape: str) -> Draft:
     repairs: list[str] = []
+    turns, marks = last_branch(turns)
     turns = oldest_first(turns, repairs)
     messages = read_turns(turns, repairs)
-    marks = weight_marks(turns)
+    marks += weight_marks(turns)
     if not keys.keys().isdisjoint(REQUESTERS):
         put_opening(messages, value)
     put_answer(messages, value, keys, columns, repairs)

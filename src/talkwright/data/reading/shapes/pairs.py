@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from talkwright.config import Columns
@@ -13,6 +14,7 @@ from talkwright.data.reading.chat.turns import (
     Unfit,
     as_value,
     draft,
+    field_of,
     is_message_list,
     listed,
     plain,
@@ -51,6 +53,7 @@ _PAIRS = (
     ("text", "reply"),
     ("inputs", "targets"),
     ("problem", "solution"),
+    ("question", "attempt"),  # s1K's, where what was thought stands beside it
     ("frage", "antwort"),
     ("pregunta", "respuesta"),
     ("pergunta", "resposta"),
@@ -88,6 +91,8 @@ _ABOUT_A_TEXT = {
 # What stands in `input` where there is none.
 _NO_INPUT = frozenset(("<noinput>", "noinput", "no input", "nan", "n/a"))
 
+# What models that think give beside their answers.
+_THINKING = ("reasoningcontent", "thinking", "thinkingtrajectories")
 GONE = frozenset(("[deleted]", "[removed]"))  # Reddit's, in place of a text
 
 
@@ -119,7 +124,8 @@ def read_pair(value: Fields, keys: Fields, columns: Columns, format: str) -> Dra
         extra = keys["context"]
     if extra is not None:
         put_beside(messages, value.get(extra), repairs)
-    messages += side(_first_answer(value[completion_key], names[1]), "assistant", repairs)
+    answers = side(_first_answer(value[completion_key], names[1]), "assistant", repairs)
+    messages += _after_thinking(answers, value, keys)
     put_system(messages, value, keys, columns, repairs)
     answer = value[completion_key]
     marks = written + weight_marks(
@@ -187,6 +193,18 @@ def is_about_a_text(keys: Iterable[str]) -> bool:
     return "context" in names and names <= _ABOUT_A_TEXT
 
 
+def _after_thinking(answers: list[Message], value: Fields, keys: Fields) -> list[Message]:
+    """An answer with what was thought before it, where a column for that has one text."""
+    if len(answers) != 1 or answers[0].thinking is not None or answers[0].role != "assistant":
+        return answers
+    for name in _THINKING:
+        held = as_value(field_of(value, keys, name))
+        held = held[0] if isinstance(held, list) and len(held) == 1 else held
+        if isinstance(held, str) and held.strip():
+            return [replace(answers[0], thinking=held)]
+    return answers
+
+
 def put_beside(messages: list[Message], extra: Any, repairs: list[str]) -> None:
     """Put what a question is about, an `input` or `context`, behind it. Raises Unfit."""
     text = text_beside(extra, repairs)
@@ -235,7 +253,7 @@ def pair_keys(keys: Fields, columns: Columns) -> tuple[Any, Any]:
     prompt, completion = columns.prompt, columns.completion
     if prompt is None and completion is None:
         for first, second in _PAIRS:
-            if first in keys and second in keys:
+            if first in keys and second in keys and (second != "attempt" or _THINKING[-1] in keys):
                 return keys[first], keys[second]
     if prompt is None:
         prompt = next((keys[name] for name in PROMPT_NAMES if name in keys), None)
