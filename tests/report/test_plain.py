@@ -77,4 +77,5 @@ def test_names_with_a_kind_or_a_rule_in_them() -> None:
     assert plain("masked_national_id") == "national id replaced by [national_id]"
     assert plain("pii_email") == "private data: email"
     assert plain("rule_no_shouting") == "your rule no shouting"
+    assert plain("unused_persona") == "the text of the column persona is in no turn"
     assert plain("rule_timeout") == MARKS["rule_timeout"]

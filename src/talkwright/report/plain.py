@@ -99,6 +99,7 @@ MARKS = {
     "toxic": "a coarse or hateful word",
     "toxic_question": "a coarse or hateful word in a question",
     "unsure_order": "times that may mean another order of the turns than that of the file",
+    "written_turns": "turns, or a template's signs, inside a question that is kept as it is",
     "unmoderated": "nothing in the file says whether it is harmful",
 }
 FINDINGS = {
@@ -126,6 +127,8 @@ def plain(name: str) -> str:
         did, _, kind = name.partition("_")
         said = words(kind)
         return f"{said} replaced by [{kind}]" if did == "masked" else f"private data: {said}"
+    if name.startswith("unused_"):
+        return f"the text of the column {words(name[7:])} is in no turn"
     if name.startswith("rule_") and name not in MARKS:
         return f"your rule {words(name[5:])}"
     return REPAIRS.get(name) or MARKS.get(name) or words(name)

@@ -84,8 +84,8 @@ _SAID_BEHIND = re.compile(
 _OWN_BEHIND = re.compile(
     r"[\s,(:\u2013\u2014-]{1,3}(?:is|es|est|ist|é|è) "
     r"(?:my|our|his|her|mi|mon|notre|mein|meine|meu|minha|(?:il )?mio) (?:\w{1,15} )?"
-    r"(?:phone|cell|mobile|whats ?app|m[óo]vil|celular|tel[ée]fono|portable|t[ée]l[ée]phone|handy|telefon"
-    r"|telefone|cellulare)"
+    r"(?:phone|cell|mobile|whats ?app|m[óo]vil|celular|tel[ée]fono|portable|t[ée]l[ée]phone|handy"
+    r"|telefone?|cellulare)"
     r"|\W{1,4}(?:please )?(?:call|text|ring|whats ?app) (?:me|us)\b",
     re.IGNORECASE,
 )

@@ -25,6 +25,7 @@ _ITEMS = ("message", "function_call", "function_call_output", "reasoning")
 _OF_MESSAGES = ("role", "content", "tool_calls", "function_call", "tool_call_id", "name")
 _PROMPTED = "Prompted "
 _END = "<|endoftext|>"
+_MOSS = re.compile(r"\A\s*<\|[\w ]+\|>:|<eo[a-z]>\s*\Z")
 
 
 def calling_turns(value: Fields) -> list[Fields] | None:
@@ -38,6 +39,8 @@ def calling_turns(value: Fields) -> list[Fields] | None:
             {"role": "user", "content": asked},
             {"role": "assistant", "content": "", "tool_calls": answers},
         ]
+    if isinstance(chat, dict):
+        return _moss(list(chat.values()))
     return _glaive(chat, value.get("system")) if isinstance(chat, str) else None
 
 
@@ -127,6 +130,23 @@ def _items(held: Any, name: str) -> list[Any]:
     if isinstance(held, dict) and "role" in held and ("content" in held or "tool_calls" in held):
         held = [held]
     return held if isinstance(held, list) else []
+
+
+def _moss(exchanges: list[Any]) -> list[Fields] | None:
+    """MOSS's exchanges, without the marks around their parts; None for those that call a tool, which
+    have no names of their own."""
+    turns = []
+    for exchange in exchanges:
+        if not isinstance(exchange, dict) or not {"Human", "MOSS"} <= exchange.keys():
+            return None
+        parts = {name: _MOSS.sub("", str(said)).strip() for name, said in exchange.items()}
+        if any(parts.get(name, "None") not in ("", "None") for name in ("Commands", "Tool Responses")):
+            return None
+        thought = parts.get("Inner Thoughts", "None")
+        turns.append({"role": "user", "content": parts["Human"]})
+        thinking = {} if thought in ("", "None") else {"thinking": thought}
+        turns.append({"role": "assistant", "content": parts["MOSS"], **thinking})
+    return turns or None
 
 
 def _glaive(chat: str, system: Any) -> list[Fields] | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from talkwright.config import Columns
+from talkwright.data.reading.chat.systems import put_system
 from talkwright.data.reading.chat.turns import (
     Draft,
     Fields,
@@ -22,7 +23,6 @@ from talkwright.data.reading.chat.turns import (
     is_message,
     is_turn,
     plain,
-    put_system,
     read_turns,
 )
 

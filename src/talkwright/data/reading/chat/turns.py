@@ -37,6 +37,7 @@ from talkwright.data.reading.chat.tools import (
     tool_marks,
 )
 from talkwright.data.reading.chat.unfolding import unfolded
+from talkwright.data.reading.chat.unused import unused_marks
 from talkwright.data.reading.mending.exact import as_json, with_exact_arguments
 from talkwright.data.reading.mending.literals import is_too_dense, parse_literal
 from talkwright.types import Message, Role, ToolCall
@@ -89,7 +90,7 @@ _THINKING_KEYS = ("reasoning_content", "reasoning", "thinking")
 # The names of times and numbers that turns have, too: all but two of tables, and Telegram's.
 WHEN = frozenset(ORDERS) - {"tstamp", "createdtime"} | {"timestampms"}
 UNSURE_ORDER = "unsure_order"  # a mark: the times may mean another order than that of the file
-_SYSTEMS = ("system", "systemprompt", "systemmessage", "systeminstruction")
+_OF_NO_COLUMNS = frozenset(("arena", "tree", "chatgpt", "summary", "translation"))
 _LABELLED = re.compile(r"\s*([^\W\d_][\w .-]{0,30}?)\s?:\s+(?=\S)")
 
 
@@ -389,9 +390,11 @@ def draft(
     repairs: list[str],
     marks: Sequence[str] = (),
     rejected: Sequence[Message] = (),
+    used: Sequence[Any] = (),
 ) -> Draft:
     """Put together what a row says, with the tools, the facts and the group that come with it.
 
+    `used` are the keys of columns whose text is in the messages, in whatever form.
     Raises Unfit where the row calls its answer bad ("labelled_bad"; of a pair it says which is better),
     and where it is about a picture ("not_text").
     """
@@ -415,6 +418,8 @@ def draft(
                 found.append("ignored_tools")
     found += tool_marks(messages)
     found += text_marks(messages)
+    if shape not in _OF_NO_COLUMNS and columns.prompt is None and columns.completion is None:
+        found += unused_marks(value, keys, messages, used)
     if UNSURE_ORDER in repairs:
         found.append(UNSURE_ORDER)
     names = tuple(dict.fromkeys(name for name in repairs if name != UNSURE_ORDER))
@@ -449,31 +454,6 @@ _PLAIN: tuple[tuple[str, str, str, dict[str, Role]], ...] = (
     ("from", "value", "sharegpt", {"human": "user", "gpt": "assistant", "system": "system"}),
     ("role", "content", "messages", {"user": "user", "assistant": "assistant", "system": "system"}),
 )
-
-
-def system_of(value: Fields, keys: Fields, columns: Columns, repairs: list[str]) -> str | None:
-    """The system prompt in a column of its own, if there is one. Raises Unfit."""
-    names = [columns.system] if columns.system else [keys[name] for name in _SYSTEMS if name in keys]
-    found = next((value[name] for name in names if name in value), None)
-    if isinstance(found, dict):  # Gemini's systemInstruction
-        found = found.get("parts", [found] if found else None)
-    if isinstance(found, list):  # parts, as Anthropic's are, too
-        found = [
-            part.get("text", part.get("content")) if isinstance(part, dict) else part for part in found
-        ]
-    text = text_beside(found, repairs)
-    return text if text.strip() else None
-
-
-def put_system(
-    messages: list[Message], value: Fields, keys: Fields, columns: Columns, repairs: list[str]
-) -> None:
-    """Put the row's own system prompt before messages that have none. Raises Unfit."""
-    if any(message.role == "system" for message in messages):
-        return
-    system = system_of(value, keys, columns, repairs)
-    if system:
-        messages.insert(0, Message("system", system))
 
 
 def _facts(value: Any) -> tuple[tuple[str, ...], ...] | None:

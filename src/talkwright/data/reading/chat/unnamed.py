@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Set
+from itertools import islice
 from typing import Any
 
 from talkwright.data.reading.chat.callings import calling_turns
@@ -34,6 +35,7 @@ _PAIRS = (
 )  # fmt: skip
 _BOTH = frozenset(["user", "assistant"])
 _LONGEST_NAME = 40  # characters of a role
+_WITHOUT_WORDS = "delex"  # a copy of the turns, with the kinds of names and numbers for them (ABCD's)
 _MOST_LISTS = 50  # of one row that are looked at
 _TEXT_NAMES = (*TEXT_KEYS, "msg", "messagetext", "plainbody", "messagebody", "comment")
 _KEPT = (
@@ -58,9 +60,9 @@ def unnamed_turns(value: Fields) -> tuple[Fields, list[Any]] | None:
     if _is_ultrachat(value, listed):
         return value, listed or []
     found, unsure = [], False
-    for count, (name, items, around) in enumerate(_lists(value, 0)):
-        if count == _MOST_LISTS:
-            break
+    lists = list(islice(_lists(value, 0), _MOST_LISTS))
+    original = [each for each in lists if not each[0].startswith(_WITHOUT_WORDS)]
+    for name, items, around in original or lists:
         try:
             turns = _turns(name, items, {**around, **value})
         except Unfit:

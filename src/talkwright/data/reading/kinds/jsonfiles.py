@@ -18,6 +18,7 @@ from talkwright.data.reading.chat.turns import is_message, is_message_list
 from talkwright.data.reading.disk.encodings import decode_lines
 from talkwright.data.reading.disk.files import Text
 from talkwright.data.reading.kinds.frames import frame_rows
+from talkwright.data.reading.kinds.passages import with_questions
 from talkwright.data.reading.mending.exact import with_exact_arguments
 from talkwright.data.reading.mending.holes import HOLE, without_holes
 from talkwright.data.reading.mending.literals import (
@@ -39,10 +40,14 @@ _EFFORT = 2**26  # characters read in vain in search of sound rows, beyond those
 _MOST_SHAPES = 100
 _DECODER = json.JSONDecoder()
 _FIRST_PART = 2**14  # characters looked at first for a value
-_MEMBER = re.compile(r'[\s,]*"[^"\\]*"\s*:\s*')
+_MEMBER = re.compile(r'[\s,]*"([^"\\]*)"\s*:\s*')
+_ROWS = re.compile(r"\[\s*[\[{\]]")  # an array of objects or lists, or of nothing
 _LARGEST_VALUE = 2**24  # characters; of a large file, a value that does not end by then is broken
 _TOGETHER = 1000  # rows of a large array, of which those that are not UTF-8 tell of each other
 _STRAY = re.compile("[\udc80-\udcff]")
+_SPLITS = frozenset(
+    ("train", "training", "validation", "valid", "val", "dev", "test", "testing", "eval", "evaluation")
+)
 _STEP = 2**20  # characters that are dropped at a time
 
 
@@ -198,21 +203,41 @@ def large_json_rows(path: Path, pieces: Iterator[bytes], name: str) -> Iterator[
     while not window.content.strip() and window.grow():
         pass
     window.at = len(window.content) - len(window.content.lstrip())
-    if not _enter_array(window):
+    first = _enter_array(window)
+    if first is None:
         raise DataError(
             f"{path}: a JSON file of this size is read only when it is an array of rows, or an object "
             "with one in it. Write it as JSONL, one row a line."
         )
-    rows = _scan(window, name, closing=True, alone=True)
     held: list[Row] = []
     size = 0
-    for row in rows:
+    for row in with_questions(_scan_splits(window, name, first)):
         held.append(row)
         size += len(row.raw)
         if len(held) == _TOGETHER or size > _LARGEST_VALUE // 4:
             yield from _without_stray(held)
             held, size = [], 0
     yield from _without_stray(held)
+
+
+def _scan_splits(window: _Window, name: str, held: str) -> Iterator[Row]:
+    """Yield the rows of an array under the name `held`, and where that is a split's, those of the others
+    behind it."""
+    number = 0
+    while True:
+        for row in _scan(window, name, closing=True, alone=True, number=number):
+            number += 1
+            yield row
+        if held.lower() not in _SPLITS or not window.content.startswith("]", window.at):
+            return
+        window.at += 1
+        window.grow()
+        member = _MEMBER.match(window.content, window.at)
+        if member is None or member[1].lower() not in _SPLITS:
+            return
+        window.at = member.end() + 1
+        if window.content[member.end()] != "[":
+            return
 
 
 def _decoded(pieces: Iterator[bytes]) -> Iterator[str]:
@@ -242,29 +267,35 @@ def _read_again(row: Row, line: str, repairs: tuple[str, ...]) -> Row:
     return Row(row.where, reading.value, line[:RAW], None, (*repairs, *row.repairs))
 
 
-def _enter_array(window: _Window) -> bool:
-    """Go to the first row of the array that a large file is, or that its object holds."""
+def _enter_array(window: _Window) -> str | None:
+    """Go to the first row of the array that a large file is, or of the first of its object's: the name
+    of that, "" for none. None where there is no such array."""
     mark = window.content[window.at : window.at + 1]
     window.at += 1
+    name = ""
     while mark == "{":
         member = _MEMBER.match(window.content, window.at)
         if member is None:
-            return False
-        window.at = member.end()
+            return None
+        name, window.at = member[1], member.end()
         mark = window.content[window.at : window.at + 1]
-        if mark != "[":
+        if not _ROWS.match(window.content, window.at):
             try:
                 window.at = value_at(window.content, window.at)[1]
             except ValueError:
-                return False
+                return None
             mark = "{"
         else:
             window.at += 1
-    return mark == "["
+    return name if mark == "[" else None
 
 
 def json_rows(text: Text, name: str) -> Iterator[Row]:
     """Yield the rows of a JSON file."""
+    yield from with_questions(_values(text, name))
+
+
+def _values(text: Text, name: str) -> Iterator[Row]:
     content = text.content
     start = len(content) - len(content.lstrip())
     everything = decoding(text, 1, len(content))
@@ -287,8 +318,7 @@ def json_rows(text: Text, name: str) -> Iterator[Row]:
         else None
     )
     if held is None and problem is None and isinstance(value, dict) and not reads_as_row(value):
-        lists = [key for key, inner in value.items() if isinstance(inner, list)]
-        held = value[lists[0]] if len(lists) == 1 else None
+        held = _rows_in(value)
     if held is not None:
         for number, inner in enumerate(held, 1):
             raw = json.dumps(inner, ensure_ascii=False)[:RAW]
@@ -297,6 +327,21 @@ def json_rows(text: Text, name: str) -> Iterator[Row]:
     window = _Window(text, iter(()))
     window.at = start
     yield from _scan(window, name, closing=False)
+
+
+def _rows_in(value: dict[str, Any]) -> list[Any] | None:
+    """The rows that an object holds: its only list of objects or lists, or an empty one; or, where all
+    of its lists are splits by their names, those of all. None where it is a row itself."""
+    lists = {key: inner for key, inner in value.items() if isinstance(inner, list)}
+    held = {key: inner for key, inner in lists.items() if any(map(_is_container, inner))}
+    if len(held) > 1 and all(key.lower() in _SPLITS for key in held):
+        return [row for inner in held.values() for row in inner]
+    found = list((held or {key: inner for key, inner in lists.items() if not inner}).values())
+    return found[0] if len(found) == 1 else None
+
+
+def _is_container(value: Any) -> bool:
+    return isinstance(value, (dict, list))
 
 
 def _first_is_message(content: str, at: int) -> bool:
@@ -308,10 +353,12 @@ def _first_is_message(content: str, at: int) -> bool:
         return False
 
 
-def _scan(window: _Window, name: str, closing: bool, alone: bool = False) -> Iterator[Row]:
-    """Yield values until the file ends, or the array does where it is `alone`."""
+def _scan(
+    window: _Window, name: str, closing: bool, alone: bool = False, number: int = 0
+) -> Iterator[Row]:
+    """Yield values until the file ends, or the array does where it is `alone`; `number` came before."""
     search = _Search()
-    number, broken = 0, 0
+    broken = 0
     while True:
         content, at = window.content, window.at
         at = _SEPARATORS.match(content, at).end()  # type: ignore[union-attr]

@@ -11,6 +11,7 @@ from datetime import date, datetime, timezone
 from typing import Any
 
 from talkwright.config import ArenaSection, Columns
+from talkwright.data.reading.chat.systems import put_system
 from talkwright.data.reading.chat.turns import (
     Draft,
     Fields,
@@ -20,7 +21,6 @@ from talkwright.data.reading.chat.turns import (
     draft,
     field_of,
     message,
-    put_system,
     text_of,
 )
 from talkwright.data.reading.chat.unfolding import unfolded

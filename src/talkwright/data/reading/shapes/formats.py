@@ -15,6 +15,7 @@ from talkwright.data.reading.chat.callings import activity_turns, responses_turn
 from talkwright.data.reading.chat.chatlines import read_chat
 from talkwright.data.reading.chat.desks import REQUESTERS, put_opening
 from talkwright.data.reading.chat.logs import is_log, read_log
+from talkwright.data.reading.chat.systems import put_system
 from talkwright.data.reading.chat.transcripts import TEXTS, read_transcript
 from talkwright.data.reading.chat.turns import (
     CERTAIN,
@@ -35,7 +36,6 @@ from talkwright.data.reading.chat.turns import (
     oldest_first,
     plain,
     plain_draft,
-    put_system,
     read_turns,
     turn_list,
 )
@@ -49,7 +49,7 @@ from talkwright.data.reading.shapes.compared import (
     is_compared,
 )
 from talkwright.data.reading.shapes.lying import has_lying_turns, upright
-from talkwright.data.reading.shapes.pairs import pair_keys, read_pair
+from talkwright.data.reading.shapes.pairs import is_asked, pair_keys, put_answer, read_asked, read_pair
 from talkwright.data.reading.shapes.parting import part
 from talkwright.data.reading.shapes.preferences import is_preference, read_preference
 from talkwright.data.reading.shapes.tasks import are_languages, read_summary, read_translation, task_of
@@ -57,6 +57,7 @@ from talkwright.data.reading.shapes.trees import (
     is_export,
     is_tree,
     is_tree_message,
+    last_branch,
     read_export,
     read_tree,
 )
@@ -154,6 +155,8 @@ def _recognise(value: Fields, keys: Fields) -> str:
         raise Unfit("tree_message")
     if (task := task_of(keys)) is not None:
         return task
+    if not _has_pair(keys, Columns()) and is_asked(value, keys):
+        return "asked"
     if not _has_pair(keys, Columns()) and ("text" in keys or _transcript(value, keys) is not None):
         return "transcript"
     return "prompt_completion"
@@ -176,7 +179,8 @@ def reads_as_row(value: Any) -> bool:
             return True
         if name in LISTS[:CERTAIN]:
             return not held or has_unnamed_turns(value)
-    if is_log(value, by_plain_names(value)) or is_compared(value):
+    keys = by_plain_names(value)
+    if is_log(value, keys) or is_compared(value) or is_asked(value, keys):
         return True
     if is_export(value) or recognises_columns(list(value), Columns()) or "chosen" in value:
         return True
@@ -246,9 +250,23 @@ def _read_unnamed(value: Fields, columns: Columns, reason: str) -> Draft | str:
         value = {**around, **value}
         keys = by_plain_names(value)
         read = _turns(value, keys, turns, columns, "messages")
+        if reason != "unknown_format" and _loses_answer(value, keys, read):
+            return reason
         return replace(read, repairs=tuple(dict.fromkeys((*read.repairs, "recognised_turns"))))
     except Unfit as unfit:
         return str(unfit) if reason == "unknown_format" else reason
+
+
+def _loses_answer(value: Fields, keys: Fields, read: Draft) -> bool:
+    """Say whether a question with its answer would be given up for turns that do not have the answer."""
+    if is_preference(keys):
+        return True
+    try:
+        answer = value.get(pair_keys(keys, Columns())[1])
+    except Unfit:
+        return False
+    said = answer.strip() if isinstance(answer, str) else ""
+    return said != "" and not any(said in turn.content for turn in read.messages)
 
 
 def _shape(turns: list[Any], name: str, format: str) -> str:
@@ -261,11 +279,13 @@ def _shape(turns: list[Any], name: str, format: str) -> str:
 
 def _turns(value: Fields, keys: Fields, turns: list[Any], columns: Columns, shape: str) -> Draft:
     repairs: list[str] = []
+    turns, marks = last_branch(turns)
     turns = oldest_first(turns, repairs)
     messages = read_turns(turns, repairs)
-    marks = answer_marks(turns)
+    marks += answer_marks(turns)
     if not keys.keys().isdisjoint(REQUESTERS):
         put_opening(messages, value)
+    put_answer(messages, value, keys, columns, repairs)
     put_system(messages, value, keys, columns, repairs)
     if "rejected" in keys and shape == "messages":  # a data set that talkwright prepared
         return _with_rejected(value, keys, columns, messages, repairs, marks)
@@ -320,6 +340,7 @@ def _transcript(value: Fields, keys: Fields) -> tuple[list[Message], list[str]] 
 
 
 _READERS = {
+    "asked": read_asked,
     "tree": read_tree,
     "chatgpt": read_export,
     "summary": read_summary,

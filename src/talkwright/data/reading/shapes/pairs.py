@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from talkwright.config import Columns
+from talkwright.data.reading.chat.systems import put_system
 from talkwright.data.reading.chat.turns import (
     Draft,
     Fields,
     Unfit,
     answer_marks,
-    as_list,
     as_value,
     draft,
+    field_of,
     is_message_list,
     listed,
     plain,
     read_turns,
-    system_of,
     text_beside,
     text_of,
 )
+from talkwright.data.reading.shapes.earlier import (
+    HISTORIES,
+    answer_of,
+    earlier_turns,
+    has_earlier_turns,
+    put_question,
+)
 from talkwright.data.reading.shapes.quizzes import with_choices
+from talkwright.data.reading.shapes.written import WRITTEN, turns_of
 from talkwright.types import Message, Role
 
 # In order of how surely the name means it; the pairs first, then any prompt with any completion.
@@ -44,6 +54,7 @@ _PAIRS = (
     ("text", "reply"),
     ("inputs", "targets"),
     ("problem", "solution"),
+    ("question", "attempt"),  # s1K's, where what was thought stands beside it
     ("frage", "antwort"),
     ("pregunta", "respuesta"),
     ("pergunta", "resposta"),
@@ -64,8 +75,8 @@ PROMPT_NAMES = (
 _COMPLETION_NAMES = """
     completion response answer output reply assistantmessage assistantresponse assistantreply
     botmessage botresponse agentmessage agentresponse agentreply modelresponse target
-    supportresponse supportreply
-"""
+    supportresponse supportreply ideal
+""".split()  # noqa: SIM905
 # Data sets of questions about a text. Elsewhere "context" is a label, which nobody should learn.
 _ABOUT_A_TEXT = {
     "instruction",
@@ -82,6 +93,8 @@ _ABOUT_A_TEXT = {
 # What stands in `input` where there is none.
 _NO_INPUT = frozenset(("<noinput>", "noinput", "no input", "nan", "n/a"))
 
+# What models that think give beside their answers.
+_THINKING = ("reasoningcontent", "thinking", "thinkingtrajectories")
 GONE = frozenset(("[deleted]", "[removed]"))  # Reddit's, in place of a text
 
 
@@ -94,8 +107,6 @@ def read_pair(value: Fields, keys: Fields, columns: Columns, format: str) -> Dra
     if format == "alpaca" and names != ("instruction", "output") and columns.prompt is None:
         raise Unfit("unknown_format")
     shape = shape if format == "auto" else format
-    if "context" in keys and keys.keys() <= _ABOUT_A_TEXT:
-        extra = keys["context"]
     for key in (prompt_key, completion_key):
         if key not in value:
             raise Unfit("missing_column")
@@ -103,17 +114,98 @@ def read_pair(value: Fields, keys: Fields, columns: Columns, format: str) -> Dra
         raise Unfit("columns_not_rows")
     repairs: list[str] = []
     value = with_choices(value, keys, prompt_key, completion_key, repairs)
-    system = system_of(value, keys, columns, repairs)
-    messages = [Message("system", system)] if system else []
-    history = as_list(value.get(keys.get("history", "history")))
-    messages += history_of(history or [], repairs)
-    messages += side(value[prompt_key], "user", repairs)
+    messages: list[Message] = []
+    told, written = _written(value, keys, prompt_key, completion_key)
+    if told is not None:
+        repairs.append("split_transcript")
+        put_system(told, value, keys, columns, repairs)
+        return draft(value, keys, columns, told, shape, repairs, used=(prompt_key, completion_key))
+    earlier = earlier_turns(value, keys, repairs)
+    messages += earlier
+    put_question(messages, side(value[prompt_key], "user", repairs))
+    if is_about_a_text(keys) and not earlier:
+        extra = keys["context"]
     if extra is not None:
         put_beside(messages, value.get(extra), repairs)
-    messages += side(_first_answer(value[completion_key], names[1]), "assistant", repairs)
+    answers = side(_first_answer(value[completion_key], names[1]), "assistant", repairs)
+    messages += _after_thinking(answers, value, keys)
+    put_system(messages, value, keys, columns, repairs)
     answer = value[completion_key]
-    marks = answer_marks([*listed(value[prompt_key]), *(listed(answer) or [{"role": "assistant"}])])
-    return draft(value, keys, columns, messages, shape, repairs, marks)
+    marks = written + answer_marks(
+        [*listed(value[prompt_key]), *(listed(answer) or [{"role": "assistant"}])]
+    )
+    used = (prompt_key, completion_key)
+    return draft(value, keys, columns, messages, shape, repairs, marks, used=used)
+
+
+def _written(
+    value: Fields, keys: Fields, prompt_key: Any, completion_key: Any
+) -> tuple[list[Message] | None, list[str]]:
+    """As `turns_of`, where nothing else is said before the question or put behind it."""
+    prompt, answer = value[prompt_key], value[completion_key]
+    if not isinstance(prompt, str) or not isinstance(answer, str):
+        return None, []
+    told, marks = turns_of(prompt, answer)
+    names = [*HISTORIES, *(["input"] if plain(prompt_key) == "instruction" else [])]
+    beside = any(name in keys and value[keys[name]] for name in names)
+    return (None, [WRITTEN]) if told is not None and beside else (told, marks)
+
+
+def is_asked(value: Fields, keys: Fields) -> bool:
+    """Say whether a row has turns in a column for earlier ones, which may end with the question, and an
+    answer in another."""
+    return has_earlier_turns(value, keys) and not keys.keys().isdisjoint(_COMPLETION_NAMES)
+
+
+def read_asked(value: Fields, keys: Fields, columns: Columns) -> Draft:
+    """Read turns that end with a question, and the answer in a column of its own. Raises Unfit."""
+    repairs: list[str] = []
+    messages = earlier_turns(value, keys, repairs, asks=True)
+    if not put_answer(messages, value, keys, columns, repairs):
+        raise Unfit("unknown_format")
+    put_system(messages, value, keys, columns, repairs)
+    return draft(value, keys, columns, messages, "messages", repairs)
+
+
+def put_answer(
+    messages: list[Message], value: Fields, keys: Fields, columns: Columns, repairs: list[str]
+) -> bool:
+    """Put the answer that a column of its own holds behind turns that end with the question.
+
+    False where there is none, or where another column asks something else, as about a dialogue.
+    Raises Unfit.
+    """
+    if not messages or messages[-1].role not in ("user", "tool"):
+        return False
+    asked = columns.prompt or next((keys[name] for name in PROMPT_NAMES if name in keys), None)
+    question = None if asked is None else value.get(asked)
+    if isinstance(question, str) and question.strip() not in ("", messages[-1].content.strip()):
+        return False
+    names = [columns.completion] if columns.completion else _COMPLETION_NAMES
+    for name in names:
+        found = answer_of(value.get(keys.get(name, name)), repairs)
+        if found:
+            messages += found
+            return True
+    return False
+
+
+def is_about_a_text(keys: Iterable[str]) -> bool:
+    """Say whether these (plain) column names are those of questions about the text in `context`."""
+    names = set(keys)
+    return "context" in names and names <= _ABOUT_A_TEXT
+
+
+def _after_thinking(answers: list[Message], value: Fields, keys: Fields) -> list[Message]:
+    """An answer with what was thought before it, where a column for that has one text."""
+    if len(answers) != 1 or answers[0].thinking is not None or answers[0].role != "assistant":
+        return answers
+    for name in _THINKING:
+        held = as_value(field_of(value, keys, name))
+        held = held[0] if isinstance(held, list) and len(held) == 1 else held
+        if isinstance(held, str) and held.strip():
+            return [replace(answers[0], thinking=held)]
+    return answers
 
 
 def put_beside(messages: list[Message], extra: Any, repairs: list[str]) -> None:
@@ -136,13 +228,14 @@ def _are_columns(prompt: Any, completion: Any) -> bool:
 
 
 def _first_answer(value: Any, name: str) -> Any:
-    """SQuAD keeps several equally good answers: {"text": [...], "answer_start": [...]}."""
-    if name != "answers":
+    """SQuAD keeps several equally good answers: {"text": [...], "answer_start": [...]}; OpenAI's evals a
+    list of texts."""
+    if name not in ("answers", "ideal"):
         return value
     value = as_value(value)
     if isinstance(value, dict):
         value = value.get("text")
-    return value[0] if isinstance(value, list) and value else value
+    return next(iter(value), None) if isinstance(value, list) else value
 
 
 def side(value: Any, role: Role, repairs: list[str]) -> list[Message]:
@@ -158,30 +251,17 @@ def side(value: Any, role: Role, repairs: list[str]) -> list[Message]:
     return [Message(role, "" if text in GONE else text)]
 
 
-def history_of(history: list[Any], repairs: list[str]) -> list[Message]:
-    """The turns before a prompt, as Alpaca keeps them: [[question, answer], ...]."""
-    messages = []
-    for pair in history:
-        if not isinstance(pair, (list, tuple)) or len(pair) != 2:
-            raise Unfit("not_a_message")
-        messages += [
-            Message("user", text_of(pair[0], repairs)),
-            Message("assistant", text_of(pair[1], repairs)),
-        ]
-    return messages
-
-
 def pair_keys(keys: Fields, columns: Columns) -> tuple[Any, Any]:
     """The keys of prompt and completion: as named, else by the aliases. `keys` maps plain to real."""
     prompt, completion = columns.prompt, columns.completion
     if prompt is None and completion is None:
         for first, second in _PAIRS:
-            if first in keys and second in keys:
+            if first in keys and second in keys and (second != "attempt" or _THINKING[-1] in keys):
                 return keys[first], keys[second]
     if prompt is None:
         prompt = next((keys[name] for name in PROMPT_NAMES if name in keys), None)
     if completion is None:
-        completion = next((keys[name] for name in _COMPLETION_NAMES.split() if name in keys), None)
+        completion = next((keys[name] for name in _COMPLETION_NAMES if name in keys), None)
     if prompt is None or completion is None or prompt == completion:
         raise Unfit("unknown_format")
     return prompt, completion

@@ -7,12 +7,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from talkwright.config import Columns
+from talkwright.data.reading.chat.systems import system_of, under_system
 from talkwright.data.reading.chat.transcripts import read_transcript
 from talkwright.data.reading.chat.turns import (
     Draft,
     Fields,
+    Unfit,
     answer_marks,
-    as_list,
     as_value,
     by_plain_names,
     draft,
@@ -22,14 +23,14 @@ from talkwright.data.reading.chat.turns import (
     listed,
     message,
     read_turns,
-    system_of,
     text_of,
     turn_list,
 )
 from talkwright.data.reading.shapes.choices import better_of_pair, is_choice, read_choice, read_ranked
-from talkwright.data.reading.shapes.pairs import GONE, PROMPT_NAMES, history_of, put_beside, side
+from talkwright.data.reading.shapes.earlier import earlier_turns, put_question
+from talkwright.data.reading.shapes.pairs import GONE, PROMPT_NAMES, is_about_a_text, put_beside, side
 from talkwright.data.reading.shapes.parting import part
-from talkwright.data.reading.shapes.winners import SECOND, TIE, require_learnt
+from talkwright.data.reading.shapes.winners import SCORES, SECOND, TIE, VERDICTS, require_learnt
 from talkwright.types import Message
 
 _SIDES = (
@@ -38,6 +39,12 @@ _SIDES = (
     ("preferredoutput", "nonpreferredoutput"),  # OpenAI's
     ("responsej", "responsek"),  # the better one and the worse one, where no column says otherwise
 )
+# Columns of pairs that do not say whether there is a text that they are about.
+_BESIDE = frozenset(
+    [*(name for names in _SIDES for name in names), *PROMPT_NAMES, *VERDICTS, "source", "system",
+     *(f"{name}{side}" for name in SCORES for side in ("chosen", "rejected")),
+     *(f"{side}{name}" for name in SCORES for side in ("chosen", "rejected"))]
+)  # fmt: skip
 # The mark of a chat template behind an answer, where the prompt is written in it.
 _UNENDED = re.compile(r"<(?:\|(?:im_end|eot_id|end)\||end_of_turn)>\s*\Z")
 
@@ -75,16 +82,18 @@ def read_preference(value: Fields, keys: Fields, columns: Columns, ties: str) ->
     tie = won in (TIE, "equal")
     marks += _weights(value, keys, columns, sides[0])
     repairs: list[str] = []
-    before = _before(value, keys, columns, repairs)
-    first, second = (_whole(before, _answer(side, repairs)) for side in sides)
+    answers = [_answer(side, repairs) for side in sides]
+    before = _before_all(value, keys, columns, repairs, answers)
+    first, second = (_whole(before, answer) for answer in answers)
+    used = [_prompt_key(keys, columns)]
     if tie or first == second:
-        return draft(value, keys, columns, first, "preference", repairs, [*marks, "tie"])
+        return draft(value, keys, columns, first, "preference", repairs, [*marks, "tie"], used=used)
     rejected = part(first, second)
     if first[:-1] != second[:-1]:
         marks.append("pair_prompts_differ" if rejected else "no_pair_prompts_differ")
     elif rejected is None:
         marks.append("no_pair_empty")
-    return draft(value, keys, columns, first, "preference", repairs, marks, rejected or ())
+    return draft(value, keys, columns, first, "preference", repairs, marks, rejected or (), used)
 
 
 def _weights(value: Fields, keys: Fields, columns: Columns, chosen: Any) -> list[str]:
@@ -103,8 +112,27 @@ def _whole(before: list[Message], answer: list[Message]) -> list[Message]:
     goes_on = bool(answer) and answer[0].role == "assistant" and asked  # an answer of several turns
     if not goes_on and any(turn.role == "user" for turn in answer):
         head = [turn for turn in before if turn.role == "system"]
-        before = [] if any(turn.role == "system" for turn in answer) else head
+        return under_system(head, answer)
     return [*before, *answer]
+
+
+def _before_all(
+    value: Fields, keys: Fields, columns: Columns, repairs: list[str], answers: list[list[Message]]
+) -> list[Message]:
+    """As `_before`; only the system prompt where that is in no known shape, and both answers are whole
+    conversations with all of it in them, as Capybara's are."""
+    noted: list[str] = []
+    try:
+        messages = _before(value, keys, columns, noted)
+    except Unfit:
+        talks = [[turn for turn in answer if turn.role != "system"] for answer in answers]
+        if not all(talk and talk[0].role == "user" for talk in talks):
+            raise
+        noted.clear()
+        system = system_of(value, keys, columns, noted)
+        messages = [Message("system", system)] if system else []
+    repairs[:0] = noted
+    return messages
 
 
 def _before(value: Fields, keys: Fields, columns: Columns, repairs: list[str]) -> list[Message]:
@@ -114,8 +142,9 @@ def _before(value: Fields, keys: Fields, columns: Columns, repairs: list[str]) -
     found_turns = turn_list(value, keys)
     if found_turns is not None:
         return messages + read_turns(found_turns[1], repairs)
-    messages += history_of(as_list(field_of(value, keys, "history")) or [], repairs)
     prompt = _prompt_key(keys, columns)
+    earlier = earlier_turns(value, keys, repairs, besides=prompt)
+    messages += earlier
     if prompt is None:
         return messages + _posted(value, keys)
     if value.get(prompt) is None:
@@ -126,9 +155,13 @@ def _before(value: Fields, keys: Fields, columns: Columns, repairs: list[str]) -
     elif isinstance(asked, dict):
         asked = value[prompt]
     found = read_transcript(asked) if isinstance(asked, str) else None
-    messages += [turn for turn in found if turn.content] if found else side(asked, "user", repairs)
+    put_question(
+        messages, [turn for turn in found if turn.content] if found else side(asked, "user", repairs)
+    )
     if keys.get("input") != prompt:
         put_beside(messages, field_of(value, keys, "input"), repairs)
+    if keys.get("context") != prompt and not earlier and is_about_a_text(keys.keys() - _BESIDE):
+        put_beside(messages, value[keys["context"]], repairs)
     return messages
 
 
