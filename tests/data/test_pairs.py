@@ -356,7 +356,7 @@ def test_thumbs_are_a_verdict_where_they_are_no_count() -> None:
 def test_a_label_of_a_pair_says_which_side_won() -> None:
     row = {"prompt": "Key?", "completion": "x", "chosen": "No.", "rejected": "Mat.", "label": "rejected"}
     assert read(row).messages == ASKED
-    assert read(row).marks == ("swapped_pair",)
+    assert read(row).marks == ("swapped_pair", "unused_completion")
 
 
 def test_a_pair_whose_status_or_ratings_say_tie_is_none() -> None:

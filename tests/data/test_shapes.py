@@ -63,7 +63,7 @@ def test_preferences_keep_system_history_and_input() -> None:
     whole = {"system": "Be kind.", "chosen": [ASK, YES], "rejected": [ASK, NO]}
     assert read(whole).messages == (Message("system", "Be kind."), *ASKED)
     with_own = {"system": "x", "chosen": [SYSTEM, ASK, YES], "rejected": [SYSTEM, ASK, NO]}
-    assert read(with_own).messages == (Message("system", "Be kind."), *ASKED)
+    assert read(with_own).messages == (Message("system", "x"), Message("system", "Be kind."), *ASKED)
 
 
 def test_ties_and_differing_prompts_are_marked() -> None:

@@ -31,7 +31,7 @@ def system_of(value: Fields, keys: Fields, columns: Columns, repairs: list[str])
 
 
 def _parameter(value: Fields, keys: Fields) -> str | None:
-    for name in _PARAMETERS:
+    for name in () if keys.keys().isdisjoint(_PARAMETERS) else _PARAMETERS:
         held = value[keys[name]] if name in keys else None
         if isinstance(held, dict):
             inner = by_plain_names(held)

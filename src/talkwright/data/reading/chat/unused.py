@@ -40,10 +40,10 @@ def unused_marks(
     names = [name for name in _TELLING & keys.keys() if keys[name] not in used]
     if not names:
         return
-    whole = "\n".join(text for turn in messages for text in (turn.content, turn.thinking or ""))
-    bare = ""
+    whole = bare = ""
     for name in sorted(names):
         for text in _texts(value.get(keys[name])):
+            whole = whole or "\n".join(f"{turn.content}\n{turn.thinking or ''}" for turn in messages)
             if text in whole or len(text) < _SENTENCE * (name in _ABOUT) or _says_nothing(text):
                 continue
             bare = bare or _bare(whole)

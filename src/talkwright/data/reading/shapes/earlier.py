@@ -48,6 +48,8 @@ def earlier_turns(
     `besides` is the key of a column that is something else; `asks` says that the turns end with the
     question. Raises Unfit where they cannot be read.
     """
+    if keys.keys().isdisjoint(HISTORIES):
+        return []
     for name in HISTORIES:
         if name not in keys or keys[name] == besides:
             continue

@@ -146,9 +146,11 @@ def _written(
     if not isinstance(prompt, str) or not isinstance(answer, str):
         return None, []
     told, marks = turns_of(prompt, answer)
+    if told is None:
+        return None, marks
     names = [*HISTORIES, *(["input"] if plain(prompt_key) == "instruction" else [])]
     beside = any(name in keys and value[keys[name]] for name in names)
-    return (None, [WRITTEN]) if told is not None and beside else (told, marks)
+    return (None, [WRITTEN]) if beside else (told, marks)
 
 
 def is_asked(value: Fields, keys: Fields) -> bool:
@@ -198,7 +200,9 @@ def is_about_a_text(keys: Iterable[str]) -> bool:
 
 def _after_thinking(answers: list[Message], value: Fields, keys: Fields) -> list[Message]:
     """An answer with what was thought before it, where a column for that has one text."""
-    if len(answers) != 1 or answers[0].thinking is not None or answers[0].role != "assistant":
+    if keys.keys().isdisjoint(_THINKING) or len(answers) != 1:
+        return answers
+    if answers[0].thinking is not None or answers[0].role != "assistant":
         return answers
     for name in _THINKING:
         held = as_value(field_of(value, keys, name))
