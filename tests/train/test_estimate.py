@@ -17,6 +17,7 @@ from talkwright.config import TrainSection
 from talkwright.errors import RecipeError
 from talkwright.planning import ranked
 from talkwright.train import Machine, Rows, all_machines, find_machine, plan_for, shape_of_base
+from talkwright.train.estimate import machines
 from talkwright.train.estimate.choose import coefficients, estimate
 from talkwright.train.estimate.count import count_terms
 from talkwright.train.estimate.fit import Run, errors_of, runs_of
@@ -540,3 +541,34 @@ def test_a_price_file_replaces_prices_and_adds_machines(tmp_path: Path) -> None:
     assert (price.hour, price.source, price.date) == (1.5, "a friend", "2026-11-20")
     assert find_machine("mine", table).memory == 12 * GIB
     assert all_machines()["h100"].price != price
+
+
+def test_the_room_is_the_least_of_the_limits_of_all_groups(tmp_path: Path) -> None:
+    own, mounted = tmp_path / "cgroup", tmp_path / "mounted"
+    own.write_text("4:cpu,memory:/jobs/one\n1:cpu:/elsewhere\n0::/user/mine\n")
+    for place, said in (
+        ("memory/jobs/memory.limit_in_bytes", "4000"),
+        ("memory/jobs/one/memory.limit_in_bytes", "9223372036854771712"),
+        ("memory/elsewhere/memory.limit_in_bytes", "1"),
+        ("memory/jobs/two/memory.limit_in_bytes", "2"),
+        ("user/memory.max", "3000\n"),
+        ("user/mine/memory.max", "max"),
+        ("memory.max", "5000"),
+        ("unified/user/mine/memory.max", "6000"),
+    ):
+        (mounted / place).parent.mkdir(parents=True, exist_ok=True)
+        (mounted / place).write_text(said)
+    wanted = [3000.0, 4000.0, 5000.0, 6000.0, 9223372036854771712.0]
+    assert sorted(machines._of_groups(own, mounted)) == wanted
+    assert machines._of_groups(tmp_path / "none", tmp_path / "none") == []
+
+
+@pytest.mark.parametrize("kind", ["AS", "DATA"])
+def test_the_room_is_at_most_what_the_process_may_take(kind: str) -> None:
+    program = (
+        "import resource; from talkwright.train.estimate.machines import main_memory\n"
+        f"resource.setrlimit(resource.RLIMIT_{kind}, (3 * 2**30, -1))\n"
+        "print(main_memory())"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert 2**30 < float(done.stdout) <= 3 * 2**30

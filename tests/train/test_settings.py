@@ -259,6 +259,30 @@ def test_a_template_of_another_model_is_found(tiny_template) -> None:
     assert [each.severity for each in check_template(Template(tokenizer))] == ["warning"]
 
 
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("{% for m in messages %}{% if m['role'] == 'user' %}<s>[INST] {{ m['content'] }} [/INST]"
+         "{% else %} {{ m['content'] }}</s>{% endif %}{% endfor %}", "</s>, <s>, [/INST], [INST]"),
+        ("{% for m in messages %}{% if m['role'] == 'user' %}<｜User｜>{{ m['content'] }}{% else %}"
+         "<｜Assistant｜>{{ m['content'] }}<｜end▁of▁sentence｜>{% endif %}{% endfor %}",
+         "<｜Assistant｜>"),
+    ],
+    ids=["llama 2", "deepseek"],
+)  # fmt: skip
+def test_a_template_whose_marks_are_plain_text_here_is_found(text, named, tiny_template) -> None:
+    from talkwright.template import Template
+
+    tokenizer = copy.deepcopy(tiny_template._tokenizer)
+    tokenizer.chat_template = text
+    (found,) = check_template(Template(tokenizer))
+    assert (found.severity, found.code) == ("error", "template_of_another_model")
+    assert named in found.message
+    tokenizer.chat_template = text.replace("</s>", "</s><|im_end|>").replace("｜User｜", "|im_end|")
+    codes = [(each.severity, each.code) for each in check_template(Template(tokenizer))]
+    assert ("error", "template_of_another_model") not in codes
+
+
 def test_weights_are_counted_without_reading_them(tiny_base) -> None:
     from talkwright.models import load_weights
 

@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from talkwright.config import LoraSection, TrainSection
-from talkwright.errors import TrainError
+from talkwright.errors import TemplateError, TrainError
 from talkwright.models import (
     best_precision,
     has_fixed_positions,
@@ -27,7 +27,7 @@ from talkwright.train.model import VIRTUAL, empty_model, refuse_added_tokens
 from talkwright.train.plan import Plan, make_plan
 from talkwright.train.start_from import refuse_other_base
 from talkwright.train.trackers import refuse_missing_trackers
-from talkwright.types import BaseModel, Example, Finding, Lengths
+from talkwright.types import BaseModel, Conversation, Example, Finding, Lengths, Message
 
 if TYPE_CHECKING:
     from talkwright.template import Template
@@ -205,8 +205,11 @@ def check_context(section: TrainSection, lengths: Lengths, base: BaseModel) -> l
 def check_template(template: Template) -> list[Finding]:
     """A chat template that writes control tokens which this model's tokenizer does not have."""
     text = str(template.describe()["chat_template"])
+    control = template.guard.control.keys()
     written = set(_CONTROL.findall(text))
-    strange = sorted(written - template.guard.control.keys())
+    if not written & control and _refuses_all(template):
+        written |= set(_MARKER.findall(text))
+    strange = sorted(written - control)
     if not strange:
         return []
     names = ", ".join(strange[:4])
@@ -221,7 +224,18 @@ def check_template(template: Template) -> list[Finding]:
     ]  # fmt: skip
 
 
-_CONTROL = re.compile(r"<\|[^|<>\s'\"{}]{1,40}\|>|<(?:start|end)_of_\w{1,20}>")
+def _refuses_all(template: Template) -> bool:
+    """Whether a template takes not even the plainest chat, as where it writes no stop token."""
+    try:
+        template.encode(Conversation((Message("user", "a"), Message("assistant", "b"))))
+    except TemplateError:
+        return True
+    return False
+
+
+_CONTROL = re.compile(r"<[|｜][^|｜<>\s'\"{}]{1,40}[|｜]>|<(?:start|end)_of_\w{1,20}>")
+# What is a control token for some models and plain text for others: Llama 2's [INST], <<SYS>> and </s>.
+_MARKER = re.compile(r"\[/?[A-Z][A-Z_]{2,30}\]|<</?[A-Z]{2,20}>>|</?s>")
 
 
 def _of_rows(rows: int, dropped: Mapping[str, int]) -> Iterator[Finding]:

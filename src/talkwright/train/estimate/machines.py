@@ -214,16 +214,57 @@ def best_precision_here() -> str:
 
 
 def main_memory() -> float:
-    """Bytes of main memory that a process here may use: the machine's, or a container's limit."""
-    sizes = [float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))]
-    for place in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+    """Bytes of main memory that this process may use: the least of the machine's, of its containers'
+    limits (control groups) and of its own (`ulimit -v`, `ulimit -d`)."""
+    whole = float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    return max(0.0, min([whole, *_of_groups(), *_of_process()]))
+
+
+def _of_groups(
+    own: Path = Path("/proc/self/cgroup"), mounted: Path = Path("/sys/fs/cgroup")
+) -> list[float]:
+    """Limits of the control groups that this process is in, from its own up to the root, in both
+    versions; inside a container its own may be all that is seen, as the root."""
+    try:
+        lines = own.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    folders = {(mounted, "memory.max"), (mounted / "memory", "memory.limit_in_bytes")}
+    for line in lines:
+        _, controllers, path = (*line.split(":", 2), "", "")[:3]
+        inside = Path(path.lstrip("/"))
+        for group in (inside, *inside.parents):
+            if not controllers:
+                folders |= {(mounted / group, "memory.max"), (mounted / "unified" / group, "memory.max")}
+            elif "memory" in controllers.split(","):
+                folders.add((mounted / "memory" / group, "memory.limit_in_bytes"))
+    found = []
+    for folder, name in folders:
         try:
-            said = Path(place).read_text(encoding="ascii").strip()
-        except OSError:
+            said = (folder / name).read_text(encoding="ascii").strip()
+        except (OSError, ValueError):
             continue
         if said.isdigit():
-            sizes.append(float(said))
-    return min(sizes)
+            found.append(float(said))
+    return found
+
+
+def _of_process() -> list[float]:
+    """Limits of the process. That on its addresses holds also for what is mapped and not in memory, such
+    as most of a library, and which leaves that much less room."""
+    try:
+        import resource
+    except ImportError:  # not on Windows
+        return []
+    mapped = 0.0
+    try:
+        size, resident = Path("/proc/self/statm").read_text(encoding="ascii").split()[:2]
+        mapped = (float(size) - float(resident)) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError):
+        pass
+    limits = ((resource.RLIMIT_AS, mapped), (resource.RLIMIT_DATA, 0.0))
+    allowed = [(resource.getrlimit(kind)[0], taken) for kind, taken in limits]
+    return [float(most) - taken for most, taken in allowed if most != resource.RLIM_INFINITY]
 
 
 def measure_rates(precision: str, seconds: float = 0.25) -> Rates:
