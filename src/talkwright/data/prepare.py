@@ -42,7 +42,7 @@ from talkwright.progress import bar, say
 from talkwright.runs import artefact, file_digest, manifest, read_json, write_json
 from talkwright.types import Conversation, Counts, LedgerRow, content_id, spoken, to_json
 
-_LAYOUT = 6  # of the unfinished work on disk; work of another layout is not gone on with
+_LAYOUT = 7  # of the unfinished work on disk; work of another layout is not gone on with
 _EXAMINED = 20_000  # conversations that the doctor looks at
 
 

@@ -37,7 +37,8 @@ _NATIONAL = (
     re.compile(r"[2-9]\d\d([-. ])\d{3}\1\d{4}"),  # 347 123 4567
     re.compile(r"1[3-9]\d([- ])\d{4}\1\d{4}"),  # 138 1234 5678
     re.compile(r"\([1-9]\d\) ?\d{4,5}[- ]?\d{4}"),  # (11) 91234-5678
-    re.compile(r"8[- ]?(?:\([3-9]\d\d\)[- ]?|9\d\d[- ])\d{3}-\d\d-\d\d"),  # 8 (916) 123-45-67
+    # 8 (916) 123-45-67
+    re.compile(r"8[- ]?(?:\([3-9]\d\d\)[- ]?|9\d\d[- ])\d{3}-\d\d-\d\d"),
 )
 _TRUNK = re.compile(r"\(?0[1-9]\d{0,4}\)?(?: ?[-/.\u2010-\u2013 ] ?|(?<=\)))?\d[\d ./\u2010-\u2013-]*")
 _ZIP = re.compile(r"0\d{4}-0\d{3}")  # US ZIP+4; no number of a subscriber begins with 0
@@ -84,8 +85,8 @@ _SAID_BEHIND = re.compile(
 _OWN_BEHIND = re.compile(
     r"[\s,(:\u2013\u2014-]{1,3}(?:is|es|est|ist|é|è) "
     r"(?:my|our|his|her|mi|mon|notre|mein|meine|meu|minha|(?:il )?mio) (?:\w{1,15} )?"
-    r"(?:phone|cell|mobile|whats ?app|m[óo]vil|celular|tel[ée]fono|portable|t[ée]l[ée]phone|handy|telefon"
-    r"|telefone|cellulare)"
+    r"(?:phone|cell|mobile|whats ?app|m[óo]vil|celular|tel[ée]fono|portable|t[ée]l[ée]phone|handy"
+    r"|telefon|telefone|cellulare)"
     r"|\W{1,4}(?:please )?(?:call|text|ring|whats ?app) (?:me|us)\b",
     re.IGNORECASE,
 )

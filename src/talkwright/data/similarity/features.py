@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from talkwright.data.similarity.contradictions import question_keys
+from talkwright.data.similarity.manners import without_manners
 from talkwright.data.similarity.similar import hard_parts, normal, without_edges, word_list
 from talkwright.data.similarity.spelling import letter_sets, word_rows
 from talkwright.types import Conversation, Message, spoken
@@ -40,7 +41,8 @@ class Features:
     locality-sensitive hashing of both sides and of the first question; `*_shingles` (flat, sorted in
     each row) with `*_ends` (n) are their sets of word pairs; `group` is 0 for none; `asked` and
     `letters` (0 for none) are equal where questions ask the same, or may but for typos; `answer` names
-    the reply to the question (0 for none, or one of a few words) and `answer_bands` (n, b) are equal
+    the reply to the question (0 for none, or one of a few words); `polite` (0 for none) is equal where
+    all is, but for courtesy at the edges of what is asked; and `answer_bands` (n, b) are equal
     somewhere where replies are alike; `question_letters` and `question_words` are the question as
     `spelling` gives it; `*_at` in [0, 1) says where a row stands among the splits.
     """
@@ -55,6 +57,7 @@ class Features:
     asked: NDArray[np.uint64]
     letters: NDArray[np.uint64]
     answer: NDArray[np.uint64]
+    polite: NDArray[np.uint64]
     bands: NDArray[np.uint32]
     question_bands: NDArray[np.uint32]
     answer_bands: NDArray[np.uint32]
@@ -147,6 +150,7 @@ COLUMNS = {
     "exact": np.uint64, "block": np.uint64, "group": np.uint64, "group_at": np.float64,
     "question": np.uint64, "question_at": np.float64, "question_block": np.uint64,
     "asked": np.uint64, "letters": np.uint64, "answer": np.uint64,
+    "polite": np.uint64,
 }  # fmt: skip
 _NOTHING = {**dict.fromkeys(COLUMNS, 0), **dict.fromkeys(_TEXTS)}  # of a row that nobody asks for more
 
@@ -191,6 +195,8 @@ def _numbers_of(conversation: Conversation, seed: int, near: bool, rivals: bool)
             for side, own in zip((user, answers), sides, strict=True)
         ]
         found["block"] = number([m.role for m in messages], system, hard)
+        own = [without_manners(spelt[n]) if messages[n].role == "user" else said[n] for n in user]
+        found["polite"] = number(found["block"], own, [said[n] for n in answers])
         found["question_at"] = place_of("question", question, seed)
         found["question_block"] = number(hard_parts(question, question_words))
         found |= zip(_TEXTS, (*sides, question_words), strict=True)
