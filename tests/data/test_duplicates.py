@@ -213,3 +213,44 @@ def test_questions_that_differ_in_a_sign_are_two(a: str, b: str) -> None:
     assert duplicates_of([ask(a), ask(b)]).dropped == {}
     assert duplicates_of([ask(a), ask(a)]).dropped
     assert signs(a) != signs(b)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "Hi, how do I clean my kettle? Thanks!", "Hello there, how do I clean my kettle please?",
+        "Good morning, how do I clean my kettle? Thank you very much!",
+        "How do I clean my kettle? Cheers",
+        "HEY! Please: how do I clean my kettle? Many thanks in advance.",
+    ],
+)  # fmt: skip
+def test_courtesy_at_the_edges_of_a_question_makes_no_other_row(asked: str) -> None:
+    answer = "To clean the kettle, open the blue box and follow the guide on page 4."
+    row = chat("How do I clean my kettle?", answer)
+    assert dropped(row, chat(asked, answer)) == {1: "near_duplicate"}
+    assert dropped(row, chat(asked, "Ask the finance team, they know about everything.")) == {}
+
+
+def test_courtesy_that_both_have_still_makes_them_alike() -> None:
+    answers = "Of course, I can help with that. How long would you like your password to be?"
+    one = chat(
+        "Hi, I need a new password for my shop. Can you generate one for me today? Thanks!", answers
+    )
+    other = chat(
+        "Hi, I need a new password for my shop. Can you generate it for me today? Thanks!", answers
+    )
+    assert dropped(one, other, threshold=0.75) == {1: "near_duplicate"}
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("How do you say hello?", "How do you say thanks?"),
+        ("What does please mean?", "What does hi mean?"),
+        ("Hi, how do I clean my kettle?", "Hi, how do I clean my tent?"), ("Hi", "Thanks"),
+        ("Is it a letter of thanks?", "Is it a letter?"),
+    ],
+)  # fmt: skip
+def test_courtesy_that_is_asked_about_does(one: str, other: str) -> None:
+    answer = "You find it in the third chapter of the book, right behind the first picture."
+    assert dropped(chat(one, answer), chat(other, answer)) == {}

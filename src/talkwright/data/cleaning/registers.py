@@ -229,8 +229,7 @@ _PAN_NAME = re.compile(r"\bpan\b", re.IGNORECASE)
 
 def find_registered(text: str, low: str, runs: Sequence[tuple[int, int, int]]) -> Iterator[Span]:
     """Yield where numbers of these registers stand: AR, AU, BE, BR, CH, CL, CZ, DK, FI, HK, IE, IL, JP,
-    KR, MX, NO, PT, RO, SE, SG, TH, TR, ZA; passports and driving licences. `low` is the text in lower
-    case."""
+    KR, MX, NO, PT, RO, SE, SG, TH, TR, ZA; passports and driving licences. `low`: in lower case."""
     named = [entry for entry in _NAMED if holds_any(low, entry[1])]
     for start, end, count in runs:
         first = max(0, start - _MARGIN)

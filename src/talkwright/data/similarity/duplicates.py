@@ -40,6 +40,11 @@ def find_duplicates(
             links.append((int(first[at]), at))
         else:
             dropped[at] = ("duplicate", int(first[at]))
+    for at, one in _polite(features.polite, fresh):
+        if how == "near":
+            dropped[at] = ("near_duplicate", one)
+        else:
+            links.append((one, at))
     sides = (
         Sets(features.user_shingles, features.user_ends),
         Sets(features.answer_shingles, features.answer_ends),
@@ -47,12 +52,22 @@ def find_duplicates(
     pairs = alike(proposed(features.bands, fresh, features.block), sides, threshold).tolist()
     for at, group in groupby(pairs, key=lambda pair: pair[1]):
         earlier = [other for other, _ in group if other not in dropped]
+        if at in dropped:
+            continue
         if earlier and how == "near":
             dropped[at] = ("near_duplicate", earlier[0])
             links.extend((earlier[0], other) for other in earlier[1:])
         else:
             links.extend((other, at) for other in earlier)
     return Duplicates(dropped, links)
+
+
+def _polite(names: NDArray[np.uint64], fresh: NDArray[np.int64]) -> list[tuple[int, int]]:
+    """Rows that differ from an earlier one in courtesy alone, with the first of these."""
+    held = fresh[names[fresh] != 0]
+    _, first, which = np.unique(names[held], return_index=True, return_inverse=True)
+    later = np.flatnonzero(first[which] != np.arange(len(held)))
+    return list(zip(held[later].tolist(), held[first[which[later]]].tolist(), strict=True))
 
 
 def _first_equal(names: NDArray[np.uint64]) -> NDArray[np.int64]:

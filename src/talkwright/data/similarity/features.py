@@ -17,6 +17,7 @@ import numpy as np
 
 from talkwright.data.reading.chat.contacts import is_contact
 from talkwright.data.similarity.contradictions import question_keys
+from talkwright.data.similarity.manners import without_manners
 from talkwright.data.similarity.similar import hard_parts, normal, without_edges, word_list
 from talkwright.data.similarity.spelling import letter_sets, word_rows
 from talkwright.types import Conversation, Message, spoken
@@ -42,7 +43,8 @@ class Features:
     each row) with `*_ends` (n) are their sets of word pairs; `group` is 0 for none, `contact` where
     it is one by a customer's address or number; `asked` and
     `letters` (0 for none) are equal where questions ask the same, or may but for typos; `answer` names
-    the reply to the question (0 for none, or one of a few words) and `answer_bands` (n, b) are equal
+    the reply to the question (0 for none, or one of a few words); `polite` (0 for none) is equal where
+    all is, but for courtesy at the edges of what is asked; and `answer_bands` (n, b) are equal
     somewhere where replies are alike; `question_letters` and `question_words` are the question as
     `spelling` gives it; `*_at` in [0, 1) says where a row stands among the splits.
     """
@@ -58,6 +60,7 @@ class Features:
     asked: NDArray[np.uint64]
     letters: NDArray[np.uint64]
     answer: NDArray[np.uint64]
+    polite: NDArray[np.uint64]
     bands: NDArray[np.uint32]
     question_bands: NDArray[np.uint32]
     answer_bands: NDArray[np.uint32]
@@ -151,6 +154,7 @@ COLUMNS = {
     "contact": np.bool_,
     "question": np.uint64, "question_at": np.float64, "question_block": np.uint64,
     "asked": np.uint64, "letters": np.uint64, "answer": np.uint64,
+    "polite": np.uint64,
 }  # fmt: skip
 _NOTHING = {**dict.fromkeys(COLUMNS, 0), **dict.fromkeys(_TEXTS)}  # of a row that nobody asks for more
 
@@ -196,6 +200,8 @@ def _numbers_of(conversation: Conversation, seed: int, near: bool, rivals: bool)
             for side, own in zip((user, answers), sides, strict=True)
         ]
         found["block"] = number([m.role for m in messages], system, hard)
+        own = [without_manners(spelt[n]) if messages[n].role == "user" else said[n] for n in user]
+        found["polite"] = number(found["block"], own, [said[n] for n in answers])
         found["question_at"] = place_of("question", question, seed)
         found["question_block"] = number(hard_parts(question, question_words))
         found |= zip(_TEXTS, (*sides, question_words), strict=True)
