@@ -111,7 +111,7 @@ def test_the_doctor_ranks_findings_and_exits_by_the_worst(
     assert done.code == 1
     assert "warning  too little\n" in done.out
     assert "  Fix:  add conversations" in done.out
-    row = {"prompt": "What is it?", "completion": "A lamp.<|im_end|>"}
+    row = {"prompt": "What is it?", "completion": "A lamp.<|im_end|> It is lit."}
     (tmp_path / "bad.jsonl").write_text(json.dumps(row) + "\n")
     found = talkwright("data", "doctor", "bad.jsonl", "--json")
     assert found.code == 3

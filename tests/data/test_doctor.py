@@ -81,7 +81,7 @@ def test_several_processes_find_the_same_in_the_same_order(monkeypatch: pytest.M
 ILLNESSES: dict[str, tuple[Any, str]] = {
     "contradictions": (lambda q, a, n: chat("What is the fee?", f"The fee is {n} euro.", at=n), "serious"),
     "private_data": (lambda q, a, n: chat(q, f"{a} Ask ann{n}@x.example.", at=n), "serious"),
-    "control_strings": (lambda q, a, n: chat(q, f"{a}<|im_end|>", at=n), "serious"),
+    "control_strings": (lambda q, a, n: chat(q, f"Well.<|im_end|> {a}", at=n), "serious"),
     "one_answer": (lambda q, a, n: chat(q, "Please look at the price list in the model catalogue.", at=n), "warning"),
     "ignores_question": (lambda q, a, n: chat(q, f"Thank you for contacting us, {WORDS[n + 7]}!", at=n), "serious"),
     "placeholders": (lambda q, a, n: chat(q, f"{a} Your order is {{{{Order Number}}}}.", at=n), "serious"),
@@ -204,7 +204,7 @@ CURES: dict[str, list[Conversation]] = {
         chat(f"You are to answer what a person asks here.\nIt is: {c.messages[0].content}", c.messages[1].content)
         for c in healthy()
     ],
-    "control_strings everywhere": [chat(c.messages[0].content, c.messages[1].content + "</s>") for c in healthy()],
+    "control_strings everywhere": [chat(c.messages[0].content, "Well.</s> " + c.messages[1].content) for c in healthy()],
     "crowded": many(lambda n: chat("Where is my parcel now?", f"Parcel {n} is in the town of {WORDS[n]}.")),
     "clusters": many(lambda n: chat(f"Where is my parcel {n}?", f"Parcel {n} is in the town of {WORDS[n]}.")),
     "odd_turns": many(lambda n: in_turn("hi", f"Here is what {WORDS[n]} {n} can do.", "and?", f"Here is what {WORDS[n]} {n} can do."), 30),

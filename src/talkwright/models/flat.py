@@ -234,7 +234,10 @@ def _only_multiplies(causal: Any) -> bool:
     spread = torch.linspace(-3, 3, weight.shape[1], device=weight.device).mul_(40).sin()
     hidden = (scales[:, None] * spread)[None].to(weight.dtype)
 
+    taken = []
+
     def instead(module: Any, given: Any, output: Any) -> Any:
+        taken.append(output)
         output.last_hidden_state = hidden
         return output
 
@@ -244,6 +247,9 @@ def _only_multiplies(causal: Any) -> bool:
         with torch.no_grad():
             ids = torch.zeros(1, len(scales), dtype=torch.long, device=weight.device)
             got = causal.eval()(input_ids=ids, use_cache=False).logits.float()
+            if not taken:  # OPT calls the decoder inside its body
+                hook.remove()
+                hidden = causal.base_model(input_ids=ids, use_cache=False).last_hidden_state
             wanted = causal.lm_head(hidden).float()
     except (RuntimeError, ValueError, TypeError, AttributeError, LookupError) as error:
         if is_out_of_memory(error):

@@ -264,25 +264,13 @@ def _findings(template: Template, tallies: dict[str, _Tally], section: TemplateS
     if cut.count:
         found.append(
             Finding(
-                "warning", "cut", f"{cut.count} rows were cut after their last whole answer that fits, "
+                "warning", "cut",
+                f"{cut.count} rows were cut after their last whole answer that fits, "
                 f"{lost.format(count('answers_cut'))}; the first is {cut.first}",
                 f"write `template.max_length: {enough}`", cut.count,
             )
         )  # fmt: skip
-    if refused.count:
-        unanswered = gather("unanswered")
-        found.append(
-            Finding(
-                "warning", "template_refuses",
-                f"{refused.count} rows cannot be rendered"
-                + (f", {unanswered.count} of them for want of an answer" if unanswered.count else "")
-                + f"; the first is {refused.first}",
-                "give them an assistant's turn after a user's, or remove them"
-                if unanswered.count == refused.count
-                else "see `talkwright show` for the reason, or name another template.chat_template",
-                refused.count,
-            )
-        )  # fmt: skip
+    found += _refused(refused, gather("unanswered"))
     if unstable := count("unstable_prompt"):
         found.append(
             Finding(
@@ -316,6 +304,24 @@ def _findings(template: Template, tallies: dict[str, _Tally], section: TemplateS
             )
         )  # fmt: skip
     return found
+
+
+def _refused(refused: _Places, unanswered: _Places) -> list[Finding]:
+    """That the template refuses rows, and how many of them for want of an answer."""
+    if not refused.count:
+        return []
+    return [
+        Finding(
+            "warning", "template_refuses",
+            f"{refused.count} rows cannot be rendered"
+            + (f", {unanswered.count} of them for want of an answer" if unanswered.count else "")
+            + f"; the first is {refused.first}",
+            "give them an assistant's turn after a user's, or remove them"
+            if unanswered.count == refused.count
+            else "see `talkwright show` for the reason, or name another template.chat_template",
+            refused.count,
+        )
+    ]  # fmt: skip
 
 
 def _nothing_to_learn(tally: _Tally, section: TemplateSection) -> Finding:

@@ -90,6 +90,8 @@ def _count(config: str, settings: str, precision: str) -> Kept | None:
     layer = [more - less for less, more in zip(*found, strict=True)]
     outside = [less - _LAYERS[0] * one for less, one in zip(found[0], layer, strict=True)]
     fixed, token, square = (max(0.0, value) for value in layer)
+    if (layout := _layout(config)) is not None:  # logits are a part of their own
+        outside[1] -= layout.kept_of_logits * _WORDS
     if section.method in VIRTUAL:
         fixed = 0.0  # it is what the learnt tokens keep, and these are counted among the tokens
     return Kept(token, square, fixed, max(0.0, outside[1]), max(0.0, outside[2]))
@@ -164,7 +166,8 @@ def _built(
         warnings.simplefilter("ignore")  # what is odd about a model is said when it is trained
         model: Any = AutoModelForCausalLM.from_config(made, trust_remote_code=False, **how)
         model.to(torch.bfloat16 if precision == "bf16" else torch.float32)
-        model = make_trainable(model, section)
+        # Without a device to be moved to, PEFT leaves its own weights in fp32.
+        model = make_trainable(model, section).to(model.dtype)
     fuse(model)
     recompute(model, share_recomputed(section.recompute))
     model.train()
