@@ -145,8 +145,10 @@ def _mask_message(message: Message, names: Placeholders) -> Message:
     content = names.mask(message.content)
     calls = tuple(_mask_call(call, names) for call in message.tool_calls)
     answered = message.tool_call_id and names.mask(message.tool_call_id)
-    safe = replace(message, content=content, thinking=thinking, tool_calls=calls, tool_call_id=answered)
-    return message if safe == message else safe
+    same = (content, thinking, answered) == (message.content, message.thinking, message.tool_call_id)
+    if same and calls == message.tool_calls:
+        return message
+    return replace(message, content=content, thinking=thinking, tool_calls=calls, tool_call_id=answered)
 
 
 def _mask_call(call: ToolCall, names: Placeholders) -> ToolCall:

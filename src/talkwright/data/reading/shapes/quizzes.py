@@ -17,6 +17,8 @@ from talkwright.data.reading.chat.turns import Fields, Unfit, as_value, field_of
 
 _LISTS = ("choices", "options", "choice", "answerchoices", "answeroptions", "candidates")
 _STEMS = ("", "option", "choice", "op", "opt")
+# A row without one of these has no choices.
+_SIGNS = frozenset((*_LISTS, *(f"{stem}{end}" for stem in _STEMS for end in "b2"), "answerkey"))
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _MARKED = re.compile(r"\s*[(\[]?([A-Z])[).\]:](?:\s+|(?=\S))")
 _LETTER = re.compile(r"\s*[(\[]?([A-Za-z])[)\].:]?\s*\Z")
@@ -30,6 +32,8 @@ def with_choices(value: Fields, keys: Fields, asks: Any, answers: Any, repairs: 
     """A row whose question has the choices that stand beside it, and whose answer is written out; the
     row itself where there are none. Raises Unfit ("unclear_choice") where its answer may mean several.
     """
+    if _SIGNS.isdisjoint(keys):
+        return value
     question, answer = value.get(asks), value.get(answers)
     choices = _choices(value, keys)
     if choices is None and keys.get("answerkey") == answers is not None:
