@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from as_read import entries, rows_of, talks
 
+from talkwright.data.reading.kinds.repeated import told_apart
 from talkwright.errors import DataError
 
 ASKED = ["How long is line 1?", "How long is line 2?", "How long is line 3?"]
@@ -79,3 +80,10 @@ def test_columns_without_a_name_are_not_repeated(tmp_path: Path) -> None:
     found = rows_of(tmp_path / "a.csv", f"question,answer,,\n{ASKED[0]},{SAID[0]},x,y\n")
     assert [row.value for row in found] == [{"question": ASKED[0], "answer": SAID[0]}]
     assert found[0].repairs == ()
+
+
+def test_names_are_told_apart_as_pandas_does() -> None:
+    assert told_apart(["a", "b", "a", "", "a", ""]) == ["a", "b", "a.1", "", "a.2", ""]
+    assert told_apart(["a", "a.1", "a", "a.1", "a"]) == ["a", "a.1", "a.2", "a.1.1", "a.3"]
+    many = ["a"] * 20_000
+    assert len({*told_apart(many)}) == len(many)

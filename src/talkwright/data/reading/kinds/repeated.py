@@ -22,12 +22,15 @@ from talkwright.errors import DataError
 
 def told_apart(names: Sequence[str]) -> list[str]:
     """The names of columns, of which repeated ones get a number; where there is none, there is none."""
-    found: list[str] = []
+    taken, numbers, found = {*names}, dict.fromkeys(names, 0), list[str]()
     for name in names:
-        number, own = 0, name
-        while name.strip() and (own in found or (number and own in names)):
-            number += 1
-            own = f"{name}.{number}"
+        own = name
+        if numbers[name] and name.strip():
+            while own in taken:
+                own = f"{name}.{numbers[name]}"
+                numbers[name] += own in taken
+            taken.add(own)
+        numbers[name] += 1
         found.append(own)
     return found
 
@@ -44,6 +47,9 @@ def rows_with_one_of_each(
     for name, own in zip(names, told_apart(names), strict=True):
         over.setdefault(name, []).append(own)
     over = {name: owns for name, owns in over.items() if len(owns) > 1 and name.strip()}
+    if not over:
+        yield from rows
+        return
     asked = {name for name in columns.model_dump().values() if name is not None}
     for row in rows:
         if isinstance(row.value, dict):
