@@ -247,7 +247,6 @@ def _findings(template: Template, tallies: dict[str, _Tally], section: TemplateS
     found: list[Finding] = []
     too_long, refused, cut = gather("too_long"), gather("refused"), gather("cut")
     enough = max((tally.longest for tally in tallies.values()), default=0)
-    lost = "with {} answers in all that nobody learns"
     if not tallies["train"].lengths:
         found.append(_nothing_to_learn(tallies["train"], section))
     if too_long.count:
@@ -257,7 +256,7 @@ def _findings(template: Template, tallies: dict[str, _Tally], section: TemplateS
             Finding(
                 severity, "too_long",
                 f"{too_long.count} rows are longer than {section.max_length} tokens and are not used, "
-                f"{lost.format(count('answers_unused'))}; the first is {too_long.first}",
+                f"{_lost(count('answers_unused'))}; the first is {too_long.first}",
                 f"write `template.max_length: {enough}`{or_cut}", too_long.count,
             )
         )  # fmt: skip
@@ -265,7 +264,7 @@ def _findings(template: Template, tallies: dict[str, _Tally], section: TemplateS
         found.append(
             Finding(
                 "warning", "cut", f"{cut.count} rows were cut after their last whole answer that fits, "
-                f"{lost.format(count('answers_cut'))}; the first is {cut.first}",
+                f"{_lost(count('answers_cut'))}; the first is {cut.first}",
                 f"write `template.max_length: {enough}`", cut.count,
             )
         )  # fmt: skip
@@ -316,6 +315,10 @@ def _findings(template: Template, tallies: dict[str, _Tally], section: TemplateS
             )
         )  # fmt: skip
     return found
+
+
+def _lost(answers: int) -> str:
+    return f"with {answers} answers in all that nobody learns"
 
 
 def _nothing_to_learn(tally: _Tally, section: TemplateSection) -> Finding:
