@@ -15,6 +15,7 @@ import uvicorn
 from talkwright.config import ServeSection
 from talkwright.engine import FakeEngine
 from talkwright.serve import create_app
+from talkwright.serve.desk import Desk
 
 
 class WatchedEngine(FakeEngine):
@@ -49,6 +50,7 @@ class Running:
     url: str
     engine: WatchedEngine
     http: httpx2.Client  # shared: making one costs more than most requests
+    desk: Desk
 
 
 @contextmanager
@@ -64,7 +66,7 @@ def _running(engine, **options) -> Iterator[Running]:
     url = f"http://127.0.0.1:{port}"
     try:
         with httpx2.Client(base_url=url, timeout=10) as http:
-            yield Running(url, engine, http)
+            yield Running(url, engine, http, app.state.desk)
     finally:
         server.should_exit = True
         thread.join(10)

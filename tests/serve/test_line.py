@@ -68,20 +68,15 @@ def test_a_client_that_leaves_while_waiting_is_never_worked_for(slow, wait_until
 
 def test_a_full_line_says_when_to_come_back(slow, wait_until):
     answers: list[httpx2.Response] = []
-    threads = [in_background(slow, SLOW | {"max_tokens": 300}, answers)]
+    threads = [in_background(slow, SLOW | {"max_tokens": 600}, answers)]
     wait_until(lambda: slow.engine.running)
     for _ in range(2):
         threads.append(in_background(slow, QUICK, answers))
-    refused = None
-
-    def is_refused():
-        nonlocal refused
-        refused = slow.http.post("/v1/chat/completions", json=QUICK | {"max_tokens": 5000})
-        assert refused.status_code == 400  # what can never be answered needs no place in the line
-        refused = slow.http.post("/v1/chat/completions", json=QUICK)
-        return refused.status_code == 429
-
-    wait_until(is_refused, 5)
+    wait_until(lambda: slow.desk.open == 3)
+    # What can never be answered needs no place in the line.
+    assert slow.http.post("/v1/chat/completions", json=QUICK | {"max_tokens": 5000}).status_code == 400
+    refused = slow.http.post("/v1/chat/completions", json=QUICK)
+    assert refused.status_code == 429
     assert refused.json()["error"]["code"] == "queue_full"
     assert int(refused.headers["retry-after"]) > 0
     for thread in threads:
