@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from as_read import rows_of
 
+from talkwright.data.reading.kinds.strangers import refuse_strangers
 from talkwright.errors import DataError
 
 ROWS = "(1,'How long is it?','It is 10 km long.'),\n(2,'And how wide?','It is 2 m wide.');\n"
@@ -103,3 +106,14 @@ def test_what_is_read_may_look_a_little_so(tmp_path: Path, text: str) -> None:
 def test_many_comments_take_no_time(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="table"):
         rows_of(tmp_path / "a.sql", "/* a */ -- b\n" * 20_000 + "none\n")
+
+
+@pytest.mark.parametrize("fill", ["\n", " ", "a", "SET ", "--\n", "INSERT INTO a\n", "a@"])
+def test_no_beginning_takes_long(tmp_path: Path, fill: str) -> None:
+    size = 2**18
+    for begin in ("SET NAMES a;\n", "SET", "From a ", "From: a\n", "INSERT INTO a"):
+        text = begin + fill * (size // len(fill))
+        since = time.process_time()
+        with suppress(DataError):
+            refuse_strangers(tmp_path / "a.sql", text)
+        assert time.process_time() - since < 2

@@ -11,19 +11,19 @@ from talkwright.errors import DataError
 _HEAD = 2**18  # characters looked at
 # The first statement of a dump behind comments, and what of them holds rows or their columns.
 _SQL_BEGIN = re.compile(
-    r"(?:\s|--[^\n]*(?:\n|\Z)|/\*(?:[^*]|\*(?!/))*\*/;?)*(?:(?:INSERT|REPLACE)\s+(?:INTO|IGNORE|\[)"
+    r"\A(?:\s|--[^\n]*(?:\n|\Z)|/\*(?:[^*]|\*(?!/))*\*/;?)*(?:(?:INSERT|REPLACE)\s+(?:INTO|IGNORE|\[)"
     r"|(?:CREATE|DROP|ALTER|LOCK)\s+(?:TABLES?|DATABASE|SCHEMA|TYPE|EXTENSION)\b"
-    r"|SET\s+(?:NAMES\b|[\w@. ]+=)|(?:BEGIN|START)(?:\s+TRANSACTION)?;|USE\s+[\[`\w]+\]?;?\s*\n"
-    r"|PRAGMA\s|COPY\s+\S+\s*\(|SELECT\s+pg_catalog)",
+    r"|SET[ \t]+(?:NAMES\b|[\w@][\w@. ]{0,80}=)|(?:BEGIN|START)(?:\s+TRANSACTION)?;"
+    r"|USE\s+[\[`\w]+\]?;?\s*\n|PRAGMA\s|COPY\s+\S+\s*\(|SELECT\s+pg_catalog)",
     re.IGNORECASE,
 )
 _SQL_ROWS = re.compile(
-    r"^\s*(?:(?:INSERT(?:\s+IGNORE)?|REPLACE)\s+(?:INTO\s+)?[^;]{1,500}?\bVALUES\b"
+    r"^[ \t]{0,20}(?:(?:INSERT(?:\s+IGNORE)?|REPLACE)\s+(?:INTO\s+)?[^;]{1,500}?\bVALUES\b"
     r"|COPY\s[^;\n]+\sFROM\s+stdin;|CREATE\s+TABLE\s[^;\n]+\()",
     re.IGNORECASE | re.MULTILINE,
 )
-_MBOX = re.compile(r"\s*From \S+ +[^\n]{0,60}\d{4}[^\n]{0,20}\r?\n(?=[\w-]+:)")
-_FIELD = re.compile(r"([\w-]+):[^\n]*(?:\n[ \t][^\n]*)*(?:\n|\Z)")
+_MBOX = re.compile(r"\A\s*From \S+ +[^\n]{0,60}\d{4}[^\n]{0,20}\r?\n(?=[\w-]+:)")
+_FIELD = re.compile(r"([\w-]{1,60}):[^\n]*(?:\n[ \t][^\n]*)*(?:\n|\Z)")
 _FIELDS = frozenset(
     ("to", "cc", "date", "subject", "received", "message-id", "return-path", "delivered-to", "reply-to",
      "mime-version", "content-type", "in-reply-to")

@@ -13,7 +13,7 @@ _CALL = re.compile(
 )
 _EVENT = re.compile(r"data:\s*(?=[{\[])")
 _ESCAPED_START = re.compile(r'\s*[{\[][\s{\[]{0,9}\\"')
-_HTML_START = re.compile(r"\s*[{\[][\s{\[]{0,9}&quot;")
+_HTML_START = re.compile(r"\A\s*[{\[][\s{\[]{0,9}&quot;")
 _ENTITY = re.compile(r"&(?:[A-Za-z]{2,8}|#\d{2,6}|#[xX][0-9a-fA-F]{2,5});")
 _STRING = r'"[^"\\]*(?:\\.[^"\\]*)*"'
 _COMMENTED = re.compile(rf"({_STRING})|//[^\n]*|/\*.*?\*/", re.DOTALL)
