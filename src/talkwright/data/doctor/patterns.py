@@ -25,6 +25,7 @@ from talkwright.data.doctor.symptoms import (
     Talk,
     of,
     rule,
+    shortened,
     symptom,
 )
 from talkwright.data.similarity.contradictions import contradictory_pairs, matter
@@ -34,6 +35,7 @@ _FEW = 19  # rows of one question or answer that are never too many
 _ASKED, _SAID = 80, 100  # characters shown of a question and of an answer, where two are compared
 _LEAD = 20  # characters shown before the first that differs
 _OVERLAP, _NO_CHANCE = 0.05, 5  # share of the held-out rows, and how many, from which overlap matters
+_CLOSER = 0.5  # `data.near_threshold` that keeps more together
 
 # --- answers against each other ------------------------------------------------------------------
 
@@ -60,17 +62,13 @@ def _against(one: Talk, other: Talk) -> Example:
     """Two rows that contradict each other: the question once, if it is the same, and both answers from
     where they begin to differ."""
     answers = [" ".join(talk.answer.split()) for talk in (one, other)]
-    questions = [_cut(" ".join(talk.question.split()), _ASKED) for talk in (one, other)]
+    questions = [shortened(" ".join(talk.question.split()), _ASKED) for talk in (one, other)]
     apart = next((n for n, (a, b) in enumerate(zip(*answers, strict=False)) if a != b), 0)
     begin = answers[0].rfind(" ", 0, max(0, apart - _LEAD)) + 1 if apart > _LEAD else 0
-    first, second = (_cut(("… " if begin else "") + text[begin:], _SAID) for text in answers)
+    first, second = (shortened(("… " if begin else "") + text[begin:], _SAID) for text in answers)
     again = "" if questions[0] == questions[1] else f"{questions[1]} → "
     text = f"{questions[0]} → {first} | against {other.row.where}: {again}{second}"
     return Example(one.row.where, text)
-
-
-def _cut(text: str, size: int) -> str:
-    return text if len(text) <= size else f"{text[: size - 1]}…"
 
 
 def one_answer(rows: Rows) -> Symptom | None:
@@ -357,8 +355,8 @@ def overlap(leakage: Mapping[str, Any], section: DataSection | None) -> Symptom 
     examples = [
         Example(
             pair["held_out"]["where"],
-            f"{_cut(pair['held_out']['question'], _SAID)} | in training, {pair['training']['where']}: "
-            f"{_cut(pair['training']['question'], _SAID)}",
+            f"{shortened(pair['held_out']['question'], _SAID)} | in training, "
+            f"{pair['training']['where']}: {shortened(pair['training']['question'], _SAID)}",
         )
         for pair in worst[:EXAMPLES]
     ]
@@ -376,9 +374,6 @@ def overlap(leakage: Mapping[str, Any], section: DataSection | None) -> Symptom 
         else "ask questions of your own (evaluate.suite)",
         tuple(examples),
     )
-
-
-_CLOSER = 0.5
 
 
 def losses(dropped: Mapping[str, int], read: int, examples: Iterable[Example]) -> Symptom | None:

@@ -104,7 +104,12 @@ class Symptom:
 def example(row: Conversation, text: str) -> Example:
     """Cut a text to a line beside its place."""
     flat = " ".join(text[: 4 * _EXCERPT].split())
-    return Example(row.where, flat if len(flat) <= _EXCERPT else flat[: _EXCERPT - 1] + "…")
+    return Example(row.where, shortened(flat, _EXCERPT))
+
+
+def shortened(text: str, size: int) -> str:
+    """A text of at most `size` characters, which ends with an ellipsis where it was longer."""
+    return text if len(text) <= size else f"{text[: size - 1]}…"
 
 
 def rule(name: str, match: str, **settings: str) -> str:
