@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 WITHIN_ROWS = "talkwright_within_rows"
 HEAD_ROWS = 256  # supervised positions whose logits are in memory at a time
+WIDE_UP_TO = 512  # positions of a row up to which a CPU attends faster in fp32 than in bf16
 
 
 def choose_attention(config: Any) -> tuple[str | None, bool]:
@@ -114,11 +115,14 @@ def _attend_within_rows(
     from torch.nn.functional import scaled_dot_product_attention
 
     how: Any = {"dropout_p": dropout, "scale": scaling, "enable_gqa": query.shape[1] != key.shape[1]}
+    kept, longest = query.dtype, max(row_lengths or (key.shape[2],))
+    if query.device.type == "cpu" and longest <= WIDE_UP_TO and attention_mask is None:
+        query, key, value = query.float(), key.float(), value.float()
     if row_lengths is None or len(row_lengths) == 1:
         causal = attention_mask is None and query.shape[2] > 1
         mask = None if causal else attention_mask
         out = scaled_dot_product_attention(query, key, value, mask, is_causal=causal, **how)
-        return out.transpose(1, 2).contiguous(), None
+        return out.transpose(1, 2).contiguous().to(kept), None
     rows = []
     own = zip(*(each.split(row_lengths, 2) for each in (query, key, value)), strict=True)
     for (q, k, v), runs in zip(own, row_before or [()] * len(row_lengths), strict=True):
@@ -132,7 +136,7 @@ def _attend_within_rows(
             seen = torch.ones(q.shape[2], k.shape[2], dtype=torch.bool, device=q.device)
             mask = seen.tril(k.shape[2] - q.shape[2])
             rows.append(scaled_dot_product_attention(q, k, v, mask, **how))
-    return torch.cat(rows, 2).transpose(1, 2).contiguous(), None
+    return torch.cat(rows, 2).transpose(1, 2).contiguous().to(kept), None
 
 
 def row_losses(model: Any, batch: Batch) -> Tensor:
@@ -298,19 +302,23 @@ def _loss_and_gradient_in_one_pass() -> Any:
                 torch.zeros_like(weight, dtype=torch.float32) if ctx.needs_input_grad[1] else None
             )
             total = torch.zeros((), dtype=torch.float32, device=hidden.device)
+            # The same memory for all: asking the system for fresh pages takes as long as the softmax.
+            memory = hidden.new_empty(
+                min(HEAD_ROWS, len(targets)), weight.shape[0], dtype=torch.float32
+            )
             for start in range(0, len(targets), HEAD_ROWS):
                 rows, wanted = (
                     hidden[start : start + HEAD_ROWS],
                     targets[start : start + HEAD_ROWS, None],
                 )
-                logits = (rows @ weight.t()).float()
-                highest = logits.logsumexp(-1, keepdim=True)
-                total += (highest - logits.gather(1, wanted)).sum() * (1 - smoothing)
+                logs = memory[: len(rows)].copy_(rows @ weight.t())
+                torch.log_softmax(logs, -1, out=logs)
+                total -= logs.gather(1, wanted).sum() * (1 - smoothing)
                 if smoothing:
-                    total += (highest - logits.mean(-1, keepdim=True)).sum() * smoothing
+                    total -= logs.mean(-1).sum() * smoothing
                 if gradient is None and of_weight is None:
                     continue
-                slope = logits.sub_(highest).exp_()
+                slope = logs.exp_()
                 if smoothing:
                     slope -= smoothing / slope.shape[1]
                 slope.scatter_add_(1, wanted, slope.new_full(wanted.shape, smoothing - 1.0))
