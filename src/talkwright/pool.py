@@ -55,8 +55,9 @@ def beside(wanted: int | None = None) -> int:
 def can_fork() -> bool:
     """Say whether a copy of this process would work: no thread of Python's may hold a lock in it.
 
-    On macOS the system's own libraries do not survive it.
+    On macOS the system's own libraries do not survive it. What is left of pools that are done is waited for.
     """
+    _wait_for(_GOING)
     mine = threading.current_thread()
     others = (thread for thread in threading.enumerate() if thread is not mine)
     return sys.platform.startswith("linux") and all(isinstance(other, TMonitor) for other in others)
@@ -105,6 +106,11 @@ class Pool:
         gc.set_threshold(*self._collected)
         for child in self._children:
             child.end(kill=kind is not None)
+        if kind is None:
+            # They have done all; a large process takes as long to go as to be forked.
+            _GOING.extend(self._children)
+        else:
+            _wait_for(self._children)
 
     def give(self, head: dict[str, Any], body: bytes = b"") -> Iterator[Order]:
         """Have an order done. Gives the results that are ready, in order; all of them must be taken."""
@@ -167,6 +173,9 @@ class _Child:
         if kill:
             self._process.kill()
         self._orders.put(None)
+
+    def wait(self) -> None:
+        """Wait till it and its threads have ended."""
         self._process.wait()
         for talk in self._talks:
             talk.join()
@@ -190,6 +199,14 @@ class _Child:
             while (answer := _receive(pipe)) is not None:
                 self._answers.put((self._at, answer))
         self._answers.put((self._at, None))
+
+
+_GOING: list[_Child] = []  # of pools that are done
+
+
+def _wait_for(children: list[_Child]) -> None:
+    while children:
+        children.pop().wait()
 
 
 # --- starting ------------------------------------------------------------------------------------

@@ -229,7 +229,8 @@ def test_short_rows_in_bf16_attend_in_fp32(lengths: tuple[int, ...]) -> None:
     how = {"row_lengths": lengths}
     got, _ = flat._attend_within_rows(None, *heads, None, **how)  # type: ignore[arg-type]
     wanted, _ = flat._attend_within_rows(None, *wide, None, **how)  # type: ignore[arg-type]
-    assert got.dtype == torch.bfloat16 and torch.equal(got, wanted.bfloat16())
+    assert got.dtype == torch.bfloat16
+    assert torch.equal(got, wanted.bfloat16())
 
 
 def test_a_family_that_ignores_the_row_borders_is_found_out() -> None:

@@ -303,9 +303,7 @@ def _loss_and_gradient_in_one_pass() -> Any:
             )
             total = torch.zeros((), dtype=torch.float32, device=hidden.device)
             # The same memory for all: asking the system for fresh pages takes as long as the softmax.
-            memory = hidden.new_empty(
-                min(HEAD_ROWS, len(targets)), weight.shape[0], dtype=torch.float32
-            )
+            memory = hidden.new_empty(min(HEAD_ROWS, len(targets)), weight.shape[0], dtype=torch.float32)
             for start in range(0, len(targets), HEAD_ROWS):
                 rows, wanted = (
                     hidden[start : start + HEAD_ROWS],

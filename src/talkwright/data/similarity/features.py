@@ -122,11 +122,11 @@ def features_of(
     """
     near = threshold is not None
     rows = [_numbers_of(conversation, seed, near, rivals) for conversation in conversations]
-    user, answer, question = (_shingles([row[name] for row in rows]) for name in _TEXTS)
+    user, answer, question = (_shingles([row.get(name) for row in rows]) for name in _TEXTS)
     columns: dict[str, Any] = {
-        name: np.array([row[name] for row in rows], dtype=kind) for name, kind in COLUMNS.items()
+        name: np.array([row.get(name, 0) for row in rows], dtype=kind) for name, kind in COLUMNS.items()
     }
-    asked = [row["question_words"] for row in rows]
+    asked = [row.get("question_words") for row in rows]
     answer_bands = _ANSWER_BANDS if near else 0
     letters, word = letter_sets(asked), word_rows(asked)
     replies = _signatures(*answer)
@@ -156,10 +156,10 @@ COLUMNS = {
     "asked": np.uint64, "letters": np.uint64, "answer": np.uint64,
     "polite": np.uint64,
 }  # fmt: skip
-_NOTHING = {**dict.fromkeys(COLUMNS, 0), **dict.fromkeys(_TEXTS)}  # of a row that nobody asks for more
 
 
 def _numbers_of(conversation: Conversation, seed: int, near: bool, rivals: bool) -> dict[str, Any]:
+    """The columns of one row that are asked for, and its texts; what is not asked for is not there."""
     conversation = spoken(conversation)
     messages = conversation.messages
     said = [normal(m.content) for m in messages]
@@ -174,7 +174,6 @@ def _numbers_of(conversation: Conversation, seed: int, near: bool, rivals: bool)
         thought = normal(m.thinking) if m.thinking else ""
         whole += (f"{m.role} {len(text)} {len(thought)}", text, thought)
     found: dict[str, Any] = {
-        **_NOTHING,
         "exact": _digest("\n".join(whole), 16),
         "group": 0 if group is None else number(group),
         "group_at": 0.0 if group is None else place_of("group", group, seed),
