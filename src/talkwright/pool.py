@@ -55,7 +55,7 @@ def beside(wanted: int | None = None) -> int:
 def can_fork() -> bool:
     """Say whether a copy of this process would work: no thread of Python's may hold a lock in it.
 
-    On macOS the system's own libraries do not survive it. What is left of pools that are done is waited for.
+    On macOS the system's own libraries do not survive it. Waits for what is left of pools that are done.
     """
     _wait_for(_GOING)
     mine = threading.current_thread()
