@@ -85,6 +85,25 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory):
     return BaseModel("tiny", str(folder), "a test", "apache-2.0", "0" * 64)
 
 
+CHROMIUM = Path("/usr/bin/chromium")  # Debian's; playwright's own would have to be downloaded
+QUIETLY = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A real browser that asks for nothing by itself. While it is there, no other event loop can run."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if not CHROMIUM.is_file():
+        pytest.skip(f"there is no {CHROMIUM} on this machine")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=str(CHROMIUM), args=QUIETLY)
+        yield browser
+        browser.close()
+
+
 @pytest.fixture
 def fake_engine(tiny_template):
     """An engine that repeats the last 40 characters of its prompt."""
