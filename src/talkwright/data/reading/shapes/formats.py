@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from talkwright.config import ArenaSection, Columns
+from talkwright.data.reading.chat.branches import last_branch
 from talkwright.data.reading.chat.callings import activity_turns, responses_turns
 from talkwright.data.reading.chat.chatlines import read_chat
 from talkwright.data.reading.chat.desks import REQUESTERS, put_opening
@@ -57,7 +58,6 @@ from talkwright.data.reading.shapes.trees import (
     is_export,
     is_tree,
     is_tree_message,
-    last_branch,
     read_export,
     read_tree,
 )

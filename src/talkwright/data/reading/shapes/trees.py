@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from talkwright.config import Columns
-from talkwright.data.reading.chat.turns import Draft, Fields, Unfit, draft, is_turn, message
+from talkwright.data.reading.chat.turns import Draft, Fields, Unfit, draft, message
 from talkwright.data.reading.shapes.parting import part
 from talkwright.types import Message
 
@@ -87,24 +87,6 @@ def _is_withdrawn(reply: Fields) -> bool:
 def _rank(reply: Fields) -> float:
     rank = reply.get("rank")
     return rank if isinstance(rank, (int, float)) and rank == rank else float("inf")
-
-
-def last_branch(turns: list[Any]) -> tuple[list[Any], list[str]]:
-    """Turns that have those behind them as `children` (LibreChat's): the branch that came last, and
-    marks. Other turns as they are."""
-    if not any(isinstance(turn, dict) and turn.get("children") for turn in turns):
-        return turns, []
-    path: list[Any] = []
-    marks: list[str] = []
-    found: Any = turns
-    while isinstance(found, list) and found and len(path) < _LONGEST:
-        if not all(map(is_turn, found)):
-            raise Unfit("not_a_message")
-        if len(found) > 1:
-            marks = ["other_answers"]
-        path.append(found[-1])
-        found = found[-1].get("children")
-    return path, marks
 
 
 # --- ChatGPT -------------------------------------------------------------------------------------
