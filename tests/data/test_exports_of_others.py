@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from as_read import draft_of
 
 from talkwright.data import read_conversations
 from talkwright.errors import DataError
@@ -111,3 +112,15 @@ def test_function_calls_of_glaive_and_xlam(tmp_path: Path) -> None:
     assert glaive.messages[2].tool_calls[0].arguments == '{"order": "it is 5"}'
     assert [turn.content for turn in xlam.messages] == ["Where is it?", ""]
     assert (xlam.messages[1].tool_calls[0].name, len(xlam.tools)) == ("find", 1)
+
+
+def test_a_list_with_a_letter_in_what_glaives_assistant_says_is_no_turn() -> None:
+    answer = "Two:\n\nA: In Account.\n\nB: By mail."
+    chat = f"USER: Key?\n\n\nASSISTANT: {answer} <|endoftext|>\n\n\nUSER: Thanks\n\n\nA: Bye.\n\n\n"
+    found = draft_of({"system": "SYSTEM: Be kind.", "chat": chat})
+    assert [turn.content for turn in found.messages] == ["Be kind.", "Key?", answer, "Thanks", "Bye."]
+    quiz = "USER: Q: Key?\n\nA: where?\n\n\nASSISTANT: In Account."
+    assert [turn.content for turn in draft_of({"chat": quiz}).messages] == [
+        "Q: Key?\n\nA: where?",
+        "In Account.",
+    ]

@@ -20,7 +20,7 @@ from talkwright.data.reading.disk.files import Text
 from talkwright.data.reading.kinds.backslashes import is_backslashed, usual_blocks
 from talkwright.data.reading.kinds.cells import is_ours, restored, without_nothing
 from talkwright.data.reading.kinds.headless import names_by_rows
-from talkwright.data.reading.kinds.repeated import rows_with_one_of_each, told_apart
+from talkwright.data.reading.kinds.repeated import has_repeated, rows_with_one_of_each, told_apart
 from talkwright.data.reading.kinds.titles import end_of_titles
 from talkwright.data.reading.mending.holes import HOLE
 from talkwright.data.reading.rows import RAW, Row, decoding
@@ -161,7 +161,7 @@ def csv_rows(blocks: Iterator[Text], name: str, path: Path, columns: Columns) ->
     header, begin = opening.header, opening.begin
     require_columns(header, columns, path, partial(_first_row, begin, header, opening.delimiter))
     rows = _rows_below(opening, first, blocks, name)
-    if len({*header}) < len(header):
+    if has_repeated(header):
         rows = rows_with_one_of_each(rows, header, columns, path)
     if opening.titles and (row := next(rows, None)) is not None:
         raw = f"{opening.titles} {row.raw}"[:RAW]
