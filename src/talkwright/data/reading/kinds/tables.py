@@ -235,6 +235,8 @@ def _rows_below(opening: _Opening, first: Text, blocks: Iterator[Text], name: st
             if not _stands_alone(cells, header, raw, bare):
                 cells = None
                 lines.doubted = max(lines.doubted, last + 1)  # the text goes on
+        if cells is not None and (names := _names_again(cells, header)):
+            header, cells, raw, problem = names, None, delimiter.join(names), "repeated_header"
         if cells is None:
             yield Row(where, None, raw.replace("\x01", "")[:RAW].strip(), problem, repairs)
         else:
@@ -271,6 +273,14 @@ def _parts(content: str) -> Iterator[str]:
 def _chain(first: Text, rest: Iterator[Text]) -> Iterator[Text]:
     yield first
     yield from rest
+
+
+def _names_again(cells: list[str], header: list[str]) -> list[str] | None:
+    """The names of columns where a line has them once more, in whatever order: another table begins."""
+    if cells[0].strip("\ufeff \t") not in header or len(cells) != len(header) or len(header) < 2:
+        return None
+    names = [cell.strip("\ufeff \t") for cell in cells]
+    return names if sorted(names) == sorted(header) else None
 
 
 def _csv_row(where: str, header: list[str], cells: list[str], repairs: tuple[str, ...]) -> Row:
