@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -124,3 +125,11 @@ def test_a_list_with_a_letter_in_what_glaives_assistant_says_is_no_turn() -> Non
         "Q: Key?\n\nA: where?",
         "In Account.",
     ]
+
+
+def test_many_letters_in_what_is_said_take_no_time() -> None:
+    letters = "\n\nA: x" * 50_000
+    chat = f"USER: Key?{letters}\n\n\nASSISTANT: Mat."
+    began = time.perf_counter()
+    assert draft_of({"chat": chat}).messages[1].content == "Mat."
+    assert time.perf_counter() - began < 5

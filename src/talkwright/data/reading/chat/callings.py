@@ -164,13 +164,15 @@ def _glaive(chat: str, system: Any) -> list[Fields] | None:
 
 def _speaking(labels: list[re.Match[str]]) -> list[re.Match[str]]:
     """Labels of turns: an `A:` is one only where an answer is due that no ASSISTANT gives, else text."""
+    follow, after = list[str](), ""  # the next label that is no A, from the last one on
+    for label in reversed(labels):
+        follow.append(after)
+        after = after if label[1] == "A" else label[1]
     heads: list[re.Match[str]] = []
-    for at, label in enumerate(labels):
-        if label[1] == "A":
-            after = next((later[1] for later in labels[at + 1 :] if later[1] != "A"), "")
-            if after == "ASSISTANT" or not heads or heads[-1][1] in ("A", "ASSISTANT"):
-                continue
-        heads.append(label)
+    for label, after in zip(labels, reversed(follow), strict=True):
+        due = bool(heads) and heads[-1][1] not in ("A", "ASSISTANT") and after != "ASSISTANT"
+        if label[1] != "A" or due:
+            heads.append(label)
     return heads
 
 
