@@ -42,6 +42,12 @@ def test_the_winner_is_learnt_with_all_turns() -> None:
     assert learnt({**BATTLE, "winner": "model_a"}) == [turn["content"] for turn in LOST]
 
 
+def test_the_sides_may_be_called_messages() -> None:
+    sides = {"messages_a": LOST, "messages_b": WON + MORE}
+    row = {k: v for k, v in BATTLE.items() if not k.startswith("conversation")} | sides
+    assert read(row) == read(BATTLE)
+
+
 def test_ties_and_missing_votes_have_rules() -> None:
     tie = {**BATTLE, "winner": "tie"}
     assert read(tie) == "arena_tie"

@@ -325,7 +325,8 @@ def test_an_object_of_splits_holds_the_rows_of_all(
     assert [said(row.value) for row in found] == [WHOLE[:2]] * 4
     other = {"train": [row], "notes": [row]}
     (tmp_path / "a.json").write_text(json.dumps(other), encoding="utf-8")
-    assert len(list(read_rows(tmp_path / "a.json", "a", Columns()))) == 1
+    told = list(read_rows(tmp_path / "a.json", "a", Columns()))
+    assert [row.problem for row in told] == [None, "unknown_format"][: 1 + large]  # the notes are said
 
 
 def test_questions_below_a_passage_are_rows(tmp_path: Path) -> None:
@@ -384,3 +385,12 @@ def test_what_was_thought_stands_before_the_answer() -> None:
     assert draft_of(answer).messages[1].thinking == "Where?"
     tutor = {"question": "Key?", "attempt": "In Account.", "feedback": "Good."}
     assert read_row(tutor, "auto", Columns()) == "unknown_format"
+
+
+def test_another_list_of_turns_that_says_something_else_is_named() -> None:
+    messages = [{"role": "user", "content": "Key?"}, {"role": "assistant", "content": "Mat."}]
+    same = [{"from": "human", "value": "Key?"}, {"from": "gpt", "value": " Mat."}]
+    row = {"conversations": same, "messages": messages}
+    assert draft_of(row).marks == ()
+    other = [*same, {"from": "human", "value": "And now?"}, {"from": "gpt", "value": "Rug."}]
+    assert draft_of({**row, "conversations": other}).marks == ("unused_conversations",)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from as_read import draft_of
 
 from talkwright.data import read_conversations
 from talkwright.errors import DataError
@@ -111,3 +113,23 @@ def test_function_calls_of_glaive_and_xlam(tmp_path: Path) -> None:
     assert glaive.messages[2].tool_calls[0].arguments == '{"order": "it is 5"}'
     assert [turn.content for turn in xlam.messages] == ["Where is it?", ""]
     assert (xlam.messages[1].tool_calls[0].name, len(xlam.tools)) == ("find", 1)
+
+
+def test_a_list_with_a_letter_in_what_glaives_assistant_says_is_no_turn() -> None:
+    answer = "Two:\n\nA: In Account.\n\nB: By mail."
+    chat = f"USER: Key?\n\n\nASSISTANT: {answer} <|endoftext|>\n\n\nUSER: Thanks\n\n\nA: Bye.\n\n\n"
+    found = draft_of({"system": "SYSTEM: Be kind.", "chat": chat})
+    assert [turn.content for turn in found.messages] == ["Be kind.", "Key?", answer, "Thanks", "Bye."]
+    quiz = "USER: Q: Key?\n\nA: where?\n\n\nASSISTANT: In Account."
+    assert [turn.content for turn in draft_of({"chat": quiz}).messages] == [
+        "Q: Key?\n\nA: where?",
+        "In Account.",
+    ]
+
+
+def test_many_letters_in_what_is_said_take_no_time() -> None:
+    letters = "\n\nA: x" * 50_000
+    chat = f"USER: Key?{letters}\n\n\nASSISTANT: Mat."
+    began = time.perf_counter()
+    assert draft_of({"chat": chat}).messages[1].content == "Mat."
+    assert time.perf_counter() - began < 5

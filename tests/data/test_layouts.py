@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from as_read import learnt, read
+from as_read import jsonl, learnt, read, talks
 
 from talkwright.config import Columns
 from talkwright.data import read_conversations
@@ -65,6 +65,26 @@ def test_columns_of_turns_that_are_not_equally_long() -> None:
     row = {"messages": {"role": ["user", "assistant"], "content": ["Key?"]}}
     assert read(row) == "uneven_turns"
     assert isinstance(read({"prompt": "Key?", "completion": "Mat.", "about": {"role": "x"}}), Draft)
+
+
+@pytest.mark.parametrize("who", [["Ann", "Bob"], '["Ann", "Bob"]', [7, 9], ["user", "bot"]])
+def test_texts_beside_a_column_of_who_says_each(who: Any) -> None:
+    row = {"narrative": "They meet.", "dialogue": ["Key?", "Mat."], "speakers": who}
+    assert learnt(row)[0] == ASKED
+
+
+def test_texts_are_not_said_in_turn_where_a_column_says_otherwise() -> None:
+    row = {"dialogue": ["Hi.", "Key?", "Mat."], "speakers": ["user", "user", "bot"]}
+    assert [turn.role for turn in learnt(row)[0]] == ["user", "user", "assistant"]
+    assert read({**row, "speakers": ["Ann", "Ann", "Bob"]}) == "bad_role"
+    assert read({**row, "speakers": ["user", "user"]}) == "uneven_turns"
+    assert "alternating_roles" in learnt({**row, "speakers": ["Ann", "Bob"]})[1]  # the two of them
+
+
+def test_the_recipe_says_who_is_who_in_a_column_of_speakers(tmp_path: Path) -> None:
+    row = {"dialogue": ["Hi.", "Key?", "Mat."], "speakers": ["Ann", "Ann", "Bob"]}
+    found = talks(jsonl(tmp_path / "a.jsonl", row, row), roles={"Ann": "user", "Bob": "assistant"})
+    assert found == [[("user", "Hi.\n\nKey?"), ("assistant", "Mat.")]] * 2
 
 
 def test_pairs_in_columns() -> None:

@@ -120,3 +120,57 @@ def test_turns_of_a_character_stand_newest_first_and_one_answer_was_shown(tmp_pa
     assert "sorted_turns" in entry.row.repairs
     turns[0]["primary_candidate_id"] = "lost"
     assert entries(jsonl(tmp_path / "b.jsonl", {"turns": turns}))[0].row.fate == "dropped"
+
+
+# --- EmpatheticDialogues --------------------------------------------------------------------------
+
+EMPATHETIC = """conv_id,utterance_idx,context,prompt,speaker_idx,utterance,selfeval,tags
+hit:0_conv:1,2,sad,I lost my key_comma_ again and again.,1,Where_comma_ do you think?,5|5,
+hit:0_conv:1,1,sad,I lost my key_comma_ again and again.,0,"I lost it, and cried.",5|5,
+hit:1_conv:2,1,proud,I found it.,7,I found it.,5|5,
+hit:1_conv:2,2,proud,I found it.,9,Great!,5|5,
+"""
+
+
+def test_empathetic_dialogues_are_put_together(tmp_path: Path) -> None:
+    path = tmp_path / "train.csv"
+    path.write_text(EMPATHETIC)
+    assert talks(path) == [
+        [("user", "I lost it, and cried."), ("assistant", "Where, do you think?")],
+        [("user", "I found it."), ("assistant", "Great!")],
+    ]
+    first, second = entries(path)
+    assert "fixed_escape" in first.row.repairs
+    assert first.row.marks == ("unused_prompt",)
+    assert "fixed_escape" not in second.row.repairs
+
+
+def test_what_only_talks_of_such_commas_keeps_them() -> None:
+    row = {"messages": [{"role": "user", "content": "_comma_?"}, {"role": "assistant", "content": "A,"}]}
+    assert draft_of(row).messages[0].content == "_comma_?"
+
+
+# --- DeepSeek -------------------------------------------------------------------------------------
+
+
+def deepseek(*said: Any) -> dict[str, Any]:
+    nodes: dict[str, Any] = {"root": {"id": "root", "parent": None, "children": ["0"], "message": None}}
+    for n, parts in enumerate(said):
+        behind = [str(n + 1)] if n + 1 < len(said) else []
+        message = {"files": [], "model": "deepseek-chat", "fragments": list(parts)}
+        before = str(n - 1) if n else "root"
+        nodes[str(n)] = {"id": str(n), "parent": before, "children": behind, "message": message}
+    return {"id": "1", "title": "t", "mapping": nodes}
+
+
+def part(kind: Any, content: Any) -> dict[str, Any]:
+    return {"type": kind, "content": content}
+
+
+def test_the_export_of_deepseek() -> None:
+    asked, answer = part("REQUEST", "Key?"), part("RESPONSE", "Mat.")
+    looked_up = {"type": "SEARCH", "results": [{"url": "u"}]}
+    found = draft_of(deepseek([asked], [part("THINK", "Where?"), looked_up, answer]))
+    assert found.messages == (Message("user", "Key?"), Message("assistant", "Mat.", "Where?"))
+    assert found.repairs == ("removed_attachment",)
+    assert read(deepseek([asked], [part("RESPONSE", {"a": 1})])) == "not_text"

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from as_read import entries, rows_of, talks
+from as_read import draft_of, entries, rows_of, talks
 
 from talkwright.data.reading.kinds.repeated import told_apart
 from talkwright.errors import DataError
@@ -31,6 +31,24 @@ def table(path: Path, columns: list[tuple[str, list[Any]]]) -> Path:
 
 
 KINDS = pytest.mark.parametrize("name", ["a.csv", "a.parquet"])
+
+
+@KINDS
+def test_names_that_differ_in_case_alone_are_one(tmp_path: Path, name: str) -> None:
+    same = table(tmp_path / name, [("question", ASKED), ("Answer", SAID), ("answer", [None, *SAID[1:]])])
+    assert [turns[1][1] for turns in talks(same)] == SAID
+    path = table(tmp_path / f"b{name}", [("question", ASKED), ("Answer", SAID), ("answer ", OTHER)])
+    with pytest.raises(DataError, match=r"'Answer' and 'answer '.*one name.*\n.*say which is meant"):
+        rows_of(path)
+    for chosen, said in (("Answer", SAID), ("answer ", OTHER)):
+        found = [turns[1][1] for turns in talks(path, columns={"completion": chosen})]
+        assert found == said
+
+
+def test_text_of_a_second_key_that_differs_in_case_is_not_lost_unseen() -> None:
+    row = {"Prompt": "How long?", "prompt": "How wide?", "completion": "10 km."}
+    assert draft_of(row).marks == ("unused_prompt",)
+    assert draft_of({**row, "prompt": "How long?"}).marks == ()
 
 
 @KINDS

@@ -56,6 +56,7 @@ REASONS = {
     "labelled_bad": "labelled as a bad answer",
     "weight_zero": "the last answer has weight 0: it is not to be learnt",
     "too_many_cells": "more cells than the header has columns; quote cells with the delimiter in them",
+    "repeated_header": "the names of the columns once more: another table stands behind the first",
     "broken_quotes": "a quote is not closed, or not doubled inside a quoted cell",
     "empty": "no text at all",
     "no_user_turn": "nobody asks anything",

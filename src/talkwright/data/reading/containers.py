@@ -39,7 +39,7 @@ from talkwright.data.reading.kinds.frames import frame_rows
 from talkwright.data.reading.kinds.jsonfiles import json_rows, large_json_rows, value_at
 from talkwright.data.reading.kinds.jsonl import jsonl_rows
 from talkwright.data.reading.kinds.parquet import MAGIC, parquet_batches, rows_of_batch
-from talkwright.data.reading.kinds.repeated import rows_with_one_of_each
+from talkwright.data.reading.kinds.repeated import has_repeated, rows_with_one_of_each
 from talkwright.data.reading.kinds.strangers import refuse_strangers
 from talkwright.data.reading.kinds.tables import (
     SEPARATOR_LINE,
@@ -198,7 +198,7 @@ def _chunks(path: Path, name: str, stream: Stream, columns: Columns, roles: Role
         batches = enumerate(parquet_batches(path, stream))
         names, first, chunks = _batch_chunks(batches, name)
         require_columns(names, columns, path, first)
-        repeated = len({*names}) < len(names)
+        repeated = has_repeated(names)
         if repeated or may_be_messages(names):
             rows: Iterator[Row] = (row for chunk in chunks for row in rows_of(chunk))
             rows = rows_with_one_of_each(rows, names, columns, path) if repeated else rows

@@ -150,14 +150,30 @@ def _moss(exchanges: list[Any]) -> list[Fields] | None:
 
 
 def _glaive(chat: str, system: Any) -> list[Fields] | None:
-    parts = _LABEL.split(chat)
-    names, texts = parts[1::2], parts[2::2]
-    if parts[0].strip() or not {"USER", "ASSISTANT"} <= {*names}:
+    heads = _speaking([*_LABEL.finditer(chat)])
+    if not {"USER", "ASSISTANT"} <= {head[1] for head in heads} or chat[: heads[0].start()].strip():
         return None
-    turns = [_turn(name, said.strip()) for name, said in zip(names, texts, strict=True)]
+    ends = [*(head.start() for head in heads[1:]), len(chat)]
+    turns = [
+        _turn(head[1], chat[head.end() : end].strip()) for head, end in zip(heads, ends, strict=True)
+    ]
     if isinstance(system, str) and system.strip():
         turns.insert(0, {"role": "system", "content": system.strip().removeprefix("SYSTEM:").strip()})
     return turns
+
+
+def _speaking(labels: list[re.Match[str]]) -> list[re.Match[str]]:
+    """Labels of turns: an `A:` is one only where an answer is due that no ASSISTANT gives, else text."""
+    follow, after = list[str](), ""  # the next label that is no A, from the last one on
+    for label in reversed(labels):
+        follow.append(after)
+        after = after if label[1] == "A" else label[1]
+    heads: list[re.Match[str]] = []
+    for label, after in zip(labels, reversed(follow), strict=True):
+        due = bool(heads) and heads[-1][1] not in ("A", "ASSISTANT") and after != "ASSISTANT"
+        if label[1] != "A" or due:
+            heads.append(label)
+    return heads
 
 
 def _turn(name: str, said: str) -> Fields:

@@ -18,7 +18,8 @@ from typing import Any, NamedTuple
 
 # Columns that may say where a message stands, in plain names, the surest first.
 ORDERS = """
-    turn turnid turnnumber turnindex order index messageindex messagenumber position sequence seq step
+    turn turnid turnnumber turnindex utteranceidx order index messageindex messagenumber position
+    sequence seq step
     timestamp createdat sentat datetime tstamp date time created createdtime createtime createddate
     createddatetime sent senttime sentdate messagetime messagedate ts
     datum zeitstempel zeitpunkt erstellt erstelltam gesendet gesendetam fecha fechahora

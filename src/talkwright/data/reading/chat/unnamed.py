@@ -11,6 +11,7 @@ from collections.abc import Iterator, Set
 from itertools import islice
 from typing import Any
 
+from talkwright.data.reading.chat.branches import BRANCHING
 from talkwright.data.reading.chat.callings import calling_turns
 from talkwright.data.reading.chat.characters import character_turns
 from talkwright.data.reading.chat.desks import annotated_turns, opening_of
@@ -164,7 +165,7 @@ def _turns(name: str, items: list[Fields], around: Fields) -> list[Fields] | Non
         raise Unfit("unsure_turns")
     left, turns = iter(who), []
     for item in items:
-        more = {key: item[key] for key in item if key in _KEPT or plain(key) in WHEN}
+        more = {key: item[key] for key in item if key in _KEPT or key in BRANCHING or plain(key) in WHEN}
         name = "note" if _is_silent(item) else next(left)
         turns.append({**more, "speaker": name, "content": _said(item, says)})
     return turns

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from talkwright.data.reading.chat.speakers import plain_name
 from talkwright.types import Message
 
 # By plain names: what may be a system prompt, a question, an answer, or what was thought before it.
@@ -37,12 +38,15 @@ def unused_marks(
     value: dict[str, Any], keys: dict[str, Any], messages: Sequence[Message], used: Sequence[Any]
 ) -> Iterator[str]:
     """`unused_NAME` for each such column whose text is in no message, save for the keys `used`."""
-    names = [name for name in _TELLING & keys.keys() if keys[name] not in used]
-    if not names:
+    columns = [(name, keys[name]) for name in _TELLING & keys.keys() if keys[name] not in used]
+    if len(keys) < len(value):  # names that differ in case and the like: the first of them was read
+        others = [(plain_name(str(key)), key) for key in value if key not in keys.values()]
+        columns += [(name, key) for name, key in others if name in _TELLING]
+    if not columns:
         return
     whole = bare = ""
-    for name in sorted(names):
-        for text in _texts(value.get(keys[name])):
+    for name, key in sorted(columns, key=lambda column: column[0]):
+        for text in _texts(value.get(key)):
             whole = whole or "\n".join(f"{turn.content}\n{turn.thinking or ''}" for turn in messages)
             if text in whole or len(text) < _SENTENCE * (name in _ABOUT) or _says_nothing(text):
                 continue

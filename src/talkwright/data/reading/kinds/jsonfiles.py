@@ -225,19 +225,37 @@ def _scan_splits(window: _Window, name: str, held: str) -> Iterator[Row]:
     behind it."""
     number = 0
     while True:
-        for row in _scan(window, name, closing=True, alone=True, number=number):
+        for row in _scan(window, name, closing=True, alone=held != "", number=number):
             number += 1
             yield row
-        if held.lower() not in _SPLITS or not window.content.startswith("]", window.at):
+        if not window.content.startswith("]", window.at):
             return
         window.at += 1
         window.grow()
         member = _MEMBER.match(window.content, window.at)
-        if member is None or member[1].lower() not in _SPLITS:
+        splits = {held.lower(), member[1].lower()} <= _SPLITS if member is not None else False
+        if member is None or not splits or window.content[member.end()] != "[":
+            yield from _behind(window, name, number)
             return
         window.at = member.end() + 1
-        if window.content[member.end()] != "[":
-            return
+
+
+def _behind(window: _Window, name: str, number: int) -> Iterator[Row]:
+    """A row for what stands behind an object's rows and is not read, if that may be rows as well."""
+    while window.grow():
+        pass
+    while (member := _MEMBER.match(window.content, window.at)) is not None:
+        rows = _ROWS.match(window.content, member.end())
+        if rows is not None and not rows[0].endswith("]"):
+            break
+        try:
+            window.at = value_at(window.content, member.end())[1]
+        except ValueError:
+            break
+    rest = window.content[window.at :].strip(" \t\r\n,").removeprefix("}").strip()
+    if rest:
+        where = f"{name}:row {number + 1} (line {window.count()})"
+        yield Row(where, None, rest[:RAW], "unknown_format")
 
 
 def _decoded(pieces: Iterator[bytes]) -> Iterator[str]:
@@ -356,8 +374,12 @@ def _first_is_message(content: str, at: int) -> bool:
 def _scan(
     window: _Window, name: str, closing: bool, alone: bool = False, number: int = 0
 ) -> Iterator[Row]:
-    """Yield values until the file ends, or the array does where it is `alone`; `number` came before."""
+    """Yield values until the file ends, or the array does where it is `alone`; `number` came before.
+
+    Behind an array that is a file's, the values of another are as many rows: files put one to the other.
+    """
     search = _Search()
+    opened = closing and not alone
     broken = 0
     while True:
         content, at = window.content, window.at
@@ -369,6 +391,10 @@ def _scan(
             if alone:
                 return
             window.at, closing = at + 1, False
+            continue
+        again = opened and not closing and content.startswith("[", at)
+        if again and not _first_is_message(content, at + 1):
+            window.at, closing = at + 1, True
             continue
         if at >= len(content):
             if closing:

@@ -77,7 +77,20 @@ def _rows(text: Text, name: str, before: int) -> Iterator[Row]:
             if problem is None and "repaired_truncated" in repairs:
                 problem = None if _is_usable(reading.value) else "truncated"
             sound = problem is None
-            yield Row(place, reading.value, reading.raw[:RAW], problem, repairs)
+            inner = _inner(reading.value) if sound else None
+            if inner is None:
+                yield Row(place, reading.value, reading.raw[:RAW], problem, repairs)
+                continue
+            for at, value in enumerate(inner, 1):
+                raw = json.dumps(value, ensure_ascii=False)[:RAW]
+                yield Row(f"{place} (row {at})", value, raw, None, repairs)
+
+
+def _inner(value: Any) -> list[Any] | None:
+    """The rows of a line that is an array of rows, a JSON file of its own; None for any other line."""
+    if not isinstance(value, list) or not value or not isinstance(value[0], dict) or reads_as_row(value):
+        return None
+    return value if all(isinstance(item, dict) and reads_as_row(item) for item in value) else None
 
 
 def _comment_end(lines: list[str], number: int) -> int:

@@ -1,7 +1,8 @@
 """Tables with one name over several columns, as joins and spreadsheets make them.
 
-The columns are told apart as pandas does it: `answer`, `answer.1`. Where all that have something to say
-say the same, they are one. Else, as nobody can tell which is meant, the recipe has to.
+The columns are told apart as pandas does it: `answer`, `answer.1`. Names that differ in upper and lower
+case alone are one name, too. Where all that have something to say say the same, they are one. Else, as
+nobody can tell which is meant, the recipe has to.
 """
 
 from __future__ import annotations
@@ -35,6 +36,15 @@ def told_apart(names: Sequence[str]) -> list[str]:
     return found
 
 
+def has_repeated(names: Sequence[str]) -> bool:
+    """Say whether several columns have one name."""
+    return len({*map(_bare, names)}) < len(names)
+
+
+def _bare(name: str) -> str:
+    return name.strip().casefold()
+
+
 def rows_with_one_of_each(
     rows: Iterator[Row], names: Sequence[str], columns: Columns, path: Path
 ) -> Iterator[Row]:
@@ -45,8 +55,8 @@ def rows_with_one_of_each(
     """
     over: dict[str, list[str]] = {}
     for name, own in zip(names, told_apart(names), strict=True):
-        over.setdefault(name, []).append(own)
-    over = {name: owns for name, owns in over.items() if len(owns) > 1 and name.strip()}
+        over.setdefault(_bare(name), []).append(own)
+    over = {owns[0]: owns for bare, owns in over.items() if len(owns) > 1 and bare}
     if not over:
         yield from rows
         return
@@ -106,8 +116,14 @@ def _unsure(
             f"  data:\n    sources:\n      - path: {path.name}\n        columns:\n"
             f"          {key}: {owns[-1]}"
         )
+    alike = len({*map(_bare, owns)}) == 1
+    called = (
+        f"{' and '.join(repr(own[:60]) for own in owns[:5])}, which is one name,"
+        if alike
+        else repr(name[:60])
+    )
     return DataError(
-        f"{path}: {len(owns)} columns are called {name[:60]!r} and say different things (first at "
+        f"{path}: {len(owns)} columns are called {called} and say different things (first at "
         f"{row.where}), so that all but one of them would be lost.\n"
         f"{advice}"
     )

@@ -20,7 +20,7 @@ from talkwright.data.reading.disk.files import Text
 from talkwright.data.reading.kinds.backslashes import is_backslashed, usual_blocks
 from talkwright.data.reading.kinds.cells import is_ours, restored, without_nothing
 from talkwright.data.reading.kinds.headless import names_by_rows
-from talkwright.data.reading.kinds.repeated import rows_with_one_of_each, told_apart
+from talkwright.data.reading.kinds.repeated import has_repeated, rows_with_one_of_each, told_apart
 from talkwright.data.reading.kinds.titles import end_of_titles
 from talkwright.data.reading.mending.holes import HOLE
 from talkwright.data.reading.rows import RAW, Row, decoding
@@ -161,7 +161,7 @@ def csv_rows(blocks: Iterator[Text], name: str, path: Path, columns: Columns) ->
     header, begin = opening.header, opening.begin
     require_columns(header, columns, path, partial(_first_row, begin, header, opening.delimiter))
     rows = _rows_below(opening, first, blocks, name)
-    if len({*header}) < len(header):
+    if has_repeated(header):
         rows = rows_with_one_of_each(rows, header, columns, path)
     if opening.titles and (row := next(rows, None)) is not None:
         raw = f"{opening.titles} {row.raw}"[:RAW]
@@ -235,6 +235,8 @@ def _rows_below(opening: _Opening, first: Text, blocks: Iterator[Text], name: st
             if not _stands_alone(cells, header, raw, bare):
                 cells = None
                 lines.doubted = max(lines.doubted, last + 1)  # the text goes on
+        if cells is not None and (names := _names_again(cells, header)):
+            header, cells, raw, problem = names, None, delimiter.join(names), "repeated_header"
         if cells is None:
             yield Row(where, None, raw.replace("\x01", "")[:RAW].strip(), problem, repairs)
         else:
@@ -271,6 +273,14 @@ def _parts(content: str) -> Iterator[str]:
 def _chain(first: Text, rest: Iterator[Text]) -> Iterator[Text]:
     yield first
     yield from rest
+
+
+def _names_again(cells: list[str], header: list[str]) -> list[str] | None:
+    """The names of columns where a line has them once more, in whatever order: another table begins."""
+    if cells[0].strip("\ufeff \t") not in header or len(cells) != len(header) or len(header) < 2:
+        return None
+    names = [cell.strip("\ufeff \t") for cell in cells]
+    return names if sorted(names) == sorted(header) else None
 
 
 def _csv_row(where: str, header: list[str], cells: list[str], repairs: tuple[str, ...]) -> Row:

@@ -28,6 +28,7 @@ from talkwright.data.reading.shapes.parting import part
 from talkwright.data.reading.shapes.winners import FIRST, SECOND, TIE, number_of, require_learnt, verdict
 from talkwright.types import Message
 
+_TALKS = ("conversation", "messages")  # columns of a side's turns, Search Arena's the second
 _DATES = ("tstamp", "timestamp", "date", "createdat")
 
 
@@ -40,7 +41,8 @@ def is_battle(keys: Iterable[str]) -> bool:
 def has_conversations(keys: Iterable[str]) -> bool:
     """Say whether a battle's columns hold what was said."""
     keys = set(keys)
-    return {"conversationa", "conversationb"} <= keys or {"prompt", "responsea", "responseb"} <= keys
+    talks = any({f"{name}a", f"{name}b"} <= keys for name in _TALKS)
+    return talks or {"prompt", "responsea", "responseb"} <= keys
 
 
 def read_battle(
@@ -97,8 +99,9 @@ def _winner(value: Fields, keys: Fields) -> str:
 
 
 def _said(value: Fields, keys: Fields, side: str, repairs: list[str]) -> list[Message]:
-    if f"conversation{side}" in keys:
-        turns = as_list(value[keys[f"conversation{side}"]])
+    talk = next((keys[f"{name}{side}"] for name in _TALKS if f"{name}{side}" in keys), None)
+    if talk is not None:
+        turns = as_list(value[talk])
         if turns is None:
             raise Unfit("broken_cell")
         return _judged(value, keys, [message(turn, repairs) for turn in unfolded(turns)], repairs)

@@ -6,11 +6,12 @@ of its drop reason instead of messages.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
 from talkwright.config import ArenaSection, Columns
+from talkwright.data.reading.chat.branches import last_branch
 from talkwright.data.reading.chat.callings import activity_turns, responses_turns
 from talkwright.data.reading.chat.chatlines import read_chat
 from talkwright.data.reading.chat.desks import REQUESTERS, put_opening
@@ -21,6 +22,7 @@ from talkwright.data.reading.chat.turns import (
     CERTAIN,
     LISTS,
     TELLING_LISTS,
+    TEXT_KEYS,
     Draft,
     Fields,
     Unfit,
@@ -57,7 +59,6 @@ from talkwright.data.reading.shapes.trees import (
     is_export,
     is_tree,
     is_tree_message,
-    last_branch,
     read_export,
     read_tree,
 )
@@ -229,8 +230,23 @@ def _read_list(value: Fields, keys: Fields, columns: Columns, format: str) -> Dr
     found = turn_list(value, keys)
     if found is not None:
         name, turns = found
-        return _turns(value, keys, turns, columns, _shape(turns, name, format))
+        read = _turns(value, keys, turns, columns, _shape(turns, name, format))
+        return replace(read, marks=(*read.marks, *_further_turns(value, keys, name, read)))
     raise Unfit("unknown_format")
+
+
+def _further_turns(value: Fields, keys: Fields, name: str, read: Draft) -> Iterator[str]:
+    """A mark, `unused_NAME`, for each other list of turns that has a text which is in no message."""
+    for other in LISTS:
+        if other == name or other not in keys:
+            continue
+        turns = as_list(value.get(keys[other]))
+        if not turns or not all(map(is_turn, turns)):
+            continue
+        said = [turn[key] for turn in turns for key in TEXT_KEYS if isinstance(turn.get(key), str)]
+        whole = "\n".join(message.content for message in (*read.messages, *read.rejected))
+        if any(text.strip() not in whole for text in said):
+            yield f"unused_{other}"
 
 
 def _read_unnamed(value: Fields, columns: Columns, reason: str) -> Draft | str:

@@ -3,6 +3,7 @@
 {"messages": {"role": ["user", "assistant"], "content": ["q", "a"]}}   columns, as the hub's sequences
 {"dialog": [["q", "a"], ["q2", "a2"]]}                                 pairs of what was asked and said
 [{"user": "q"}, {"bot": "a"}]                                          each under its speaker's name
+{"dialogue": ["q", "a"], "speakers": ["Ann", "Bob"]}                   texts beside who says each
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from talkwright.data.reading.chat.turns import LISTS, TEXT_KEYS, Fields, Unfit, 
 
 _SPEAKS = frozenset(ROLE_KEYS)
 _SAYS = frozenset(TEXT_KEYS)
+_SPEAKERS = frozenset(("speakers", "speaker", "roles", "role"))  # SODA's, as a column of the row
 
 
 def has_lying_turns(value: Any) -> bool:
@@ -43,7 +45,7 @@ def upright(value: Any) -> Any:
         if isinstance(held, dict):
             turns = _of_columns(held)
         elif listed and isinstance(held, list) and held:
-            turns = _named(held) if isinstance(held[0], dict) else _paired(held)
+            turns = _named(held) if isinstance(held[0], dict) else _beside(value, held) or _paired(held)
         else:
             turns = None
         if turns is not None:
@@ -65,6 +67,21 @@ def _of_columns(held: Fields) -> list[Any] | None:
     if any(len(column) != len(who) for column in columns.values()):
         raise Unfit("uneven_turns")
     return [{key: column[at] for key, column in columns.items()} for at in range(len(who))]
+
+
+def _beside(value: Fields, texts: list[Any]) -> list[Any] | None:
+    """Texts as turns of those whom another column names, one for each; None where there is no such
+    column. Raises Unfit ("uneven_turns") where it names too few or too many."""
+    key = next((key for key in value if plain(key) in _SPEAKERS), None)
+    who = as_value(value[key]) if key is not None else None
+    names = isinstance(who, list) and all(isinstance(name, (str, int)) for name in who)
+    if not who or not names or not all(isinstance(text, str) for text in texts):
+        return None
+    if len(who) == len(texts):
+        return [{"speaker": name, "text": text} for name, text in zip(who, texts, strict=True)]
+    if len({*who}) == len(who):  # the two or more who speak, each once
+        return None
+    raise Unfit("uneven_turns")
 
 
 def _paired(held: list[Any]) -> list[Any] | None:

@@ -95,6 +95,7 @@ _NO_INPUT = frozenset(("<noinput>", "noinput", "no input", "nan", "n/a"))
 
 # What models that think give beside their answers.
 _THINKING = ("reasoningcontent", "thinking", "thinkingtrajectories")
+_SEVERAL = ("answers", "ideal")  # columns that may have several, equally good ones
 GONE = frozenset(("[deleted]", "[removed]"))  # Reddit's, in place of a text
 
 
@@ -134,6 +135,7 @@ def read_pair(value: Fields, keys: Fields, columns: Columns, format: str) -> Dra
     marks = written + answer_marks(
         [*listed(value[prompt_key]), *(listed(answer) or [{"role": "assistant"}])]
     )
+    marks += ["other_answers"] if _has_further(answer, names[1]) else []
     used = (prompt_key, completion_key)
     return draft(value, keys, columns, messages, shape, repairs, marks, used=used)
 
@@ -234,12 +236,21 @@ def _are_columns(prompt: Any, completion: Any) -> bool:
 def _first_answer(value: Any, name: str) -> Any:
     """SQuAD keeps several equally good answers: {"text": [...], "answer_start": [...]}; OpenAI's evals a
     list of texts."""
-    if name not in ("answers", "ideal"):
+    if name not in _SEVERAL:
         return value
+    found = _answers(value)
+    return next(iter(found), None) if isinstance(found, list) else found
+
+
+def _answers(value: Any) -> Any:
     value = as_value(value)
-    if isinstance(value, dict):
-        value = value.get("text")
-    return next(iter(value), None) if isinstance(value, list) else value
+    return value.get("text") if isinstance(value, dict) else value
+
+
+def _has_further(value: Any, name: str) -> bool:
+    """Say whether there are answers in other words than the first one."""
+    found = _answers(value) if name in _SEVERAL else None
+    return isinstance(found, list) and any(other != found[0] for other in found)
 
 
 def side(value: Any, role: Role, repairs: list[str]) -> list[Message]:

@@ -40,15 +40,34 @@ _LANGUAGES = {
 }  # fmt: skip
 
 
+# A text, what it is in another language, and which languages these are, in columns of their own.
+_TEXTS = (
+    ("source", "target"),
+    ("src", "tgt"),
+    ("sourcetext", "targettext"),
+    ("sourcestring", "targetstring"),
+    ("sourcesentence", "targetsentence"),
+    ("text", "translation"),
+    ("sentence", "translation"),
+    ("source", "translation"),
+)
+_TO = ("targetlanguage", "targetlang", "tgtlang", "tgtlanguage")
+_FROM = ("sourcelanguage", "sourcelang", "srclang", "srclanguage")
 # Beside the languages in a row, or two of them: what numbers are called, and Norwegian and Indonesian.
 _BESIDE = frozenset({"id", "no", "idx", "index", "score", "domain", "split"})
 
 
 def task_of(keys: Fields) -> str | None:
     """The task these (plain) column names speak of: "summary", "translation" or None."""
-    if "translation" in keys or (len(keys) < 8 and _are_translations(keys)):
+    if "translation" in keys or _is_told(keys) or (len(keys) < 8 and _are_translations(keys)):
         return "translation"
     return "summary" if any({*names} <= keys.keys() for names in _SUMMARIES) else None
+
+
+def _is_told(keys: Fields) -> bool:
+    """Say whether a text and its translation have columns, and the language of the latter has one."""
+    texts = any({*names} <= keys.keys() for names in _TEXTS)
+    return texts and not keys.keys().isdisjoint(_TO)
 
 
 def _are_translations(keys: Fields) -> bool:
@@ -78,6 +97,8 @@ def read_summary(value: Fields, keys: Fields, columns: Columns) -> Draft:
 def read_translation(value: Fields, keys: Fields, columns: Columns) -> Draft:
     """Read {"translation": {"en": ..., "de": ...}}, or {"en": ..., "de": ...} itself: from the first
     language to the second, or between those that the recipe's columns name. Raises Unfit."""
+    if _is_told(keys):
+        return _read_told(value, keys, columns)
     pair: Any = as_value(field_of(value, keys, "translation"))
     if pair is None:
         own = [name for name in (plain(key) for key in value) if name in _LANGUAGES]
@@ -94,6 +115,25 @@ def read_translation(value: Fields, keys: Fields, columns: Columns) -> Draft:
     messages = [Message("user", asked), Message("assistant", text_of(pair[target], repairs))]
     marks = ["other_translations"] if others else []
     return draft(value, keys, columns, messages, "translation", repairs, marks)
+
+
+def _read_told(value: Fields, keys: Fields, columns: Columns) -> Draft:
+    """Read a text with its translation into the language that a column names. Raises Unfit."""
+    names = next(names for names in _TEXTS if {*names} <= keys.keys())
+    target, source = (
+        next((said for name in known if (said := text_of(field_of(value, keys, name), []).strip())), "")
+        for known in (_TO, _FROM)
+    )
+    if not target:
+        raise Unfit("unknown_format")
+    repairs = ["added_instruction"]
+    text, translated = (text_of(value[keys[name]], repairs) for name in names)
+    languages = (
+        f"from {_language(source)} to {_language(target)}" if source else f"to {_language(target)}"
+    )
+    asked = f"Translate {languages}.\n\n{text}" if text.strip() else ""
+    messages = [Message("user", asked), Message("assistant", translated)]
+    return draft(value, keys, columns, messages, "translation", repairs)
 
 
 def _in_order(names: list[Any], columns: Columns) -> list[Any]:

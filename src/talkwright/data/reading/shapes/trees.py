@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from talkwright.config import Columns
-from talkwright.data.reading.chat.turns import Draft, Fields, Unfit, draft, is_turn, message
+from talkwright.data.reading.chat.turns import Draft, Fields, Unfit, draft, message
 from talkwright.data.reading.shapes.parting import part
 from talkwright.types import Message
 
 _SHOWN = ("text", "multimodal_text", "code", "execution_output", "tether_quote", "system_error")
+_SPOKEN = ("REQUEST", "RESPONSE", "THINK")  # DeepSeek's kinds of text
 _LONGEST = 10_000  # turns; longer paths are loops or attacks
 
 
@@ -89,24 +90,6 @@ def _rank(reply: Fields) -> float:
     return rank if isinstance(rank, (int, float)) and rank == rank else float("inf")
 
 
-def last_branch(turns: list[Any]) -> tuple[list[Any], list[str]]:
-    """Turns that have those behind them as `children` (LibreChat's): the branch that came last, and
-    marks. Other turns as they are."""
-    if not any(isinstance(turn, dict) and turn.get("children") for turn in turns):
-        return turns, []
-    path: list[Any] = []
-    marks: list[str] = []
-    found: Any = turns
-    while isinstance(found, list) and found and len(path) < _LONGEST:
-        if not all(map(is_turn, found)):
-            raise Unfit("not_a_message")
-        if len(found) > 1:
-            marks = ["other_answers"]
-        path.append(found[-1])
-        found = found[-1].get("children")
-    return path, marks
-
-
 # --- ChatGPT -------------------------------------------------------------------------------------
 
 
@@ -146,6 +129,8 @@ def _shown(said: Any, repairs: list[str]) -> list[Message]:
     """The message as it was shown in the chat; nothing for what the product keeps to itself."""
     if not isinstance(said, dict):
         return []
+    if isinstance(said.get("fragments"), list):
+        return _fragments(said["fragments"], repairs)
     content, author, about = (_dict(said.get(name)) for name in ("content", "author", "metadata"))
     if about.get("is_visually_hidden_from_conversation") is True:
         return []
@@ -162,6 +147,23 @@ def _shown(said: Any, repairs: list[str]) -> list[Message]:
     if said.get("recipient", "all") != "all":
         repairs.append("tool_call_as_text")
     return [message({"role": author.get("role"), "content": text}, repairs)]
+
+
+def _fragments(parts: list[Any], repairs: list[str]) -> list[Message]:
+    """A message of DeepSeek's export, which has ChatGPT's tree and texts of several kinds in it: a
+    question, or an answer with what was thought. Raises Unfit where one of these is no text."""
+    texts: dict[Any, list[str]] = {}
+    for piece in parts:
+        kind, text = (_dict(piece).get(name) for name in ("type", "content"))
+        if kind in _SPOKEN and isinstance(text, str):
+            texts.setdefault(kind, []).append(text)
+        elif kind in _SPOKEN or not isinstance(kind, str):
+            raise Unfit("not_text")
+        else:  # what it looked up
+            repairs.append("removed_attachment")
+    asked, answer, thought = ("\n\n".join(texts.get(kind, ())) for kind in _SPOKEN)
+    found = [Message("user", asked)] if asked else []
+    return [*found, Message("assistant", answer, thought or None)] if answer or thought else found
 
 
 def _dict(value: Any) -> dict[str, Any]:

@@ -15,8 +15,9 @@ from typing import Any
 from talkwright.data.reading.chat.chatlines import Chat, Said, parted, read_chat
 from talkwright.data.reading.chat.speakers import NOTES, ROLES, guess_roles, speaker
 from talkwright.data.reading.chat.transcripts import TEXTS, read_transcript
-from talkwright.data.reading.chat.turns import plain
+from talkwright.data.reading.chat.turns import Unfit, plain
 from talkwright.data.reading.rows import RAW, Row
+from talkwright.data.reading.shapes.lying import upright
 from talkwright.data.reading.together.casting import (
     Roles,
     others_role,
@@ -136,7 +137,10 @@ def row_with_roles(value: Any, roles: Roles) -> Any:
                 {"speaker": called[said.name] or said.name, "content": said.text} for said in chat.said
             ]
             return {**{name: held for name, held in value.items() if name != key}, "messages": turns}
-    return with_roles(value, roles)
+    try:
+        return with_roles(upright(value), roles)
+    except Unfit:  # as whoever reads the row will find, too
+        return value
 
 
 # --- without a time ------------------------------------------------------------------------------

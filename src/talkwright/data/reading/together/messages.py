@@ -43,7 +43,7 @@ from talkwright.errors import DataError
 
 _ROLES = """
     role speakerrole senderrole sendertype authorrole authortype speaker from sender author actor by
-    actortype usertype participanttype fromtype speakertype participantrole participant
+    actortype usertype participanttype fromtype speakertype participantrole participant speakeridx
     absender sprecher rolle remitente autor auteur rol mittente
 """.split()  # noqa: SIM905
 _TEXTS = """
@@ -60,6 +60,7 @@ _MORE = ("weight", "private", "public", "internal", "name", "tool_calls", "tool_
 _NO_IDS = frozenset(  # columns that say something else of a message
     [*_ROLES, *_TEXTS, *ORDERS, *map(plain, _MORE), "system", "systemprompt", "tools", "functions"]
 )
+_COMMA = "_comma_"
 _ALONE = 1000  # messages of a file without conversation ids, which is one conversation
 # An id as a spreadsheet shows a long number, `1,23457E+11`: its last digits are gone. With 15 digits and
 # more behind the first one it is a number that a program wrote.
@@ -76,7 +77,10 @@ _HELD = 2**27  # characters of unfinished conversations
 def is_message_table(names: Iterable[Any]) -> bool:
     """Say whether rows with these columns are messages, with their conversation's id or without one."""
     keys = {plain(name) for name in names}
-    if keys & _OTHERS or not keys.intersection(_TEXTS):
+    others = keys & _OTHERS
+    if others == {"prompt"} and keys & {*IDS} and keys & {*ORDERS} and keys & {*_ROLES}:
+        others = set()  # EmpatheticDialogues: what a talk is about, beside each of its messages
+    if others or not keys.intersection(_TEXTS):
         return False
     return bool(keys.intersection(_ROLES)) or any(map(may_mean_roles, keys))
 
@@ -343,8 +347,22 @@ def _together(rows: list[Row], days: DaysAndMonths | None = None, group: str | N
     value = {key: held for key, held in rows[0].value.items() if plain(key) in kept or key == group}
     tying = {*PERSONS, *CONTACTS}
     for key, held in rows[0].value.items():  # a person's name that no other message has is its sender's
-        if plain(key) in tying and all(row.value.get(key) == held for row in rows):
+        same = plain(key) in tying and all(row.value.get(key) == held for row in rows)
+        if same or plain(key) == "prompt":
             value[key] = held
-    value["messages"] = [_turn(rows[at].value) for at in found.places]
+    turns = [_turn(rows[at].value) for at in found.places]
+    value["messages"], undone = _with_commas(turns, rows[0].value)
     one = as_one(rows, value, moved)
-    return replace(one, repairs=(*one.repairs, *found.marks)) if found.marks else one
+    more = (*undone, *found.marks)
+    return replace(one, repairs=(*one.repairs, *more)) if more else one
+
+
+def _with_commas(turns: list[Any], first: dict[str, Any]) -> tuple[list[Any], tuple[str, ...]]:
+    """Turns with the commas for which EmpatheticDialogues has `_comma_`, and the repair, if any."""
+    marked = any(
+        turn and isinstance(turn["content"], str) and _COMMA in turn["content"] for turn in turns
+    )
+    if not marked or not {"utteranceidx", "speakeridx"} <= {plain(name) for name in first}:
+        return turns, ()
+    said = [{**turn, "content": str(turn["content"]).replace(_COMMA, ",")} for turn in turns]
+    return said, ("fixed_escape",)
