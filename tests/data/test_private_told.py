@@ -108,3 +108,8 @@ def test_a_value_at_the_end_of_what_is_shown_is_not_shown_in_part() -> None:
     raw = json.dumps({"text": "x" * 780 + " jens.weber@posteo.net " + "y" * 200})
     before = protect((Message("user", "x"),), SECTION, raw=raw).before
     assert before.endswith("x [email]")
+
+
+def test_a_backslash_that_escapes_nothing_stays() -> None:
+    raw = "C:\\New\\Ring\\Temp \\N \\U00e9 \\uZZZZ"
+    assert protect((Message("user", "x"),), SECTION, raw=raw).before == raw
