@@ -41,9 +41,10 @@ data: my_chats.jsonl
 ```
 
 `model: NAME`, `data: FILE` and `data: [FILES]` are short for `model: {name: NAME}` and
-`data: {sources: [{path: FILE}]}`. Unknown keys are errors. `--set section.key=value` on the command
-line overrides any field, and the form with every default filled in is kept with the run as
-`recipe.json`.
+`data: {sources: [{path: FILE}]}`. A line such as `data.refusals: drop`, as the doctor writes them,
+may be pasted at the end: it counts as one of its section. Unknown keys are errors.
+`--set section.key=value` on the command line overrides any field, and the form with every default
+filled in is kept with the run as `recipe.json`.
 """
 
 

@@ -255,6 +255,24 @@ def test_set_overrides_at_any_depth(tmp_path: Path) -> None:
     assert recipe.train.lora.targets == ["q_proj", "v_proj"]
 
 
+def test_a_line_of_the_doctor_can_be_pasted_as_it_stands(tmp_path: Path) -> None:
+    pasted = (
+        'data.refusals: drop  # unless they are meant\ndata.rules: [{name: a, match: "b", do: drop}]\n'
+    )
+    for start in ("data: a.jsonl\n", "data:\n  sources: [a.jsonl]\n  test: 0.2\n"):
+        recipe = load(tmp_path, start + pasted)
+        assert (recipe.data.refusals, recipe.data.rules[0].name) == ("drop", "a")
+    assert recipe.data.test == 0.2
+    assert "'data.test' is given twice, also inside" in complaint(
+        tmp_path, "data: {sources: a, test: 0.2}\ndata.test: 0.1"
+    )
+    assert "'data.refusal' is not a setting. Did you mean 'refusals'?" in complaint(
+        tmp_path, "data: a\ndata.refusal: drop"
+    )
+    assert "'seed' is" in complaint(tmp_path, "data: a\nseed: 7\nseed.x: 1")
+    assert load(tmp_path, "data: a\ndata.test: 0.2", "data.test=0.3").data.test == 0.3
+
+
 @pytest.mark.parametrize(
     ("override", "part"),
     [

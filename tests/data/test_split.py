@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from collections.abc import Mapping
 
@@ -74,6 +75,31 @@ def test_clusters_of_many_questions_move_no_more_than_single_rows() -> None:
     more = {**rows, **{5000 + at: chat(f"what is the use of word{at}") for at in range(40)}}
     after = split(more, links)
     assert {at: after[at] for at in rows} == before
+
+
+def test_rows_of_templates_stay_where_they_are_when_others_are_added() -> None:
+    draw = random.Random(3)
+    words = [
+        "garden",
+        "window",
+        "travel",
+        "coffee",
+        "winter",
+        "doctor",
+        "kitchen",
+        "music",
+        "paper",
+        "castle",
+    ]
+    parts = ["the lamp", "the router", "the kettle", "the chair", "the bottle", "the speaker"]
+    rows = {}
+    for at in range(900):
+        part, (one, two, three) = draw.choice(parts), draw.sample(words, 3)
+        text = f"Hello, after my {one} trip {part} broke; I use it near the {two} and {three}. What now?"
+        rows[at] = chat(text, f"For {part} near a {two}: please look at the {three} again.")
+    before = split(rows)
+    added = split({**rows, **{5000 + at: chat(f"what is the use of word{at}") for at in range(90)}})
+    assert {at: added[at] for at in before} == before
 
 
 def test_same_question_and_group_and_links_stay_together() -> None:

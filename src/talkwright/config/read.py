@@ -85,6 +85,7 @@ def build_recipe(
 ) -> Recipe:
     """Check a recipe given as a dict. `where` starts error messages; `folder` anchors its paths."""
     values = json.loads(json.dumps(values, default=str))
+    _unfold(values, where)
     for override in overrides:
         _apply_override(values, override)
     try:
@@ -109,10 +110,25 @@ def parse_yaml(text: str, where: str) -> Any:
         raise RecipeError(f"{where}: not usable as YAML: {error}") from None
 
 
+def _unfold(values: dict[str, Any], where: str) -> None:
+    """Put `data.refusals: drop`, as the doctor and the docs write it, into its section."""
+    for key in [key for key in values if "." in key]:
+        section, last = _section_of(values, key, where)
+        if last in section:
+            raise RecipeError(f"{where}: '{key}' is given twice, also inside its section; keep one")
+        section[last] = values.pop(key)
+
+
 def _apply_override(values: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
     if not equals or not key:
         raise RecipeError(f"--set {override}: write it as section.key=value, e.g. train.epochs=5")
+    section, last = _section_of(values, key, f"--set {override}")
+    section[last] = _override_value(text, f"--set {override}")
+
+
+def _section_of(values: dict[str, Any], key: str, where: str) -> tuple[dict[str, Any], str]:
+    """The mapping in which `section.key` belongs, made where there is none, and its last name."""
     parts = key.split(".")
     target: dict[str, Any] = values
     for part in parts[:-1]:
@@ -126,10 +142,10 @@ def _apply_override(values: dict[str, Any], override: str) -> None:
         if inner is None:
             inner = {}
         if not isinstance(inner, dict):
-            raise RecipeError(f"--set {override}: '{part}' is {kind_of(inner)}, not a section")
+            raise RecipeError(f"{where}: '{part}' is {kind_of(inner)}, not a section")
         target[part] = inner
         target = inner
-    target[parts[-1]] = _override_value(text, f"--set {override}")
+    return target, parts[-1]
 
 
 def _override_value(text: str, where: str) -> Any:

@@ -29,6 +29,22 @@ _REDUCED = bytes.maketrans(
 )
 _REDUCED_RUN = re.compile(rb"0(?:[^0a_]{0,3}0){5,}")  # _NUMBER_RUN, which begins with a character here
 _SOLID = bytes(32 if chr(code).isspace() else 120 for code in range(256))  # a space, or an x
+# Signs that look like nothing: soft hyphens, joiners, marks of direction, Markdown's backslashes before
+# a sign. Pages and editors put them into addresses and numbers.
+_UNSEEN = re.compile("[\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
+_ESCAPE = re.compile(r"\\(?=[_.@+()-])")
+# Signs that look like those of ASCII: the full width of East Asian keyboards, digits of other scripts,
+# and what typography puts in place of a space or a hyphen.
+_ZEROS = "\u0660\u06f0\u0966\u09e6\u0a66\u0ae6\u0b66\u0be6\u0c66\u0ce6\u0d66\u0e50\u0ed0\u1040\u17e0"
+_SPACES = "\u00a0\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
+_HYPHENS = "\u2010\u2011"
+_AS_ASCII: dict[int, int | str] = {
+    **{code: code - 0xFEE0 for code in range(0xFF03, 0xFF5B) if code not in (0xFF0C, 0xFF1B, 0xFF1F)},
+    **{ord(space): " " for space in _SPACES},
+    **{ord(hyphen): "-" for hyphen in _HYPHENS},
+    **{ord(zero) + digit: str(digit) for zero in _ZEROS for digit in range(10)},
+}
+_ALIKE = re.compile(f"[{''.join(chr(c) for c in _AS_ASCII if c < 0xFF00)}\uff10-\uff19\uff20]")
 
 
 @dataclass(slots=True)
@@ -49,6 +65,21 @@ class Text:
     def has(self, part: bytes) -> bool:
         """Say whether the reduced text has this part; anything may be where there is none."""
         return self.reduced is None or part in self.reduced
+
+
+def as_seen(text: str) -> tuple[str, list[int] | None]:
+    """A text with the signs that a reader sees, and where each stood; None where nothing moved."""
+    unseen: set[int] = set()
+    if not text.isascii():
+        if _ALIKE.search(text):
+            text = text.translate(_AS_ASCII)
+        unseen.update(found.start() for found in _UNSEEN.finditer(text))
+    if "\\" in text:
+        unseen.update(found.start() for found in _ESCAPE.finditer(text))
+    if not unseen:
+        return text, None
+    places = [at for at in range(len(text)) if at not in unseen]
+    return "".join(text[at] for at in places), places
 
 
 def look_at(text: str) -> Text:

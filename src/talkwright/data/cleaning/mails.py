@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from talkwright.data.cleaning.looks import Span, Text
+from talkwright.data.cleaning.registers import holds_any
 
 _EMAIL_ASCII = re.compile(
     r"(?<![0-9A-Za-z_.+%\u00c0-\u024f-])(?!git@)[0-9A-Za-z_][0-9A-Za-z_.+%'-]{0,63}"
@@ -46,6 +47,21 @@ _DASHED = re.compile(
     r"(?<![\w.+*-])[^\W_](?:[\w.+]|-(?!at-)){0,63}?(?P<o> ?)(?P<m>[-*_])at(?P=m)(?P=o)[a-z0-9]{1,63}"
     r"(?:(?P=o)(?P=m)dot(?P=m)(?P=o)[a-z0-9]{1,63}){0,2}?(?P=o)(?P=m)dot(?P=m)(?P=o)"
     rf"{_KNOWN}(?![\w*-])",
+    re.IGNORECASE,
+)
+# "ann arroba gmail.com", "ann (ät) gmx punkt de", "ann(a)gmx.de": no other sense in any language
+_AT_ABROAD = ("arroba", "arobase", "chiocciola", "собака", "ät", "(a)")
+_DOT_ABROAD = r"(?:\.| (?:punto|punkt|point|ponto|dot|точка) )"
+_ABROAD = re.compile(
+    rf"(?<![\w.+-])\w[\w+-]{{0,63}}(?:{_DOT_ABROAD}\w[\w+-]{{0,63}}){{0,3}}"
+    r"(?: (?:arroba|arobase|chiocciola|собака|ät) "
+    r"| ?[\[({<] ?(?:arroba|arobase|chiocciola|собака|ät) ?[\])}>] ?"
+    rf"|\(a\))(?:[\w-]{{1,63}}{_DOT_ABROAD}){{1,3}}[^\W\d_]{{2,24}}(?!\w)",
+    re.IGNORECASE,
+)
+# "mail=ann%40example.com" in an address of the web
+_PERCENT = re.compile(
+    r"(?<![\w.+%-])\w[\w.+-]{0,63}%40(?:[A-Za-z0-9][A-Za-z0-9-]{0,62}\.){1,8}[A-Za-z]{2,24}(?![\w@-])",
     re.IGNORECASE,
 )
 # "ann.smith at gmail.com"
@@ -112,7 +128,12 @@ def find_emails(look: Text) -> Iterator[Span]:
             for found in _COMMA.finditer(text):
                 yield found.span()
         yield from _written_apart(look)
+    if "%40" in text:
+        for found in _PERCENT.finditer(text):
+            yield found.span()
     if "dot" in look.low or has_spelt_at(look):
+        for found in _ABROAD.finditer(text):
+            yield found.span()
         for found in _EMAIL_SPELT.finditer(text):
             if _is_spelt(found, text):
                 yield found.span()
@@ -128,6 +149,8 @@ def has_spelt_at(look: Text) -> bool:
     """Say whether an address may be spelt out in a text without the word `dot`."""
     text = look.text
     if any(sign in text for sign in "([{<") and _AT.search(text) is not None:
+        return True
+    if holds_any(look.low, _AT_ABROAD):
         return True
     return " at " in look.low and any(name in look.low for name in _PROVIDER_NAMES)
 

@@ -48,27 +48,43 @@ _NO_CODE = (
     r"(?!\s+`?[\w.]+\()"
 )
 _PHONE_WORD = (
-    r"tele?(?:ph|f)\w*|t[ée]l\b|tlf|phone\w*|mobile?\b|mobil\w*|m[óo]vil|cell(?:ulare|ular|phone)?\b|"
+    r"t[ée]l[ée]?(?:ph|f)\w*|t[ée]l\b|tlf|phone\w*|mobile?\b|mobil\w*|m[óo]vil|cell(?:ulare|ular|phone)?\b|"
     rf"celular|call\w*{_NO_CODE}|dial\w*|fax\w*|whats ?app|ring\b|text (?:me|us|him|her|them)|"
-    r"(?:can|please|just) text|"
+    r"(?:can|please|just) text|hit (?:me|us) up|mob\b|ph\b|gsm\b|"
     r"sms|hotline|reach (?:me|us|him|her)|landline|voice ?mail|"
-    r"contact|handy\w*|rufnummer|anruf\w*|rufen|appel\w*|ll[aá]m\w*|lig\w+ para|chiam\w+|"
-    r"телефон|电话|手机|電話|携帯|拨打"
+    r"contact|handy\w*|fon\b|rufnummer|anruf\w*|rufen|erreichbar|appel\w*|portable\b|joignable|"
+    r"ll[aá]m\w*|lig\w+ para|chiam\w+|06[- ]?nummer|"
+    r"zadzwo\w*|puhelin\w*|τηλ\w*|κινητ\w*|телефон|тел\b|мобильн\w*|(?:по)?звон\w*|"
+    r"nomor (?:hp|wa)|hubungi|(?:số )?điện thoại|sđt|gọi"
+)
+# Written without spaces around them, or with what belongs to the word before.
+_PHONE_PART = (
+    r"电话|手机|電話|携帯|拨打|联系方式|전화|휴대폰|핸드폰|연락처|هاتف|جوال|موبايل|اتصل|تلفن"
+    r"|טלפון|נייד|फ़ोन|फोन|मोबाइल|कॉल|โทร|เบอร์"
 )
 _OWN_WORD = (
-    r"(?:my|our|his|her|their|mom's|dad's) "
+    r"(?:(?:my|our|his|her|their|mom's|dad's) "
     r"(?:(?:new|old|work|home|direct|personal|office|private|current) )?(?:number|no\.|digits)"
+    r"|(?:meine|unsere) (?:neue )?nummer|(?:mon|notre) num[ée]ro|(?:mi|nuestro) n[úu]mero|meu n[úu]mero"
+    r"|mio numero|mijn nummer|m[óo]j numer|мо[йего]{1,3} номер\w*|nomor saya|benim numaram|numaram)"
 )
+_OWN_PART = r"我的号码|私の番号|내 번호|제 번호|मेरा (?:नंबर|नम्बर)|رقمي"
 _ID_WORD = (
     r"order\w*|invoice\w*|ticket\w*|tracking|refer?ence|ref\b|(?<!in )case\b|sku|part\b|serial|"
     r"isbn|ean|upc|model|version|customer (?:id|no|number)|account|article|item|batch|lot\b|timestamp|"
     r"id\b|policy|booking|parcel|shipment|contract|bestell\w*|rechnung\w*|auftrag\w*|pedido|commande|factur\w*|"
     r"total|price|population|score|card|zip\b|post(?:al)? ?code|plz|confirmation|member(?:ship)?\b|"
-    r"employee|student|claim|coupon|catalog\w*|registration"
+    r"employee|student|claim|coupon|catalog\w*|registration|error|fehler\w*|kundennummer|vertrag\w*|"
+    r"sendung\w*|seriennummer|num[ée]ro de s[ée]rie|suivi|seguimiento|ordine|encomenda|zam[óo]wien\w*|"
+    r"sipariş\w*|tilau\w*|objedn\w*|παραγγελ\w*|заказ\w*|замовлен\w*|pesanan|đơn hàng"
 )
+_ID_PART = r"订单|单号|注文|주문|طلب|ऑर्डर|הזמנה|คำสั่งซื้อ"
 _WORD = re.compile(
-    rf"(?<![^\W_])(?:(?P<phone>{_PHONE_WORD})|(?P<own>{_OWN_WORD})|(?P<id>{_ID_WORD}))", re.IGNORECASE
+    rf"(?<![^\W_])(?:(?P<phone>{_PHONE_WORD})|(?P<own>{_OWN_WORD})|(?P<id>{_ID_WORD}))"
+    rf"|(?P<part>{_PHONE_PART})|(?P<mine>{_OWN_PART})|(?P<thing>{_ID_PART})",
+    re.IGNORECASE,
 )
+_KIND = {"part": "phone", "mine": "own", "thing": "id"}
 _ARGUMENT = re.compile(
     r"(?<![^\W_])(?!tel|fax|phone|mobil|cell|fon\b)[^\W\d][\w.]*\((?:[\w=, ]{1,30}[=,] ?)?\Z", re.I
 )
@@ -92,11 +108,17 @@ _OWN_BEHIND = re.compile(
 )
 
 
+# An address that dials: its digits begin with the code of a country, without a plus.
+_DIALLING = re.compile(r"(?<=wa\.me/)\d{8,15}(?!\w)")
+
+
 def find_phones(text: str, runs: Sequence[tuple[int, int, int]]) -> Iterator[Span]:
     """Yield where telephone numbers stand; `runs` are (start, end, digits) of what may be a number."""
     for at, stop, count in runs:
         if count < _LEAST:
             continue
+        for found in _DIALLING.finditer(text, at, stop):
+            yield found.span()
         for found in _RUN.finditer(text, at, stop):
             start, end = found.span()
             if _AFTER.match(text, end):
@@ -115,9 +137,44 @@ def said_before(text: str, start: int) -> str | None:
     last = None
     for last in _WORD.finditer(before):  # noqa: B007 - the last one is meant
         pass
-    if last is None or (last.lastgroup == "id" and _SENTENCE_END.search(before, last.end())):
+    if last is None or (last.lastgroup in ("id", "thing") and _SENTENCE_END.search(before, last.end())):
         return None
-    return last.lastgroup
+    return _KIND.get(last.lastgroup or "", last.lastgroup)
+
+
+# "What is the best phone number to reach you?", but not "your phone number or order number"
+_CALLABLE = re.compile(rf"(?<![^\W_])(?:{_PHONE_WORD})|{_PHONE_PART}", re.IGNORECASE)
+_NUMBER = re.compile(
+    r"number|nummer|num[ée]ro|n[úu]mero|numer\b|номер|numaran|号|番号|번호|رقم|नंबर|เบอร์|מספר", re.I
+)
+_THING_NUMBER = re.compile(
+    rf"(?<![^\W_])(?:{_ID_WORD}) ?-?(?:numbers?|no\b|id|nummer|code)|(?:{_NUMBER.pattern}) (?:of|de) "
+    rf"(?:\w+ ){{0,2}}(?:{_ID_WORD})|{_ID_PART}",
+    re.IGNORECASE,
+)
+_ASKING = re.compile(
+    r"[?？؟]|please|provide|confirm|share|bitte|por favor|s'il vous pla|пожалуйста|请|ください", re.I
+)
+_ASKED_WITHIN = 240  # characters at the end of a turn in which it asks
+
+
+_REGISTER = re.compile(
+    r"\b(?:ssn|social security|social insurance|aadhaa?r|nhs|bsn|burgerservice|cpf|tfn|steuer|tax id"
+    r"|national insurance)",
+    re.IGNORECASE,
+)
+
+
+def asked_for(text: str) -> str:
+    """What number a turn asks for at its end, in a word: "phone", a register's name, or nothing."""
+    for part in re.split(r"(?<=[.!?。？])\s|\n", text[-_ASKED_WITHIN:]):
+        if not _ASKING.search(part):
+            continue
+        if found := _REGISTER.search(part):
+            return found[0]
+        if _NUMBER.search(part) and _CALLABLE.search(part) and not _THING_NUMBER.search(part):
+            return "phone"
+    return ""
 
 
 def _pieces(text: str, start: int, end: int) -> list[Span]:

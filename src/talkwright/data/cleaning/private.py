@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Collection, Iterator
 
 from talkwright.data.cleaning.keys import find_logins, find_secrets
-from talkwright.data.cleaning.looks import WINDOW, Span, Text, look_at
+from talkwright.data.cleaning.looks import WINDOW, Span, Text, as_seen, look_at
 from talkwright.data.cleaning.mails import find_emails, has_spelt_at
 from talkwright.data.cleaning.national import find_national
 from talkwright.data.cleaning.phones import find_phones
@@ -19,10 +19,6 @@ from talkwright.data.cleaning.registers import luhn
 
 # --- where to look -------------------------------------------------------------------------------
 # Most of a text is plain words, so each search begins at what is cheap to find: a digit, a sign, a word.
-
-# Numbers and addresses in the full width of East Asian keyboards are judged as ASCII; nothing moves.
-_FULL_WIDTH = re.compile("[\uff10-\uff19]")
-_NARROW = {n: n - 0xFEE0 for n in range(0xFF03, 0xFF5B) if n not in (0xFF0C, 0xFF1B, 0xFF1F)}
 
 
 def _is_harmless(look: Text) -> bool:
@@ -183,9 +179,8 @@ KINDS = tuple(_FINDERS)
 
 def find_private(text: str, kinds: Collection[str] = KINDS) -> list[tuple[int, int, str]]:
     """Find what is private in a text: (start, end, kind), in order, without overlaps."""
-    look = look_at(text)
-    if not text.isascii() and ("\uff20" in text or (look.digits and _FULL_WIDTH.search(text))):
-        look = look_at(text.translate(_NARROW))
+    seen, places = as_seen(text)
+    look = look_at(seen)
     found: list[tuple[int, int, str]] = []
     if _is_harmless(look):
         return found
@@ -194,8 +189,10 @@ def find_private(text: str, kinds: Collection[str] = KINDS) -> list[tuple[int, i
         # All kinds are looked for, that an e-mail address inside a login is not found as one.
         for start, end in finder(look):
             if not claimed:
-                claimed = bytearray(len(text))
+                claimed = bytearray(len(seen))
             if not any(claimed[start:end]):
                 claimed[start:end] = b"\1" * (end - start)
                 found.append((start, end, kind))
+    if places is not None:
+        found = [(places[start], places[end - 1] + 1, kind) for start, end, kind in found]
     return sorted(span for span in found if span[2] in kinds) if found else found

@@ -65,7 +65,10 @@ def split_rows(
     where = np.full(len(features), -1, np.int8)
     where[rows] = 0
     held_out = min((share for share in (validation, test) if share > 0), default=1.0)
-    chain = max(_SHORTEST_CHAIN, int(_LARGEST_CHAIN * held_out * len(rows)))
+    # In steps of two: another limit cuts other links, and rows that are added leave the rest alone.
+    chain = _SHORTEST_CHAIN
+    while 2 * chain <= _LARGEST_CHAIN * held_out * len(rows):
+        chain *= 2
     clusters, notes = _clusters(features, rows, links, threshold, chain)
     done = Split(where, notes, _sizes(clusters, rows))
     names = [name for name, share in (("test", test), ("validation", validation)) if share > 0]
