@@ -16,7 +16,6 @@ from talkwright.train.model import prepare_model
 from talkwright.train.settings import check_targets
 from talkwright.types import IGNORED, Example
 
-
 ON_EXPERTS = ["mixtral", "qwen3_moe"]  # where PEFT puts adapters on the experts, too
 
 

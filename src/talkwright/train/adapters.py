@@ -143,7 +143,7 @@ def _in_layers(model: Any, section: LoraSection) -> list[str]:
 
 def _is_target(name: str, module: Any, targets: str | list[str]) -> bool:
     if targets == "all-linear":
-        return _is_linear(module)
+        return is_linear(module)
     if isinstance(targets, str):
         return re.fullmatch(targets, name) is not None
     return any(names_module(target, name) for target in targets)
@@ -161,7 +161,7 @@ def _adapted(model: Any, config: Any) -> Any:
         return get_peft_model(model, config, autocast_adapter_dtype=False)
 
 
-def _is_linear(module: Any) -> bool:
+def is_linear(module: Any) -> bool:
     """A linear layer, a quantised one too, or GPT-2's, which has its weight the other way round."""
     from torch import nn
     from transformers.pytorch_utils import Conv1D
@@ -248,7 +248,7 @@ def _last(name: str) -> str:
 
 def _names_of_linear(model: Any, but: Any = None) -> list[str]:
     """Last parts of the names of linear modules but one, without those of an adapter."""
-    linear = {n for n, m in model.named_modules() if _is_linear(m) and m is not but}
+    linear = {n for n, m in model.named_modules() if is_linear(m) and m is not but}
     return sorted({_last(n) for n in linear if ".lora_" not in n})
 
 
