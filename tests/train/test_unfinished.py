@@ -258,8 +258,6 @@ def test_passes_of_a_model_with_dropout_of_its_own_may_not_change(start, tiny_ba
     with pytest.raises(KeyboardInterrupt):
         start(cut=2, model=str(dropping))
     before = sorted(tmp_path.glob("runs/*/checkpoints/step-*"))
-    with pytest.raises(
-        TrainError, match="this recipe cannot go on with: train.accumulation .1 then, 2 now"
-    ):
+    with pytest.raises(TrainError, match=r"cannot go on with: train.accumulation \(1 then"):
         start(accumulation=2, model=str(dropping))
     assert sorted(tmp_path.glob("runs/*/checkpoints/step-*")) == before
