@@ -174,7 +174,7 @@ def train(
         from talkwright.train import questions_for, take_over
         from talkwright.train import train as train_on
 
-        take_over(recipe, here, anew=anew)
+        take_over(recipe, here, base, anew=anew)
         rows, validation = (read_examples(here / "check", split) for split in ("train", "validation"))
         asked = questions_for(recipe.train, data.read_dataset(here / "data")["validation"])
         train_on(

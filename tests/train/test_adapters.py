@@ -566,8 +566,9 @@ def test_where_all_linear_does_not_work_the_advice_does(lora, mamba, section) ->
 def test_a_check_of_targets_advises_what_works(mamba, section) -> None:
     from talkwright.train.settings import check_targets
 
-    (found,) = check_targets(section(lora={"targets": ["no"]}), mamba)
-    assert found.fix == "write `train.lora.targets: [in_proj, x_proj]`"
+    for targets in (["no"], "all-linear"):
+        (found,) = check_targets(section(lora={"targets": targets}), mamba)
+        assert found.fix == "write `train.lora.targets: [in_proj, x_proj]`"
     assert not check_targets(section(lora={"targets": FIT_MAMBA}), mamba)
     with pytest.raises(TrainError, match=r"`method: lora` with `lora: .targets: \[in_proj, x_proj\]"):
         prepare_model(mamba, section(method="prefix"), 7)

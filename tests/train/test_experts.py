@@ -9,12 +9,17 @@ from typing import Any
 import pytest
 import torch
 
-from talkwright.models import load_adapter, load_weights, merge_adapter
+from talkwright.models import load_adapter, load_weights, make_batch, merge_adapter, summed_loss
 from talkwright.train import train
 from talkwright.train.loop import mean_loss
+from talkwright.train.model import prepare_model
+from talkwright.train.settings import check_targets
+from talkwright.types import IGNORED, Example
+
+ON_EXPERTS = ["mixtral", "qwen3_moe"]  # where PEFT puts adapters on the experts, too
 
 
-@pytest.fixture(scope="module", params=["mixtral", "qwen3_moe"])
+@pytest.fixture(scope="module", params=ON_EXPERTS)
 def base_of_experts(request, tiny_base, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A random model of four experts, of which each token goes through two."""
     from transformers import AutoConfig, AutoModelForCausalLM
@@ -26,6 +31,8 @@ def base_of_experts(request, tiny_base, tmp_path_factory: pytest.TempPathFactory
     own: dict[str, Any] = {
         "mixtral": {"num_local_experts": 4},
         "qwen3_moe": {"num_experts": 4, "moe_intermediate_size": 32, "head_dim": 16},
+        "phimoe": {"num_local_experts": 4},
+        "llama4_text": {"num_local_experts": 4, "head_dim": 16},
     }[request.param]
     config = AutoConfig.for_model(
         request.param, **{n: getattr(known, n) for n in names}, num_experts_per_tok=2, **own
@@ -52,3 +59,28 @@ def test_an_adapter_on_experts_learns_is_loaded_again_and_merged(
     merge_adapter(base_of_experts, out / "adapter", tmp_path / "merged")
     merged = load_weights(replace(base_of_experts, path=str(tmp_path / "merged")), precision="fp32")
     assert mean_loss(merged, rows, padded=True) == pytest.approx(measured[-1], rel=1e-5)
+
+
+@pytest.mark.parametrize("base_of_experts", ["phimoe", "llama4_text"], indirect=True)
+@pytest.mark.parametrize("method", ["lora", "ia3"])
+def test_a_router_that_gives_a_choice_beside_its_product_gets_no_adapter(
+    method, base_of_experts, section
+) -> None:
+    """It is made as a linear module, and an adapter would add to a pair."""
+    model, _ = prepare_model(base_of_experts, section(method=method), 7)
+    assert any("q_proj" in name for name in model.targeted_module_names)
+    assert not any("router" in name for name in model.targeted_module_names)
+    if base_of_experts.name == "phimoe":
+        rows = [Example((5, 6, 7, 8), (IGNORED, 6, 7, 8))]
+        summed_loss(model, make_batch(rows, padded=True)).backward()
+    named = section(lora={"targets": ["router"]})
+    (found,) = check_targets(named, base_of_experts)
+    assert "chooses experts" in found.message
+    assert "router" not in found.message.partition("linear modules are")[2]
+
+
+@pytest.mark.parametrize("base_of_experts", ["mixtral"], indirect=True)
+def test_dora_on_experts_is_refused_with_what_works(base_of_experts, section) -> None:
+    (found,) = check_targets(section(lora={"dora": True}), base_of_experts)
+    assert found.fix == "write `train.lora.dora: false`"
+    assert not check_targets(section(lora={"dora": True, "targets": ["q_proj"]}), base_of_experts)

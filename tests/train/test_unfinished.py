@@ -31,13 +31,14 @@ def start(tiny_base, tmp_path, monkeypatch: pytest.MonkeyPatch):
         anew: bool = False,
         rows: int = 12,
         validation: float = 0,
+        model: str = tiny_base.path,
         **train: object,
     ) -> Path:
         lines = [json.dumps({"messages": row}) + "\n" for row in chat[:rows]]
         chats.write_text("".join(lines), encoding="utf-8")
         values = {
             "name": name,
-            "model": tiny_base.path,
+            "model": model,
             "data": {"sources": [str(chats)], "validation": validation, "test": 0},
             "train": {"max_steps": 4, "save_every": 1, "batch_size": 4, "precision": "fp32", **train},
             "evaluate": evaluate or {},
@@ -238,3 +239,25 @@ def test_a_run_with_checkpoints_of_its_own_takes_no_other(start, tmp_path, capsy
     start()
     assert "Going on from step 2 of 4." in capsys.readouterr().err
     assert (other / "checkpoints" / "step-000003").is_dir()
+
+
+def test_a_precision_said_outright_that_auto_came_to_goes_on(start, capsys) -> None:
+    from talkwright.models import best_precision
+
+    with pytest.raises(KeyboardInterrupt):
+        start(cut=2, precision="auto")
+    start(precision=best_precision())
+    assert "Going on from step 2 of 4." in capsys.readouterr().err
+
+
+def test_passes_of_a_model_with_dropout_of_its_own_may_not_change(start, tiny_base, tmp_path) -> None:
+    dropping = tmp_path / "dropping"
+    shutil.copytree(tiny_base.path, dropping)
+    config = json.loads((dropping / "config.json").read_text("utf-8"))
+    (dropping / "config.json").write_text(json.dumps({**config, "attention_dropout": 0.1}), "utf-8")
+    with pytest.raises(KeyboardInterrupt):
+        start(cut=2, model=str(dropping))
+    before = sorted(tmp_path.glob("runs/*/checkpoints/step-*"))
+    with pytest.raises(TrainError, match=r"cannot go on with: train.accumulation \(1 then"):
+        start(accumulation=2, model=str(dropping))
+    assert sorted(tmp_path.glob("runs/*/checkpoints/step-*")) == before

@@ -36,7 +36,10 @@ def add_adapter(model: Any, section: TrainSection) -> Any:
         adapted = _with_lora(model, section.lora)
     elif section.method == "ia3":
         # Factors on the outputs alone: one on an MLP's inner output is one on its next input.
-        config = IA3Config(target_modules="all-linear", feedforward_modules=[], task_type="CAUSAL_LM")
+        config = IA3Config(
+            target_modules="all-linear", feedforward_modules=[], exclude_modules=_routers(model),
+            task_type="CAUSAL_LM",
+        )  # fmt: skip
         adapted = _adapted(model, config)
     else:
         prompt = partial(PromptTuningConfig, prompt_tuning_init="SAMPLE_VOCAB")
@@ -92,12 +95,20 @@ def _with_lora(model: Any, section: LoraSection) -> Any:
             target_modules=section.targets if section.layers is None else _in_layers(model, section),
             use_rslora=section.rank_stabilised,
             use_dora=section.dora,
+            exclude_modules=_routers(model) if section.targets == "all-linear" else None,
             task_type="CAUSAL_LM",
         )
         adapted = _adapted(model, config)
     except (ValueError, re.error) as error:
+        if section.dora and "use_dora" in str(error):
+            raise TrainError(
+                "train.lora.dora: the experts of this model share one tensor, for which DoRA is not "
+                "made. Write `dora: false`, or name the modules beside the experts as `targets`"
+            ) from None
         raise _wrong_targets(model, section.targets, str(error).partition(". ")[0]) from None
     taken = adapted.base_model.targeted_module_names
+    if routers := {*taken} & {*(_routers(adapted.base_model.model) or ())}:
+        raise _wrong_targets(adapted, section.targets, f"{min(routers)} {_ROUTES}")
     # PEFT is content when one name of a list fits.
     for target in section.targets if isinstance(section.targets, list) else ():
         if not any(names_module(target, name) for name in taken):
@@ -132,7 +143,7 @@ def _in_layers(model: Any, section: LoraSection) -> list[str]:
 
 def _is_target(name: str, module: Any, targets: str | list[str]) -> bool:
     if targets == "all-linear":
-        return _is_linear(module)
+        return is_linear(module)
     if isinstance(targets, str):
         return re.fullmatch(targets, name) is not None
     return any(names_module(target, name) for target in targets)
@@ -150,12 +161,36 @@ def _adapted(model: Any, config: Any) -> Any:
         return get_peft_model(model, config, autocast_adapter_dtype=False)
 
 
-def _is_linear(module: Any) -> bool:
+def is_linear(module: Any) -> bool:
     """A linear layer, a quantised one too, or GPT-2's, which has its weight the other way round."""
     from torch import nn
     from transformers.pytorch_utils import Conv1D
 
-    return isinstance(module, (nn.Linear, Conv1D))
+    return isinstance(module, (nn.Linear, Conv1D)) and not _routes(module)
+
+
+_ROUTES = "chooses experts and gives more than its product, to which no adapter can add"
+
+
+def _routes(module: Any) -> bool:
+    """Whether a module that is made as a linear one gives something else, as the routers of Llama 4 and
+    Phi's mixture do: the choice of experts beside its product. Only asking it tells."""
+    import torch
+    from torch import nn
+
+    of_a_family = type(module).__module__.startswith("transformers.models.")
+    if not isinstance(module, nn.Linear) or not of_a_family:
+        return False
+    weight = module.weight
+    with torch.no_grad():
+        given = torch.zeros(1, module.in_features, dtype=weight.dtype, device=weight.device)
+        return not isinstance(module(given), torch.Tensor)
+
+
+def _routers(model: Any) -> list[str] | None:
+    """Names of the modules that `_routes` is about; None where there are none, as PEFT wants it."""
+    inside = [(name.removesuffix(".base_layer"), module) for name, module in model.named_modules()]
+    return sorted({name for name, module in inside if _routes(module)}) or None
 
 
 def _wrong_targets(model: Any, targets: object, why: str) -> TrainError:
@@ -213,7 +248,7 @@ def _last(name: str) -> str:
 
 def _names_of_linear(model: Any, but: Any = None) -> list[str]:
     """Last parts of the names of linear modules but one, without those of an adapter."""
-    linear = {n for n, m in model.named_modules() if _is_linear(m) and m is not but}
+    linear = {n for n, m in model.named_modules() if is_linear(m) and m is not but}
     return sorted({_last(n) for n in linear if ".lora_" not in n})
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from talkwright.config import LoraSection, TrainSection
+from talkwright.config import TrainSection
 from talkwright.errors import TemplateError, TrainError
 from talkwright.models import (
     best_precision,
@@ -146,21 +146,24 @@ def check_settings(
 
 
 def check_targets(section: TrainSection, base: BaseModel) -> list[Finding]:
-    """Names of modules, layers or weights in the recipe that this base does not have."""
+    """Names of modules, layers or weights in the recipe that this base does not have, or has and no
+    adapter can be on."""
+    if section.method in (*VIRTUAL, "ia3") or (section.method == "full" and not section.freeze):
+        return []
     lora = section.lora
-    if lora.targets == "all-linear" and lora.layers is None and not section.freeze:
-        return []  # fits every model, and making an empty one takes a second
     model = empty_model(load_config(base))
     try:
         if section.method == "full":
             freeze(model, section.freeze)
         elif section.method == "lora":
-            plain = LoraSection(rank=1, targets=lora.targets, layers=lora.layers)
+            plain = lora.model_copy(update={"rank": 1})
             add_adapter(model, TrainSection(lora=plain))
     except TrainError as error:
         message = str(error)
         name = next(name for name in _ANY_BASE if message.startswith(f"{name}:"))
         fix = f"take names from that list, or write `{_ANY_BASE[name]}`"
+        if name.endswith("dora"):
+            fix = f"write `{_ANY_BASE[name]}`"
         if name.endswith("targets") and (usable := usable_targets(model)) != "all-linear":
             fix = f"write `train.lora.targets: {usable}`" if usable else "write `train.method: full`"
         return [Finding("error", "no_such_target", message, fix)]
@@ -170,6 +173,7 @@ def check_targets(section: TrainSection, base: BaseModel) -> list[Finding]:
 _ANY_BASE = {  # lines that suit every base, by the setting at fault
     "train.lora.targets": "train.lora.targets: all-linear",
     "train.lora.layers": "train.lora.layers: null",
+    "train.lora.dora": "train.lora.dora: false",
     "train.freeze": "train.freeze: []",
 }
 

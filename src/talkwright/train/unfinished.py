@@ -18,15 +18,19 @@ from typing import Any
 
 from talkwright.config import Recipe, dump_recipe
 from talkwright.errors import ArtefactError, TrainError
+from talkwright.models import load_config
 from talkwright.progress import say
 from talkwright.runs import MANIFEST, holding, list_runs, recipe_of
 from talkwright.train.checkpoint import FOLDER
+from talkwright.train.model import precision_here
 from talkwright.train.origin import differences, flat, free_settings
+from talkwright.train.passes import has_dropout
+from talkwright.types import BaseModel
 
 LATER = ("evaluate", "compare", "report", "serve")  # sections that training does not read
 
 
-def take_over(recipe: Recipe, here: Path, *, anew: bool = False) -> None:
+def take_over(recipe: Recipe, here: Path, base: BaseModel, *, anew: bool = False) -> None:
     """Move the checkpoints of another run of this name to the run `here`, where that computes the same
     and `here` has none. With `anew` none are used, and those of `here` are set aside.
 
@@ -37,8 +41,8 @@ def take_over(recipe: Recipe, here: Path, *, anew: bool = False) -> None:
         return
     if _has_checkpoints(here):
         return
-    cut = sorted(_cut_trainings(recipe, here), key=lambda each: each[1])
-    now = _deciding(recipe)
+    cut = sorted(_cut_trainings(recipe, here, base), key=lambda each: each[1])
+    now = _deciding(recipe, base)
     for other, _, then in reversed(cut):
         if not differences(then, now) and _moved(other, here):
             say(f"Going on with the training that {other} began: its recipe computes the same.")
@@ -57,7 +61,9 @@ def take_over(recipe: Recipe, here: Path, *, anew: bool = False) -> None:
     )
 
 
-def _cut_trainings(recipe: Recipe, here: Path) -> Iterator[tuple[Path, int, dict[str, Any]]]:
+def _cut_trainings(
+    recipe: Recipe, here: Path, base: BaseModel
+) -> Iterator[tuple[Path, int, dict[str, Any]]]:
     """Runs of this name beside `here` whose training was cut: when it last saved, and what decides it.
     Damaged ones are left out, and those that another process is working on."""
     for other in _namesakes(recipe, here.parent):
@@ -66,7 +72,7 @@ def _cut_trainings(recipe: Recipe, here: Path) -> Iterator[tuple[Path, int, dict
         try:
             with holding(other):
                 saved = max(path.stat().st_mtime_ns for path in (other / FOLDER).glob("step-*"))
-                yield other, saved, _deciding(recipe_of(other))
+                yield other, saved, _deciding(recipe_of(other), base)
         except ArtefactError:
             continue
 
@@ -102,11 +108,14 @@ def _set_aside(here: Path) -> None:
     say(f"Beginning anew. The checkpoints that were here are in {aside} until you remove them.")
 
 
-def _deciding(recipe: Recipe) -> dict[str, Any]:
-    """The settings that decide what a training computes, by dotted names."""
-    free = {f"train.{name}" for name in free_settings(recipe.train)}
+def _deciding(recipe: Recipe, base: BaseModel) -> dict[str, Any]:
+    """The settings that decide what a training of `base` computes, by dotted names, as `describe_origin`
+    takes them."""
+    dropout = has_dropout(vars(load_config(base).get_text_config()))
+    free = {f"train.{name}" for name in free_settings(recipe.train, dropout=dropout)}
+    same = {"train.precision": precision_here(recipe.train)}  # whether `auto` or said outright
     sections = {n: value for n, value in dump_recipe(recipe).items() if n not in LATER}
-    return {name: value for name, value in flat("", sections).items() if name not in free}
+    return {n: value for n, value in (flat("", sections) | same).items() if n not in free}
 
 
 def _has_checkpoints(run: Path) -> bool:

@@ -70,7 +70,7 @@ def weight_bytes(shape: Shape, section: TrainSection, precision: str) -> float:
     """The base in memory. NF4 packs linear modules between the ends; the rest stays in `precision`."""
     size = 2 if precision == "bf16" else 4
     if section.quantise == "nf4":
-        return shape.ends * size + shape.body * NF4_BITS / 8
+        return (shape.parameters - shape.between) * size + shape.between * NF4_BITS / 8
     return shape.parameters * size
 
 

@@ -1,7 +1,9 @@
-"""What a base model is made of, without loading it: `config.json` and the heads of its weight files.
+"""What a base model is made of, without loading it.
 
-Where the weights are not on this machine (a hub id), the same list comes from an empty model that
-transformers builds of the configuration alone.
+A Llama by `config.json` and the heads of its weight files. Any other family by the empty model that
+transformers builds of the configuration: files may keep each expert of a mixture apart that the model
+holds in one tensor, and not every matrix in them is a linear module. So, too, where the weights are not
+on this machine (a hub id).
 """
 
 from __future__ import annotations
@@ -12,13 +14,15 @@ import re
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from talkwright.config import TrainSection
 from talkwright.errors import ModelError
+from talkwright.models import choose_attention, load_config
 from talkwright.runs import read_json
-from talkwright.train.adapters import names_module
+from talkwright.train.adapters import is_linear, make_trainable, names_module
 from talkwright.train.model import VIRTUAL, empty_model
 from talkwright.train.passes import must_be_whole
 from talkwright.types import BaseModel
@@ -55,16 +59,19 @@ class Shape:
     """Whether each row must be computed whole (`must_be_whole`)."""
     config: str = ""
     """Its `config.json`, from which its modules can be made; empty where that is not known."""
+    experts: tuple[tuple[str, int], ...] = ()
+    """Tensors that hold a matrix of every expert: name, and how many weights of it a token meets."""
 
     @property
-    def body(self) -> int:
-        """Weights of the linear modules, N_b of the formulas: what a token is multiplied with."""
+    def between(self) -> int:
+        """Weights of the linear modules between the ends, which NF4 packs."""
         return sum(i * o for _, i, o in self.linear)
 
     @property
-    def ends(self) -> int:
-        """All other weights: tables of tokens, the head, norms and biases."""
-        return self.parameters - self.body
+    def body(self) -> int:
+        """N_b of the formulas: the weights that a token is multiplied with, of the experts those that
+        are chosen for it."""
+        return self.between + sum(met for _, met in self.experts)
 
 
 def shape_of_folder(folder: Path | str) -> Shape:
@@ -73,7 +80,16 @@ def shape_of_folder(folder: Path | str) -> Shape:
     files = sorted(folder.glob("*.safetensors"))
     tensors = dict(item for file in files for item in _head(file))
     size = sum(file.stat().st_size for file in files)
-    return make_shape(read_json(folder / "config.json"), tensors, size, str(folder))
+    config = read_json(folder / "config.json")
+    if config.get("model_type") != "llama":
+        here = BaseModel(folder.name, str(folder), str(folder), "", "")
+        return shape_of_config(load_config(here), str(folder), size)
+    linear = [
+        (name.removesuffix(".weight"), shape[1], shape[0])
+        for name, shape in sorted(tensors.items())
+        if len(shape) == 2 and name.endswith(".weight")
+    ]
+    return make_shape(config, tensors, linear, size, str(folder))
 
 
 def shape_of_base(base: BaseModel | str) -> Shape:
@@ -97,8 +113,30 @@ def shape_of_base(base: BaseModel | str) -> Shape:
     return shape_of_config(config, base)
 
 
-def make_shape(config: dict[str, Any], tensors: dict[str, list[int]], size: int, where: str) -> Shape:
-    """The shape that a `config.json` and the names and sizes of all weights describe."""
+def shape_of_config(config: Any, where: str, size: int = 0) -> Shape:
+    """The shape of the model that a configuration describes, built without weights; `size` as in
+    `Shape.file_bytes`."""
+    from torch import nn
+
+    model = empty_model(config)
+    head = model.get_output_embeddings()
+    tensors = {name: list(weight.shape) for name, weight in model.named_parameters()}
+    linear = [
+        (name, *(m.weight.shape[::-1] if isinstance(m, nn.Linear) else m.weight.shape))
+        for name, m in sorted(model.named_modules())
+        if is_linear(m) and m is not head
+    ]
+    # What comes before a convolution over positions is not kept apart by attention.
+    mixed = any(isinstance(module, nn.Conv1d) for module in model.modules())
+    return make_shape(config.to_dict(), tensors, linear, size, where, mixed=mixed)
+
+
+def make_shape(
+    config: dict[str, Any], tensors: dict[str, list[int]], linear: Iterable[tuple[str, int, int]],
+    size: int, where: str, *, mixed: bool = False,
+) -> Shape:  # fmt: skip
+    """The shape that a `config.json`, the names and sizes of all weights and the linear modules (name,
+    inputs, outputs) describe. `mixed`: something besides attention looks at other positions."""
     text = {**config, **(config.get("text_config") or {})}
 
     def number(*names: str, default: int | None = None) -> int:
@@ -107,21 +145,17 @@ def make_shape(config: dict[str, Any], tensors: dict[str, list[int]], size: int,
             raise ModelError(f"{where}: config.json does not say {names[0]}, so nothing can be planned")
         return int(found)
 
-    width, heads = number("hidden_size", "n_embd", "d_model"), number("num_attention_heads", "n_head")
-    head_width = number("head_dim", default=width // heads)
-    # GPT-2 has the weights of its linear modules the other way round (transformers' Conv1D).
-    outputs, inputs = (1, 0) if text.get("model_type") in ("gpt2", "openai-gpt") else (0, 1)
-    linear = tuple(
-        (name.removesuffix(".weight"), shape[inputs], shape[outputs])
-        for name, shape in sorted(tensors.items())
-        if len(shape) == 2 and name.endswith(".weight") and not _ENDS.search(name)
-    )
-    if not linear:
-        raise ModelError(f"{where}: no linear modules in its weight files, so nothing can be planned")
-    between = {name for name, _, _ in linear}
+    width = number("hidden_size", "n_embd", "d_model")
+    heads = number("num_attention_heads", "n_head", "n_heads", default=0)  # a Mamba has none
+    head_width = number("head_dim", default=width // heads) if heads else 0
+    between = tuple((name, i, o) for name, i, o in linear if not _ENDS.search(f"{name}."))
+    if not between:
+        raise ModelError(f"{where}: no linear modules between its ends, so nothing can be planned")
+    named = {name for name, _, _ in between}
     tied = config.get("tie_word_embeddings", text.get("tie_word_embeddings", False))
+    weights = {n: math.prod(s) for n, s in sorted(tensors.items()) if not (tied and "lm_head" in n)}
     return Shape(
-        layers=number("num_hidden_layers", "n_layer"),
+        layers=number("num_hidden_layers", "n_layer", "n_layers"),
         width=width,
         inner=number("intermediate_size", "n_inner", "ffn_dim", default=4 * width),
         heads=heads,
@@ -129,27 +163,41 @@ def make_shape(config: dict[str, Any], tensors: dict[str, list[int]], size: int,
         keys=number("num_key_value_heads", default=heads) * head_width,
         head_width=head_width,
         vocabulary=number("vocab_size"),
-        linear=linear,
-        parameters=sum(
-            math.prod(shape) for name, shape in tensors.items() if not (tied and "lm_head" in name)
-        ),
+        linear=between,
+        parameters=sum(weights.values()),
         file_bytes=size,
-        padded=_must_be_padded(text),
+        padded=mixed or choose_attention(configured(config))[1],
         alone=must_be_whole(text),
         config=json.dumps(config, sort_keys=True, default=str),
-        rest=tuple(
-            (name, math.prod(shape))
-            for name, shape in sorted(tensors.items())
-            if name.removesuffix(".weight") not in between and not (tied and "lm_head" in name)
-        ),
+        rest=tuple((n, count) for n, count in weights.items() if n.removesuffix(".weight") not in named),
+        experts=_experts(text, tensors),
     )
 
 
-def shape_of_config(config: Any, where: str) -> Shape:
-    """The shape of a model of which there is only a configuration, built without weights."""
-    weights = empty_model(config).named_parameters()
-    tensors = {name: list(weight.shape) for name, weight in weights}
-    return make_shape(config.to_dict(), tensors, 0, where)
+def configured(values: dict[str, Any]) -> Any:
+    """The configuration of transformers that these values of a `config.json` describe."""
+    from transformers import CONFIG_MAPPING, AutoConfig
+
+    kind = CONFIG_MAPPING[values["model_type"]]
+    made = {
+        n for n in values if isinstance(given := getattr(kind, n, None), property) and not given.fset
+    }
+    return AutoConfig.for_model(**{n: value for n, value in values.items() if n not in made})
+
+
+def _experts(text: dict[str, Any], tensors: dict[str, list[int]]) -> tuple[tuple[str, int], ...]:
+    """Tensors with a matrix for each expert: their names, and how many weights a token meets."""
+    count = next((text[name] for name in _EXPERTS if isinstance(text.get(name), int)), 0)
+    chosen = next((text[name] for name in _CHOSEN if isinstance(text.get(name), int)), count)
+    return tuple(
+        (name, chosen * math.prod(shape[1:]))
+        for name, shape in sorted(tensors.items())
+        if count and len(shape) == 3 and shape[0] == count
+    )
+
+
+_EXPERTS = ("num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts")
+_CHOSEN = ("num_experts_per_tok", "num_experts_per_token", "moe_top_k", "top_k_experts")
 
 
 def adapted(shape: Shape, section: TrainSection) -> list[tuple[str, int, int]]:
@@ -182,6 +230,8 @@ def trainable(shape: Shape, section: TrainSection) -> int:
     IA3 (Liu et al. 2022) as made here: a factor for each output; prefix tuning (Li and Liang 2021): keys
     and values of every virtual token in every layer; prompt tuning: an embedding for each.
     """
+    if shape.experts and section.method in ("lora", "ia3"):
+        return _trained_beside_experts(shape.config, section.method, section.lora.model_dump_json())
     modules = adapted(shape, section)
     if section.method == "lora":
         lora = section.lora
@@ -198,6 +248,18 @@ def trainable(shape: Shape, section: TrainSection) -> int:
     )
     frozen += sum(n for name, n in shape.rest if any(part in name for part in section.freeze))
     return shape.parameters - frozen
+
+
+@cache
+def _trained_beside_experts(config: str, method: str, lora: str) -> int:
+    """The same where PEFT decides whether experts get adapters, and how large: counted on its own."""
+    import torch
+
+    given = {"method": method, "lora": json.loads(lora)} if method == "lora" else {"method": method}
+    with torch.device("meta"):  # an adapter of many experts may have billions of weights
+        model = empty_model(configured(json.loads(config)))
+        model = make_trainable(model, TrainSection.model_validate(given))
+    return sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
 
 
 def trained_sizes(shape: Shape, section: TrainSection) -> list[int]:
@@ -241,13 +303,6 @@ def _is_target(name: str, targets: str | list[str]) -> bool:
     if isinstance(targets, str):
         return re.fullmatch(targets, name) is not None
     return any(names_module(target, name) for target in targets)
-
-
-def _must_be_padded(text: dict[str, Any]) -> bool:
-    """As `models/flat.py` decides it: attention that needs more than a causal mask."""
-    special = ("attn_logit_softcapping", "sliding_window", "attention_chunk_size")
-    kinds = set(text.get("layer_types") or ["full_attention"])
-    return kinds != {"full_attention"} or any(text.get(name) for name in special)
 
 
 def _head(file: Path) -> Iterable[tuple[str, list[int]]]:

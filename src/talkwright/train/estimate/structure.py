@@ -10,15 +10,17 @@ as its configuration describes it, at its true sizes, on tensors that have a sha
 from __future__ import annotations
 
 import json
+import logging
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
 from talkwright.config import TrainSection, share_recomputed
 from talkwright.train.estimate.count import bytes_kept
-from talkwright.train.estimate.shape import Shape
+from talkwright.train.estimate.shape import Shape, configured
 from talkwright.train.model import VIRTUAL
 
 _TOKENS = (64, 128, 256)  # three lengths of a row, for what grows with them: c + a n + b n²
@@ -29,7 +31,8 @@ _WORDS = 512  # of the vocabulary; logits are counted apart, from the difference
 @dataclass(frozen=True, slots=True)
 class Kept:
     """Bytes kept for the backward pass: `token` for each token, `square` for each pair of tokens of a
-    row, `fixed` whatever the tokens; in a layer, and outside the layers."""
+    row, `fixed` whatever the tokens; in a layer, and outside the layers. Where layers are not alike one
+    is their mean, and what is outside makes up for the first, so it may be less than nothing."""
 
     token: float
     square: float
@@ -68,11 +71,40 @@ def can_count(shape: Shape, section: TrainSection, precision: str) -> bool:
 
 def layout_of(shape: Shape) -> Layout:
     """How a model will be laid out; as a Llama's where it cannot be gone through without numbers."""
-    return (_layout(shape.config) if _is_counted(shape) else None) or Layout(shape.padded, False, 0.0)
+    layout = _layout(shape.config) if _is_counted(shape) else None
+    return replace(
+        layout or Layout(False, False, 0.0), padded=shape.padded or bool(layout and layout.padded)
+    )
 
 
 def _is_counted(shape: Shape) -> bool:
     return bool(shape.config) and json.loads(shape.config).get("model_type") != "llama"
+
+
+@cache
+def _layers_gone_through(config: str) -> tuple[int, int]:
+    """Two numbers of layers whose difference tells what one keeps. Where layers are not alike, as where
+    some have experts or a state in place of attention, one round of those that come again is between
+    them, for the mean of it, and in the smaller number all that do not come again."""
+    from talkwright.train.model import empty_model
+
+    layers = _stack(empty_model(configured(json.loads(config))))
+    kinds = [tuple((name, weight.shape) for name, weight in each.named_parameters()) for each in layers]
+    if len(set(kinds)) < 2:
+        return _LAYERS
+    rounds = ((first, end) for end in range(2, len(kinds)) for first in range(1, end))
+    return next(
+        ((first, end) for first, end in rounds if kinds[end:] == kinds[first : first - end]),
+        (1, len(kinds)),
+    )
+
+
+def _stack(model: Any) -> Any:
+    """A model's layers: of its lists of modules the outermost that is longest."""
+    from torch import nn
+
+    lists = [module for module in model.modules() if isinstance(module, nn.ModuleList)]
+    return max(lists, key=len, default=[])
 
 
 @cache
@@ -82,19 +114,21 @@ def _count(config: str, settings: str, precision: str) -> Kept | None:
     section = TrainSection.model_validate_json(settings)
     found = []
     try:
-        for layers in _LAYERS:
+        several = _layers_gone_through(config)
+        for layers in several:
             model = _empty(config, layers, section, precision)
             found.append(_parabola([_bytes_of(model, tokens) for tokens in _TOKENS]))
     except load_errors():  # a model's own code may want numbers, as where experts are chosen
         return None
-    layer = [more - less for less, more in zip(*found, strict=True)]
-    outside = [less - _LAYERS[0] * one for less, one in zip(found[0], layer, strict=True)]
+    each = several[1] - several[0]
+    layer = [(more - less) / each for less, more in zip(*found, strict=True)]
+    outside = [less - several[0] * one for less, one in zip(found[0], layer, strict=True)]
     fixed, token, square = (max(0.0, value) for value in layer)
     if (layout := _layout(config)) is not None:  # logits are a part of their own
         outside[1] -= layout.kept_of_logits * _WORDS
     if section.method in VIRTUAL:
         fixed = 0.0  # it is what the learnt tokens keep, and these are counted among the tokens
-    return Kept(token, square, fixed, max(0.0, outside[1]), max(0.0, outside[2]))
+    return Kept(token, square, fixed, outside[1], outside[2])
 
 
 @cache
@@ -137,13 +171,16 @@ def _empty(
 
 
 def _config(config: str, layers: int, words: int) -> Any:
-    from transformers import AutoConfig
-
-    made = AutoConfig.for_model(**json.loads(config))
+    values = json.loads(config)
+    for text in (values, values.get("text_config") or {}):
+        for name in ("layer_types", "layers_block_type", "mlp_layer_types"):
+            if isinstance(text.get(name), list):
+                text[name] = text[name][:layers]
+        for name in ("num_hidden_layers", "n_layer", "n_layers"):
+            if name in text:
+                text[name] = layers
+    made = configured(values)
     text = made.get_text_config()
-    text.num_hidden_layers = layers
-    if getattr(text, "layer_types", None):
-        text.layer_types = list(text.layer_types)[:layers]
     text.vocab_size = words
     text.pad_token_id = None
     return made
@@ -192,9 +229,28 @@ def _bytes_of(empty: _Empty, tokens: int) -> int:
     from talkwright.models import has_plain_head, summed_loss
 
     learnt = tokens if has_plain_head(empty.model) else 1  # else logits are a part of their own
-    with empty.mode:
+    with _without_numbers(empty):
         batch = _batch([tokens], learnt, padded=empty.padded)
         return bytes_kept(empty.model, lambda: summed_loss(empty.model, batch))
+
+
+@contextmanager
+def _without_numbers(empty: _Empty) -> Iterator[None]:
+    """Use a model whose tensors are fake. torch's product of all experts at once takes nothing but bf16
+    then, and reports each failure by a page; a product with one of them keeps the same."""
+    from transformers.integrations import moe
+
+    known = getattr(moe, "_grouped_mm", None)
+    log = logging.getLogger("torch._subclasses.fake_tensor")
+    level = log.level
+    log.setLevel(logging.CRITICAL)
+    moe._grouped_mm = lambda rows, experts, offs: rows.to(experts.dtype) @ experts[0]
+    try:
+        with empty.mode:
+            yield
+    finally:
+        log.setLevel(level)
+        moe._grouped_mm = known
 
 
 def _batch(lengths: Sequence[int], learnt: int, *, padded: bool) -> Any:
@@ -215,7 +271,7 @@ def _tells_rows_apart(empty: _Empty) -> bool:
 
     from talkwright.models import seen_by_attention, summed_loss
 
-    with empty.mode, torch.no_grad(), seen_by_attention() as seen:
+    with _without_numbers(empty), torch.no_grad(), seen_by_attention() as seen:
         summed_loss(empty.model, _batch([8, 8], 1, padded=False))
     return bool(seen) and all(lengths == (8, 8) for lengths in seen)
 

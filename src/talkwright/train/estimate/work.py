@@ -90,7 +90,7 @@ def seconds_by_kind(
     times = 2 + (2 + 2 * again) * deep
     passed = load.padded * (shape.layers * layer + outside) * times
     weights = weight_bytes(shape, section, precision)
-    unpacked = shape.body * size if section.quantise == "nf4" else 0
+    unpacked = shape.between * size if section.quantise == "nf4" else 0
     reads = load.passes * (2 + again)
     trained = trainable(shape, section)
     modules = len(shape.linear) / shape.layers
