@@ -212,7 +212,7 @@ def counted_load(run: Path, recipe: Any) -> tuple[Any, Any]:
         train.lengths.tolist(), train.supervised.tolist(), validation.lengths.tolist(), "here",
         train, validation,
     )  # fmt: skip
-    how: dict[str, Any] = {"padded": layout_of(shape).padded, "dropout": shape.dropout}
+    how: dict[str, Any] = {"padded": layout_of(shape).padded, "alone": shape.alone}
     return make_load(rows, recipe.train, seed=recipe.seed, **how), shape
 
 

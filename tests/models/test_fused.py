@@ -231,3 +231,17 @@ def test_a_bias_that_learns_keeps_its_gradient() -> None:
     fused = copy.deepcopy(plain)
     assert fuse(fused)["lora"] == 8  # all but queries, keys and values, which have a bias
     assert apart(loss_and_gradients(plain)[1], loss_and_gradients(fused)[1]) < 1e-5
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_what_a_fused_layer_gives_may_be_written_into(bias: bool) -> None:
+    """Llama 4's experts do."""
+    layer = get_peft_model(
+        nn.Sequential(nn.Linear(8, 12, bias=bias)), LoraConfig(r=4, target_modules=["0"])
+    )
+    assert fuse(layer)["lora"] == 1
+    x = torch.randn(2, 3, 8)
+    wanted = layer(x).detach() + 1
+    got = layer(x).add_(1)
+    got.sum().backward()
+    assert torch.equal(got.detach(), wanted)

@@ -216,11 +216,17 @@ def _functions() -> types.SimpleNamespace:
         ) -> Tensor:
             rows = x.reshape(-1, x.shape[-1])
             small = rows @ a.t()
-            out = rows @ weight.t() if bias is None else torch.addmm(bias, rows, weight.t())
-            out.addmm_(small, b.t(), alpha=scale)
+            # Not a view of what is computed here: Llama 4 writes into what it is given.
+            out = x.new_empty(*x.shape[:-1], weight.shape[0])
+            flat = out.view(-1, weight.shape[0])
+            if bias is None:
+                torch.mm(rows, weight.t(), out=flat)
+            else:
+                torch.addmm(bias, rows, weight.t(), out=flat)
+            flat.addmm_(small, b.t(), alpha=scale)
             ctx.save_for_backward(rows, weight, a, b, small)
             ctx.scale, ctx.shape = scale, x.shape
-            return out.view(*x.shape[:-1], out.shape[-1])
+            return out
 
         @staticmethod
         def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
