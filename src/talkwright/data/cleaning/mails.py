@@ -52,11 +52,12 @@ _DASHED = re.compile(
 # "ann arroba gmail.com", "ann (ät) gmx punkt de", "ann(a)gmx.de": no other sense in any language
 _AT_ABROAD = ("arroba", "arobase", "chiocciola", "собака", "ät", "(a)")
 _DOT_ABROAD = r"(?:\.| (?:punto|punkt|point|ponto|dot|точка) )"
+_SIGN = r"(?:arroba|arobase|chiocciola|собака|ät)"
+_AT_ABROAD_SIGN = rf"(?: {_SIGN} | ?[\[({{<] ?{_SIGN} ?[\])}}>] ?|\(a\))"
+_SIGN_ABROAD = re.compile(_AT_ABROAD_SIGN)
 _ABROAD = re.compile(
-    rf"(?<![\w.+-])\w[\w+-]{{0,63}}(?:{_DOT_ABROAD}\w[\w+-]{{0,63}}){{0,3}}"
-    r"(?: (?:arroba|arobase|chiocciola|собака|ät) "
-    r"| ?[\[({<] ?(?:arroba|arobase|chiocciola|собака|ät) ?[\])}>] ?"
-    rf"|\(a\))(?:[\w-]{{1,63}}{_DOT_ABROAD}){{1,3}}[^\W\d_]{{2,24}}(?!\w)",
+    rf"(?<![\w.+-])\w[\w+-]{{0,63}}(?:{_DOT_ABROAD}\w[\w+-]{{0,63}}){{0,3}}{_AT_ABROAD_SIGN}"
+    rf"(?:[\w-]{{1,63}}{_DOT_ABROAD}){{1,3}}[^\W\d_]{{2,24}}(?!\w)",
     re.IGNORECASE,
 )
 # "mail=ann%40example.com" in an address of the web
@@ -132,8 +133,9 @@ def find_emails(look: Text) -> Iterator[Span]:
         for found in _PERCENT.finditer(text):
             yield found.span()
     if "dot" in look.low or has_spelt_at(look):
-        for found in _ABROAD.finditer(text):
-            yield found.span()
+        if _has_sign_abroad(look):
+            for found in _ABROAD.finditer(text):
+                yield found.span()
         for found in _EMAIL_SPELT.finditer(text):
             if _is_spelt(found, text):
                 yield found.span()
@@ -150,9 +152,14 @@ def has_spelt_at(look: Text) -> bool:
     text = look.text
     if any(sign in text for sign in "([{<") and _AT.search(text) is not None:
         return True
-    if holds_any(look.low, _AT_ABROAD):
+    if _has_sign_abroad(look):
         return True
     return " at " in look.low and any(name in look.low for name in _PROVIDER_NAMES)
+
+
+def _has_sign_abroad(look: Text) -> bool:
+    # Most of what holds one is "Qualität".
+    return holds_any(look.low, _AT_ABROAD) and _SIGN_ABROAD.search(look.low) is not None
 
 
 def _written_apart(look: Text) -> Iterator[Span]:
