@@ -107,7 +107,7 @@ def one_answer(rows: Rows) -> Symptom | None:
 def ignores_question(rows: Rows) -> Symptom | None:
     """A general phrase that shares no word of matter with its question."""
     used = Counter(talk.normal_answer for talk in rows)
-    found, repeated = [], False
+    found, general, repeated = [], False, False
     for at, talk in enumerate(rows):
         if len(talk.answer) >= LONG:
             continue
@@ -116,8 +116,8 @@ def ignores_question(rows: Rows) -> Symptom | None:
             continue
         if len(talk.matter) >= 2 and not shares_matter(talk.matter, matter(talk.answer)):
             found.append((at, f"{talk.question} → {talk.answer}"))
-            repeated |= not phrase
-    drop = "data.evasive: drop" if not repeated else f"data: {{evasive: drop, max_same: {OFTEN - 1}}}"
+            general, repeated = general or phrase, repeated or not phrase
+    lines = ["data.evasive: drop"] * general + [f"data.max_same: {OFTEN - 1}"] * repeated
     return symptom(
         "ignores_question",
         rows,
@@ -126,7 +126,7 @@ def ignores_question(rows: Rows) -> Symptom | None:
         warning=0.01,
         what="answers have no word in common with their question, and are general phrases",
         why="The model learns that the question does not matter.",
-        fix=f"{drop}  # or answer them",
+        fix=f"{'  # and '.join(lines)}{',' if len(lines) > 1 else '  #'} or answer them",
     )
 
 
@@ -305,7 +305,7 @@ def long_talks(rows: Rows) -> Symptom | None:
         if twice or many:
             found.append((at, talk.answers[-1]))
         again, long = again or twice, long or many
-    lines = ["repetition: drop"] * again + [f"max_turns: {_MOST_TURNS}"] * long
+    lines = ["data.repetition: drop"] * again + [f"data.max_turns: {_MOST_TURNS}"] * long
     return symptom(
         "odd_turns",
         rows,
@@ -314,7 +314,7 @@ def long_talks(rows: Rows) -> Symptom | None:
         warning=0.02,
         what=f"conversations give the same answer twice, or have more than {_MOST_TURNS} questions",
         why="The first teaches not to listen; of the second, most will be cut.",
-        fix=f"data: {{{', '.join(lines)}}}",
+        fix="  # and ".join(lines),
     )
 
 
