@@ -181,7 +181,17 @@ def _data(run: Path, hostile: str, kept: int = 340) -> None:
             "sources": sources,
             "leakage": {
                 **{
-                    name: {"rows": 40, "same_question": 0, "near_question": 1}
+                    name: {
+                        "rows": 40,
+                        "leaking": 1,
+                        "same_question": 0,
+                        "near_question": 1,
+                        "same_group": 0,
+                        "same_answer": 0,
+                        "stock_answer": 0,
+                        "distinct": 40,
+                        "compared": 40,
+                    }
                     for name in ("validation", "test")
                 },
                 "notes": [],

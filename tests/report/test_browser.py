@@ -14,11 +14,12 @@ SCROLLS = """() => [...document.querySelectorAll('.scroll, pre')]
 
 
 @pytest.mark.parametrize("part", ["run", "data"])
-def test_nothing_on_a_phone_has_to_be_scrolled_sideways(build, browser, part):
+@pytest.mark.parametrize("width", [390, 1200])
+def test_nothing_has_to_be_scrolled_sideways(build, browser, part, width):
     from talkwright.report import write_report
 
     run = build()
-    page = browser.new_page(viewport={"width": 390, "height": 740})
+    page = browser.new_page(viewport={"width": width, "height": 740})
     page.goto(write_report(run if part == "run" else run / "data").as_uri())
     page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
     assert page.evaluate(SCROLLS) == []

@@ -275,7 +275,7 @@ def test_the_page_says_what_was_compared_and_what_stands_in_training(dataset: Pa
     counts["leakage"]["test"] |= {
         "leaking": 0, "near_question": 0, "same_answer": 5, "distinct": 40, "compared": 7
     }  # fmt: skip
-    counts["leakage"]["validation"] |= {"leaking": 0, "near_question": 0}
+    counts["leakage"]["validation"] |= {"leaking": 0, "near_question": 0, "distinct": 0, "compared": 0}
     (dataset / "counts.json").write_text(json.dumps(counts))
     text = text_of(write_report(dataset))
     assert "None of the 80 held-out rows has a question that is in training" in text

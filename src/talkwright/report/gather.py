@@ -161,7 +161,7 @@ def _listed(data: Data) -> str:
     return " ".join([*said, *([f"{count(notes)} note{'s' * (notes != 1)}."] if notes else [])])
 
 
-_ONE_WORD = re.compile(r"(data\.[a-z_]+): (\w+|\[[\w, ]*\])(?:  #.*)?")
+_ONE_WORD = re.compile(r"(data\.[a-z_]+): (\w+(?:\.\d+)?|\[[\w, ]*\])(?:  #.*)?")
 
 
 def _cures(folder: Path, data: Data) -> list[tuple[str, str]]:

@@ -33,6 +33,7 @@ from talkwright.data.similarity.similar import normal
 
 _FEW = 19  # rows of one question or answer that are never too many
 _ASKED, _SAID = 80, 100  # characters shown of a question and of an answer, where two are compared
+_NAMED = 40  # characters shown of a question that stands for all of its matter
 _LEAD = 20  # characters shown before the first that differs
 _OVERLAP, _NO_CHANCE = 0.05, 5  # share of the held-out rows, and how many, from which overlap matters
 _CLOSER = 0.5  # `data.near_threshold` that keeps more together
@@ -178,7 +179,12 @@ def clusters(rows: Rows) -> Symptom | None:
     limit = max(_FEW, round(10 * median(map(len, groups.values()))) - 1)
     large = sorted((g for g in groups.items() if len(g[1]) > limit), key=lambda g: (-len(g[1]), g[0]))
     once = sum(len(group) == 1 for group in groups.values())
-    listed = ", ".join(f"{' '.join(words)} {len(group)}" for words, group in large[:5])
+    # By their shortest questions: the words of matter are cut to what other forms of theirs share.
+    names = [min((rows[at].question for at in group), key=len) for _, group in large[:5]]
+    listed = ", ".join(
+        f'"{shortened(name, _NAMED)}" {len(group)}'
+        for name, (_, group) in zip(names, large, strict=False)
+    )
     return symptom(
         "clusters",
         rows,
