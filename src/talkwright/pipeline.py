@@ -462,9 +462,8 @@ def _leaks(train_rows: Iterable[Conversation], suite: Sequence[Conversation]) ->
     if not both:
         return []
     message = f"{len(both)} held-out questions are also training questions; the first is {both[0].where}"
-    return [
-        Finding("warning", "held_out_is_trained_on", message, "remove them from either side", len(both))
-    ]
+    fix = "write `evaluate.suite: null` to ask what the data holds out, or remove them from either side"
+    return [Finding("warning", "held_out_is_trained_on", message, fix, len(both))]
 
 
 def _read_template(section: TemplateSection) -> str | None:

@@ -93,13 +93,16 @@ def test_it_is_found_with_the_line_that_mends_it(name, recipe, talkwright) -> No
     assert found[code]["fix"]
     here = Path(done.json["run"])
     assert not (here / "train").exists()
-    lines = re.findall(r"`((?:train|template)\.[a-z_.]+: [^`]+)`", found[code]["fix"])
-    if code in ("held_out_is_trained_on", "template_of_another_model"):
-        return  # rows, or a file: nothing that one setting mends
+    lines = re.findall(r"`((?:train|template|evaluate)\.[a-z_.]+: [^`]+)`", found[code]["fix"])
     key, value = lines[0].split(": ")
     kept = [each for each in overrides if not each.startswith(f"{key}=")]
     mended = talkwright("check", recipe, "--json", *with_settings([*kept, f"{key}={value}"]))
     assert code not in {each["code"] for each in mended.json["findings"]}
+
+
+def test_cutting_rows_is_no_cure_where_none_has_an_answer_that_fits(recipe, talkwright) -> None:
+    done = talkwright("check", recipe, "--json", "--set", "template.max_length=120")
+    assert "`template.too_long: cut`" not in done.json["findings"][0]["fix"]
 
 
 def test_how_many_answers_are_lost_is_said(recipe, talkwright) -> None:

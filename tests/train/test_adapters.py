@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 import torch
+import yaml
 
 from talkwright.engine import load_engine
 from talkwright.errors import ModelError, TrainError
@@ -570,8 +572,76 @@ def test_a_check_of_targets_advises_what_works(mamba, section) -> None:
         (found,) = check_targets(section(lora={"targets": targets}), mamba)
         assert found.fix == "write `train.lora.targets: [in_proj, x_proj]`"
     assert not check_targets(section(lora={"targets": FIT_MAMBA}), mamba)
-    with pytest.raises(TrainError, match=r"`method: lora` with `lora: .targets: \[in_proj, x_proj\]"):
+    with pytest.raises(
+        TrainError, match=r"`train.method: lora` with `train.lora.targets: \[in_proj, x_proj\]`"
+    ):
         prepare_model(mamba, section(method="prefix"), 7)
+
+
+SMALL: dict[str, Any] = {"vocab_size": 64, "hidden_size": 16, "num_hidden_layers": 2, "pad_token_id": 0}
+HYBRID = {"intermediate_size": 32, "num_attention_heads": 2, "num_key_value_heads": 1}
+FAMILIES: dict[str, dict[str, Any]] = {
+    "llama": HYBRID,
+    "falcon": {"num_attention_heads": 2, "multi_query": True},
+    "mamba": {"state_size": 4},
+    "mamba2": {"state_size": 4, "num_heads": 4, "head_dim": 8, "n_groups": 1},
+    "jamba": {
+        **HYBRID, "num_experts": 2, "num_experts_per_tok": 1, "mamba_d_state": 4, "mamba_dt_rank": 4,
+        "attn_layer_period": 2, "attn_layer_offset": 1, "expert_layer_period": 2,
+        "expert_layer_offset": 1, "use_mamba_kernels": False,
+    },
+}  # fmt: skip
+
+
+@pytest.fixture
+def family(request: pytest.FixtureRequest, tmp_path: Path) -> BaseModel:
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    kind = request.param
+    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, **SMALL, **FAMILIES[kind]))
+    model.save_pretrained(str(tmp_path / kind))
+    return BaseModel(kind, str(tmp_path / kind), kind, "mit", "0" * 64)
+
+
+@pytest.mark.parametrize("method", ["prefix", "prompt"])
+@pytest.mark.parametrize("family", FAMILIES, indirect=True)
+def test_the_check_finds_learnt_tokens_that_have_no_place(method, family, section) -> None:
+    """Falcon's keys have one head, Jamba's other layers a state, Mamba no heads; Mamba 2 looks at no
+    keys, so that nothing would be learnt."""
+    from talkwright.train.settings import check_targets
+
+    fits = family.name == "llama" or (method == "prompt" and family.name != "mamba")
+    settings = section(method=method, virtual_tokens=3)
+    found = check_targets(settings, family)
+    assert [each.code for each in found] == ([] if fits else ["method_does_not_fit"])
+    if fits:
+        return
+    with pytest.raises(TrainError) as caught:
+        prepare_model(family, settings, 7)
+    assert str(caught.value).partition("(")[0] == found[0].message.partition("(")[0]
+    lines = dict(line.split(": ") for line in re.findall("`([^`]*)`", found[0].fix))
+    assert lines["train.method"] == "lora"
+    targets = yaml.safe_load(lines.get("train.lora.targets", "all-linear"))
+    assert not check_targets(section(lora={"targets": targets}), family)
+
+
+@pytest.mark.parametrize("method", ["lora", "ia3"])
+@pytest.mark.parametrize("family", ["mamba", "jamba"], indirect=True)
+def test_no_adapter_is_put_where_its_weight_is_read_past_it(method, family, section) -> None:
+    if (method, family.name) == ("lora", "mamba"):
+        pytest.skip("PEFT refuses all-linear there")
+    model, padded = prepare_model(family, section(method=method), 7)
+    rows = [Example(tuple(range(1, 30)), (IGNORED, *range(2, 30)))]
+    summed_loss(model, make_batch(rows, padded=padded)).backward()
+    idle = [n for n, w in model.named_parameters() if w.requires_grad and w.grad is None]
+    assert not idle
+    assert any("in_proj" in n for n, w in model.named_parameters() if w.requires_grad)
+
+
+@pytest.mark.parametrize("family", ["jamba"], indirect=True)
+def test_a_target_that_is_read_past_any_adapter_is_refused(family, section) -> None:
+    with pytest.raises(TrainError, match=r"dt_proj hands its weight .*Or write `targets: all-linear`"):
+        prepare_model(family, section(lora={"targets": ["in_proj", "dt_proj"]}), 7)
 
 
 def test_without_a_module_for_lora_the_advice_is_to_train_all() -> None:

@@ -130,3 +130,63 @@ def test_a_limit_that_was_raised_lets_a_stopped_run_go_on(
         assert (summary["steps"], summary["stopped_by"]) == (6, None)
     else:
         assert (summary["steps"] < 6, summary["stopped_by"]) == (True, "max_minutes")
+
+
+@pytest.mark.parametrize("closing_loss", [0.5, 9.0])
+def test_a_run_that_is_given_more_time_is_as_if_it_had_always_had_it(
+    closing_loss, train_tiny, rows, metrics_of, weights_of, monkeypatch
+) -> None:
+    """The validation that closed it counts neither for patience nor as the best."""
+
+    def dying(*_given: Any, **_how: Any) -> None:
+        raise SystemExit
+
+    def losses(closing: float | None) -> None:
+        measured = iter([5.0, 4.0, *([closing] if closing else []), 4.5, 3.9, 4.2, 4.1])
+        monkeypatch.setattr(loop, "mean_loss", lambda *_given, **_how: next(measured))
+
+    how: dict[str, Any] = {
+        "validation": rows[:2], "max_steps": 10, "eval_every": 2, "patience": 2, "sample_every": 0,
+    }  # fmt: skip
+    losses(None)
+    whole = train_tiny(name="whole", **how)
+    losses(closing_loss)
+    with monkeypatch.context() as patched:
+        patched.setattr(loop, "_finish", dying)
+        patched.setattr(loop, "limit_reached", lambda _, state: "max_minutes" if state.step == 3 else "")
+        with pytest.raises(SystemExit):
+            train_tiny(name="cut", max_minutes=1.0, **how)
+    gone_on = train_tiny(name="cut", max_minutes=100.0, **how)
+    summaries = [read_json(out / "summary.json") for out in (whole, gone_on)]
+    for name in ("steps", "best_step", "best_validation_loss", "stopped_by", "kept"):
+        assert summaries[0][name] == summaries[1][name], name
+    assert metrics_of(whole) == metrics_of(gone_on)
+    assert weights_of(whole).keys() == weights_of(gone_on).keys()
+    for name, tensor in weights_of(whole).items():
+        assert tensor.equal(weights_of(gone_on)[name]), name
+
+
+def test_time_that_ends_a_run_between_validations_keeps_the_best_of_all(
+    train_tiny, rows, monkeypatch
+) -> None:
+    """The last weights are validated, and kept where they are the best, also when the process died
+    before they were written and the time is no longer."""
+
+    def dying(*_given: Any, **_how: Any) -> None:
+        raise SystemExit
+
+    clock = iter(range(0, 10**6, 20))
+    monkeypatch.setattr(loop.time, "perf_counter", lambda: float(next(clock)))
+    measured = iter([5.0, 1.0, 1.0])
+    monkeypatch.setattr(loop, "mean_loss", lambda *_given, **_how: next(measured))
+    how: dict[str, Any] = {
+        "validation": rows[:2], "max_steps": 20, "eval_every": 15, "patience": 9, "max_minutes": 1.0,
+    }  # fmt: skip
+    with monkeypatch.context() as patched:
+        patched.setattr(loop, "_finish", dying)
+        with pytest.raises(SystemExit):
+            train_tiny(**how)
+    summary = read_json(train_tiny(**how) / "summary.json")
+    assert summary["stopped_by"] == "max_minutes"
+    assert (summary["best_step"], summary["kept"]) == (summary["steps"], "best")
+    assert next(measured, None) is None

@@ -54,6 +54,7 @@ class _Tally:
     unanswered: _Places = field(default_factory=_Places)
     answers_unused: int = 0
     answers_cut: int = 0
+    could_be_cut: int = 0
     longest: int = 0
     unstable_prompt: int = 0
     doubled_start: int = 0
@@ -70,8 +71,8 @@ class _Tally:
             setattr(self, name, getattr(self, name) + later[name])
 
 
-_SUMS = ("supervised", "answers_unused", "answers_cut", "unstable_prompt", "doubled_start",
-         "control_in_content", "tools_as_text")  # fmt: skip
+_SUMS = ("supervised", "answers_unused", "answers_cut", "could_be_cut", "unstable_prompt",
+         "doubled_start", "control_in_content", "tools_as_text")  # fmt: skip
 
 
 def check_dataset(
@@ -165,6 +166,7 @@ def _check_batch(
             if row is None:
                 tally.too_long.add(conversation.where)
                 tally.answers_unused += len(whole.spans)
+                tally.could_be_cut += any(end <= section.max_length for _, end in whole.spans)
                 continue
             if row is not whole:
                 tally.cut.add(conversation.where)
@@ -249,10 +251,11 @@ def _findings(template: Template, tallies: dict[str, _Tally], section: TemplateS
     enough = max((tally.longest for tally in tallies.values()), default=0)
     lost = "with {} answers in all that nobody learns"
     if not tallies["train"].lengths:
-        found.append(_nothing_to_learn(tallies["train"], section))
+        found.append(_nothing_to_learn(template, tallies["train"], section))
     if too_long.count:
         severity: Literal["error", "warning"] = "error" if section.too_long == "error" else "warning"
-        or_cut = "" if section.too_long == "cut" else ", or `template.too_long: cut`"
+        enough_of_it = count("could_be_cut") == too_long.count
+        or_cut = ", or `template.too_long: cut`" * (section.too_long != "cut" and enough_of_it)
         found.append(
             Finding(
                 severity, "too_long",
@@ -270,7 +273,7 @@ def _findings(template: Template, tallies: dict[str, _Tally], section: TemplateS
                 f"write `template.max_length: {enough}`", cut.count,
             )
         )  # fmt: skip
-    found += _refused(refused, gather("unanswered"))
+    found += _refused(template, refused, gather("unanswered"))
     if unstable := count("unstable_prompt"):
         found.append(
             Finding(
@@ -306,7 +309,7 @@ def _findings(template: Template, tallies: dict[str, _Tally], section: TemplateS
     return found
 
 
-def _refused(refused: _Places, unanswered: _Places) -> list[Finding]:
+def _refused(template: Template, refused: _Places, unanswered: _Places) -> list[Finding]:
     """That the template refuses rows, and how many of them for want of an answer."""
     if not refused.count:
         return []
@@ -318,13 +321,13 @@ def _refused(refused: _Places, unanswered: _Places) -> list[Finding]:
             + f"; the first is {refused.first}",
             "give them an assistant's turn after a user's, or remove them"
             if unanswered.count == refused.count
-            else "see `talkwright show` for the reason, or name another template.chat_template",
+            else f"{template.instead()}; `talkwright show` says why it refuses them",
             refused.count,
         )
     ]  # fmt: skip
 
 
-def _nothing_to_learn(tally: _Tally, section: TemplateSection) -> Finding:
+def _nothing_to_learn(template: Template, tally: _Tally, section: TemplateSection) -> Finding:
     """That no training row is left, with what most of them were lost by."""
     refused, unanswered, too_long = tally.refused.count, tally.unanswered.count, tally.too_long.count
     why = [
@@ -340,10 +343,7 @@ def _nothing_to_learn(tally: _Tally, section: TemplateSection) -> Finding:
     if unanswered > max(too_long, refused - unanswered):
         fix = "give the rows an assistant's turn after a user's"
     elif refused > too_long:
-        fix = (
-            "name a chat template that takes these rows as `template.chat_template`; why this one does "
-            "not is said with the first of them"
-        )
+        fix = f"{template.instead()}; why this one takes none is said with the first of them"
     elif not too_long:
         fix = "add training rows, or hold fewer out (data.validation, data.test)"
     message = "no training row is left after rendering" + (f": {', '.join(why)}" if why else "")

@@ -48,6 +48,7 @@ class Template:
         self._renderer = Renderer(self._run_jinja)
         self._layouts: dict[tuple[Shape, str], tuple[Layout, ...]] = {}
         self.system = system
+        self.replaces_own = False  # whether the model has another, which is not used
         self.has_system = self._probe_system()
         self._has_thinking = self._probe_thinking()
         self.has_tool_calls = self._probe_tool_calls()
@@ -83,9 +84,17 @@ class Template:
             ) from error
         if isinstance(tokenizer.chat_template, dict):
             tokenizer.chat_template = tokenizer.chat_template.get("default")
+        replaces = bool(chat_template is not None and tokenizer.chat_template)
         if chat_template is not None:
             tokenizer.chat_template = chat_template
-        return cls(tokenizer, system=system, extra_stop_ids=_generation_stop_ids(folder))
+        template = cls(tokenizer, system=system, extra_stop_ids=_generation_stop_ids(folder))
+        template.replaces_own = replaces
+        return template
+
+    def instead(self) -> str:
+        """What to do where this template does not suit a model or its rows."""
+        own = "write `template.chat_template: null` for the model's own, or " * self.replaces_own
+        return f"{own}name another `template.chat_template`"
 
     # --- rendering ---------------------------------------------------------------------------
 

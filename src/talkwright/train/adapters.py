@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from functools import partial
 from typing import Any
 
 from talkwright.config import LoraSection, TrainSection
 from talkwright.errors import TrainError
-from talkwright.models import without_peft_noise
+from talkwright.models import load_errors, without_peft_noise
+from talkwright.train.empty import empty_model, make_fake, without_numbers
 from talkwright.train.start_from import adapter_folder, go_on_from
 
 
@@ -37,8 +39,8 @@ def add_adapter(model: Any, section: TrainSection) -> Any:
     elif section.method == "ia3":
         # Factors on the outputs alone: one on an MLP's inner output is one on its next input.
         config = IA3Config(
-            target_modules="all-linear", feedforward_modules=[], exclude_modules=_routers(model),
-            task_type="CAUSAL_LM",
+            target_modules="all-linear", feedforward_modules=[], task_type="CAUSAL_LM",
+            exclude_modules=unadaptable(model) or None,
         )  # fmt: skip
         adapted = _adapted(model, config)
     else:
@@ -47,21 +49,26 @@ def add_adapter(model: Any, section: TrainSection) -> Any:
         try:
             adapted = _adapted(model, config)
         except ValueError as error:  # a family whose layers have no heads, for one
-            raise TrainError(unfit(model, section, error)) from None
+            raise TrainError(unfit(model, section, str(error))) from None
     if section.start_from is not None:
         go_on_from(adapted, section, adapter_folder(section.start_from))
     return adapted
 
 
-def unfit(model: Any, section: TrainSection, error: Exception) -> str:
+def unfit(model: Any, section: TrainSection, said: str) -> str:
     """What to say where a family of models has no place for learnt tokens."""
-    said, targets = str(error).partition("\n")[0], usable_targets(model)
-    instead = "method: lora" if targets else "method: full"
-    named = f" with `lora: {{targets: {targets}}}`" if targets not in ("", "all-linear") else ""
     return (
         f"train.method: {section.method} does not work with models of the kind "
-        f"'{model.config.model_type}' ({said}). Write `{instead}`{named}, or take another model"
+        f"'{model.config.model_type}' ({next(iter(said.splitlines()), '')}). "
+        f"W{instead_of_learnt_tokens(model)[1:]}, or take another model"
     )
+
+
+def instead_of_learnt_tokens(model: Any) -> str:
+    """What to write in a recipe for a method that suits a model where learnt tokens do not."""
+    targets = usable_targets(model)
+    named = f" with `train.lora.targets: {targets}`" if targets not in ("", "all-linear") else ""
+    return f"write `train.method: {'lora' if targets else 'full'}`{named}"
 
 
 def freeze(model: Any, names: list[str]) -> None:
@@ -95,7 +102,7 @@ def _with_lora(model: Any, section: LoraSection) -> Any:
             target_modules=section.targets if section.layers is None else _in_layers(model, section),
             use_rslora=section.rank_stabilised,
             use_dora=section.dora,
-            exclude_modules=_routers(model) if section.targets == "all-linear" else None,
+            exclude_modules=(unadaptable(model) or None) if section.targets == "all-linear" else None,
             task_type="CAUSAL_LM",
         )
         adapted = _adapted(model, config)
@@ -107,7 +114,10 @@ def _with_lora(model: Any, section: LoraSection) -> Any:
             ) from None
         raise _wrong_targets(model, section.targets, str(error).partition(". ")[0]) from None
     taken = adapted.base_model.targeted_module_names
-    if routers := {*taken} & {*(_routers(adapted.base_model.model) or ())}:
+    # Not asked of the adapted model, whose modules have other names.
+    if useless := {*taken} & {*_past_adapters(model.config)}:
+        raise _wrong_targets(adapted, section.targets, f"{min(useless)} {_PAST}")
+    if routers := {*taken} & {*_routers(adapted.base_model.model)}:
         raise _wrong_targets(adapted, section.targets, f"{min(routers)} {_ROUTES}")
     # PEFT is content when one name of a list fits.
     for target in section.targets if isinstance(section.targets, list) else ():
@@ -187,10 +197,40 @@ def _routes(module: Any) -> bool:
         return not isinstance(module(given), torch.Tensor)
 
 
-def _routers(model: Any) -> list[str] | None:
-    """Names of the modules that `_routes` is about; None where there are none, as PEFT wants it."""
+def unadaptable(model: Any) -> list[str]:
+    """Names of linear modules on which an adapter would be refused, or would do nothing."""
+    return sorted({*_routers(model), *_past_adapters(model.config)})
+
+
+def _routers(model: Any) -> list[str]:
+    """Names of the modules that `_routes` is about."""
     inside = [(name.removesuffix(".base_layer"), module) for name, module in model.named_modules()]
-    return sorted({name for name, module in inside if _routes(module)}) or None
+    return sorted({name for name, module in inside if _routes(module)})
+
+
+_PAST = "hands its weight to another product, past any adapter, which would learn nothing"
+
+
+def _past_adapters(config: Any) -> list[str]:
+    """Names of linear modules that are never called themselves, though what they are part of is: Mamba
+    and Jamba multiply with the weight of `dt_proj`. Only mixers with a convolution do that, and only
+    going through one tells; empty where that does not work without numbers."""
+    import torch
+    from torch import nn
+
+    model = empty_model(copy.deepcopy(config), "eager")  # transformers writes that into it
+    if not any(isinstance(module, nn.Conv1d) for module in model.modules()):
+        return []
+    called: set[str] = set()
+    for name, module in model.named_modules():
+        module.register_forward_pre_hook(lambda *_, name=name: called.add(name))
+    try:
+        with without_numbers(make_fake(model)), torch.no_grad():
+            model.train()(input_ids=torch.zeros(1, 2, dtype=torch.long), use_cache=False)
+    except load_errors():
+        return []
+    linear = [name for name, module in model.named_modules() if is_linear(module)]
+    return [name for name in linear if name not in called and name.rpartition(".")[0] in called]
 
 
 def _wrong_targets(model: Any, targets: object, why: str) -> TrainError:

@@ -51,7 +51,7 @@ from talkwright.train.faults import (
 from talkwright.train.model import recompute, refuse_added_tokens, save_model
 from talkwright.train.origin import describe_origin
 from talkwright.train.passes import split
-from talkwright.train.plan import rows_of_steps
+from talkwright.train.plan import Plan, rows_of_steps
 from talkwright.train.records import Metrics, metrics_file, peak_memory, summarise
 from talkwright.train.samples import Sampler, sample_steps
 from talkwright.train.schedules import learning_rate
@@ -112,7 +112,8 @@ def train(
     if state.stopped:
         say(f"Stopped by train.{state.stopped} after step {state.step} of {plan.steps}.")
     best = bool(section.patience) and state.best_loss is not None
-    best = best and load_best(checkpoints, origin, masters, state.best_step)
+    if best and state.best_step < state.step:
+        best = load_best(checkpoints, origin, masters, state.best_step)
     _finish(session, state, base, template, out, key, best=best)
 
 
@@ -133,14 +134,15 @@ def _take_steps(
     owed = False
     for numbers in rows_of_steps(plan, section.batch_size, session.seed, first=state.step):
         if state.stopped:
-            return
+            break
         _take_step(session, state, [session.rows[n] for n in numbers], metrics)
         state.stopped = limit_reached(section, state)
         last = state.step == plan.steps or bool(state.stopped)
-        if state.step % plan.eval_every == 0 or last:
-            _validate(session, state, metrics)
-            last = last or bool(state.stopped)  # by `patience`
-        state.validating += sampler.take(state.step, last=last)
+        if not _closes_later(state, plan):
+            if state.step % plan.eval_every == 0 or last:
+                _validate(session, state, metrics)
+                last = last or bool(state.stopped)  # by `patience`
+            state.validating += sampler.take(state.step, last=last)
         stop = asked_to_stop()
         owed = owed or state.step % plan.save_every == 0
         # Not amid faults, whose weights may be lost, unless there is no later.
@@ -150,6 +152,17 @@ def _take_steps(
         if stop:
             say(f"Saved at step {state.step} of {plan.steps}. The same command goes on from there.")
             raise ended_by(stop)
+    if _closes_later(state, plan):
+        _validate(session, state, metrics, closing=True)
+        sampler.take(state.step, last=True)
+
+
+def _closes_later(state: State, plan: Plan) -> bool:
+    """Whether `max_minutes` ended the run where no validation is due. The one that closes it then comes
+    behind the checkpoint: with more time the run goes on from there as if it had never ended."""
+    return (
+        state.stopped == "max_minutes" and state.step % plan.eval_every > 0 and state.step < plan.steps
+    )
 
 
 # --- one step -------------------------------------------------------------------------------------
@@ -307,8 +320,9 @@ def _pass_over(session: Session, state: State, fault: dict[str, Any]) -> None:
 # --- between steps --------------------------------------------------------------------------------
 
 
-def _validate(session: Session, state: State, metrics: Metrics) -> None:
-    """Measure and record the validation loss; keep the weights when it is the best so far."""
+def _validate(session: Session, state: State, metrics: Metrics, *, closing: bool = False) -> None:
+    """Measure and record the validation loss; keep the weights when it is the best so far, unless they
+    are the run's last in any case (`closing`)."""
     if not session.validation:
         return
     started = time.perf_counter()
@@ -322,7 +336,7 @@ def _validate(session: Session, state: State, metrics: Metrics) -> None:
     _write(metrics, {"step": state.step, "validation_loss": loss})
     if state.best_loss is None or loss < state.best_loss:
         state.best_loss, state.best_step, state.worse = loss, state.step, 0
-        if session.section.patience:  # without it the last weights are kept
+        if session.section.patience and not closing:  # without it the last weights are kept
             save_best(session.checkpoints, session.origin, session.masters)
     else:
         state.worse += 1

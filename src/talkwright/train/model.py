@@ -14,12 +14,14 @@ from talkwright.models import (
     has_plain_head,
     keeps_rows_apart,
     load_config,
+    load_errors,
     load_weights,
     make_batch,
-    row_losses,
+    summed_loss,
 )
-from talkwright.train.adapters import make_trainable, unfit
+from talkwright.train.adapters import add_adapter, make_trainable, unfit
 from talkwright.train.compiled import compile_layers
+from talkwright.train.empty import empty_model, make_fake, without_numbers
 from talkwright.train.start_from import model_folder, refuse_other_base
 from talkwright.types import IGNORED, BaseModel, Example
 
@@ -52,8 +54,8 @@ def prepare_model(base: BaseModel, section: TrainSection, seed: int) -> tuple[An
     has_plain_head(model)  # asked before there are layers to compile for the few tokens it takes
     torch.manual_seed(seed)
     model = make_trainable(model, section)
-    if section.method in VIRTUAL:
-        _refuse_unfit(model, section)
+    if section.method in VIRTUAL and (why := _misfit(model)):
+        raise TrainError(unfit(model, section, why))
     if section.compile:
         compile_layers(model, padded=padded)  # it joins what `fuse` would
     else:
@@ -68,28 +70,44 @@ def precision_here(section: TrainSection) -> str:
     return best_precision() if section.precision == "auto" else section.precision
 
 
-def _refuse_unfit(model: Any, section: TrainSection) -> None:
-    """Raise TrainError where a model has no place for learnt tokens, as some families' layers have not;
-    two rows through it are the only sure way to know."""
-    import torch
-
-    rows = [Example((1, 2, 3), (IGNORED, IGNORED, 3)), Example((1, 2), (IGNORED, 2))]
+def _misfit(model: Any) -> str | None:
+    """Why a model has no place for learnt tokens, as some families' layers have not; two rows through it
+    are the only sure way to know."""
     try:
-        with torch.no_grad():
-            row_losses(model, make_batch(rows, padded=True, device=next(model.parameters()).device))
+        loss = _loss_of_two_rows(model)
     except (RuntimeError, ValueError, TypeError, AttributeError, IndexError, KeyError) as error:
         if is_out_of_memory(error):
             raise
-        raise TrainError(unfit(model, section, error)) from None
+        return str(error)
+    # Mamba 2's layers look at none of the learnt keys and values.
+    return None if loss.requires_grad else "its layers read none of what would be learnt"
 
 
-def empty_model(config: Any) -> Any:
-    """A model's modules without weights, for looking at names and sizes."""
+def _loss_of_two_rows(model: Any) -> Tensor:
+    rows = [Example((1, 2, 3), (IGNORED, IGNORED, 3)), Example((1, 2), (IGNORED, 2))]
+    batch = make_batch(rows, padded=True, device=next(model.parameters()).device)
+    return summed_loss(model, batch)
+
+
+def refuse_unfit_kind(base: BaseModel, section: TrainSection) -> None:
+    """Raise TrainError where models of the base's kind have no place for learnt tokens, told without
+    weights; nothing where only those would tell."""
     import torch
-    from transformers import AutoModelForCausalLM
 
+    config = load_config(base)
+    plain = empty_model(config)
+    try:
+        with without_numbers(make_fake(plain)):
+            _loss_of_two_rows(plain)
+    except load_errors():
+        return
     with torch.device("meta"):
-        return AutoModelForCausalLM.from_config(config, trust_remote_code=False)
+        model = add_adapter(empty_model(config), section.model_copy(update={"start_from": None}))
+        model = model.to(plain.dtype)  # PEFT leaves its own weights in fp32 without a device
+    with without_numbers(make_fake(model)):
+        why = _misfit(model)
+    if why:
+        raise TrainError(unfit(empty_model(config), section, why))
 
 
 def recompute(model: Any, share: float) -> bool:

@@ -22,8 +22,14 @@ from talkwright.models import (
     parameter_count,
 )
 from talkwright.progress import say
-from talkwright.train.adapters import add_adapter, freeze, usable_targets
-from talkwright.train.model import VIRTUAL, empty_model, refuse_added_tokens
+from talkwright.train.adapters import (
+    add_adapter,
+    freeze,
+    instead_of_learnt_tokens,
+    usable_targets,
+)
+from talkwright.train.empty import empty_model
+from talkwright.train.model import VIRTUAL, refuse_added_tokens, refuse_unfit_kind
 from talkwright.train.plan import Plan, make_plan
 from talkwright.train.start_from import refuse_other_base
 from talkwright.train.trackers import refuse_missing_trackers
@@ -147,9 +153,11 @@ def check_settings(
 
 def check_targets(section: TrainSection, base: BaseModel) -> list[Finding]:
     """Names of modules, layers or weights in the recipe that this base does not have, or has and no
-    adapter can be on."""
-    if section.method in (*VIRTUAL, "ia3") or (section.method == "full" and not section.freeze):
+    adapter can be on; learnt tokens that it has no place for."""
+    if section.method == "ia3" or (section.method == "full" and not section.freeze):
         return []
+    if section.method in VIRTUAL:
+        return list(_of_learnt_tokens(section, base))
     lora = section.lora
     model = empty_model(load_config(base))
     try:
@@ -168,6 +176,14 @@ def check_targets(section: TrainSection, base: BaseModel) -> list[Finding]:
             fix = f"write `train.lora.targets: {usable}`" if usable else "write `train.method: full`"
         return [Finding("error", "no_such_target", message, fix)]
     return []
+
+
+def _of_learnt_tokens(section: TrainSection, base: BaseModel) -> Iterator[Finding]:
+    try:
+        refuse_unfit_kind(base, section)
+    except TrainError as error:
+        model = empty_model(load_config(base))
+        yield Finding("error", "method_does_not_fit", str(error), instead_of_learnt_tokens(model))
 
 
 _ANY_BASE = {  # lines that suit every base, by the setting at fault
@@ -222,7 +238,7 @@ def check_template(template: Template) -> list[Finding]:
             "error" if len(strange) == len(written) else "warning", "template_of_another_model",
             f"the chat template writes {names}, which this model's tokenizer does not know as control "
             "tokens: they would be learnt as plain text",
-            "remove `template.chat_template` for the model's own, or name the model it belongs to",
+            f"{template.instead()}, or the model it belongs to as `model`",
             len(strange),
         )
     ]  # fmt: skip

@@ -22,8 +22,9 @@ from talkwright.config import TrainSection
 from talkwright.errors import ModelError
 from talkwright.models import choose_attention, load_config
 from talkwright.runs import read_json
-from talkwright.train.adapters import is_linear, make_trainable, names_module
-from talkwright.train.model import VIRTUAL, empty_model
+from talkwright.train.adapters import is_linear, make_trainable, names_module, unadaptable
+from talkwright.train.empty import empty_model
+from talkwright.train.model import VIRTUAL
 from talkwright.train.passes import must_be_whole
 from talkwright.types import BaseModel
 
@@ -120,11 +121,12 @@ def shape_of_config(config: Any, where: str, size: int = 0) -> Shape:
 
     model = empty_model(config)
     head = model.get_output_embeddings()
+    useless = unadaptable(model)
     tensors = {name: list(weight.shape) for name, weight in model.named_parameters()}
     linear = [
         (name, *(m.weight.shape[::-1] if isinstance(m, nn.Linear) else m.weight.shape))
         for name, m in sorted(model.named_modules())
-        if is_linear(m) and m is not head
+        if is_linear(m) and m is not head and name not in useless
     ]
     # What comes before a convolution over positions is not kept apart by attention.
     mixed = any(isinstance(module, nn.Conv1d) for module in model.modules())

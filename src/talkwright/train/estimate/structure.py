@@ -10,15 +10,14 @@ as its configuration describes it, at its true sizes, on tensors that have a sha
 from __future__ import annotations
 
 import json
-import logging
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
 from talkwright.config import TrainSection, share_recomputed
+from talkwright.train.empty import empty_model, make_fake, without_numbers
 from talkwright.train.estimate.count import bytes_kept
 from talkwright.train.estimate.shape import Shape, configured
 from talkwright.train.model import VIRTUAL
@@ -86,8 +85,6 @@ def _layers_gone_through(config: str) -> tuple[int, int]:
     """Two numbers of layers whose difference tells what one keeps. Where layers are not alike, as where
     some have experts or a state in place of attention, one round of those that come again is between
     them, for the mean of it, and in the smaller number all that do not come again."""
-    from talkwright.train.model import empty_model
-
     layers = _stack(empty_model(configured(json.loads(config))))
     kinds = [tuple((name, weight.shape) for name, weight in each.named_parameters()) for each in layers]
     if len(set(kinds)) < 2:
@@ -190,38 +187,21 @@ def _built(
     made: Any, attention: str | None, section: TrainSection, precision: str, *, padded: bool
 ) -> _Empty:
     import torch
-    from torch import nn
-    from torch._subclasses.fake_tensor import FakeTensorMode
-    from transformers import AutoModelForCausalLM
 
     from talkwright.models import fuse
     from talkwright.train.adapters import make_trainable
     from talkwright.train.model import recompute
 
-    how = {} if attention is None else {"attn_implementation": attention}
     with torch.device("meta"), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what is odd about a model is said when it is trained
-        model: Any = AutoModelForCausalLM.from_config(made, trust_remote_code=False, **how)
+        model: Any = empty_model(made, attention)
         model.to(torch.bfloat16 if precision == "bf16" else torch.float32)
         # Without a device to be moved to, PEFT leaves its own weights in fp32.
         model = make_trainable(model, section).to(model.dtype)
     fuse(model)
     recompute(model, share_recomputed(section.recompute))
     model.train()
-    mode = FakeTensorMode(allow_non_fake_inputs=True)
-    known: dict[int, Any] = {}  # weights may be shared
-    with mode:
-        for module in model.modules():
-            for name, old in [*module._parameters.items(), *module._buffers.items()]:
-                if old is None:
-                    continue
-                if id(old) not in known:
-                    fake = torch.empty(old.shape, dtype=old.dtype)
-                    trained = old.requires_grad
-                    known[id(old)] = nn.Parameter(fake, trained) if name in module._parameters else fake
-                held = module._parameters if name in module._parameters else module._buffers
-                held[name] = known[id(old)]
-    return _Empty(model, mode, padded)
+    return _Empty(model, make_fake(model), padded)
 
 
 def _bytes_of(empty: _Empty, tokens: int) -> int:
@@ -229,28 +209,9 @@ def _bytes_of(empty: _Empty, tokens: int) -> int:
     from talkwright.models import has_plain_head, summed_loss
 
     learnt = tokens if has_plain_head(empty.model) else 1  # else logits are a part of their own
-    with _without_numbers(empty):
+    with without_numbers(empty.mode):
         batch = _batch([tokens], learnt, padded=empty.padded)
         return bytes_kept(empty.model, lambda: summed_loss(empty.model, batch))
-
-
-@contextmanager
-def _without_numbers(empty: _Empty) -> Iterator[None]:
-    """Use a model whose tensors are fake. torch's product of all experts at once takes nothing but bf16
-    then, and reports each failure by a page; a product with one of them keeps the same."""
-    from transformers.integrations import moe
-
-    known = getattr(moe, "_grouped_mm", None)
-    log = logging.getLogger("torch._subclasses.fake_tensor")
-    level = log.level
-    log.setLevel(logging.CRITICAL)
-    moe._grouped_mm = lambda rows, experts, offs: rows.to(experts.dtype) @ experts[0]
-    try:
-        with empty.mode:
-            yield
-    finally:
-        log.setLevel(level)
-        moe._grouped_mm = known
 
 
 def _batch(lengths: Sequence[int], learnt: int, *, padded: bool) -> Any:
@@ -271,7 +232,7 @@ def _tells_rows_apart(empty: _Empty) -> bool:
 
     from talkwright.models import seen_by_attention, summed_loss
 
-    with _without_numbers(empty), torch.no_grad(), seen_by_attention() as seen:
+    with without_numbers(empty.mode), torch.no_grad(), seen_by_attention() as seen:
         summed_loss(empty.model, _batch([8, 8], 1, padded=False))
     return bool(seen) and all(lengths == (8, 8) for lengths in seen)
 
