@@ -62,6 +62,7 @@ def test_dialogues_in_columns_of_their_own(tmp_path: Path) -> None:
     assert talks(tmp_path / "b.json") == [TALK, TALK]
     poor = [*TOPICAL["content"][:3], {**TOPICAL["content"][3], "turn_rating": "Poor"}]
     assert read({**TOPICAL, "content": poor}) == "labelled_bad"
+    assert read({**TOPICAL, "content": [{"message": "Who?", "agent": ["a"]}]}) == "unsure_turns"
 
 
 def test_personas_are_those_of_who_answers() -> None:

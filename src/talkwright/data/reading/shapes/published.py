@@ -130,9 +130,10 @@ def _topical(row: Fields) -> Fields | None:
     held = as_list(row["content"])
     if not held or not all(isinstance(turn, dict) and "agent" in turn for turn in held):
         return None
-    if len({turn["agent"] for turn in held}) != 2:
+    names = [str(turn["agent"]) for turn in held]
+    if len({*names}) != 2:
         raise Unfit("unsure_turns")
-    roles = ["user" if turn["agent"] == held[0]["agent"] else "assistant" for turn in held]
+    roles = ["user" if name == names[0] else "assistant" for name in names]
     return {
         "messages": [
             {"role": role, "content": turn.get("message"), "rating": turn.get("turn_rating")}
