@@ -12,10 +12,11 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from talkwright.config import Columns
 from talkwright.data.reading.chat.groups import GROUP_NAMES
-from talkwright.data.reading.chat.turns import plain
+from talkwright.data.reading.chat.turns import LISTS, plain
 from talkwright.data.reading.rows import RAW, Row
-from talkwright.data.reading.shapes.formats import reads_as_row
+from talkwright.data.reading.shapes.formats import read_row, reads_as_row
 
 _ROWS_THEMSELVES = ("messages", "conversations", "chosen", "rejected")  # of most rows that have lists
 
@@ -91,7 +92,14 @@ def _page(page: dict[str, Any], held: list[Any]) -> list[dict[str, Any]] | None:
     """The rows of a page, with the ids in it that tie them together; None where it may be a row itself,
     or one of its rows is none."""
     texts = any(isinstance(other, list) and other for other in page.values() if other is not held)
-    if texts or reads_as_row(page) or not all(isinstance(r, dict) and reads_as_row(r) for r in held):
+    turns = any(plain(key) in LISTS for key, other in page.items() if other is held)
+    if texts or turns or reads_as_row(page) or not all(map(_is_talk, held)):
         return None
     tying = {key: id for key, id in page.items() if plain(key) in GROUP_NAMES and id is not None}
     return [{**tying, **row} for row in held]
+
+
+def _is_talk(row: Any) -> bool:
+    """Say whether a row is a question with its answer, and no turn of a talk that the page is itself."""
+    draft = read_row(row, "auto", Columns()) if isinstance(row, dict) else ""
+    return not isinstance(draft, str) and {"user", "assistant"} <= {m.role for m in draft.messages}
