@@ -365,8 +365,6 @@ def test_exchanges_of_moss_lose_their_marks() -> None:
     found = draft_of(row)
     assert said(row) == [("system", "Be kind."), *WHOLE[:2]]
     assert found.messages[2].thinking == "Where?"
-    calls = {**exchange, "Commands": '<|Commands|>: Search("key")<eoc>\n'}
-    assert read_row({"chat": {"turn_1": calls}}, "auto", Columns()) == "unknown_format"
 
 
 def test_what_was_thought_stands_before_the_answer() -> None:

@@ -9,7 +9,8 @@ REASONS = {
     "unknown_encoding": "neither UTF-8 nor Windows-1252, or not what `encoding` says; name the right "
     "one in the recipe, such as `encoding: cp1251` of a source",
     "not_an_object": "the row is neither an object nor a list of messages",
-    "unknown_format": "no messages, and no prompt with a completion, under any known name",
+    "unknown_format": "no messages, and no prompt with a completion, under any known name; name them "
+    "as `columns: {prompt: NAME, completion: NAME}` of the source",
     "other_format": "not what `format` in the recipe says; leave it out and the row is looked at",
     "columns_not_rows": "a whole table in one row; write one row a line (pandas: to_json(FILE, "
     "orient='records', lines=True))",

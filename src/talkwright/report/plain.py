@@ -84,6 +84,7 @@ MARKS = {
     "no_pair_prompts_differ": "no preference pair: the questions differ",
     "no_pair_unreadable": "no preference pair: the other side cannot be read",
     "other_answers": "there were further answers to it",
+    "other_rejected": "there were further answers that are worse",
     "other_translations": "there were further languages in it",
     "pair_lost": "no preference pair: cleaning left no difference between its sides",
     "pair_prompts_differ": "a preference pair whose sides part before the last answer",

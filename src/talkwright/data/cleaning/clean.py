@@ -26,6 +26,14 @@ _THOUGHT = re.compile(  # OpenThoughts and others after Sky-T1
 _THINK = re.compile(r"\s*<think>(.*?)</think>(.*)", re.DOTALL)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
+_STRIPPED = "stripped_whitespace"
+# An answer whose first line is indented, and the last line of a question that ends inside code.
+_INDENTED = re.compile(r"(?:[ \t]*\r?\n)*(?P<first>(?: {2}|\t)[ \t]*\S)")
+_IN_CODE = re.compile(
+    r".*\{[ \t]*\Z|(?:if |elif |else\b|for |while |try\b|except\b|with ).*:[ \t]*\Z"
+    r"|(?:.*\s)?(?:def|class) \w.*:[ \t]*\Z"
+)
+
 Cleaned = tuple[tuple[Message, ...], tuple[str, ...]]
 
 
@@ -46,6 +54,12 @@ def clean(messages: tuple[Message, ...], section: DataSection | None) -> Cleaned
     cleaned = turns
     for name, step in _text_steps(section, turns):
         cleaned = [_apply(step, name, message, repairs) for message in cleaned]
+    if section:
+        asked = [None, *cleaned]
+        cleaned = [
+            _apply(_within_code if _goes_on(before, message) else str.strip, _STRIPPED, message, repairs)
+            for before, message in zip(asked, cleaned, strict=False)
+        ]
     if cleaned != turns:
         turns = _in_order(cleaned, repairs)  # cleaning may have emptied a turn
     if isinstance(turns, str):
@@ -81,9 +95,24 @@ def _text_steps(
     marked_up = any("<" in text or "&" in text for text in texts)
     if section and section.strip_html and marked_up and not _about_markup(turns):
         steps.append(("stripped_html", strip_html))
-    if section:
-        steps.append(("stripped_whitespace", str.strip))
     return steps
+
+
+def _goes_on(before: Message | None, message: Message) -> bool:
+    """Say whether an answer goes on within the code that its question ends in: it is indented, and so is
+    the question's last line, or that opens a block."""
+    if not message.content[:1].isspace() or message.role != "assistant":
+        return False
+    if before is None or before.role != "user" or _INDENTED.match(message.content) is None:
+        return False
+    *others, last = before.content.rstrip().rsplit("\n", 1)
+    return bool(others and last[:1] in (" ", "\t")) or _IN_CODE.match(last) is not None
+
+
+def _within_code(text: str) -> str:
+    """A text without empty lines before it and blanks behind it, whose first line stays indented."""
+    found = _INDENTED.match(text)
+    return text.strip() if found is None else text[found.start("first") :].rstrip()
 
 
 def _apply(step: Callable[[str], str], name: str, message: Message, repairs: dict[str, None]) -> Message:

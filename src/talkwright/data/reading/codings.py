@@ -44,7 +44,7 @@ _HEAD = 2**16  # bytes of it
 _MOST_VALUES = 100  # different numbers of a column; more are a scale of some kind
 _QUIZ = "quiz"  # what numbers of choices count from, as a column's coding
 _SIGNED = 10  # verdicts on a scale around 0, of which one at least is below
-_NAMES = re.compile(rb"(?i)winner|prefer|choice|chosen|better|vote|label|verdict|judg|best|option")
+_NAMES = re.compile(rb"(?i)winner|prefer|choice|chosen|better|vote|label|verdict|judg|best|option|cop")
 _NUMBERED = re.compile(
     r"(?:response|answer|output|completion|reply|model|assistant|chosen|option|candidate|side|choice|"
     r"system|bot)(?P<digit>[012])"

@@ -57,6 +57,7 @@ from talkwright.data.reading.together.casting import NO_ROLES, Roles, row_cast
 from talkwright.data.reading.together.chatfiles import chat_rows, is_chat
 from talkwright.data.reading.together.messages import join_messages, may_be_messages
 from talkwright.data.reading.together.messengers import first_of, is_slack, messenger_rows, slack_rows
+from talkwright.data.reading.together.tavern import is_tavern, tavern_rows
 from talkwright.errors import DataError
 
 _NO_COLUMNS = Columns()
@@ -329,7 +330,7 @@ def _line_chunks(
     """Lines as chunks of about equal size; with one message a line, conversations."""
     first = load(head.lstrip("\ufeff \t\r\n").split("\n", 1)[0])[0]
     chunks = _blocks_of_lines(name, stream, size)
-    if isinstance(first, dict) and may_be_messages(first):
+    if is_tavern(first) or (isinstance(first, dict) and may_be_messages(first)):
         rows = (row for chunk in chunks for row in rows_of(chunk))
         chunks = chunks_of(_whole(rows, columns, path, alone=False, roles=roles), name)
     yield from chunks
@@ -344,6 +345,8 @@ def _whole(
     first, rows = first_of(rows)
     if first is not None and is_slack(first.value):
         return slack_rows(rows, path, roles)
+    if first is not None and is_tavern(first.value):
+        return tavern_rows(rows)
     if roles:
         rows = (row_cast(row, roles) for row in rows)
     joined = join_messages(rows, columns, path, alone)

@@ -14,9 +14,11 @@ _PARENTS = (
     ("id", "parentMessageId"),
     ("message_id", "parent_message_id"),
     ("uuid", "parent_message_uuid"),
+    ("_id", "parent_response_id"),  # Grok's
 )
 _CHOSEN = ("if_chosen", "is_chosen", "chosen", "is_selected", "selected")
-BRANCHING = frozenset((*_CHOSEN, *(name for pair in _PARENTS for name in pair)))
+_OTHERS = "swipes"  # all the answers that SillyTavern got, among them the one that was shown
+BRANCHING = frozenset((*_CHOSEN, _OTHERS, *(name for pair in _PARENTS for name in pair)))
 _LONGEST = 10_000  # turns; longer paths are loops or attacks
 
 
@@ -32,7 +34,13 @@ def last_branch(turns: list[Any]) -> tuple[list[Any], list[str]]:
     if BRANCHING.isdisjoint(names) or not all(isinstance(turn, dict) for turn in turns):
         return turns, []
     kept = _chosen(_behind_last(turns))
-    return kept, ["other_answers"] if len(kept) < len(turns) else []
+    further = len(kept) < len(turns) or any(map(_has_others, kept))
+    return kept, ["other_answers"] if further else []
+
+
+def _has_others(turn: Fields) -> bool:
+    held = turn.get(_OTHERS)
+    return isinstance(held, list) and any(other != held[0] for other in held)
 
 
 def _last_children(turns: list[Any]) -> tuple[list[Any], list[str]]:

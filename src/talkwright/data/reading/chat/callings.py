@@ -133,18 +133,26 @@ def _items(held: Any, name: str) -> list[Any]:
 
 
 def _moss(exchanges: list[Any]) -> list[Fields] | None:
-    """MOSS's exchanges, without the marks around their parts; None for those that call a tool, which
-    have no names of their own."""
+    """MOSS's exchanges, without the marks around their parts.
+
+    A call of a tool stays the text that MOSS writes, since its arguments have no names; what was thought
+    comes before it.
+    """
     turns = []
     for exchange in exchanges:
         if not isinstance(exchange, dict) or not {"Human", "MOSS"} <= exchange.keys():
             return None
         parts = {name: _MOSS.sub("", str(said)).strip() for name, said in exchange.items()}
-        if any(parts.get(name, "None") not in ("", "None") for name in ("Commands", "Tool Responses")):
-            return None
-        thought = parts.get("Inner Thoughts", "None")
+        called, result, thought = (
+            "" if parts.get(name, "None") == "None" else parts[name]
+            for name in ("Commands", "Tool Responses", "Inner Thoughts")
+        )
+        thinking = {"thinking": thought} if thought else {}
         turns.append({"role": "user", "content": parts["Human"]})
-        thinking = {} if thought in ("", "None") else {"thinking": thought}
+        if called:
+            turns.append({"role": "function_call", "content": called, **thinking})
+            turns.append({"role": "tool", "content": result})
+            thinking = {}
         turns.append({"role": "assistant", "content": parts["MOSS"], **thinking})
     return turns or None
 

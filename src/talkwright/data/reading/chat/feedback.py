@@ -32,7 +32,10 @@ _DISLIKED = frozenset(
 _IS_BAD = frozenset(("isbad", "badanswer", "isrejected", "isundesirable", "undesirable"))
 # Another answer may have been accepted, a question be what is (in)correct, a ticket not be solved.
 _SUCCESS = frozenset(
-    "accepted isaccepted approved isapproved helpful correct success issuccessful passed".split()  # noqa: SIM905
+    """
+    accepted isaccepted approved isapproved helpful correct success issuccessful passed
+    issafe safe isresponsesafe
+    """.split()  # noqa: SIM905
 )
 # Columns of opinions, and the words in them.
 _OPINIONS = frozenset(

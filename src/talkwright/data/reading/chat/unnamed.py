@@ -118,9 +118,19 @@ def _lists(value: Fields, depth: int) -> Iterator[tuple[str, list[Fields], Field
         if isinstance(held, dict) and depth < _DEEPEST:
             yield from _lists(held, depth + 1)
             continue
-        found = _named_pairs(as_list(held))
+        found = _unwrapped(_named_pairs(as_list(held)))
         if found and all(isinstance(item, dict) for item in found):
             yield plain(key), found, value
+
+
+def _unwrapped(items: list[Any] | None) -> list[Any] | None:
+    """Items that are each in an object of its own, under a name that all share: Grok's
+    {"response": {...}}, Freshdesk's {"helpdesk_note": {...}}; other lists as they are."""
+    if not items or not all(isinstance(item, dict) and len(item) == 1 for item in items):
+        return items
+    names = {name for item in items for name in item}
+    inner = [held for item in items for held in item.values()]
+    return inner if len(names) == 1 and all(isinstance(held, dict) for held in inner) else items
 
 
 def _named_pairs(items: list[Any] | None) -> list[Any] | None:

@@ -22,7 +22,7 @@ _SAID = frozenset(
 _ABOUT = frozenset(
     """
     context history chathistory conversationhistory dialoghistory dialoguehistory messagehistory
-    input passage background knowledge scenario story document article
+    input passage passages background knowledge scenario story document article support
     """.split()  # noqa: SIM905
 )
 _TELLING = _SAID | _ABOUT

@@ -18,7 +18,7 @@ from talkwright.data.reading.chat.turns import is_message, is_message_list
 from talkwright.data.reading.disk.encodings import decode_lines
 from talkwright.data.reading.disk.files import Text
 from talkwright.data.reading.kinds.frames import frame_rows
-from talkwright.data.reading.kinds.passages import with_questions
+from talkwright.data.reading.kinds.passages import rows_within, with_questions
 from talkwright.data.reading.mending.exact import with_exact_arguments
 from talkwright.data.reading.mending.holes import HOLE, without_holes
 from talkwright.data.reading.mending.literals import (
@@ -336,7 +336,7 @@ def _values(text: Text, name: str) -> Iterator[Row]:
         else None
     )
     if held is None and problem is None and isinstance(value, dict) and not reads_as_row(value):
-        held = _rows_in(value)
+        held = _rows_in(value) if rows_within(value) is None else None
     if held is not None:
         for number, inner in enumerate(held, 1):
             raw = json.dumps(inner, ensure_ascii=False)[:RAW]
@@ -348,14 +348,14 @@ def _values(text: Text, name: str) -> Iterator[Row]:
 
 
 def _rows_in(value: dict[str, Any]) -> list[Any] | None:
-    """The rows that an object holds: its only list of objects or lists, or an empty one; or, where all
-    of its lists are splits by their names, those of all. None where it is a row itself."""
+    """The rows that an object holds: its only list of objects or lists, or its only list, an empty one;
+    or, where all of its lists are splits by their names, those of all. None where it is a row itself."""
     lists = {key: inner for key, inner in value.items() if isinstance(inner, list)}
     held = {key: inner for key, inner in lists.items() if any(map(_is_container, inner))}
     if len(held) > 1 and all(key.lower() in _SPLITS for key in held):
         return [row for inner in held.values() for row in inner]
-    found = list((held or {key: inner for key, inner in lists.items() if not inner}).values())
-    return found[0] if len(found) == 1 else None
+    found = list((held or lists).values())
+    return found[0] if len(found) == 1 and (held or not found[0]) else None
 
 
 def _is_container(value: Any) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 
 from talkwright.config import Columns
 from talkwright.data.reading.disk.files import Text
+from talkwright.data.reading.kinds.passages import rows_within
 from talkwright.data.reading.mending.holes import HOLE, read_around
 from talkwright.data.reading.mending.literals import is_too_dense
 from talkwright.data.reading.mending.repair import Reading, load, read_line
@@ -87,7 +88,10 @@ def _rows(text: Text, name: str, before: int) -> Iterator[Row]:
 
 
 def _inner(value: Any) -> list[Any] | None:
-    """The rows of a line that is an array of rows, a JSON file of its own; None for any other line."""
+    """The rows of a line that is an array of rows, a JSON file of its own, or an object that holds rows;
+    None for any other line."""
+    if isinstance(value, dict):
+        return rows_within(value)
     if not isinstance(value, list) or not value or not isinstance(value[0], dict) or reads_as_row(value):
         return None
     return value if all(isinstance(item, dict) and reads_as_row(item) for item in value) else None

@@ -33,7 +33,7 @@ _SIDES = tuple(
     for ends in (("a", "b"), ("0", "1"), ("1", "2"), ("j", "k"))
 )
 _RANKED = ("answers", "completions", "responses", "candidates")
-_ANSWERS = ("answer", "response", "text", "content", "completion", "output")
+ANSWERS = ("answer", "response", "text", "content", "completion", "output")
 _BESIDE_PAIRS = ("rating", "ratings", "score", "scores")  # of both answers, in whatever order
 _BESIDE = (("ranks", 1.0), ("rank", 1.0), ("scores", -1.0), ("ratings", -1.0), ("rewards", -1.0))
 
@@ -65,6 +65,15 @@ def read_choice(value: Fields, keys: Fields) -> tuple[Any, Any, str]:
     else:
         won = verdict(value, keys, sides[:2], sides[2])
     return (second, first, won) if won == SECOND else (first, second, won)
+
+
+def is_unsafe(value: Fields, keys: Fields, won: str) -> bool:
+    """Say whether a row calls the better one of two answers unsafe (`is_response_0_safe`, as PKU's)."""
+    sides = sides_of(set(keys))
+    if sides is None:
+        return False
+    end = sides[2][1 if won == SECOND else 0]
+    return field_of(value, keys, f"isresponse{end}safe") in (False, "False", "false")
 
 
 def read_ranked(value: Fields, keys: Fields) -> tuple[Any, Any, str]:
@@ -144,7 +153,7 @@ def _judged(answer: Any) -> tuple[float, Any] | None:
     if not isinstance(answer, dict):
         return None
     names = {plain(key): key for key in reversed(answer)}
-    text = next((answer[names[name]] for name in _ANSWERS if name in names), None)
+    text = next((answer[names[name]] for name in ANSWERS if name in names), None)
     rank = number_of(answer.get(names.get("rank")))
     score = next((number_of(answer[names[name]]) for name in SCORES if name in names), None)
     judged = rank if rank is not None else (None if score is None else -score)

@@ -28,6 +28,7 @@ from talkwright.data.reading.chat.turns import (
     Unfit,
     answer_marks,
     as_list,
+    as_value,
     by_plain_names,
     draft,
     field_of,
@@ -53,7 +54,8 @@ from talkwright.data.reading.shapes.compared import (
 from talkwright.data.reading.shapes.lying import has_lying_turns, upright
 from talkwright.data.reading.shapes.pairs import is_asked, pair_keys, put_answer, read_asked, read_pair
 from talkwright.data.reading.shapes.parting import part
-from talkwright.data.reading.shapes.preferences import is_preference, read_preference
+from talkwright.data.reading.shapes.preferences import is_preference, is_unjudged, read_preference
+from talkwright.data.reading.shapes.published import is_published, is_restated, restated
 from talkwright.data.reading.shapes.tasks import are_languages, read_summary, read_translation, task_of
 from talkwright.data.reading.shapes.trees import (
     is_export,
@@ -90,9 +92,21 @@ def read_row(
         if not isinstance(value, dict):
             return reason
         read = _read_unnamed(value, columns, reason) if reason in _OTHER_NAMES else reason
-        if read == "unknown_format" and has_answer_elsewhere(value):
-            return "answer_elsewhere"
+        if read == "unknown_format":
+            read = _known_reason(value)
         return "lone_message" if read in _SAYING_NOTHING and is_lone_message(value) else read
+
+
+def _known_reason(value: Fields) -> str:
+    """Why a row is dropped that is in no known shape, as far as that can be said."""
+    if has_answer_elsewhere(value):
+        return "answer_elsewhere"
+    keys = by_plain_names(value)
+    if is_unjudged(value, keys):
+        return "arena_no_winner"
+    cells = [as_value(value[keys[name]]) for name in LISTS[:CERTAIN] if name in keys]
+    broken = any(isinstance(cell, str) and cell.lstrip()[:1] in ("[", "{") for cell in cells)
+    return "broken_cell" if broken else "unknown_format"
 
 
 def _read(value: Any, format: str, columns: Columns, arena: ArenaSection, ties: str) -> Draft:
@@ -115,8 +129,10 @@ def _read(value: Any, format: str, columns: Columns, arena: ArenaSection, ties: 
         return replace(read, repairs=("added_instruction", *read.repairs))
     keys = by_plain_names(value)
     shape = format
+    named = columns.prompt is not None or columns.completion is not None
+    if format == "auto" and not named and (told := restated(value, keys)) is not value:
+        value, keys = told, by_plain_names(told)
     if format == "auto":
-        named = columns.prompt is not None or columns.completion is not None
         if named and not is_preference(keys):
             shape = "translation" if are_languages(columns) else "prompt_completion"
         else:
@@ -185,7 +201,9 @@ def reads_as_row(value: Any) -> bool:
         return True
     if is_export(value) or recognises_columns(list(value), Columns()) or "chosen" in value:
         return True
-    return has_unnamed_turns(value)
+    if is_ranked(value, keys) or is_unjudged(value, keys):
+        return True
+    return is_restated(value) or has_unnamed_turns(value)
 
 
 def recognises_columns(names: Iterable[str], columns: Columns) -> bool:
@@ -202,6 +220,7 @@ def recognises_columns(names: Iterable[str], columns: Columns) -> bool:
         or ("prompt" in keys and not keys.keys().isdisjoint(("answers", "responses")))  # ranked ones
         or is_battle(keys)
         or task_of(keys) is not None
+        or is_published(keys)
     )
 
 

@@ -4,6 +4,7 @@
 {"dialog": [["q", "a"], ["q2", "a2"]]}                                 pairs of what was asked and said
 [{"user": "q"}, {"bot": "a"}]                                          each under its speaker's name
 {"dialogue": ["q", "a"], "speakers": ["Ann", "Bob"]}                   texts beside who says each
+{"messages": [{"versions": [{...}, {...}], "currentlySelected": 1}]}   all that was said (LM Studio's)
 """
 
 from __future__ import annotations
@@ -45,12 +46,45 @@ def upright(value: Any) -> Any:
         if isinstance(held, dict):
             turns = _of_columns(held)
         elif listed and isinstance(held, list) and held:
-            turns = _named(held) if isinstance(held[0], dict) else _beside(value, held) or _paired(held)
+            objects = isinstance(held[0], dict)
+            turns = _selected(held) or _named(held) if objects else _beside(value, held) or _paired(held)
         else:
             turns = None
         if turns is not None:
             found[key] = turns
     return {**value, **found} if found else value
+
+
+def _selected(held: list[Any]) -> list[Any] | None:
+    """The versions of LM Studio's turns that are shown, all of them as `swipes`; None for others."""
+    if not all(isinstance(turn, dict) and isinstance(turn.get("versions"), list) for turn in held):
+        return None
+    turns = []
+    for turn in held:
+        at, versions = turn.get("currentlySelected"), [_version(one) for one in turn["versions"]]
+        if type(at) is not int or not 0 <= at < len(versions):
+            raise Unfit("unsure_turns")
+        turns.append({**versions[at], "swipes": [one.get("content") for one in versions]})
+    return turns
+
+
+def _version(held: Any) -> Fields:
+    """A version of a turn as a message, with what was thought in its steps as a part of its content."""
+    if not isinstance(held, dict):
+        raise Unfit("not_a_message")
+    if not isinstance(held.get("steps"), list):
+        return {key: held[key] for key in ("role", "content") if key in held}
+    parts: list[Any] = []
+    for step in held["steps"]:
+        if not isinstance(step, dict) or step.get("type") != "contentBlock":
+            continue  # what the program notes for itself
+        style = step.get("style")
+        thought = isinstance(style, dict) and style.get("type") == "thinking"
+        said = step["content"] if isinstance(step.get("content"), list) else [None]
+        parts += [
+            {**part, "thought": True} if thought and isinstance(part, dict) else part for part in said
+        ]
+    return {"role": held.get("role"), "content": parts}
 
 
 def _of_columns(held: Fields) -> list[Any] | None:

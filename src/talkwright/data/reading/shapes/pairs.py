@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
@@ -75,13 +75,14 @@ PROMPT_NAMES = (
 _COMPLETION_NAMES = """
     completion response answer output reply assistantmessage assistantresponse assistantreply
     botmessage botresponse agentmessage agentresponse agentreply modelresponse target
-    supportresponse supportreply ideal
+    supportresponse supportreply ideal bestanswer correctanswer cop
 """.split()  # noqa: SIM905
 # Data sets of questions about a text. Elsewhere "context" is a label, which nobody should learn.
+_TEXTS = ("context", "passage")
 _ABOUT_A_TEXT = {
+    *_TEXTS,
     "instruction",
     "question",
-    "context",
     "response",
     "answer",
     "answers",
@@ -124,8 +125,8 @@ def read_pair(value: Fields, keys: Fields, columns: Columns, format: str) -> Dra
     earlier = earlier_turns(value, keys, repairs)
     messages += earlier
     put_question(messages, side(value[prompt_key], "user", repairs))
-    if is_about_a_text(keys) and not earlier:
-        extra = keys["context"]
+    if not earlier and (about := text_asked_about(keys)) is not None:
+        extra = about
     if extra is not None:
         put_beside(messages, value.get(extra), repairs)
     answers = side(_first_answer(value[completion_key], names[1]), "assistant", repairs)
@@ -194,10 +195,11 @@ def put_answer(
     return False
 
 
-def is_about_a_text(keys: Iterable[str]) -> bool:
-    """Say whether these (plain) column names are those of questions about the text in `context`."""
-    names = set(keys)
-    return "context" in names and names <= _ABOUT_A_TEXT
+def text_asked_about(keys: Fields, besides: Collection[str] = ()) -> Any:
+    """The column with the text that a question is about, where the (plain) column names are those of
+    such a question, but for those `besides`; None for other rows."""
+    held = [keys[name] for name in _TEXTS if name in keys]
+    return held[0] if len(held) == 1 and keys.keys() - besides <= _ABOUT_A_TEXT else None
 
 
 def _after_thinking(answers: list[Message], value: Fields, keys: Fields) -> list[Message]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from talkwright.config import Columns
+from talkwright.data.reading.chat.feedback import MARK as PERHAPS_BAD
 from talkwright.data.reading.chat.systems import system_of, under_system
 from talkwright.data.reading.chat.transcripts import read_transcript
 from talkwright.data.reading.chat.turns import (
@@ -14,6 +15,7 @@ from talkwright.data.reading.chat.turns import (
     Fields,
     Unfit,
     answer_marks,
+    as_list,
     as_value,
     by_plain_names,
     draft,
@@ -26,9 +28,16 @@ from talkwright.data.reading.chat.turns import (
     text_of,
     turn_list,
 )
-from talkwright.data.reading.shapes.choices import better_of_pair, is_choice, read_choice, read_ranked
+from talkwright.data.reading.shapes.choices import (
+    ANSWERS,
+    better_of_pair,
+    is_choice,
+    is_unsafe,
+    read_choice,
+    read_ranked,
+)
 from talkwright.data.reading.shapes.earlier import earlier_turns, put_question
-from talkwright.data.reading.shapes.pairs import GONE, PROMPT_NAMES, is_about_a_text, put_beside, side
+from talkwright.data.reading.shapes.pairs import GONE, PROMPT_NAMES, put_beside, side, text_asked_about
 from talkwright.data.reading.shapes.parting import part
 from talkwright.data.reading.shapes.winners import SCORES, SECOND, TIE, VERDICTS, require_learnt
 from talkwright.types import Message
@@ -55,6 +64,24 @@ def is_preference(keys: Iterable[str]) -> bool:
     return any(names.issuperset(sides) for sides in _SIDES) or is_choice(names)
 
 
+def is_unjudged(value: Fields, keys: Fields) -> bool:
+    """Say whether a row has a question and a list of answers of which nothing says which is better."""
+    if _prompt_key(keys, Columns()) is None:
+        return False
+    for name in ("completions", "responses", "candidates", "generations"):
+        held = as_list(field_of(value, keys, name)) or []
+        if len(held) > 1 and all(isinstance(one, str) or _is_answer(one) for one in held):
+            return True
+    return False
+
+
+def _is_answer(one: Any) -> bool:
+    """Say whether an object is an answer to what is asked beside it: it has a text, and asks nothing."""
+    names = by_plain_names(one) if isinstance(one, dict) else {}
+    said = any(isinstance(field_of(one, names, name), str) for name in ANSWERS)
+    return said and names.keys().isdisjoint(PROMPT_NAMES)
+
+
 def read_preference(value: Fields, keys: Fields, columns: Columns, ties: str) -> Draft:
     """Read a preference pair as the conversation that ends in the chosen answer. Raises Unfit.
 
@@ -71,6 +98,8 @@ def read_preference(value: Fields, keys: Fields, columns: Columns, ties: str) ->
     marks: list[str] = []
     if names is not None:
         sides = [value[keys[name]] for name in names]
+        sides[1], others = _first_of_several(sides[1])
+        marks += ["other_rejected"] * others
         won = better_of_pair(value, keys)
         if won == SECOND:
             sides.reverse()
@@ -78,6 +107,7 @@ def read_preference(value: Fields, keys: Fields, columns: Columns, ties: str) ->
     else:
         read = read_choice if is_choice(keys) else read_ranked
         *sides, won = read(value, keys)
+        marks += [PERHAPS_BAD] * is_unsafe(value, keys, won)
     require_learnt(won, ties, "labelled_bad")
     tie = won in (TIE, "equal")
     marks += _weights(value, keys, columns, sides[0])
@@ -94,6 +124,15 @@ def read_preference(value: Fields, keys: Fields, columns: Columns, ties: str) ->
     elif rejected is None:
         marks.append("no_pair_empty")
     return draft(value, keys, columns, first, "preference", repairs, marks, rejected or (), used)
+
+
+def _first_of_several(rejected: Any) -> tuple[Any, bool]:
+    """The first of several worse answers, and whether there are others; another value as it is."""
+    held = as_value(rejected)
+    if not isinstance(held, list) or len(held) < 2:
+        return rejected, False
+    texts = all(isinstance(text, str) for text in held)
+    return (held[0], True) if texts or all(map(is_message_list, held)) else (rejected, False)
 
 
 def _weights(value: Fields, keys: Fields, columns: Columns, chosen: Any) -> list[str]:
@@ -160,8 +199,9 @@ def _before(value: Fields, keys: Fields, columns: Columns, repairs: list[str]) -
     )
     if keys.get("input") != prompt:
         put_beside(messages, field_of(value, keys, "input"), repairs)
-    if keys.get("context") != prompt and not earlier and is_about_a_text(keys.keys() - _BESIDE):
-        put_beside(messages, value[keys["context"]], repairs)
+    about = text_asked_about(keys, _BESIDE) if not earlier else None
+    if about not in (None, prompt):
+        put_beside(messages, value[about], repairs)
     return messages
 
 

@@ -19,6 +19,7 @@ _LISTS = ("choices", "options", "choice", "answerchoices", "answeroptions", "can
 _STEMS = ("", "option", "choice", "op", "opt")
 # A row without one of these has no choices.
 _SIGNS = frozenset((*_LISTS, *(f"{stem}{end}" for stem in _STEMS for end in "b2"), "answerkey"))
+_ANSWERS = ("answer", "output", "completion", "target", "cop")  # the last is MedMCQA's
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _MARKED = re.compile(r"\s*[(\[]?([A-Z])[).\]:](?:\s+|(?=\S))")
 _LETTER = re.compile(r"\s*[(\[]?([A-Za-z])[)\].:]?\s*\Z")
@@ -47,6 +48,8 @@ def with_choices(value: Fields, keys: Fields, asks: Any, answers: Any, repairs: 
         said = answer if shown and isinstance(answer, str) else lines[at]
     elif isinstance(answer, str) and _speaks_of(answer, choices):
         said = answer
+    elif (_number(answer) or 0) < 0:  # -1, where nobody is to know it
+        raise Unfit("no_assistant_turn")
     else:
         return value
     asked = question if shown else "\n".join((question.rstrip(), "", *lines))
@@ -59,10 +62,16 @@ def with_choices(value: Fields, keys: Fields, asks: Any, answers: Any, repairs: 
 def numbered_answer(value: Any, keys: Fields) -> tuple[Any, int, int] | None:
     """The column, the number and how many choices there are, where the answer is a number that is none
     of them itself; None for any other row."""
-    answers = keys.get("answer", keys.get("output", keys.get("completion", keys.get("target"))))
+    answers = next((keys[name] for name in _ANSWERS if name in keys), None)
     number = _number(value.get(answers)) if answers is not None else None
     choices = _choices(value, keys) if number is not None else None
-    if choices is None or number is None or "option1" in keys or _equal(value[answers], choices):
+    if (
+        choices is None
+        or number is None
+        or number < 0
+        or "option1" in keys
+        or _equal(value[answers], choices)
+    ):
         return None
     return answers, number, len(choices)
 

@@ -19,6 +19,7 @@ from talkwright.data.reading.chat.turns import (
     plain,
     text_of,
 )
+from talkwright.data.reading.shapes.languages import LANGUAGES, language_name
 from talkwright.types import Message
 
 _SUMMARIES = (
@@ -29,15 +30,6 @@ _SUMMARIES = (
     ("passage", "summary"),
     ("text", "summary"),
 )
-_LANGUAGES = {
-    "ar": "Arabic", "bg": "Bulgarian", "cs": "Czech", "da": "Danish", "de": "German", "el": "Greek",
-    "en": "English", "es": "Spanish", "et": "Estonian", "fa": "Persian", "fi": "Finnish",
-    "fr": "French", "he": "Hebrew", "hi": "Hindi", "hr": "Croatian", "hu": "Hungarian",
-    "id": "Indonesian", "it": "Italian", "ja": "Japanese", "ko": "Korean", "lt": "Lithuanian",
-    "lv": "Latvian", "nl": "Dutch", "no": "Norwegian", "pl": "Polish", "pt": "Portuguese",
-    "ro": "Romanian", "ru": "Russian", "sk": "Slovak", "sl": "Slovene", "sv": "Swedish",
-    "th": "Thai", "tr": "Turkish", "uk": "Ukrainian", "vi": "Vietnamese", "zh": "Chinese",
-}  # fmt: skip
 
 
 # A text, what it is in another language, and which languages these are, in columns of their own.
@@ -50,9 +42,11 @@ _TEXTS = (
     ("text", "translation"),
     ("sentence", "translation"),
     ("source", "translation"),
+    ("input", "output"),  # unless a column says what else is to be done
 )
 _TO = ("targetlanguage", "targetlang", "tgtlang", "tgtlanguage")
 _FROM = ("sourcelanguage", "sourcelang", "srclang", "srclanguage")
+_TOLD = ("instruction", "prompt", "question", "query", "task", "messages", "system")
 # Beside the languages in a row, or two of them: what numbers are called, and Norwegian and Indonesian.
 _BESIDE = frozenset({"id", "no", "idx", "index", "score", "domain", "split"})
 
@@ -66,19 +60,26 @@ def task_of(keys: Fields) -> str | None:
 
 def _is_told(keys: Fields) -> bool:
     """Say whether a text and its translation have columns, and the language of the latter has one."""
-    texts = any({*names} <= keys.keys() for names in _TEXTS)
-    return texts and not keys.keys().isdisjoint(_TO)
+    if keys.keys().isdisjoint(_TO):
+        return False
+    names = _texts_of(keys)
+    return names is not None and (names != _TEXTS[-1] or keys.keys().isdisjoint(_TOLD))
+
+
+def _texts_of(keys: Fields) -> tuple[str, str] | None:
+    """The columns of a text and its translation."""
+    return next((names for names in _TEXTS if {*names} <= keys.keys()), None)
 
 
 def _are_translations(keys: Fields) -> bool:
     """Say whether the columns are languages, and what may be said about a sentence in all of them."""
-    languages = _LANGUAGES.keys() & keys.keys() - _BESIDE
+    languages = LANGUAGES.keys() & keys.keys() - _BESIDE
     return len(languages) > 1 and keys.keys() - languages <= _BESIDE
 
 
 def are_languages(columns: Columns) -> bool:
     """Say whether the recipe takes questions and answers from columns that are languages."""
-    return {columns.prompt, columns.completion} <= _LANGUAGES.keys()
+    return {columns.prompt, columns.completion} <= LANGUAGES.keys()
 
 
 def read_summary(value: Fields, keys: Fields, columns: Columns) -> Draft:
@@ -101,7 +102,7 @@ def read_translation(value: Fields, keys: Fields, columns: Columns) -> Draft:
         return _read_told(value, keys, columns)
     pair: Any = as_value(field_of(value, keys, "translation"))
     if pair is None:
-        own = [name for name in (plain(key) for key in value) if name in _LANGUAGES]
+        own = [name for name in (plain(key) for key in value) if name in LANGUAGES]
         own = own if len(own) == 2 else [name for name in own if name not in _BESIDE]
         pair = {name: value[keys[name]] for name in own}
     if not isinstance(pair, dict) or len(pair) < 2:
@@ -110,7 +111,9 @@ def read_translation(value: Fields, keys: Fields, columns: Columns) -> Draft:
     repairs = ["added_instruction"]
     said = text_of(pair[source], repairs)
     asked = (
-        f"Translate from {_language(source)} to {_language(target)}.\n\n{said}" if said.strip() else ""
+        f"Translate from {language_name(source)} to {language_name(target)}.\n\n{said}"
+        if said.strip()
+        else ""
     )
     messages = [Message("user", asked), Message("assistant", text_of(pair[target], repairs))]
     marks = ["other_translations"] if others else []
@@ -119,7 +122,7 @@ def read_translation(value: Fields, keys: Fields, columns: Columns) -> Draft:
 
 def _read_told(value: Fields, keys: Fields, columns: Columns) -> Draft:
     """Read a text with its translation into the language that a column names. Raises Unfit."""
-    names = next(names for names in _TEXTS if {*names} <= keys.keys())
+    names = _texts_of(keys) or _TEXTS[0]
     target, source = (
         next((said for name in known if (said := text_of(field_of(value, keys, name), []).strip())), "")
         for known in (_TO, _FROM)
@@ -129,7 +132,9 @@ def _read_told(value: Fields, keys: Fields, columns: Columns) -> Draft:
     repairs = ["added_instruction"]
     text, translated = (text_of(value[keys[name]], repairs) for name in names)
     languages = (
-        f"from {_language(source)} to {_language(target)}" if source else f"to {_language(target)}"
+        f"from {language_name(source)} to {language_name(target)}"
+        if source
+        else f"to {language_name(target)}"
     )
     asked = f"Translate {languages}.\n\n{text}" if text.strip() else ""
     messages = [Message("user", asked), Message("assistant", translated)]
@@ -143,7 +148,3 @@ def _in_order(names: list[Any], columns: Columns) -> list[Any]:
     rest = [name for name in names if name not in (source, target)]
     source = rest.pop(0) if source is None else source
     return [source, rest.pop(0) if target is None else target, *rest]
-
-
-def _language(code: Any) -> str:
-    return _LANGUAGES.get(str(code).lower().replace("_", "-").split("-")[0], str(code))
