@@ -75,18 +75,18 @@ def test_bf16_is_as_near_to_fp32_as_the_plain_way_is() -> None:
 
 
 def test_fused_functions_pass_a_numerical_check_of_their_gradients() -> None:
-    from talkwright.models.fused import _functions
+    from talkwright.models.fused import _lora_function, _swiglu_function
 
     def draw(*shape: int) -> torch.Tensor:
         return torch.randn(*shape, dtype=torch.float64, requires_grad=True)
 
     torch.manual_seed(1)
-    parts = _functions()
+    lora, swiglu = _lora_function(), _swiglu_function()
     weight, bias = draw(5, 4).detach(), draw(5).detach()
     assert torch.autograd.gradcheck(
-        lambda x, a, b: parts.lora(x, weight, bias, a, b, 0.7), (draw(2, 3, 4), draw(2, 4), draw(5, 2))
+        lambda x, a, b: lora(x, weight, bias, a, b, 0.7), (draw(2, 3, 4), draw(2, 4), draw(5, 2))
     )
-    assert torch.autograd.gradcheck(parts.swiglu, (draw(3, 4), draw(3, 4)))
+    assert torch.autograd.gradcheck(swiglu, (draw(3, 4), draw(3, 4)))
 
 
 def test_a_norm_of_bf16_is_that_of_transformers() -> None:

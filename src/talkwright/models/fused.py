@@ -73,7 +73,7 @@ def _lora_forward(self: Any, x: Tensor, *others: Any, **named: Any) -> Tensor:
         return type(self).forward(self, x, *others, **named)
     (name,) = self.active_adapters
     base, a, b = self.base_layer, self.lora_A[name].weight, self.lora_B[name].weight
-    out: Tensor = _functions().lora(x, base.weight, base.bias, a, b, self.scaling[name])
+    out: Tensor = _lora_function()(x, base.weight, base.bias, a, b, self.scaling[name])
     return out
 
 
@@ -105,7 +105,7 @@ def _is_plain_norm(module: Any) -> bool:
 def _norm_forward(self: Any, x: Tensor, *others: Any, **named: Any) -> Tensor:
     if others or named:  # Mamba's takes a gate where it is given one
         return type(self).forward(self, x, *others, **named)
-    out: Tensor = _functions().norm(x, self.weight, self.variance_epsilon)
+    out: Tensor = _norm_function()(x, self.weight, self.variance_epsilon)
     return out
 
 
@@ -127,7 +127,7 @@ _MLP = {"gate_proj": (8, 12), "up_proj": (8, 12), "down_proj": (12, 8)}
 def _mlp_forward(self: Any, x: Tensor, *others: Any, **named: Any) -> Tensor:
     if others or named:
         return type(self).forward(self, x, *others, **named)
-    out: Tensor = self.down_proj(_functions().swiglu(self.gate_proj(x), self.up_proj(x)))
+    out: Tensor = self.down_proj(_swiglu_function()(self.gate_proj(x), self.up_proj(x)))
     return out
 
 
@@ -197,11 +197,12 @@ def _small_linear(inputs: int, outputs: int, *, bias: bool = True) -> nn.Linear:
 # --- forward and backward ------------------------------------------------------------------------
 
 
+# torch is only imported when a model is.
+
+
 @functools.cache
-def _functions() -> types.SimpleNamespace:
-    """The autograd functions; torch is only imported when a model is."""
+def _lora_function() -> Any:
     import torch
-    from torch.nn.functional import silu
 
     class Lora(torch.autograd.Function):
         """y = x Wᵀ + bias + s (x Aᵀ) Bᵀ with W and bias frozen.
@@ -238,6 +239,13 @@ def _functions() -> types.SimpleNamespace:
                 of_x = (dy @ weight).addmm_(inner, a).view(ctx.shape)
             return of_x, None, None, inner.t() @ rows, (dy.t() @ small).mul_(ctx.scale), None
 
+    return Lora.apply
+
+
+@functools.cache
+def _norm_function() -> Any:
+    import torch
+
     class Norm(torch.autograd.Function):
         """y = w x r with r = 1 / √(mean x² + eps) and w frozen.
 
@@ -265,6 +273,14 @@ def _functions() -> types.SimpleNamespace:
             g.mul_(r).addcmul_(wide, along * r**3 / x.shape[-1], value=-1)
             return g.to(x.dtype), None, None
 
+    return Norm.apply
+
+
+@functools.cache
+def _swiglu_function() -> Any:
+    import torch
+    from torch.nn.functional import silu
+
     class SwiGlu(torch.autograd.Function):
         """y = silu(gate) · up; silu(gate) is made again in the backward instead of being kept."""
 
@@ -279,4 +295,4 @@ def _functions() -> types.SimpleNamespace:
             of_up = silu(gate).mul_(upstream)
             return torch.ops.aten.silu_backward(upstream * up, gate), of_up
 
-    return types.SimpleNamespace(lora=Lora.apply, norm=Norm.apply, swiglu=SwiGlu.apply)
+    return SwiGlu.apply
