@@ -83,13 +83,6 @@ def test_the_stored_terms_are_what_the_loop_keeps_today(settings: Any) -> None:
     assert again == coefficients()["counted"][kind], "the loop has changed: run bench/calibrate.py"
 
 
-def test_as_many_logits_are_counted_as_the_loop_makes_at_a_time() -> None:
-    from talkwright.models import flat
-    from talkwright.train.estimate import memory
-
-    assert memory.HEAD_ROWS == flat.HEAD_ROWS
-
-
 def test_layers_below_the_lowest_adapter_keep_nothing(tiny_base: BaseModel, rows: Rows) -> None:
     shape = shape_of_base(tiny_base)
     upper = TrainSection.model_validate({"lora": {"layers": [1]}})

@@ -17,7 +17,13 @@ from talkwright.train.estimate.choose import coefficients
 from talkwright.train.estimate.count import bytes_per_token, terms_key, tiny_config
 from talkwright.train.estimate.load import Load
 from talkwright.train.estimate.machines import GIB, Rates
-from talkwright.train.estimate.memory import NF4_BITS, activation_bytes, memory, weight_bytes
+from talkwright.train.estimate.memory import (
+    NF4_BITS,
+    activation_bytes,
+    memory,
+    weight_bytes,
+    widened_bytes,
+)
 from talkwright.train.estimate.shape import Shape, shape_of_config, trainable
 from talkwright.train.estimate.structure import kept_by, layout_of
 from talkwright.types import BaseModel, Example
@@ -153,6 +159,43 @@ def test_a_llama_counted_so_keeps_what_its_stored_terms_say(how: str, precision:
     assert kept is not None
     assert kept_by(shape, section, precision) is None
     assert (kept.token, kept.square) == (bytes_per_token(terms, shape, ranks)[0], 0)
+
+
+def test_what_attention_in_fp32_keeps_more_is_what_torch_keeps_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    from talkwright.models import choose_attention, flat, make_batch, summed_loss
+    from talkwright.types import Example
+
+    shape = shape_of_config(tiny_config(4, 64, 96, 4, 2, 16), "a llama")
+    config = AutoConfig.for_model(**json.loads(shape.config))
+    attention, _ = choose_attention(config)
+    model = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16, attn_implementation=attention)
+    rows = [Example(tuple(range(1, n)), (-100, *range(2, n))) for n in (30, 21, 40)]
+    batch = make_batch(rows, device="cpu")
+
+    def kept() -> int:
+        sizes = {}
+
+        def keep(x: torch.Tensor) -> torch.Tensor:
+            sizes[x.untyped_storage().data_ptr()] = x.untyped_storage().nbytes()
+            return x
+
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda x: x):
+            summed_loss(model, batch)
+            return sum(sizes.values())
+
+    wide = kept()
+    monkeypatch.setattr(flat, "WIDE_UP_TO", 0)
+    load = dataclasses.replace(load_of(100), largest=batch.ids.numel())
+    told = widened_bytes(shape, TrainSection(method="full"), "bf16", load)
+    assert wide - kept() == pytest.approx(told, rel=0.02)
+    longer = dataclasses.replace(load, longest=600)
+    assert widened_bytes(shape, TrainSection(method="full"), "bf16", longer) == 0
+    assert widened_bytes(shape, TrainSection(method="full"), "fp32", load) == 0
 
 
 def test_a_model_that_makes_all_logits_needs_room_for_them() -> None:

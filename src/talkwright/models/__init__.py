@@ -10,6 +10,8 @@ from talkwright.models.adapters import base_of_adapter, load_adapter, merge_adap
 from talkwright.models.batch import BatchLayout, computed_before, make_batch, until_last_supervised
 from talkwright.models.find import cache_folder, find_base, is_on_hub_only
 from talkwright.models.flat import (
+    HEAD_ROWS,
+    WIDE_UP_TO,
     choose_attention,
     has_plain_head,
     keeps_rows_apart,
@@ -34,6 +36,8 @@ from talkwright.models.rotary import stretches
 from talkwright.models.virtual import virtual_tokens, with_virtual_tokens
 
 __all__ = [
+    "HEAD_ROWS",
+    "WIDE_UP_TO",
     "BatchLayout",
     "base_of_adapter",
     "best_precision",

@@ -112,11 +112,14 @@ def _attend_within_rows(
     query, key, value: [1, heads, n, width]; there may be fewer key and value heads.
     """
     import torch
+    from torch._subclasses.fake_tensor import is_fake
     from torch.nn.functional import scaled_dot_product_attention
 
     how: Any = {"dropout_p": dropout, "scale": scaling, "enable_gqa": query.shape[1] != key.shape[1]}
     kept, longest = query.dtype, max(row_lengths or (key.shape[2],))
-    if query.device.type == "cpu" and longest <= WIDE_UP_TO and attention_mask is None:
+    # Fake ones stand for any device's; what this keeps on a CPU is added in train/estimate/memory.py.
+    on_cpu = query.device.type == "cpu" and not is_fake(query)
+    if on_cpu and longest <= WIDE_UP_TO and attention_mask is None:
         query, key, value = query.float(), key.float(), value.float()
     if row_lengths is None or len(row_lengths) == 1:
         causal = attention_mask is None and query.shape[2] > 1

@@ -14,6 +14,7 @@ from typing import Any
 
 from talkwright.config import TrainSection, share_recomputed
 from talkwright.errors import TrainError
+from talkwright.models import HEAD_ROWS, WIDE_UP_TO
 from talkwright.train.estimate.count import bytes_per_token, count_terms, terms_key
 from talkwright.train.estimate.load import Load
 from talkwright.train.estimate.shape import (
@@ -26,7 +27,6 @@ from talkwright.train.estimate.shape import (
 )
 from talkwright.train.estimate.structure import kept_by, layout_of
 
-HEAD_ROWS = 256  # as in models/flat.py: supervised positions whose logits are in memory at a time
 MOMENTS = {
     "adamw": 8.0,  # two of fp32
     "adamw_8bit": 2.0,  # two of 8 bits; their scales are a 256th of that (Dettmers et al. 2022)
@@ -128,6 +128,7 @@ def _passing(
     kept = activation_bytes(shape, section, precision, load, coefficients)
     if not gpu:
         kept += _holes(shape, section, precision, load, coefficients)
+        kept += widened_bytes(shape, section, precision, load)
     if section.method == "full" and load.most_passes == 1:
         # Gradients come as activations go: only the larger of both is there at once.
         kept, gradients = max(kept, gradients), 0.0
@@ -136,6 +137,17 @@ def _passing(
         flight += max(i * o for _, i, o in shape.linear) * size * 2
     logits = max(head_bytes(shape, section, precision, load) - flight, 0.0)
     return {"gradients": gradients, "activations": kept, "logits": logits, "transient": flight}
+
+
+def widened_bytes(shape: Shape, section: TrainSection, precision: str, load: Load) -> float:
+    """What attention in fp32 keeps more than in bf16 of short rows (models/flat.py): two bytes of each
+    number of queries, keys, values and results."""
+    if precision != "bf16" or layout_of(shape).padded or load.longest > WIDE_UP_TO:
+        return 0.0
+    layers = 1 if section.recompute == "all" else shape.layers * deep_share(shape, section)
+    if section.recompute == "half":
+        layers = (1 + layers) / 2
+    return 2.0 * load.largest * layers * 2 * (shape.queries + shape.keys)
 
 
 def _holes(
@@ -206,8 +218,8 @@ def activation_bytes(
 def head_bytes(
     shape: Shape, section: TrainSection, precision: str, load: Load, *, scoring: bool = False
 ) -> float:
-    """Logits of HEAD_ROWS positions and one temporary of their size (models/flat.py, `HeadLoss`), and
-    with all weights trained the head's gradient and the product that is added to it.
+    """Logits of HEAD_ROWS positions in fp32 and in the model's precision (models/flat.py, `HeadLoss`),
+    and with all weights trained the head's gradient and the product that is added to it.
 
     A model that makes its logits itself makes them of all positions of a pass (`scoring`: of
     validation), keeps what it does to them, and makes a gradient of each; those of supervised positions
@@ -220,7 +232,7 @@ def head_bytes(
         each = positions * (size + 2 * layout.kept_of_logits)
         return shape.vocabulary * (each + (size + 4.0) * load.largest_supervised)
     rows = min(HEAD_ROWS, load.largest_supervised)
-    entry = 8.0 if precision == "fp32" else 12.0
+    entry = 8.0 if precision == "fp32" else 6.0
     grown = 8.0 * shape.vocabulary * shape.width if section.method == "full" else 0.0
     return rows * shape.vocabulary * entry + grown
 
