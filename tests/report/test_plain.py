@@ -19,11 +19,13 @@ FILES = ("entries.py", "fates.py", "reading/**/*.py", "cleaning/*.py", "similari
 LIKE_A_NAME = re.compile("[a-z0-9]+(?:_[a-z0-9]+)+")
 # What other programs call things, formats, and packages.
 OTHERS = {
-    "bot_message", "conversation_id", "display_name", "execution_output", "file_share", "function_call",
+    "bot_message", "character_name", "conversation_id", "display_name", "execution_output", "file_share",
+    "function_call",
     "function_call_output", "function_declarations", "function_response", "if_chosen", "input_schema",
-    "involved_classes", "is_chosen", "is_selected", "left_chats",
+    "involved_classes", "is_chosen", "is_selected", "is_user", "left_chats",
     "lz4_raw", "me_message", "message_id", "multimodal_text", "parent_message_id",
-    "parent_message_uuid", "national_id", "prompt_completion", "real_name",
+    "parent_message_uuid", "parent_response_id", "user_name", "national_id",
+    "prompt_completion", "real_name",
     "reasoning_content", "review_result", "system_error", "system_message", "tether_quote",
     "thread_broadcast", "tool_call", "tool_call_id", "tool_calls", "tool_result", "tool_use",
     "en_core_web_lg", "en_core_web_md", "en_core_web_sm", "en_core_web_trf",
