@@ -50,9 +50,10 @@ _DASHED = re.compile(
     re.IGNORECASE,
 )
 # "ann arroba gmail.com", "ann (ät) gmx punkt de", "ann(a)gmx.de": no other sense in any language
-_AT_ABROAD = ("arroba", "arobase", "chiocciola", "собака", "ät", "(a)")
+_SIGNS_ABROAD = ("arroba", "arobase", "chiocciola", "собака", "ät")
+_AT_ABROAD = (*_SIGNS_ABROAD, "(a)")
 _DOT_ABROAD = r"(?:\.| (?:punto|punkt|point|ponto|dot|точка) )"
-_SIGN = r"(?:arroba|arobase|chiocciola|собака|ät)"
+_SIGN = rf"(?:{'|'.join(_SIGNS_ABROAD)})"
 _AT_ABROAD_SIGN = rf"(?: {_SIGN} | ?[\[({{<] ?{_SIGN} ?[\])}}>] ?|\(a\))"
 _SIGN_ABROAD = re.compile(_AT_ABROAD_SIGN)
 _ABROAD = re.compile(

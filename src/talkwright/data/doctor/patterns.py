@@ -180,11 +180,10 @@ def clusters(rows: Rows) -> Symptom | None:
     large = sorted((g for g in groups.items() if len(g[1]) > limit), key=lambda g: (-len(g[1]), g[0]))
     once = sum(len(group) == 1 for group in groups.values())
     # By their shortest questions: the words of matter are cut to what other forms of theirs share.
-    names = [min((rows[at].question for at in group), key=len) for _, group in large[:5]]
-    listed = ", ".join(
-        f'"{shortened(name, _NAMED)}" {len(group)}'
-        for name, (_, group) in zip(names, large, strict=False)
-    )
+    shortest = [
+        (min((rows[at].question for at in group), key=len), len(group)) for _, group in large[:5]
+    ]
+    listed = ", ".join(f'"{shortened(question, _NAMED)}" {count}' for question, count in shortest)
     return symptom(
         "clusters",
         rows,
