@@ -221,18 +221,6 @@ def test_what_is_done_to_logits_is_seen_whatever_its_name(change: Any, dtype: to
     assert not model.model._forward_hooks
 
 
-@pytest.mark.parametrize("lengths", [(5, 9), (14,)], ids=str)
-def test_short_rows_in_bf16_attend_in_fp32(lengths: tuple[int, ...]) -> None:
-    torch.manual_seed(3)
-    heads = [torch.randn(1, n, 14, 8, dtype=torch.bfloat16) for n in (4, 2, 2)]
-    wide = [each.float() for each in heads]
-    how = {"row_lengths": lengths}
-    got, _ = flat._attend_within_rows(None, *heads, None, **how)  # type: ignore[arg-type]
-    wanted, _ = flat._attend_within_rows(None, *wide, None, **how)  # type: ignore[arg-type]
-    assert got.dtype == torch.bfloat16
-    assert torch.equal(got, wanted.bfloat16())
-
-
 def test_a_family_that_ignores_the_row_borders_is_found_out() -> None:
     # Nemotron accepts an attention implementation and passes nothing on to it.
     plain = build("nemotron").eval()

@@ -15,14 +15,14 @@ from talkwright.train import Machine, Rows, plan_for, shape_of_base
 from talkwright.train.estimate import structure
 from talkwright.train.estimate.choose import coefficients
 from talkwright.train.estimate.count import bytes_per_token, terms_key, tiny_config
-from talkwright.train.estimate.load import Load
+from talkwright.train.estimate.load import Load, make_load
 from talkwright.train.estimate.machines import GIB, Rates
 from talkwright.train.estimate.memory import (
     NF4_BITS,
     activation_bytes,
     memory,
+    short_rows_bytes,
     weight_bytes,
-    widened_bytes,
 )
 from talkwright.train.estimate.shape import Shape, shape_of_config, trainable
 from talkwright.train.estimate.structure import kept_by, layout_of
@@ -161,7 +161,7 @@ def test_a_llama_counted_so_keeps_what_its_stored_terms_say(how: str, precision:
     assert (kept.token, kept.square) == (bytes_per_token(terms, shape, ranks)[0], 0)
 
 
-def test_what_attention_in_fp32_keeps_more_is_what_torch_keeps_more(
+def test_what_attention_of_short_rows_keeps_more_is_what_torch_keeps_more(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     import torch
@@ -188,14 +188,16 @@ def test_what_attention_in_fp32_keeps_more_is_what_torch_keeps_more(
             summed_loss(model, batch)
             return sum(sizes.values())
 
-    wide = kept()
-    monkeypatch.setattr(flat, "WIDE_UP_TO", 0)
-    load = dataclasses.replace(load_of(100), largest=batch.ids.numel())
-    told = widened_bytes(shape, TrainSection(method="full"), "bf16", load)
-    assert wide - kept() == pytest.approx(told, rel=0.02)
-    longer = dataclasses.replace(load, longest=600)
-    assert widened_bytes(shape, TrainSection(method="full"), "bf16", longer) == 0
-    assert widened_bytes(shape, TrainSection(method="full"), "fp32", load) == 0
+    ours = kept()
+    monkeypatch.setattr(flat, "LONGEST_SHORT_ROW", 0)
+    section = TrainSection(method="full", batch_size=3)
+    load = make_load(Rows((28, 19, 38), (9, 9, 9), (), "three rows"), section, padded=False, seed=1)
+    told = short_rows_bytes(shape, section, "bf16", load)
+    assert ours - kept() == pytest.approx(told, rel=0.02)
+    both = TrainSection(method="full", batch_size=2)
+    longer = make_load(Rows((600, 500), (9, 9), (), "two"), both, padded=False, seed=1)
+    assert longer.largest_short == 500
+    assert short_rows_bytes(shape, section, "fp32", load) == 0
 
 
 def test_a_model_that_makes_all_logits_needs_room_for_them() -> None:

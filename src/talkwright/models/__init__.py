@@ -11,7 +11,6 @@ from talkwright.models.batch import BatchLayout, computed_before, make_batch, un
 from talkwright.models.find import cache_folder, find_base, is_on_hub_only
 from talkwright.models.flat import (
     HEAD_ROWS,
-    WIDE_UP_TO,
     choose_attention,
     has_plain_head,
     keeps_rows_apart,
@@ -33,11 +32,12 @@ from talkwright.models.load import (
     without_peft_noise,
 )
 from talkwright.models.rotary import stretches
+from talkwright.models.short_rows import LONGEST_SHORT_ROW
 from talkwright.models.virtual import virtual_tokens, with_virtual_tokens
 
 __all__ = [
     "HEAD_ROWS",
-    "WIDE_UP_TO",
+    "LONGEST_SHORT_ROW",
     "BatchLayout",
     "base_of_adapter",
     "best_precision",

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from talkwright.errors import is_out_of_memory
 from talkwright.models.batch import Batch, Runs, make_batch
+from talkwright.models.short_rows import LONGEST_SHORT_ROW, attend_short_row
 from talkwright.models.virtual import with_virtual_tokens
 from talkwright.types import IGNORED, Example
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 WITHIN_ROWS = "talkwright_within_rows"
 HEAD_ROWS = 256  # supervised positions whose logits are in memory at a time
-WIDE_UP_TO = 512  # positions of a row up to which a CPU attends faster in fp32 than in bf16
 
 
 def choose_attention(config: Any) -> tuple[str | None, bool]:
@@ -112,34 +112,57 @@ def _attend_within_rows(
     query, key, value: [1, heads, n, width]; there may be fewer key and value heads.
     """
     import torch
-    from torch._subclasses.fake_tensor import is_fake
-    from torch.nn.functional import scaled_dot_product_attention
 
-    how: Any = {"dropout_p": dropout, "scale": scaling, "enable_gqa": query.shape[1] != key.shape[1]}
-    kept, longest = query.dtype, max(row_lengths or (key.shape[2],))
-    # Fake ones stand for any device's; what this keeps on a CPU is added in train/estimate/memory.py.
-    on_cpu = query.device.type == "cpu" and not is_fake(query)
-    if on_cpu and longest <= WIDE_UP_TO and attention_mask is None:
-        query, key, value = query.float(), key.float(), value.float()
+    how: Any = {"dropout": dropout, "scale": scaling or query.shape[-1] ** -0.5}
     if row_lengths is None or len(row_lengths) == 1:
+        if attention_mask is None and query.shape[2] == key.shape[2]:
+            return _attend_row(query, key, value, **how).contiguous(), None
         causal = attention_mask is None and query.shape[2] > 1
-        mask = None if causal else attention_mask
-        out = scaled_dot_product_attention(query, key, value, mask, is_causal=causal, **how)
-        return out.transpose(1, 2).contiguous().to(kept), None
+        return _by_torch(query, key, value, attention_mask, causal=causal, **how).contiguous(), None
+    before = row_before or [()] * len(row_lengths)
+    if any(before):
+        key, value = key.float(), value.float()  # for the sum of gradients that several rows give them
     rows = []
     own = zip(*(each.split(row_lengths, 2) for each in (query, key, value)), strict=True)
-    for (q, k, v), runs in zip(own, row_before or [()] * len(row_lengths), strict=True):
-        if not runs:
-            rows.append(scaled_dot_product_attention(q, k, v, is_causal=True, **how))
-        elif q.shape[2]:  # else the row is the beginning of another
+    for (q, k, v), runs in zip(own, before, strict=True):
+        if not q.shape[2]:
+            continue  # the row is the beginning of another
+        if runs:
             k, v = (
                 torch.cat([*(each[:, :, start:stop] for start, stop in runs), last], 2)
                 for each, last in ((key, k), (value, v))
             )
-            seen = torch.ones(q.shape[2], k.shape[2], dtype=torch.bool, device=q.device)
-            mask = seen.tril(k.shape[2] - q.shape[2])
-            rows.append(scaled_dot_product_attention(q, k, v, mask, **how))
-    return torch.cat(rows, 2).transpose(1, 2).contiguous().to(kept), None
+        rows.append(_attend_row(q, k, v, **how))
+    return torch.cat(rows, 1), None
+
+
+def _attend_row(query: Tensor, key: Tensor, value: Tensor, *, dropout: float, scale: float) -> Tensor:
+    """Causal attention of one row, whose positions are the last that it sees: [1, n, heads, width]."""
+    import torch
+    from torch._subclasses.fake_tensor import is_fake
+
+    n, seen = query.shape[2], key.shape[2]
+    # Fake ones stand for any device's; what a CPU keeps more is added in train/estimate/memory.py.
+    on_cpu = query.device.type == "cpu" and not is_fake(query)
+    if on_cpu and query.dtype == torch.bfloat16 and seen <= LONGEST_SHORT_ROW and not dropout:
+        return attend_short_row(query, key, value, scale)
+    key, value = key.to(query.dtype), value.to(query.dtype)
+    if n == seen:
+        return _by_torch(query, key, value, None, causal=True, dropout=dropout, scale=scale)
+    mask = torch.ones(n, seen, dtype=torch.bool, device=query.device).tril(seen - n)
+    return _by_torch(query, key, value, mask, causal=False, dropout=dropout, scale=scale)
+
+
+def _by_torch(
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None,
+    *, causal: bool, dropout: float, scale: float,
+) -> Tensor:  # fmt: skip
+    """torch's attention, its result as [1, n, heads, width]."""
+    from torch.nn.functional import scaled_dot_product_attention
+
+    grouped = query.shape[1] != key.shape[1]
+    how: Any = {"dropout_p": dropout, "scale": scale, "is_causal": causal, "enable_gqa": grouped}
+    return scaled_dot_product_attention(query, key, value, mask, **how).transpose(1, 2)
 
 
 def row_losses(model: Any, batch: Batch) -> Tensor:

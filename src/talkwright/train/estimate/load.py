@@ -8,7 +8,7 @@ from itertools import islice, pairwise
 from typing import Any, NamedTuple
 
 from talkwright.config import TrainSection
-from talkwright.models import computed_before, until_last_supervised
+from talkwright.models import LONGEST_SHORT_ROW, computed_before, until_last_supervised
 from talkwright.train.model import VIRTUAL
 from talkwright.train.passes import cuts, in_order, may_share_beginnings
 from talkwright.train.plan import Plan, evenly, make_plan, rows_of_steps
@@ -50,7 +50,9 @@ class Load:
     """A run's work. Means are of an optimizer step: `passes`; `tokens`; `supervised`; `padded` tokens,
     which are computed: with padding where batches have it, without what an earlier row of a pass begins
     with; and `squares`, the sum of squared row lengths. `largest` is the largest pass in such tokens;
-    `scoring` the largest batch of validation; `largest_squares` the squares of the largest pass."""
+    `scoring` the largest batch of validation; `largest_squares` the squares of the largest pass. Of
+    rows that see up to LONGEST_SHORT_ROW tokens the most that a pass has: `largest_short` tokens, which
+    see `largest_short_scores`, each one all of its row."""
 
     steps: int
     validations: int
@@ -66,6 +68,8 @@ class Load:
     scoring: int
     validation_tokens: int
     largest_squares: float = 0.0
+    largest_short: int = 0
+    largest_short_scores: int = 0
 
 
 class _Row(NamedTuple):
@@ -98,6 +102,7 @@ def _measure(rows: Rows, section: TrainSection, *, padded: bool, seed: int, alon
     sums = dict.fromkeys(("passes", "tokens", "supervised", "padded", "squares"), 0.0)
     largest = largest_supervised = most = longest = 0
     largest_squares = 0.0
+    largest_short = (0, 0)
     for step in steps:
         borders = cuts([row.length for row in step], section, 0, padded=padded)
         most = max(most, len(borders) - 1)
@@ -105,6 +110,7 @@ def _measure(rows: Rows, section: TrainSection, *, padded: bool, seed: int, alon
         for start, end in pairwise(borders):
             group = step[start:end]
             laid, squares, longest_here = _laid(group, padded=padded, share=share, virtual=virtual)
+            largest_short = max(largest_short, _short(group, share=share, virtual=virtual))
             supervised = sum(row.supervised for row in group)
             sums["tokens"] += sum(row.length + virtual for row in group)
             sums["padded"] += laid
@@ -125,6 +131,8 @@ def _measure(rows: Rows, section: TrainSection, *, padded: bool, seed: int, alon
         largest=largest,
         largest_supervised=largest_supervised,
         largest_squares=largest_squares,
+        largest_short=largest_short[1],
+        largest_short_scores=largest_short[0],
         longest=longest,
         scoring=max(scored, default=0),
         validation_tokens=sum(scored),
@@ -138,9 +146,21 @@ def _laid(group: Sequence[_Row], *, padded: bool, share: bool, virtual: int) -> 
     longest = max(lengths)
     if padded:
         return longest * len(lengths), len(lengths) * longest**2, longest
-    # The first of a pass finds nothing computed.
-    common = [0, *(row.common if share else 0 for row in group[1:])]
+    common = _common(group, share=share)
     return sum(lengths) - sum(common), sum(n * n for n in lengths) - sum(n * n for n in common), longest
+
+
+def _short(group: Sequence[_Row], *, share: bool, virtual: int) -> tuple[int, int]:
+    """What short rows of a pass see, each of their tokens that is computed all of its row, and how many
+    tokens that is."""
+    sizes = [(row.laid + virtual, n) for row, n in zip(group, _common(group, share=share), strict=True)]
+    own = [(n, n - common) for n, common in sizes if n <= LONGEST_SHORT_ROW]
+    return sum(n * computed for n, computed in own), sum(computed for _, computed in own)
+
+
+def _common(group: Sequence[_Row], *, share: bool) -> list[int]:
+    """How many tokens of each row of a pass are computed already; the first finds nothing computed."""
+    return [0, *(row.common if share else 0 for row in group[1:])]
 
 
 def _steps(rows: Rows, plan: Plan, batch_size: int, seed: int, *, padded: bool) -> list[list[_Row]]:

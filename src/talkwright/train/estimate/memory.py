@@ -14,7 +14,7 @@ from typing import Any
 
 from talkwright.config import TrainSection, share_recomputed
 from talkwright.errors import TrainError
-from talkwright.models import HEAD_ROWS, WIDE_UP_TO
+from talkwright.models import HEAD_ROWS
 from talkwright.train.estimate.count import bytes_per_token, count_terms, terms_key
 from talkwright.train.estimate.load import Load
 from talkwright.train.estimate.shape import (
@@ -128,7 +128,7 @@ def _passing(
     kept = activation_bytes(shape, section, precision, load, coefficients)
     if not gpu:
         kept += _holes(shape, section, precision, load, coefficients)
-        kept += widened_bytes(shape, section, precision, load)
+        kept += short_rows_bytes(shape, section, precision, load)
     if section.method == "full" and load.most_passes == 1:
         # Gradients come as activations go: only the larger of both is there at once.
         kept, gradients = max(kept, gradients), 0.0
@@ -139,15 +139,19 @@ def _passing(
     return {"gradients": gradients, "activations": kept, "logits": logits, "transient": flight}
 
 
-def widened_bytes(shape: Shape, section: TrainSection, precision: str, load: Load) -> float:
-    """What attention in fp32 keeps more than in bf16 of short rows (models/flat.py): two bytes of each
-    number of queries, keys, values and results."""
-    if precision != "bf16" or layout_of(shape).padded or load.longest > WIDE_UP_TO:
+def short_rows_bytes(shape: Shape, section: TrainSection, precision: str, load: Load) -> float:
+    """What attention keeps of short rows in bf16 on a CPU more than torch's (models/short_rows.py): each
+    head's probabilities, but neither its results nor what their softmax was divided by."""
+    if precision != "bf16" or layout_of(shape).padded:
         return 0.0
+    whole = section.model_copy(update={"recompute": "none"})
+    if (kept := kept_by(shape, whole, precision)) and kept.square:
+        return 0.0  # its dropout makes torch keep them as well, and is not done there
     layers = 1 if section.recompute == "all" else shape.layers * deep_share(shape, section)
     if section.recompute == "half":
         layers = (1 + layers) / 2
-    return 2.0 * load.largest * layers * 2 * (shape.queries + shape.keys)
+    scores, positions = load.largest_short_scores, load.largest_short
+    return layers * (2.0 * shape.heads * scores - (2.0 * shape.queries + 4.0 * shape.heads) * positions)
 
 
 def _holes(

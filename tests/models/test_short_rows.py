@@ -1,0 +1,106 @@
+"""Attention of short rows on a CPU, against torch's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch.nn.functional import scaled_dot_product_attention
+
+from talkwright.models import LONGEST_SHORT_ROW, flat
+from talkwright.models.short_rows import attend_short_row
+
+SCALE = 0.3
+
+
+def drawn(heads: int, n: int, dtype: torch.dtype = torch.float64) -> torch.Tensor:
+    return torch.randn(1, heads, n, 8, dtype=dtype, requires_grad=True)
+
+
+def by_torch(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+    n, seen = query.shape[2], key.shape[2]
+    mask = torch.ones(n, seen, dtype=torch.bool).tril(seen - n)
+    how: dict[str, Any] = {"scale": SCALE, "enable_gqa": True}
+    return scaled_dot_product_attention(query, key, value, mask, **how).transpose(1, 2)
+
+
+@pytest.mark.parametrize("groups", [1, 2, 4])
+@pytest.mark.parametrize(("n", "seen"), [(7, 7), (1, 1), (3, 9), (1, 5)])
+def test_it_is_torchs_attention_with_its_gradients(groups: int, n: int, seen: int) -> None:
+    torch.manual_seed(3)
+    inputs = (drawn(4, n), drawn(groups, seen), drawn(groups, seen))
+    got = attend_short_row(*inputs, SCALE)
+    assert got.shape == (1, n, 4, 8)
+    assert torch.allclose(got, by_torch(*inputs), rtol=1e-6)  # what is ahead is masked in fp32
+    assert torch.autograd.gradcheck(lambda q, k, v: attend_short_row(q, k, v, SCALE), inputs)
+
+
+def errors(
+    lengths: list[int], dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch | None
+) -> list[float]:
+    """How far a batch's attention and its gradients are from those in fp64, relative."""
+    torch.manual_seed(4)
+    n = sum(lengths)
+    exact = [torch.randn(1, heads, n, 8).bfloat16().double().requires_grad_() for heads in (4, 2, 2)]
+    inputs = [each.detach().to(dtype).requires_grad_() for each in exact]
+    towards = torch.randn(1, n, 4, 8).bfloat16()
+    rows = [[each.split(lengths, 2)[row] for each in exact] for row in range(len(lengths))]
+    wanted = torch.cat([by_torch(*row) for row in rows], 1)
+    how: Any = {"scaling": SCALE, "row_lengths": tuple(lengths)}
+    if monkeypatch:
+        monkeypatch.setattr(flat, "LONGEST_SHORT_ROW", 0)
+    got, _ = flat._attend_within_rows(None, *inputs, None, **how)  # type: ignore[arg-type]
+    got.backward(towards.to(dtype))
+    wanted.backward(towards.double())
+    pairs: list[Any] = [(got, wanted), *((a.grad, b.grad) for a, b in zip(inputs, exact, strict=True))]
+    return [float(((a.double() - b).norm() / b.norm()).detach()) for a, b in pairs]
+
+
+@pytest.mark.parametrize("lengths", [[5, 90, 33], [128]], ids=str)
+def test_bf16_is_as_near_to_the_truth_as_torchs(
+    lengths: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = errors(lengths, torch.bfloat16, None)
+    torchs = errors(lengths, torch.bfloat16, monkeypatch)
+    assert sum(ours) < 1.1 * sum(torchs), (ours, torchs)
+    assert ours != torchs
+
+
+def test_keys_of_several_rows_sum_their_gradients_in_fp32(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(5)
+    lengths = (40, *[3] * 30)
+    how: Any = {
+        "scaling": SCALE, "row_lengths": lengths, "row_before": ((), *[((0, 40),)] * 30)
+    }  # fmt: skip
+    grads = {}
+    start = [torch.randn(1, heads, sum(lengths), 8).bfloat16() for heads in (4, 2, 2)]
+    for dtype in (torch.bfloat16, torch.float32):
+        inputs = [each.detach().to(dtype).requires_grad_() for each in start]
+        out, _ = flat._attend_within_rows(None, *inputs, None, **how)  # type: ignore[arg-type]
+        out.backward(torch.ones_like(out))
+        assert out.dtype == inputs[1].grad.dtype == dtype  # type: ignore[union-attr]
+        grads[dtype] = inputs[2].grad.double()[:, :, :40]  # type: ignore[union-attr]
+    apart = (grads[torch.bfloat16] - grads[torch.float32]).norm() / grads[torch.float32].norm()
+    assert apart < 4e-3
+
+
+def test_long_rows_dropout_and_fp32_go_to_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[int] = []
+
+    def noting(query: torch.Tensor, *rest: Any) -> torch.Tensor:
+        called.append(query.shape[2])
+        return attend_short_row(query, *rest)
+
+    monkeypatch.setattr(flat, "attend_short_row", noting)
+    lengths = (30, LONGEST_SHORT_ROW, LONGEST_SHORT_ROW + 1)
+
+    def attend(dtype: torch.dtype, **how: Any) -> None:
+        inputs = [drawn(heads, sum(lengths), dtype) for heads in (4, 2, 2)]
+        flat._attend_within_rows(None, *inputs, None, row_lengths=lengths, **how)  # type: ignore[arg-type]
+
+    attend(torch.bfloat16)
+    assert called == [30, LONGEST_SHORT_ROW]
+    attend(torch.bfloat16, dropout=0.1)
+    attend(torch.float32)
+    assert len(called) == 2
