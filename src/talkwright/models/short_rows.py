@@ -56,14 +56,12 @@ def _attention() -> Any:
         def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor, scale: float) -> Tensor:
             (_, heads, n, width), (_, groups, m, _) = query.shape, key.shape
             # Keys that several rows share come in fp32, for the sum of their gradients.
-            q, k, v = (
-                query[0].reshape(groups, -1, width),
-                key[0].to(query.dtype),
-                value[0].to(query.dtype),
-            )
+            k, v = (each[0].to(query.dtype) for each in (key, value))
+            q = query[0].reshape(groups, -1, width)
             exact = torch.promote_types(query.dtype, torch.float32)
-            ahead = _ahead(m)[m - n :].to(exact).repeat(heads // groups, 1)
-            scores = torch.baddbmm(ahead, q.to(exact), k.to(exact).transpose(1, 2), alpha=scale)
+            scores = query.new_empty(groups, heads // groups, n, m, dtype=exact)
+            scores = scores.copy_(_ahead(m)[m - n :]).view(groups, -1, m)
+            scores.baddbmm_(q.to(exact), k.to(exact).transpose(1, 2), alpha=scale)
             p = torch.softmax(scores, -1, out=scores).to(query.dtype)
             ctx.save_for_backward(q, k, v, p)
             ctx.scale, ctx.of_keys = scale, key.dtype
