@@ -9,13 +9,13 @@ import torch
 from torch.nn.functional import scaled_dot_product_attention
 
 from talkwright.models import LONGEST_SHORT_ROW, flat
-from talkwright.models.short_rows import attend_short_row
+from talkwright.models.short_rows import attend_short_rows
 
 SCALE = 0.3
 
 
-def drawn(heads: int, n: int, dtype: torch.dtype = torch.float64) -> torch.Tensor:
-    return torch.randn(1, heads, n, 8, dtype=dtype, requires_grad=True)
+def drawn(heads: int, n: int, dtype: torch.dtype = torch.float64, width: int = 8) -> torch.Tensor:
+    return torch.randn(1, heads, n, width, dtype=dtype, requires_grad=True)
 
 
 def by_torch(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
@@ -29,11 +29,12 @@ def by_torch(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> tor
 @pytest.mark.parametrize(("n", "seen"), [(7, 7), (1, 1), (3, 9), (1, 5)])
 def test_it_is_torchs_attention_with_its_gradients(groups: int, n: int, seen: int) -> None:
     torch.manual_seed(3)
-    inputs = (drawn(4, n), drawn(groups, seen), drawn(groups, seen))
-    got = attend_short_row(*inputs, SCALE)
-    assert got.shape == (1, n, 4, 8)
+    inputs = (drawn(4, n), drawn(groups, seen), drawn(groups, seen, width=6))  # as DeepSeek has it
+    spans = [(0, n, ((0, seen),))]
+    got = attend_short_rows(*inputs, spans, SCALE)
+    assert got.shape == (1, n, 4, 6)
     assert torch.allclose(got, by_torch(*inputs), rtol=1e-6)  # what is ahead is masked in fp32
-    assert torch.autograd.gradcheck(lambda q, k, v: attend_short_row(q, k, v, SCALE), inputs)
+    assert torch.autograd.gradcheck(lambda q, k, v: attend_short_rows(q, k, v, spans, SCALE), inputs)
 
 
 def errors(
@@ -85,22 +86,49 @@ def test_keys_of_several_rows_sum_their_gradients_in_fp32(monkeypatch: pytest.Mo
     assert apart < 4e-3
 
 
+def test_rows_that_begin_alike_are_attended_as_each_alone() -> None:
+    torch.manual_seed(6)
+    q, k, v = drawn(4, 12), drawn(2, 12), drawn(2, 12)
+    spans = [(0, 5, ((0, 5),)), (5, 8, ((0, 4), (5, 8))), (8, 12, ((0, 4), (5, 6), (8, 12)))]
+
+    def attend(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+        return attend_short_rows(q, k, v, spans, SCALE)
+
+    for (start, stop, runs), got in zip(spans, attend(q, k, v).split((5, 3, 4), 1), strict=True):
+        seen = [torch.cat([each[:, :, a:b] for a, b in runs], 2) for each in (k, v)]
+        assert torch.allclose(got, by_torch(q[:, :, start:stop], *seen), rtol=1e-6)
+    assert torch.autograd.gradcheck(attend, (q, k, v))
+
+
 def test_long_rows_dropout_and_fp32_go_to_torch(monkeypatch: pytest.MonkeyPatch) -> None:
     called: list[int] = []
 
     def noting(query: torch.Tensor, *rest: Any) -> torch.Tensor:
         called.append(query.shape[2])
-        return attend_short_row(query, *rest)
+        return attend_short_rows(query, *rest)
 
-    monkeypatch.setattr(flat, "attend_short_row", noting)
-    lengths = (30, LONGEST_SHORT_ROW, LONGEST_SHORT_ROW + 1)
+    monkeypatch.setattr(flat, "attend_short_rows", noting)
 
-    def attend(dtype: torch.dtype, **how: Any) -> None:
+    def attend(lengths: tuple[int, ...], dtype: torch.dtype, **how: Any) -> None:
         inputs = [drawn(heads, sum(lengths), dtype) for heads in (4, 2, 2)]
         flat._attend_within_rows(None, *inputs, None, row_lengths=lengths, **how)  # type: ignore[arg-type]
 
-    attend(torch.bfloat16)
+    attend((30, LONGEST_SHORT_ROW), torch.bfloat16)
+    assert called == [30 + LONGEST_SHORT_ROW]
+    called.clear()
+    attend((30, LONGEST_SHORT_ROW, LONGEST_SHORT_ROW + 1), torch.bfloat16)
     assert called == [30, LONGEST_SHORT_ROW]
-    attend(torch.bfloat16, dropout=0.1)
-    attend(torch.float32)
+    attend((30, 20), torch.bfloat16, dropout=0.1)
+    attend((30, 20), torch.float32)
     assert len(called) == 2
+
+
+def test_long_and_short_rows_of_a_batch_are_each_attended_alone() -> None:
+    torch.manual_seed(7)
+    lengths = (30, LONGEST_SHORT_ROW, 9)
+    before = ((), ((0, 20),), ((0, 30),))  # the second sees 20 more than a short row may
+    inputs = [torch.randn(1, heads, sum(lengths), 8).bfloat16() for heads in (4, 2, 2)]
+    how: Any = {"scaling": SCALE, "row_lengths": lengths, "row_before": before}
+    got, _ = flat._attend_within_rows(None, *inputs, None, **how)  # type: ignore[arg-type]
+    wanted, _ = flat._attend_within_rows(None, *(x.float() for x in inputs), None, **how)  # type: ignore[arg-type]
+    assert float((got - wanted).norm() / wanted.norm()) < 5e-3

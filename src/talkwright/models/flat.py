@@ -9,14 +9,15 @@ attention needs more than a causal mask take the padded path, which computes the
 from __future__ import annotations
 
 import functools
+import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from talkwright.errors import is_out_of_memory
 from talkwright.models.batch import Batch, Runs, make_batch
-from talkwright.models.short_rows import LONGEST_SHORT_ROW, attend_short_row
+from talkwright.models.short_rows import LONGEST_SHORT_ROW, attend_short_rows
 from talkwright.models.virtual import with_virtual_tokens
 from talkwright.types import IGNORED, Example
 
@@ -113,40 +114,61 @@ def _attend_within_rows(
     """
     import torch
 
+    import torch
+
     how: Any = {"dropout": dropout, "scale": scaling or query.shape[-1] ** -0.5}
-    if row_lengths is None or len(row_lengths) == 1:
-        if attention_mask is None and query.shape[2] == key.shape[2]:
-            return _attend_row(query, key, value, **how).contiguous(), None
+    alone = row_lengths is None or len(row_lengths) == 1
+    if alone and (attention_mask is not None or query.shape[2] != key.shape[2]):
         causal = attention_mask is None and query.shape[2] > 1
         return _by_torch(query, key, value, attention_mask, causal=causal, **how).contiguous(), None
-    before = row_before or [()] * len(row_lengths)
-    if any(before):
-        key, value = key.float(), value.float()  # for the sum of gradients that several rows give them
+    lengths = row_lengths or (key.shape[2],)
+    spans = _spans(lengths, row_before)
+    if _is_short(query, max(_seen(span[2]) for span in spans), dropout):
+        return attend_short_rows(query, key, value, spans, how["scale"]), None
     rows = []
-    own = zip(*(each.split(row_lengths, 2) for each in (query, key, value)), strict=True)
-    for (q, k, v), runs in zip(own, before, strict=True):
-        if not q.shape[2]:
-            continue  # the row is the beginning of another
-        if runs:
+    own = zip(*(each.split(lengths, 2) for each in (query, key, value)), strict=True)
+    for (q, k, v), span in zip((row for row in own if row[0].shape[2]), spans, strict=True):
+        if before := span[2][:-1]:
             k, v = (
-                torch.cat([*(each[:, :, start:stop] for start, stop in runs), last], 2)
+                torch.cat([*(each[:, :, start:stop] for start, stop in before), last], 2)
                 for each, last in ((key, k), (value, v))
             )
         rows.append(_attend_row(q, k, v, **how))
-    return torch.cat(rows, 1), None
+    return (rows[0] if len(rows) == 1 else torch.cat(rows, 1)).contiguous(), None
+
+
+def _spans(lengths: Sequence[int], before: Sequence[Runs] | None) -> list[tuple[int, int, Runs]]:
+    """Of each row its first and last (exclusive) position and the runs of positions that it sees.
+    Rows without a position of their own, the beginnings of others, are left out."""
+    ends = itertools.accumulate(lengths)
+    return [
+        (end - n, end, (*runs, (end - n, end)))
+        for end, n, runs in zip(ends, lengths, before or [()] * len(lengths), strict=True)
+        if n
+    ]
+
+
+def _seen(runs: Runs) -> int:
+    return sum(stop - start for start, stop in runs)
+
+
+def _is_short(query: Tensor, seen: int, dropout: float) -> bool:
+    """Whether a row that sees so many positions is attended in `short_rows.py`."""
+    import torch
+    from torch._subclasses.fake_tensor import is_fake
+
+    # Fake ones stand for any device's; what a CPU keeps more is added in train/estimate/memory.py.
+    on_cpu = query.device.type == "cpu" and not is_fake(query)
+    return on_cpu and query.dtype == torch.bfloat16 and seen <= LONGEST_SHORT_ROW and not dropout
 
 
 def _attend_row(query: Tensor, key: Tensor, value: Tensor, *, dropout: float, scale: float) -> Tensor:
     """Causal attention of one row, whose positions are the last that it sees: [1, n, heads, width]."""
     import torch
-    from torch._subclasses.fake_tensor import is_fake
 
     n, seen = query.shape[2], key.shape[2]
-    # Fake ones stand for any device's; what a CPU keeps more is added in train/estimate/memory.py.
-    on_cpu = query.device.type == "cpu" and not is_fake(query)
-    if on_cpu and query.dtype == torch.bfloat16 and seen <= LONGEST_SHORT_ROW and not dropout:
-        return attend_short_row(query, key, value, scale)
-    key, value = key.to(query.dtype), value.to(query.dtype)
+    if _is_short(query, seen, dropout):
+        return attend_short_rows(query, key, value, [(0, n, ((0, seen),))], scale)
     if n == seen:
         return _by_torch(query, key, value, None, causal=True, dropout=dropout, scale=scale)
     mask = torch.ones(n, seen, dtype=torch.bool, device=query.device).tril(seen - n)
