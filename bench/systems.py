@@ -32,6 +32,7 @@ LEVERS: dict[str, tuple[str, str, Any]] = {
     "without fusing": ("talkwright.train.model", "fuse", lambda model: {}),
     "with padding": ("talkwright.train.model", "choose_attention", lambda config: (None, True)),
     "with all logits": ("talkwright.models.flat", "_plain_head", lambda causal: None),
+    "torch's attention": ("talkwright.models.flat", "LONGEST_SHORT_ROW", 0),
 }  # fmt: skip
 
 
