@@ -94,6 +94,8 @@ def freeze(model: Any, names: list[str]) -> None:
 def _with_lora(model: Any, section: LoraSection) -> Any:
     from peft import LoraConfig
 
+    past = {*_past_adapters(model.config)}
+    excluded = sorted({*_routers(model), *past}) if section.targets == "all-linear" else []
     try:
         config = LoraConfig(
             r=section.rank,
@@ -102,7 +104,7 @@ def _with_lora(model: Any, section: LoraSection) -> Any:
             target_modules=section.targets if section.layers is None else _in_layers(model, section),
             use_rslora=section.rank_stabilised,
             use_dora=section.dora,
-            exclude_modules=(unadaptable(model) or None) if section.targets == "all-linear" else None,
+            exclude_modules=excluded or None,
             task_type="CAUSAL_LM",
         )
         adapted = _adapted(model, config)
@@ -115,7 +117,7 @@ def _with_lora(model: Any, section: LoraSection) -> Any:
         raise _wrong_targets(model, section.targets, str(error).partition(". ")[0]) from None
     taken = adapted.base_model.targeted_module_names
     # Not asked of the adapted model, whose modules have other names.
-    if useless := {*taken} & {*_past_adapters(model.config)}:
+    if useless := {*taken} & past:
         raise _wrong_targets(adapted, section.targets, f"{min(useless)} {_PAST}")
     if routers := {*taken} & {*_routers(adapted.base_model.model)}:
         raise _wrong_targets(adapted, section.targets, f"{min(routers)} {_ROUTES}")
