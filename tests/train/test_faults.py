@@ -343,6 +343,7 @@ def test_passes_by_tokens(section) -> None:
     rows = examples(5, 3, 9, 2, 2, 2)  # each the beginning of the longer ones
     assert sizes(100) == [[2, 2, 2, 3, 5, 9]]
     assert sizes(8) == [[2, 2, 2], [3, 5], [9]]
+    assert sizes(4) == [[2, 2], [2], [3], [5], [9]]
     assert sizes(17) == [[2, 2, 2, 3, 5], [9]]
     assert sizes(17, halvings=1) == [[2, 2, 2], [3, 5], [9]]
     assert sizes(17, padded=True) == [[2, 2, 2, 3], [5], [9]]
