@@ -170,7 +170,7 @@ def check_targets(section: TrainSection, base: BaseModel) -> list[Finding]:
         message = str(error)
         name = next(name for name in _ANY_BASE if message.startswith(f"{name}:"))
         fix = f"take names from that list, or write `{_ANY_BASE[name]}`"
-        if name.endswith("dora"):
+        if name.endswith(("dora", "layers")):
             fix = f"write `{_ANY_BASE[name]}`"
         if name.endswith("targets") and (usable := usable_targets(model)) != "all-linear":
             fix = f"write `train.lora.targets: {usable}`" if usable else "write `train.method: full`"
