@@ -149,7 +149,7 @@ def check(
         dropped = read_json(here / "data" / "counts.json")["dropped"]
 
         def further(lengths: Lengths) -> list[Finding]:
-            found = check_recipe(recipe.train, lengths, base, template, dropped)
+            found = check_recipe(recipe.train, lengths, base, template, dropped, here)
             return [*found, *_leaks(splits["train"], suite)]
 
         check_dataset(template, splits, recipe.template, out=here / "check", key=key, further=further)

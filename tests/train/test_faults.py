@@ -586,7 +586,7 @@ def test_rows_at_fault_are_named_and_how_to_see_them(
     said = run("one", spoilt, [], on_fault="stop")
     assert "step 1: the loss is nan (1 of its 10 rows, alone, too)" in said
     assert "conversations row 6\n" in said
-    assert f"`talkwright data ledger {tmp_path / 'one'} --where conversation=row 6`" in said
+    assert f"`talkwright data ledger {tmp_path / 'one'} --where 'conversation=row 6'`" in said
     said = run("validated", named, spoilt)
     assert "before the first step is nan" in said
     assert "1 of the 10 validation rows have such a loss alone" in said

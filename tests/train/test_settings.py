@@ -6,6 +6,7 @@ import copy
 import itertools
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import yaml
@@ -302,10 +303,12 @@ def test_rows_that_teach_nothing_are_worth_a_warning_where_they_are_many(
 ) -> None:
     lengths = {"train": {40: kept}, "validation": {40: 2}}
     dropped = {"no_assistant_turn": 1, "empty": 2, "too_long": 50}
-    found = check_recipe(section(max_steps=1), lengths, tiny_base, tiny_template, dropped)
+    run = Path("runs") / "my chats"
+    found = check_recipe(section(max_steps=1), lengths, tiny_base, tiny_template, dropped, run)
     (finding,) = [each for each in found if each.code == "rows_teach_nothing"]
     assert (finding.severity, finding.count) == (severity, 3)
     assert "1 without an answer, 2 without any text" in finding.message
+    assert "`talkwright data ledger 'runs/my chats' --where fate=dropped`" in finding.fix
 
 
 def test_rows_longer_than_the_model_was_made_for_are_found(tiny_base, section) -> None:
