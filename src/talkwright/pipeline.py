@@ -149,13 +149,13 @@ def check(
         dropped = read_json(here / "data" / "counts.json")["dropped"]
 
         def further(lengths: Lengths) -> list[Finding]:
-            found = check_recipe(recipe.train, lengths, base, template, dropped, here)
+            found = check_recipe(recipe.train, lengths, base, template, dropped)
             return [*found, *_leaks(splits["train"], suite)]
 
         check_dataset(template, splits, recipe.template, out=here / "check", key=key, further=further)
 
     _stage("check", here / "check", key, make)
-    findings = [Finding(**found) for found in read_json(here / "check" / "findings.json")]
+    findings = [Finding(**found).of(here) for found in read_json(here / "check" / "findings.json")]
     heed(findings, tell)
     refuse_unready(recipe.train, base, template)
 

@@ -30,7 +30,7 @@ from talkwright.models import (
 )
 from talkwright.train.model import prepare_model
 from talkwright.train.start_from import refuse_other_base
-from talkwright.types import IGNORED, BaseModel, Conversation, Example, Message, Sampling
+from talkwright.types import IGNORED, BaseModel, Example, Sampling
 
 METHODS: dict[str, dict[str, Any]] = {
     "lora": {},

@@ -17,7 +17,6 @@ from talkwright.train.settings import check_targets
 from talkwright.types import IGNORED, Example
 
 
-
 @pytest.fixture(scope="module")
 def base_of_experts(request, tiny_base, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A random model of four experts, of which each token goes through two."""

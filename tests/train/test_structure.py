@@ -306,7 +306,7 @@ def test_layers_by_turns_are_gone_through_once_round() -> None:
 def test_a_state_made_token_after_token_is_told_by_few_tokens_as_by_many(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """And what is made of pieces of 64 tokens, which is told by many alone, is gone through with many."""
+    """And what is made of pieces of 64 tokens, and so told by many alone, is gone through with many."""
     from transformers import Qwen3NextConfig
 
     few, many = structure._FEW_TOKENS, structure._TOKENS

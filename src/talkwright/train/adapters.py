@@ -130,8 +130,8 @@ def _with_lora(model: Any, section: LoraSection) -> Any:
     # Named with its layer, an expert's matrix is taken in all of them.
     if section.layers is not None and adapted.base_model.targeted_parameter_names:
         raise TrainError(
-            "train.lora.layers: on the experts of this model an adapter is in all layers or in none. Write "
-            "`layers: null`, or name the modules beside the experts as `targets`"
+            "train.lora.layers: on the experts of this model an adapter is in all layers or in none. "
+            "Write `layers: null`, or name the modules beside the experts as `targets`"
         )
     return adapted
 

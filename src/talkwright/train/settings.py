@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import math
 import re
-import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from talkwright.config import TrainSection
@@ -70,17 +68,16 @@ def check_recipe(
     base: BaseModel,
     template: Template,
     dropped: Mapping[str, int],
-    run: Path,
 ) -> list[Finding]:
     """What will go wrong in a run with this base and template: `check_settings`, `check_targets`,
     `check_template`, `check_context`. `lengths`: of the rows of each split; `dropped` are the rows that
-    the data stage left out, by reason; they are in the ledger of `run`, its folder."""
+    the data stage left out, by reason."""
     rows, validation = (sum(lengths.get(split, {}).values()) for split in ("train", "validation"))
     tokens = sum(length * count for length, count in lengths.get("train", {}).items())
     found = check_settings(section, rows, validation, parameter_count(base), tokens)
     found += [*check_targets(section, base), *check_template(template)]
     found += check_context(section, lengths, base)
-    return [*found, *_of_rows(rows, dropped, run)]
+    return [*found, *_of_rows(rows, dropped)]
 
 
 def heed(findings: list[Finding], tell: Callable[[list[Finding]], object] | None = None) -> None:
@@ -261,7 +258,7 @@ _CONTROL = re.compile(r"<[|｜][^|｜<>\s'\"{}]{1,40}[|｜]>|<(?:start|end)_of_\
 _MARKER = re.compile(r"\[/?[A-Z][A-Z_]{2,30}\]|<</?[A-Z]{2,20}>>|</?s>")
 
 
-def _of_rows(rows: int, dropped: Mapping[str, int], run: Path) -> Iterator[Finding]:
+def _of_rows(rows: int, dropped: Mapping[str, int]) -> Iterator[Finding]:
     """Rows that the data stage dropped because there is nothing in them to learn."""
     lost = {what: dropped[reason] for reason, what in _TEACHES_NOTHING.items() if dropped.get(reason)}
     count = sum(lost.values())
@@ -270,8 +267,11 @@ def _of_rows(rows: int, dropped: Mapping[str, int], run: Path) -> Iterator[Findi
             "warning" if 10 * count > rows else "note", "rows_teach_nothing",
             f"{count} rows were left out when the data was prepared, as they teach nothing: "
             + ", ".join(f"{n} {what}" for what, n in lost.items()),
-            f"`talkwright data ledger {shlex.quote(str(run))} --where fate=dropped` shows them; give them "
-            "what they lack, or leave them out", count,
+            " and ".join(
+                f"`talkwright data ledger RUN --where reason={reason}`"
+                for reason in _TEACHES_NOTHING
+                if dropped.get(reason)
+            ) + " shows them; give them what they lack, or leave them out", count,
         )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from talkwright.config import TrainSection, share_recomputed
 from talkwright.train.empty import empty_model, make_fake, without_numbers
-from talkwright.train.estimate.count import bytes_kept, sizes_kept
+from talkwright.train.estimate.count import sizes_kept
 from talkwright.train.estimate.shape import Shape, configured
 from talkwright.train.model import VIRTUAL
 
