@@ -155,7 +155,7 @@ def check(
         check_dataset(template, splits, recipe.template, out=here / "check", key=key, further=further)
 
     _stage("check", here / "check", key, make)
-    findings = [Finding(**found) for found in read_json(here / "check" / "findings.json")]
+    findings = [Finding(**found).of(here) for found in read_json(here / "check" / "findings.json")]
     heed(findings, tell)
     refuse_unready(recipe.train, base, template)
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 Role = Literal["system", "user", "assistant", "tool"]
@@ -272,13 +274,23 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something the check stage noticed. An "error" stops the pipeline; a "warning" is reported."""
+    """Something the check stage noticed. An "error" stops the pipeline; a "warning" is reported. In the
+    `fix`, `RUN` stands for the run's folder, which moves and whose findings other runs take over."""
 
     severity: Literal["error", "warning", "note"]
     code: str
     message: str
     fix: str = ""
     count: int = 1
+
+    def of(self, run: Path) -> Finding:
+        """The finding of this run, told with its folder."""
+        return dataclasses.replace(self, fix=fix_in(run, self.fix))
+
+
+def fix_in(run: Path, fix: str) -> str:
+    """A finding's fix with the folder of its run, as a command line takes it."""
+    return fix.replace(" RUN ", f" {shlex.quote(str(run))} ")
 
 
 Lengths = Mapping[str, Mapping[int, int]]

@@ -3,8 +3,11 @@ and that line mends it."""
 
 from __future__ import annotations
 
+import html
 import json
 import re
+import shlex
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +165,26 @@ def test_rows_without_an_answer_are_named_with_their_number(recipe, talkwright) 
     assert done.code == 0
     assert "warning: 9 rows were left out when the data was prepared" in done.out
     assert "9 without an answer" in done.out
+
+
+def test_the_ledgers_line_is_of_this_run_also_where_the_check_was_made_by_another(
+    recipe, talkwright, tmp_path
+) -> None:
+    chats = recipe.parent / "chats.jsonl"
+    mute = {"messages": [{"role": "user", "content": "anybody there?"}]}
+    chats.write_text(chats.read_text() + json.dumps(mute) + "\n")
+    first = Path(talkwright("check", recipe, "--json").json["run"])
+    done = talkwright("check", recipe, "--json", "--set", "evaluate.max_new_tokens=5")
+    assert "check: taken over from" in done.err
+    shutil.rmtree(first)
+    (fix,) = [each["fix"] for each in done.json["findings"] if each["code"] == "rows_teach_nothing"]
+    (line,) = re.findall("`talkwright ([^`]*)`", fix)
+    shown = talkwright(*shlex.split(line), "--json")
+    assert (shown.code, len(shown.out.splitlines())) == (0, 1)
+    page = write_report(find_run(done.json["run"])).read_text("utf-8")
+    assert (
+        done.json["run"] in html.unescape(page).partition("--where reason=no_assistant_turn")[0][-400:]
+    )
 
 
 @pytest.mark.parametrize(

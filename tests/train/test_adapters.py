@@ -30,7 +30,7 @@ from talkwright.models import (
 )
 from talkwright.train.model import prepare_model
 from talkwright.train.start_from import refuse_other_base
-from talkwright.types import IGNORED, BaseModel, Conversation, Example, Message, Sampling
+from talkwright.types import IGNORED, BaseModel, Example, Sampling
 
 METHODS: dict[str, dict[str, Any]] = {
     "lora": {},
@@ -130,26 +130,28 @@ def test_learnt_tokens_are_computed_as_peft_computes_them(
 
 @pytest.mark.parametrize("name", ["lora", "prefix", "prompt"])
 def test_what_is_generated_is_what_scoring_finds_likeliest(
-    name, train_tiny, engine_of, tiny_base, tiny_template
+    name, train_tiny, engine_of, rows, tiny_base
 ) -> None:
-    """Prompts of different lengths side by side, token by token with a cache, against whole passes."""
-    talks = [
-        Conversation((Message("user", asked), Message("assistant", answer)))
-        for asked, answer in (("How long?", "Eleven."), ("And how wide is it?", "Three."))
-    ]
-    rows = [row for each in tiny_template.encode_all(talks) for row in each]
-    how = {"learning_rate": 1e-2, "schedule": "cosine", **METHODS[name]}
-    out = train_tiny(rows=rows, batch_size=2, max_steps=90, **how)
+    """Prompts of different lengths, side by side and alone, token by token with a cache, against whole
+    passes. What was learnt does not matter, so it is little: no tie and no lucky seed can."""
+    how = METHODS[name]
+    out = train_tiny(max_steps=6, **{"learning_rate": 5e-2, **how})
     engine = engine_of(out, how)
-    prompts = [tiny_template.prompt_ids(talk.messages[:1]) for talk in talks]
-    together = engine.generate(prompts, Sampling(max_new_tokens=12))
-    assert [tiny_template.decode(reply.ids) for reply in together] == ["Eleven.", "Three."]
-    alone = [engine.generate([prompt], Sampling(max_new_tokens=12))[0].ids for prompt in prompts]
-    assert [reply.ids for reply in together] == alone
     adapted = load_adapter(load_weights(tiny_base, precision="fp32"), out / "adapter").eval()
-    with torch.no_grad():
-        losses = row_losses(adapted, make_batch(rows, padded=True))
-    assert losses.max() < 0.69  # each token of the answers is likelier than all others together
+    prompts = [row.input_ids[:length] for row, length in zip(rows, (9, 5, 12), strict=False)]
+    length = Sampling(max_new_tokens=6)
+    together = [reply.ids for reply in engine.generate(prompts, length)]
+    alone = [engine.generate([prompt], length)[0].ids for prompt in prompts]
+    for prompt, reply in zip(prompts * 2, together + alone, strict=True):
+        ids = torch.tensor([(*prompt, *reply)])
+        row = Example((*prompt, *reply), (*[IGNORED] * len(prompt), *reply))
+        with torch.no_grad():
+            scored = row_losses(adapted, make_batch([row], padded=True))
+            logits = adapted(input_ids=ids, attention_mask=torch.ones_like(ids)).logits[0]
+        likeliest = logits[-len(reply) - 1 : -1].log_softmax(1).amax(1)
+        assert torch.allclose(scored, -likeliest, atol=1e-4)
+    plain = [reply.ids for reply in engine.generate(prompts, length, variant="base")]
+    assert all(one and one != other for one, other in zip(together, plain, strict=True))
 
 
 @pytest.mark.parametrize("method", ["prefix", "prompt"])

@@ -16,10 +16,8 @@ from talkwright.train.model import prepare_model
 from talkwright.train.settings import check_targets
 from talkwright.types import IGNORED, Example
 
-ON_EXPERTS = ["mixtral", "qwen3_moe"]  # where PEFT puts adapters on the experts, too
 
-
-@pytest.fixture(scope="module", params=ON_EXPERTS)
+@pytest.fixture(scope="module")
 def base_of_experts(request, tiny_base, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A random model of four experts, of which each token goes through two."""
     from transformers import AutoConfig, AutoModelForCausalLM
@@ -31,9 +29,15 @@ def base_of_experts(request, tiny_base, tmp_path_factory: pytest.TempPathFactory
     own: dict[str, Any] = {
         "mixtral": {"num_local_experts": 4},
         "qwen3_moe": {"num_experts": 4, "moe_intermediate_size": 32, "head_dim": 16},
+        "qwen3_next": {
+            "num_experts": 4, "moe_intermediate_size": 32, "shared_expert_intermediate_size": 32,
+            "head_dim": 16, "linear_num_key_heads": 2, "linear_num_value_heads": 2,
+            "linear_key_head_dim": 8, "linear_value_head_dim": 8,
+            "layer_types": ["full_attention", "linear_attention"],
+        },
         "phimoe": {"num_local_experts": 4},
         "llama4_text": {"num_local_experts": 4, "head_dim": 16},
-    }[request.param]
+    }[request.param]  # fmt: skip
     config = AutoConfig.for_model(
         request.param, **{n: getattr(known, n) for n in names}, num_experts_per_tok=2, **own
     )
@@ -45,10 +49,19 @@ def base_of_experts(request, tiny_base, tmp_path_factory: pytest.TempPathFactory
     return replace(tiny_base, name=request.param, path=str(folder))
 
 
+USUAL = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+
+
+@pytest.mark.parametrize(
+    ("base_of_experts", "targets"),
+    [("mixtral", "all-linear"), ("qwen3_moe", "all-linear"), ("qwen3_moe", USUAL)],
+    indirect=["base_of_experts"],
+)
 def test_an_adapter_on_experts_learns_is_loaded_again_and_merged(
-    base_of_experts, tiny_template, rows, section, metrics_of, tmp_path: Path
+    base_of_experts, targets, tiny_template, rows, section, metrics_of, tmp_path: Path
 ) -> None:
-    settings = section(max_steps=8, eval_every=8, learning_rate=1e-2)
+    settings = section(max_steps=8, eval_every=8, learning_rate=1e-2, lora={"targets": targets})
+    assert not check_targets(settings, base_of_experts)
     out = tmp_path / "train"
     train(base_of_experts, tiny_template, rows, rows, settings, seed=7, out=out, key="k")
     measured = [row["validation_loss"] for row in metrics_of(out) if "validation_loss" in row]
@@ -84,3 +97,17 @@ def test_dora_on_experts_is_refused_with_what_works(base_of_experts, section) ->
     (found,) = check_targets(section(lora={"dora": True}), base_of_experts)
     assert found.fix == "write `train.lora.dora: false`"
     assert not check_targets(section(lora={"dora": True, "targets": ["q_proj"]}), base_of_experts)
+
+
+@pytest.mark.parametrize("base_of_experts", ["qwen3_next"], indirect=True)
+def test_names_of_experts_matrices_are_advised_about_together(base_of_experts, section) -> None:
+    """PEFT takes them as parts of one tensor, in all layers: none alone, though beside the experts there
+    are modules of those names."""
+    for targets in (["no"], ["gate_proj"]):
+        (found,) = check_targets(section(lora={"targets": targets}), base_of_experts)
+        assert found.fix == "take names from that list, or write `train.lora.targets: all-linear`"
+    for targets in ("all-linear", USUAL, ["down_proj"]):
+        assert not check_targets(section(lora={"targets": targets}), base_of_experts)
+    (found,) = check_targets(section(lora={"layers": [0]}), base_of_experts)
+    assert found.fix == "write `train.lora.layers: null`"
+    assert not check_targets(section(lora={"layers": [0], "targets": ["q_proj"]}), base_of_experts)

@@ -343,6 +343,7 @@ def test_passes_by_tokens(section) -> None:
     rows = examples(5, 3, 9, 2, 2, 2)  # each the beginning of the longer ones
     assert sizes(100) == [[2, 2, 2, 3, 5, 9]]
     assert sizes(8) == [[2, 2, 2], [3, 5], [9]]
+    assert sizes(4) == [[2, 2], [2], [3], [5], [9]]
     assert sizes(17) == [[2, 2, 2, 3, 5], [9]]
     assert sizes(17, halvings=1) == [[2, 2, 2], [3, 5], [9]]
     assert sizes(17, padded=True) == [[2, 2, 2, 3], [5], [9]]
@@ -585,7 +586,7 @@ def test_rows_at_fault_are_named_and_how_to_see_them(
     said = run("one", spoilt, [], on_fault="stop")
     assert "step 1: the loss is nan (1 of its 10 rows, alone, too)" in said
     assert "conversations row 6\n" in said
-    assert f"`talkwright data ledger {tmp_path / 'one'} --where conversation=row 6`" in said
+    assert f"`talkwright data ledger {tmp_path / 'one'} --where 'conversation=row 6'`" in said
     said = run("validated", named, spoilt)
     assert "before the first step is nan" in said
     assert "1 of the 10 validation rows have such a loss alone" in said

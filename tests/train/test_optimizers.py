@@ -129,6 +129,16 @@ def test_at_muons_default_rate_what_is_left_to_adamw_has_adamws(tiny_base, secti
         assert rates == pytest.approx([5 * rate, rate])
 
 
+def test_a_counter_that_is_put_back_is_where_torch_keeps_it() -> None:
+    """Beside a GPU's weights (here torch's `meta`) moments go there; the counter of an update that is
+    not fused stays, for each step would wait for the GPU to tell it."""
+    model = torch.nn.Linear(4, 2, bias=False, device="meta")
+    optimizer = Optimizer([torch.optim.Adafactor([model.weight])])
+    optimizer.restore(model.weight, {"step": torch.tensor(3.0), "row_var": torch.zeros(2)})
+    found = optimizer.state(model.weight)
+    assert (found["step"].device.type, found["row_var"].device.type) == ("cpu", "meta")
+
+
 def test_decay_leaves_factors_alone(tiny_base, section) -> None:
     model, _ = prepare_model(tiny_base, section(method="ia3"), 7)
     groups = make_optimizer(model, Masters(model), section(weight_decay=0.5)).groups()

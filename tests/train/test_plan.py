@@ -19,7 +19,7 @@ from talkwright.train.schedules import learning_rate
         (81, 3.0, 8, 31),
         (10, 0.5, 4, 2),
         (10, 0.01, 4, 1),
-        (70, 1.1, 1, 77),
+        (100, 1.1, 1, 110),
         (3, 1.0, 8, 1),
     ],
 )

@@ -491,7 +491,7 @@ def test_a_disk_without_room_is_refused_before_the_first_step(
 
     monkeypatch.setattr(shutil, "rmtree", measured)
     train_tiny("free", max_steps=8, **settings)
-    for share, enough in ((0.7, False), (1.3, True)):
+    for share, enough in ((0.9, False), (1.15, True)):
         free = SimpleNamespace(free=int(share * at_most))
         monkeypatch.setattr(shutil, "disk_usage", lambda _, free=free: free)
         refused = pytest.raises(TrainError, match=r"the disk has .* free, and this training writes")

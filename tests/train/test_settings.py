@@ -6,6 +6,7 @@ import copy
 import itertools
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import yaml
@@ -16,6 +17,7 @@ from talkwright.models import load_config, parameter_count
 from talkwright.runs import read_json
 from talkwright.train import check_recipe, check_settings, check_template, loop
 from talkwright.train.settings import check_context
+from talkwright.types import fix_in
 
 
 def test_ranges_and_defaults_of_rates_have_names_of_their_own() -> None:
@@ -306,6 +308,11 @@ def test_rows_that_teach_nothing_are_worth_a_warning_where_they_are_many(
     (finding,) = [each for each in found if each.code == "rows_teach_nothing"]
     assert (finding.severity, finding.count) == (severity, 3)
     assert "1 without an answer, 2 without any text" in finding.message
+    lines = re.findall("`([^`]*)`", fix_in(Path("runs") / "my chats", finding.fix))
+    assert lines == [
+        f"talkwright data ledger 'runs/my chats' --where reason={reason}"
+        for reason in ("no_assistant_turn", "empty")
+    ]
 
 
 def test_rows_longer_than_the_model_was_made_for_are_found(tiny_base, section) -> None:

@@ -303,3 +303,24 @@ def test_layers_by_turns_are_gone_through_once_round() -> None:
         for kind in (JambaConfig, DeepseekV3Config, LlamaConfig)
     }
     assert found == {"jamba": (1, 9), "deepseek_v3": (3, 4), "llama": (2, 3)}
+
+
+def test_a_state_made_token_after_token_is_told_by_few_tokens_as_by_many(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """And what is made of pieces of 64 tokens, and so told by many alone, is gone through with many."""
+    from transformers import Qwen3NextConfig
+
+    few, many = structure._FEW_TOKENS, structure._TOKENS
+    pieces = Qwen3NextConfig(
+        hidden_size=48, num_hidden_layers=4, num_attention_heads=4, num_key_value_heads=2, head_dim=12,
+        num_experts=4, num_experts_per_tok=2, linear_num_key_heads=2, linear_num_value_heads=2,
+        linear_key_head_dim=8, linear_value_head_dim=8, vocab_size=512,
+    )  # fmt: skip
+    shapes = [shape_of_config(each, "it") for each in (config_of("jamba"), pieces, config_of("qwen3"))]
+    assert [structure._lengths_gone_through(each.config) for each in shapes] == [few, many, many]
+    jamba, plain = shapes[0].config, TrainSection().model_dump_json()
+    found = structure._count(jamba, plain, "bf16")
+    monkeypatch.setattr(structure, "_lengths_gone_through", lambda _: many)
+    assert found == structure._count.__wrapped__(jamba, plain, "bf16")
+    assert found is not None

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from talkwright.report.text import clean, token_markup
 from talkwright.runs import read_json
-from talkwright.types import IGNORED
+from talkwright.types import IGNORED, fix_in
 
 MAX_TOKENS = 1500
 MAX_TOKEN_CHARS = 200
@@ -75,7 +75,10 @@ def read_check(folder: Path) -> Check:
     template = tokens.get("template") or {}
     stop = frozenset(template.get("stop") or ())
     rank = {"error": 0, "warning": 1, "note": 2}
-    findings = _read(folder / "findings.json", [])
+    findings = [
+        {**found, "fix": fix_in(folder.parent, found.get("fix", ""))}
+        for found in _read(folder / "findings.json", [])
+    ]
     return Check(
         findings=sorted(findings, key=lambda finding: rank.get(str(finding.get("severity")), 3)),
         splits=[_lengths(name, about) for name, about in (tokens.get("splits") or {}).items()],

@@ -94,6 +94,8 @@ def freeze(model: Any, names: list[str]) -> None:
 def _with_lora(model: Any, section: LoraSection) -> Any:
     from peft import LoraConfig
 
+    past = {*_past_adapters(model.config)}
+    excluded = sorted({*_routers(model), *past}) if section.targets == "all-linear" else []
     try:
         config = LoraConfig(
             r=section.rank,
@@ -102,7 +104,7 @@ def _with_lora(model: Any, section: LoraSection) -> Any:
             target_modules=section.targets if section.layers is None else _in_layers(model, section),
             use_rslora=section.rank_stabilised,
             use_dora=section.dora,
-            exclude_modules=(unadaptable(model) or None) if section.targets == "all-linear" else None,
+            exclude_modules=excluded or None,
             task_type="CAUSAL_LM",
         )
         adapted = _adapted(model, config)
@@ -115,14 +117,22 @@ def _with_lora(model: Any, section: LoraSection) -> Any:
         raise _wrong_targets(model, section.targets, str(error).partition(". ")[0]) from None
     taken = adapted.base_model.targeted_module_names
     # Not asked of the adapted model, whose modules have other names.
-    if useless := {*taken} & {*_past_adapters(model.config)}:
+    if useless := {*taken} & past:
         raise _wrong_targets(adapted, section.targets, f"{min(useless)} {_PAST}")
     if routers := {*taken} & {*_routers(adapted.base_model.model)}:
         raise _wrong_targets(adapted, section.targets, f"{min(routers)} {_ROUTES}")
-    # PEFT is content when one name of a list fits.
+    # PEFT is content when one name of a list fits. Those of experts' matrices, which are parts of one
+    # tensor in the model, it takes out of the list.
+    listed = adapted.peft_config["default"].target_modules
     for target in section.targets if isinstance(section.targets, list) else ():
-        if not any(names_module(target, name) for name in taken):
+        if target in listed and not any(names_module(target, name) for name in taken):
             raise _wrong_targets(adapted, target, "it names no module of this model")
+    # Named with its layer, an expert's matrix is taken in all of them.
+    if section.layers is not None and adapted.base_model.targeted_parameter_names:
+        raise TrainError(
+            "train.lora.layers: on the experts of this model an adapter is in all layers or in none. "
+            "Write `layers: null`, or name the modules beside the experts as `targets`"
+        )
     return adapted
 
 
@@ -250,9 +260,12 @@ def usable_targets(model: Any) -> str:
     refuses some in models of this kind, or nothing where no module is fit."""
     head = model.get_output_embeddings()
     names = _names_of_linear(model, but=head)
+    if not names:
+        return ""
+    # Asked of all at once: what PEFT adapts in mixtures as one tensor, no part of it is taken alone.
+    if _takes_all_linear(model.config):
+        return "all-linear"
     taken = [name for name in names if _takes_lora(model.config, name)]
-    if taken == names:
-        return "all-linear" if names else ""
     # Such models hand weights of some modules to a kernel, past any adapter.
     called = _called_in_training(model)
     fit = [name for name in taken if called is None or name in called]
@@ -290,6 +303,19 @@ def _names_of_linear(model: Any, but: Any = None) -> list[str]:
     """Last parts of the names of linear modules but one, without those of an adapter."""
     linear = {n for n, m in model.named_modules() if is_linear(m) and m is not but}
     return sorted({_last(n) for n in linear if ".lora_" not in n})
+
+
+def _takes_all_linear(config: Any) -> bool:
+    """Whether PEFT puts LoRA on all linear modules of models of this kind."""
+    from peft import LoraConfig
+
+    model = empty_model(copy.deepcopy(config))
+    excluded = unadaptable(model) or None
+    try:
+        _adapted(model, LoraConfig(r=1, target_modules="all-linear", exclude_modules=excluded))
+    except ValueError:
+        return False
+    return True
 
 
 def _takes_lora(config: Any, name: str) -> bool:

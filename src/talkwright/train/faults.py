@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import math
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
@@ -134,4 +135,5 @@ def refuse_to_validate(
 
 
 def _in_the_ledger(run: Path, conversation: str) -> str:
-    return f"`talkwright data ledger {run} --where conversation={conversation}`"
+    asked = shlex.join([str(run), "--where", f"conversation={conversation}"])
+    return f"`talkwright data ledger {asked}`"

@@ -26,7 +26,7 @@ class Plan:
 
 def make_plan(section: TrainSection, rows: int) -> Plan:
     """Work out a run over `rows` training rows."""
-    # Rounded first: 70 rows 1.1 times are 77, which floating point makes a little more.
+    # Rounded first: 100 rows 1.1 times are 110, which floating point makes a little more.
     in_epochs = math.ceil(round(rows * section.epochs / section.batch_size, 6))
     steps = section.max_steps or max(1, in_epochs)
     warmup = section.warmup_steps

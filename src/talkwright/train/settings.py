@@ -67,7 +67,7 @@ def check_recipe(
     lengths: Lengths,
     base: BaseModel,
     template: Template,
-    dropped: Mapping[str, int] | None = None,
+    dropped: Mapping[str, int],
 ) -> list[Finding]:
     """What will go wrong in a run with this base and template: `check_settings`, `check_targets`,
     `check_template`, `check_context`. `lengths`: of the rows of each split; `dropped` are the rows that
@@ -77,7 +77,7 @@ def check_recipe(
     found = check_settings(section, rows, validation, parameter_count(base), tokens)
     found += [*check_targets(section, base), *check_template(template)]
     found += check_context(section, lengths, base)
-    return [*found, *_of_rows(rows, dropped or {})]
+    return [*found, *_of_rows(rows, dropped)]
 
 
 def heed(findings: list[Finding], tell: Callable[[list[Finding]], object] | None = None) -> None:
@@ -170,7 +170,7 @@ def check_targets(section: TrainSection, base: BaseModel) -> list[Finding]:
         message = str(error)
         name = next(name for name in _ANY_BASE if message.startswith(f"{name}:"))
         fix = f"take names from that list, or write `{_ANY_BASE[name]}`"
-        if name.endswith("dora"):
+        if name.endswith(("dora", "layers")):
             fix = f"write `{_ANY_BASE[name]}`"
         if name.endswith("targets") and (usable := usable_targets(model)) != "all-linear":
             fix = f"write `train.lora.targets: {usable}`" if usable else "write `train.method: full`"
@@ -267,7 +267,11 @@ def _of_rows(rows: int, dropped: Mapping[str, int]) -> Iterator[Finding]:
             "warning" if 10 * count > rows else "note", "rows_teach_nothing",
             f"{count} rows were left out when the data was prepared, as they teach nothing: "
             + ", ".join(f"{n} {what}" for what, n in lost.items()),
-            "`talkwright data ledger` shows them; give them answers, or leave them out", count,
+            " and ".join(
+                f"`talkwright data ledger RUN --where reason={reason}`"
+                for reason in _TEACHES_NOTHING
+                if dropped.get(reason)
+            ) + " shows them; give them what they lack, or leave them out", count,
         )  # fmt: skip
 
 

@@ -126,6 +126,11 @@ def _kept(
 
 def bytes_kept(model: Any, make_loss: Callable[[], Any]) -> int:
     """Bytes that autograd keeps of making a loss, for its backward pass; weights are not counted."""
+    return sum(sizes_kept(model, make_loss))
+
+
+def sizes_kept(model: Any, make_loss: Callable[[], Any]) -> list[int]:
+    """The same, tensor by tensor."""
     import torch
 
     weights = {weight.untyped_storage()._cdata for weight in model.parameters()}
@@ -139,7 +144,7 @@ def bytes_kept(model: Any, make_loss: Callable[[], Any]) -> int:
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         loss = make_loss()
-    found = sum(size for size, _ in kept.values())
+    found = [size for size, _ in kept.values()]
     del loss
     return found
 

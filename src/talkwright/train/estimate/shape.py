@@ -207,8 +207,7 @@ def adapted(shape: Shape, section: TrainSection) -> list[tuple[str, int, int]]:
     lora = section.lora
     taken = []
     for name, inputs, outputs in shape.linear:
-        layer = re.search(r"\.(\d+)\.", name)
-        if lora.layers is not None and (layer is None or int(layer[1]) not in lora.layers):
+        if lora.layers is not None and _layer_of(name) not in lora.layers:
             continue
         if section.method == "lora" and not _is_target(name, lora.targets):
             continue
@@ -220,9 +219,16 @@ def deep_share(shape: Shape, section: TrainSection) -> float:
     """Share of the layers that the backward pass goes through: those from the lowest adapted one up."""
     if section.method != "lora":
         return 1.0
-    numbers = [re.search(r"\.(\d+)\.", name) for name, _, _ in adapted(shape, section)]
-    lowest = min((int(found[1]) for found in numbers if found), default=0)
+    numbers = [_layer_of(name) for name, _, _ in adapted(shape, section)]
+    lowest = min((number for number in numbers if number is not None), default=0)
     return 1 - lowest / shape.layers
+
+
+@cache
+def _layer_of(name: str) -> int | None:
+    """Number of the layer that a module is in. A plan asks it of every module, hundreds of times."""
+    found = re.search(r"\.(\d+)\.", name)
+    return int(found[1]) if found else None
 
 
 def trainable(shape: Shape, section: TrainSection) -> int:

@@ -18,11 +18,12 @@ from typing import Any
 
 from talkwright.config import TrainSection, share_recomputed
 from talkwright.train.empty import empty_model, make_fake, without_numbers
-from talkwright.train.estimate.count import bytes_kept
+from talkwright.train.estimate.count import sizes_kept
 from talkwright.train.estimate.shape import Shape, configured
 from talkwright.train.model import VIRTUAL
 
 _TOKENS = (64, 128, 256)  # three lengths of a row, for what grows with them: c + a n + b n²
+_FEW_TOKENS = (8, 16, 32)  # where they tell the same and each token takes a turn of its own
 _LAYERS = (2, 3)
 _WORDS = 512  # of the vocabulary; logits are counted apart, from the difference that as many more make
 
@@ -111,10 +112,10 @@ def _count(config: str, settings: str, precision: str) -> Kept | None:
     section = TrainSection.model_validate_json(settings)
     found = []
     try:
-        several = _layers_gone_through(config)
+        several, lengths = _layers_gone_through(config), _lengths_gone_through(config)
         for layers in several:
             model = _empty(config, layers, section, precision)
-            found.append(_parabola([_bytes_of(model, tokens) for tokens in _TOKENS]))
+            found.append(_parabola(lengths, [_bytes_of(model, tokens) for tokens in lengths]))
     except load_errors():  # a model's own code may want numbers, as where experts are chosen
         return None
     each = several[1] - several[0]
@@ -204,14 +205,29 @@ def _built(
     return _Empty(model, make_fake(model), padded)
 
 
+@cache
+def _lengths_gone_through(config: str) -> tuple[int, int, int]:
+    """Lengths of rows that tell what grows with them. A state that is made token after token, as Mamba's
+    without its kernels, takes minutes for long rows and keeps of each token the same: that it does so
+    shows in how many tensors it keeps. Where several tokens are one turn it needs many."""
+    empty = _empty(config, _layers_gone_through(config)[1], TrainSection(method="full"), "fp32")
+    few, more = (len(_sizes_of(empty, tokens)) for tokens in _FEW_TOKENS[:2])
+    return _TOKENS if few == more else _FEW_TOKENS
+
+
 def _bytes_of(empty: _Empty, tokens: int) -> int:
     """Bytes that the loss of one row keeps for its backward pass, weights not counted."""
+    return sum(_sizes_of(empty, tokens))
+
+
+def _sizes_of(empty: _Empty, tokens: int) -> list[int]:
+    """The same, tensor by tensor."""
     from talkwright.models import has_plain_head, summed_loss
 
     learnt = tokens if has_plain_head(empty.model) else 1  # else logits are a part of their own
     with without_numbers(empty.mode):
         batch = _batch([tokens], learnt, padded=empty.padded)
-        return bytes_kept(empty.model, lambda: summed_loss(empty.model, batch))
+        return sizes_kept(empty.model, lambda: summed_loss(empty.model, batch))
 
 
 def _batch(lengths: Sequence[int], learnt: int, *, padded: bool) -> Any:
@@ -237,9 +253,9 @@ def _tells_rows_apart(empty: _Empty) -> bool:
     return bool(seen) and all(lengths == (8, 8) for lengths in seen)
 
 
-def _parabola(values: Sequence[float]) -> tuple[float, float, float]:
-    """c, a and b of c + a n + b n² through the values at `_TOKENS`."""
-    (x, y, z), (p, q, r) = _TOKENS, values
+def _parabola(lengths: Sequence[int], values: Sequence[float]) -> tuple[float, float, float]:
+    """c, a and b of c + a n + b n² through the values at three lengths."""
+    (x, y, z), (p, q, r) = lengths, values
     square = ((r - q) / (z - y) - (q - p) / (y - x)) / (z - x)
     token = (q - p) / (y - x) - square * (x + y)
     return p - token * x - square * x * x, token, square
