@@ -51,7 +51,7 @@ _OF_COMPUTERS = re.compile(r"system|platform|\brun|support|compatib|available|de
 _DIGITS = re.compile(r"\d+")
 _ADDRESS = re.compile(
     r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
-    r"|(?<![a-z0-9])(?<![a-z0-9-]\.)(?:https?://)?(?:[a-z0-9][a-z0-9-]{0,99}\.)+[a-z]{2,}(?:/[\w./~-]*)?"
+    r"|(?<![a-z0-9])(?<![a-z0-9-]\.)(?:https?://)?(?:[a-z0-9][a-z0-9-]{0,99}\.){1,12}[a-z]{2,}(?:/[\w./~-]*)?"
 )
 _LATER_DAYS = {"eleventh": 11, "twelfth": 12, "thirteenth": 13, "fourteenth": 14, "fifteenth": 15,
                "sixteenth": 16, "twentieth": 20, "thirtieth": 30}  # fmt: skip
