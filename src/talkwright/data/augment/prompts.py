@@ -273,7 +273,8 @@ def _numbered(reply: str, count: int) -> list[str]:
 
 def _between(reply: str, tag: str) -> str:
     """What stands between the tags, of which there is exactly one pair."""
-    reply = _THINKING.sub("", reply, count=1) if reply.lstrip().startswith("<think>") else reply
+    thought = _THINKING.match(reply)
+    reply = reply[thought.end() :] if thought else reply
     found = re.findall(rf"<{tag}>(.*?)</{tag}>", reply, re.DOTALL)
     text = found[0].strip() if len(found) == 1 else ""
     if text and not re.search(r"</?(?:t\d+|question|answer)>", text):

@@ -29,10 +29,8 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _STRIPPED = "stripped_whitespace"
 # An answer whose first line is indented, and the last line of a question that ends inside code.
 _INDENTED = re.compile(r"(?:[ \t]*\r?\n)*(?P<first>(?: {2}|\t)[ \t]*\S)")
-_IN_CODE = re.compile(
-    r".*\{[ \t]*\Z|(?:if |elif |else\b|for |while |try\b|except\b|with ).*:[ \t]*\Z"
-    r"|(?:.*\s)?(?:def|class) \w.*:[ \t]*\Z"
-)
+_BRANCH = re.compile(r"(?:if |elif |else\b|for |while |try\b|except\b|with )")
+_DEFINITION = re.compile(r"(?<!\S)(?:def|class) \w")
 
 Cleaned = tuple[tuple[Message, ...], tuple[str, ...]]
 
@@ -106,7 +104,14 @@ def _goes_on(before: Message | None, message: Message) -> bool:
     if before is None or before.role != "user" or _INDENTED.match(message.content) is None:
         return False
     *others, last = before.content.rstrip().rsplit("\n", 1)
-    return bool(others and last[:1] in (" ", "\t")) or _IN_CODE.match(last) is not None
+    return bool(others and last[:1] in (" ", "\t")) or _opens_block(last)
+
+
+def _opens_block(line: str) -> bool:
+    # The end first: a search for both at once is slow on "class class class".
+    return line.endswith("{") or bool(
+        line.endswith(":") and (_BRANCH.match(line) or _DEFINITION.search(line))
+    )
 
 
 def _within_code(text: str) -> str:

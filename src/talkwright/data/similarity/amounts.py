@@ -185,7 +185,7 @@ _OF_AN_HOUR = re.compile(
 _HALF_OF = re.compile(r"\bhalf (?=of\b|the (?:price|cost|fee|fare|rent|amount|total|sum|value)\b)")
 _OF_ALL = re.compile(r"\b(\d|a|one) (third|quarter|fifth|tenth)(?:(s)\b|\b(?= (?:of|is|are)\b))")
 _SHARES = {"third": 100 / 3, "quarter": 25.0, "fifth": 20.0, "tenth": 10.0}
-_RATE = re.compile(r"(\d+) times (?:per|each|every|1) (hour|day|week|month|year)\b")
+_RATE = re.compile(r"(?<!\d)(\d+) times (?:per|each|every|1) (hour|day|week|month|year)\b")
 
 
 @dataclass(frozen=True, slots=True)

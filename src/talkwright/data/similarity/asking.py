@@ -267,14 +267,14 @@ def letters_of(asked: Sequence[str]) -> str:
 def forms_of(asked: Sequence[str], question: str) -> tuple[str, ...]:
     """The forms of a question's content words: sorted, but where their order may matter."""
     found: list[str] = []
-    begin = 0
+    free: list[str] = []  # those since the last whose place matters
     ordered = not _ORDERED.isdisjoint(question.split()) or CONVERTS.match(question) is not None
     for word in asked:
         form = FORMS[word]
         if ordered or word in _BORDERS or word > "\u3000":
-            found.append(form)
-            begin = len(found)
+            found += [*sorted(free), form]
+            free.clear()
         elif form:
-            found.append(form)
-            found[begin:] = sorted(found[begin:])
+            free.append(form)
+    found += sorted(free)
     return tuple([form for form in found if form]) or tuple(asked)

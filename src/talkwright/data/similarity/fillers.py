@@ -50,7 +50,8 @@ _COMPUTER = re.compile(r"\b(?:windows|mac|linux|iphone|ios|android|ipad|pc)")
 _OF_COMPUTERS = re.compile(r"system|platform|\brun|support|compatib|available|device")
 _DIGITS = re.compile(r"\d+")
 _ADDRESS = re.compile(
-    r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+|(?:https?://)?(?:[a-z0-9][a-z0-9-]*\.)+[a-z]{2,}(?:/[\w./~-]*)?"
+    r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
+    r"|(?<![a-z0-9])(?<![a-z0-9-]\.)(?:https?://)?(?:[a-z0-9][a-z0-9-]{0,99}\.){1,12}[a-z]{2,}(?:/[\w./~-]*)?"
 )
 _LATER_DAYS = {"eleventh": 11, "twelfth": 12, "thirteenth": 13, "fourteenth": 14, "fifteenth": 15,
                "sixteenth": 16, "twentieth": 20, "thirtieth": 30}  # fmt: skip

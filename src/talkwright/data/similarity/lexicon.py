@@ -100,9 +100,10 @@ IDIOMS = {
     "PAID": """
         (?:regular|usual|normal|standard|full|ordinary|same)(?: [\\w'-]+){0,2} (?:prices?|rates?
         |fares?|fees?
-        |charges?|tariffs?|tickets?)(?: of [^.;,]{1,30})? (?:still )?appl(?:y|ies)|[$€£] ?\\d[\\d.,]*
+        |charges?|tariffs?|tickets?)(?: of [^.;,]{1,30})? (?:still )?appl(?:y|ies)
+        |[$€£] ?\\d[\\d.,]{0,20}
         |(?:is|are) due|we ask for [^.;,]{0,12}\\d|triggers?
-        |\\d[\\d.,]* ?(?:euros?|cents?|dollars?|pounds?|eur|usd|gbp|pence)|at (?:an? )?(?:extra
+        |\\d[\\d.,]{0,20} ?(?:euros?|cents?|dollars?|pounds?|eur|usd|gbp|pence)|at (?:an? )?(?:extra
         |additional) (?:cost|charge|fee)|for (?:an? )?(?:extra|additional|small) (?:cost|charge
         |fee)|not (?:\\w+ )?(?:free|included)|sold separately|isn't (?:free
         |included)|aren't (?:free|included)|(?:bought|billed|ordered|booked|charged|paid) separately

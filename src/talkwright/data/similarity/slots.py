@@ -85,7 +85,7 @@ _SINGLE = re.compile(
     r"\b(?:one|a single|una|uno|eine?[nmr]?|une|uma|een|één|jed(?:en|ną|na))\b(?! of\b)"
 )
 _CODE = re.compile(r"`([^`\n]+)`")
-_PLUS = re.compile(r"[`*]* ?\+ ?[`*]*(?=\S)")  # between keys that are pressed together
+_PLUS = re.compile(r"(?<![`*])[`*]* ?\+ ?[`*]*(?=\S)")  # between keys that are pressed together
 _KEYS = re.compile(
     r"\b(?:ctrl|control|cmd|command|alt|option|shift|win|windows|fn)\+[^\s`*,]*[^\s`*,.;:)]", re.I
 )

@@ -177,8 +177,8 @@ _NEEDS = re.compile(
 )
 _PAID = re.compile(
     r"\b(?:payante?s?|pag[oa]s?|płatn\w+|extra|aufpreis|supplément|suplemento|supplemento|toeslag|dopłat\w+|kostenpflichtig|kostet|cuesta|coûte|costa|custa|kosztuje"
-    r"|(?:muss|müssen|moet|dois|faut|devo|debo|hay que|tengo que|bisogna|trzeba|muszę)\b.*\b(?:zahlen"
-    r"|bezahlen|betalen|payer|pagar|pagare|płacić))\b"
+    r"|(?:muss|müssen|moet|dois|faut|devo|debo|hay que|tengo que|bisogna|trzeba|muszę)\b.{0,200}"
+    r"\b(?:zahlen|bezahlen|betalen|payer|pagar|pagare|płacić))\b"
 )
 
 

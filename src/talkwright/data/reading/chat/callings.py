@@ -18,7 +18,7 @@ from talkwright.data.reading.chat.turns import Fields, Unfit, as_list, as_value
 from talkwright.data.reading.chat.unfolding import is_item, of_items
 from talkwright.data.reading.mending.literals import parse_literal
 
-_LABEL = re.compile(r"(?:\A\s*|\n\n\s*)(USER|A|ASSISTANT|FUNCTION RESPONSE):[ \t]*")
+_LABEL = re.compile(r"(?:\A\s*|\n\n\s{0,20})(USER|A|ASSISTANT|FUNCTION RESPONSE):[ \t]*")
 _ROLES = {"USER": "user", "ASSISTANT": "assistant", "A": "assistant", "FUNCTION RESPONSE": "tool"}
 _CALL = "<functioncall>"
 _ITEMS = ("message", "function_call", "function_call_output", "reasoning")

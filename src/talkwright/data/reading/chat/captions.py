@@ -17,7 +17,7 @@ import re
 _TIME = r"(?:\d{1,3}:)?\d\d:\d\d[.,]\d{3}"
 _TIMES = re.compile(rf"^[ \t]*{_TIME}[ \t]+-->[ \t]+{_TIME}.*$", re.MULTILINE)
 _BEGIN = re.compile(
-    rf"\ufeff?\s*(?:WEBVTT(?:[ \t].*)?(?:\n|\Z)|(?:\d+[ \t]*\r?\n)?[ \t]*{_TIME}[ \t]+-->)"
+    rf"\ufeff?\s*(?=\S)(?:WEBVTT(?:[ \t].*)?(?:\n|\Z)|(?:\d+[ \t]*\r?\n)?[ \t]*{_TIME}[ \t]+-->)"
 )
 _VOICE = re.compile(r"<v(?:\.[^\s>]*)?[ \t]+([^>\n]{1,80})>")
 _TAG = re.compile(r"</?[a-z][^>\n]{0,60}>|<[\d:.]{5,15}>")

@@ -80,7 +80,7 @@ _ATTACHED = re.compile(
     r"|\u200e?[^\n]{0,40} omitted",
     re.IGNORECASE,
 )
-_EDITED = re.compile(r"\s*\u200e?<This message was edited>\s*\Z")
+_EDITED = "<This message was edited>"
 _WITHDRAWN = re.compile(r"\u200e?(?:This message was deleted\.?|You deleted this message\.?|null)")
 _AROUND = 5  # lines before the first message, such as "Chat started on ..."
 _SILENCE = timedelta(hours=8)
@@ -187,7 +187,9 @@ def _of_phone(body: str) -> tuple[str, str | None]:
     """What was said in words, and the name of the repair where something else was not."""
     if _WITHDRAWN.fullmatch(body):
         return "", "dropped_side_note"
-    bare = _EDITED.sub("", body)
+    written = body.rstrip()
+    edited = written.endswith(_EDITED)
+    bare = written[: -len(_EDITED)].removesuffix("\u200e").rstrip() if edited else body
     if _ATTACHED.fullmatch(bare):
         return "", "removed_attachment"
     first, _, rest = bare.partition("\n")

@@ -149,7 +149,7 @@ _HEADINGS = frozenset(
     """.split()  # noqa: SIM905
 )
 _NAME = re.compile(r"[^\W\d_][\w.'’-]*(?: [^\W\d_][\w.'’-]*){0,2}")
-_BOTH = re.compile(r"(.+?) ?[(\[](.+)[)\]]")  # Anna (Agent)
+_BOTH = re.compile(r"(?=.*(?<=[)\]])\Z)(.+?) ?[(\[](.+)[)\]]")  # Anna (Agent)
 # Certainly nobody who asks or answers, so never one of two speakers.
 _NOBODY = frozenset({
     "narrator", "action", "stage", "thought", "thinking", "image", "picture", "audio", "video", "file",

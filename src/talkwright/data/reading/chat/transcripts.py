@@ -57,7 +57,7 @@ _LINE = re.compile(
 _BREAK = re.compile(r"<br ?/?>", re.IGNORECASE)
 _CLOSING = {"[": "]", "<": ">"}
 _OF_PARAGRAPHS = {*OF_TEMPLATES} - _TASKS.keys()  # a line of these within a paragraph is text
-_SENTENCE = re.compile(r"[.?!…。？！](?:\s|\Z)|(?:\S+\s+){3}\S")
+_SENTENCE = re.compile(r"[.?!…。？！](?:\s|\Z)|(?<!\S)(?:\S+\s+){3}\S")
 _INST = re.compile(r"\[(/?)INST\]")
 _SYS = re.compile(r"\s*<<SYS>>(.*?)<</SYS>>", re.DOTALL)
 _PREAMBLE = re.compile(r"\ABelow is an instruction that describes a task[^#]{0,200}(?=###)")

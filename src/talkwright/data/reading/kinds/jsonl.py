@@ -20,7 +20,7 @@ from talkwright.data.reading.shapes.formats import read_row, reads_as_row
 
 _COMMENT = ""  # the place of what is no row
 _MOST_JOINED = 1000  # lines that one torn row may lie on
-_ROW_IN_KEY = re.compile(r"\n\s*[{\[]")
+_ROW_IN_KEY = re.compile(r"\n[^\S\n]*[{\[]")
 _TORN = json.JSONDecoder(strict=False)
 
 

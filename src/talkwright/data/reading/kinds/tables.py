@@ -46,7 +46,7 @@ def known_delimiters(line: str, columns: Columns) -> list[str]:
 _HOLE = HOLE.replace("\0", "\x01")  # as it comes from `_Lines`
 
 # What stands in a cell rather than over a column: a sentence, or more words than a name has.
-_LIKE_TEXT = re.compile(r"[.!?]\s*$|[.!?] |(?:\S+\s+){5}")
+_LIKE_TEXT = re.compile(r"[.!?]\s*$|[.!?] |(?<!\S)(?:\S+\s+){5}")
 
 
 def _is_known(header: list[str], columns: Columns) -> bool:

@@ -15,8 +15,9 @@ _EVENT = re.compile(r"data:\s*(?=[{\[])")
 _ESCAPED_START = re.compile(r'\s*[{\[][\s{\[]{0,9}\\"')
 _HTML_START = re.compile(r"\A\s*[{\[][\s{\[]{0,9}&quot;")
 _ENTITY = re.compile(r"&(?:[A-Za-z]{2,8}|#\d{2,6}|#[xX][0-9a-fA-F]{2,5});")
-_STRING = r'"[^"\\]*(?:\\.[^"\\]*)*"'
-_COMMENTED = re.compile(rf"({_STRING})|//[^\n]*|/\*.*?\*/", re.DOTALL)
+# What nothing ends reaches to the end: looking for one from each start would take too long.
+_STRING = r'"[^"\\]*(?:\\[\s\S][^"\\]*)*(?:"|\\?\Z)'
+_COMMENTED = re.compile(rf"({_STRING}|/\*(?!.*?\*/).*)|//[^\n]*|/\*.*?\*/", re.DOTALL)
 _COMMA = re.compile(rf"({_STRING})|,(\s*[}}\]])")
 _KEY = re.compile(rf'({_STRING})|([{{,]\s*)[“”„‟]([^"“”„‟\\]{{1,60}})[“”„‟](\s*:)')
 

@@ -21,7 +21,7 @@ _STEMS = ("", "option", "choice", "op", "opt")
 _SIGNS = frozenset((*_LISTS, *(f"{stem}{end}" for stem in _STEMS for end in "b2"), "answerkey"))
 _ANSWERS = ("answer", "output", "completion", "target", "cop")  # the last is MedMCQA's
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-_MARKED = re.compile(r"\s*[(\[]?([A-Z])[).\]:](?:\s+|(?=\S))")
+_MARKED = re.compile(r"(?<!\s)\s*[(\[]?([A-Z])[).\]:](?:\s+|(?=\S))")
 _LETTER = re.compile(r"\s*[(\[]?([A-Za-z])[)\].:]?\s*\Z")
 _NAMED = re.compile(
     r"\([A-J]\)|\A\s*[A-J][).:]|\b(?:answer|option|choice|antwort|respuesta|réponse)\b[\s\w:*]{0,12}\b[A-J]\b",

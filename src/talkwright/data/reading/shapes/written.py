@@ -9,12 +9,12 @@ from talkwright.types import Message
 
 WRITTEN = "written_turns"  # a mark: a question with turns or a template's signs in it, kept as it is
 _SIGNS = re.compile(
-    r"\A\s*(?:<s>|<bos>|<\|begin_of_text\|>)?\s*(?:<\|(?:im_start|start_header_id|user|system)\|>|\[INST\]"
+    r"\A\s*(?:(?:<s>|<bos>|<\|begin_of_text\|>)\s*)?(?:<\|(?:im_start|start_header_id|user|system)\|>|\[INST\]"
     r"|<start_of_turn>)"
 )
 _LABEL = re.compile(r"[^\n]{0,40}[:：]")  # on the first line of a transcript
 _ENDS = re.compile(
-    r"(?:\s*(?:<\|(?:im_end|eot_id|end|endoftext|end_of_text)\|>|<end_of_turn>|</s>|<eos>))+\s*\Z"
+    r"(?<!\s)(?:\s*(?:<\|(?:im_end|eot_id|end|endoftext|end_of_text)\|>|<end_of_turn>|</s>|<eos>)){1,9}\s*\Z"
 )
 _TASK = ("### Instruction", "Below is an instruction")  # Alpaca's: the boilerplate goes in cleaning
 
