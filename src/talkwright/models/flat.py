@@ -114,7 +114,6 @@ def _attend_within_rows(
     """
     import torch
 
-
     how: Any = {"dropout": dropout, "scale": scaling or query.shape[-1] ** -0.5}
     alone = row_lengths is None or len(row_lengths) == 1
     if alone and (attention_mask is not None or query.shape[2] != key.shape[2]):
