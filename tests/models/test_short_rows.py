@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 import pytest
 import torch
 from torch.nn.functional import scaled_dot_product_attention
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from talkwright.models import LONGEST_SHORT_ROW, flat
 from talkwright.models.short_rows import attend_short_rows
@@ -98,6 +100,40 @@ def test_rows_that_begin_alike_are_attended_as_each_alone() -> None:
         seen = [torch.cat([each[:, :, a:b] for a, b in runs], 2) for each in (k, v)]
         assert torch.allclose(got, by_torch(q[:, :, start:stop], *seen), rtol=1e-6)
     assert torch.autograd.gradcheck(attend, (q, k, v))
+
+
+def test_probabilities_are_kept_besides_what_is_given_and_only_for_gradients() -> None:
+    torch.manual_seed(6)
+    q, k, v = (drawn(heads, 60, torch.bfloat16) for heads in (4, 2, 2))
+    spans = [(0, 50, ((0, 50),)), (50, 55, ((0, 45), (50, 55))), (55, 60, ((0, 45), (55, 60)))]
+    kept: dict[int, torch.Tensor] = {}
+    noted = torch.autograd.graph.saved_tensors_hooks(
+        lambda x: kept.setdefault(x.untyped_storage().data_ptr(), x), lambda x: x
+    )
+    with noted:
+        out = attend_short_rows(q, k, v, spans, SCALE)
+    given = q.nbytes + k.nbytes + v.nbytes
+    probabilities = 2 * 4 * (50 * 50 + 5 * 50 + 5 * 50)
+    assert sum(x.untyped_storage().nbytes() for x in kept.values()) == given + probabilities
+    assert out.requires_grad
+
+    alive: list[Any] = []
+    most = 0
+
+    class Noting(TorchDispatchMode):
+        def __torch_dispatch__(self, called: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            nonlocal most
+            made = called(*args, **(kwargs or {}))
+            if isinstance(made, torch.Tensor) and made.dtype == torch.bfloat16 and made.ndim == 3:
+                if made.shape[-1] == 50 and not made._is_view():
+                    alive.append(weakref.ref(made))
+                    most = max(most, sum(each() is not None for each in alive))
+            return made
+
+    with torch.no_grad(), Noting():
+        attend_short_rows(*(x.detach() for x in (q, k, v)), spans, SCALE)
+    assert len(alive) == 3
+    assert most == 2  # a row's are let go of when the next one's are there
 
 
 def test_long_rows_dropout_and_fp32_go_to_torch(monkeypatch: pytest.MonkeyPatch) -> None:
