@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 import pytest
 import torch
 from torch.nn.functional import scaled_dot_product_attention
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from talkwright.models import LONGEST_SHORT_ROW, flat
 from talkwright.models.short_rows import attend_short_rows
@@ -100,6 +102,43 @@ def test_rows_that_begin_alike_are_attended_as_each_alone() -> None:
     assert torch.autograd.gradcheck(attend, (q, k, v))
 
 
+def test_probabilities_are_kept_besides_what_is_given_and_only_for_gradients() -> None:
+    torch.manual_seed(6)
+    q, k, v = (drawn(heads, 60, torch.bfloat16) for heads in (4, 2, 2))
+    spans = [(0, 50, ((0, 50),)), (50, 55, ((0, 45), (50, 55))), (55, 60, ((0, 45), (55, 60)))]
+    kept: dict[int, torch.Tensor] = {}
+    noted = torch.autograd.graph.saved_tensors_hooks(
+        lambda x: kept.setdefault(x.untyped_storage().data_ptr(), x), lambda x: x
+    )
+    with noted:
+        out = attend_short_rows(q, k, v, spans, SCALE)
+    given = q.nbytes + k.nbytes + v.nbytes
+    probabilities = 2 * 4 * (50 * 50 + 5 * 50 + 5 * 50)
+    assert sum(x.untyped_storage().nbytes() for x in kept.values()) == given + probabilities
+    assert out.requires_grad
+
+    def is_probabilities(made: Any) -> bool:
+        bf16 = isinstance(made, torch.Tensor) and made.dtype == torch.bfloat16
+        return bf16 and made.ndim == 3 and made.shape[-1] == 50 and not made._is_view()
+
+    alive: list[Any] = []
+    most = 0
+
+    class Noting(TorchDispatchMode):
+        def __torch_dispatch__(self, called: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            nonlocal most
+            made = called(*args, **(kwargs or {}))
+            if is_probabilities(made):
+                alive.append(weakref.ref(made))
+                most = max(most, sum(each() is not None for each in alive))
+            return made
+
+    with torch.no_grad(), Noting():
+        attend_short_rows(*(x.detach() for x in (q, k, v)), spans, SCALE)
+    assert len(alive) == 3
+    assert most == 2  # a row's are let go of when the next one's are there
+
+
 def test_long_rows_dropout_and_fp32_go_to_torch(monkeypatch: pytest.MonkeyPatch) -> None:
     called: list[int] = []
 
@@ -123,10 +162,11 @@ def test_long_rows_dropout_and_fp32_go_to_torch(monkeypatch: pytest.MonkeyPatch)
     assert len(called) == 2
 
 
-def test_long_and_short_rows_of_a_batch_are_each_attended_alone() -> None:
+@pytest.mark.parametrize("second", [LONGEST_SHORT_ROW, 50])
+def test_long_and_short_rows_of_a_batch_are_each_attended_alone(second: int) -> None:
     torch.manual_seed(7)
-    lengths = (30, LONGEST_SHORT_ROW, 9)
-    before = ((), ((0, 20),), ((0, 30),))  # the second sees 20 more than a short row may
+    lengths = (30, second, 9, 0)  # the last is a beginning of the first
+    before = ((), ((0, 20),), ((0, 30),), ((0, 7),))  # the long one sees 20 more than a short row may
     inputs = [torch.randn(1, heads, sum(lengths), 8).bfloat16() for heads in (4, 2, 2)]
     how: Any = {"scaling": SCALE, "row_lengths": lengths, "row_before": before}
     got, _ = flat._attend_within_rows(None, *inputs, None, **how)  # type: ignore[arg-type]

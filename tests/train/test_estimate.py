@@ -75,11 +75,15 @@ def test_a_shape_is_the_same_from_weight_files_and_from_a_configuration(tiny_bas
     )
 
 
-@pytest.mark.parametrize("settings", [{}, {"recompute": True}, {"method": "full"}], ids=json.dumps)
-def test_the_stored_terms_are_what_the_loop_keeps_today(settings: Any) -> None:
+@pytest.mark.parametrize(
+    ("settings", "precision"),
+    [({}, "fp32"), ({"recompute": True}, "fp32"), ({"method": "full"}, "fp32"), ({}, "bf16")],
+    ids=json.dumps,
+)
+def test_the_stored_terms_are_what_the_loop_keeps_today(settings: Any, precision: str) -> None:
     section = TrainSection.model_validate(settings)
-    kind = f"{section.method}/fp32/{section.recompute}"
-    again = count_terms(section, "fp32")
+    kind = f"{section.method}/{precision}/{section.recompute}"
+    again = count_terms(section, precision)
     assert again == coefficients()["counted"][kind], "the loop has changed: run bench/calibrate.py"
 
 

@@ -14,7 +14,7 @@ from talkwright.planning import _assumed
 from talkwright.train import Machine, Rows, plan_for, shape_of_base
 from talkwright.train.estimate import structure
 from talkwright.train.estimate.choose import coefficients
-from talkwright.train.estimate.count import bytes_per_token, terms_key, tiny_config
+from talkwright.train.estimate.count import bytes_kept, bytes_per_token, terms_key, tiny_config
 from talkwright.train.estimate.load import Load, make_load
 from talkwright.train.estimate.machines import GIB, Rates
 from talkwright.train.estimate.memory import (
@@ -168,36 +168,34 @@ def test_what_attention_of_short_rows_keeps_more_is_what_torch_keeps_more(
     from transformers import AutoConfig, AutoModelForCausalLM
 
     from talkwright.models import choose_attention, flat, make_batch, summed_loss
+    from talkwright.train.adapters import make_trainable
     from talkwright.types import Example
 
     shape = shape_of_config(tiny_config(4, 64, 96, 4, 2, 16), "a llama")
     config = AutoConfig.for_model(**json.loads(shape.config))
     attention, _ = choose_attention(config)
-    model = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16, attn_implementation=attention)
+    section = TrainSection(batch_size=3)
+    plain = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16, attn_implementation=attention)
+    model = make_trainable(plain, section)
     rows = [Example(tuple(range(1, n)), (-100, *range(2, n))) for n in (30, 21, 40)]
-    batch = make_batch(rows, device="cpu")
 
-    def kept() -> int:
-        sizes = {}
+    def kept(rows: list[Example]) -> int:
+        batch = make_batch(rows, device="cpu")
+        return bytes_kept(model, lambda: summed_loss(model, batch))
 
-        def keep(x: torch.Tensor) -> torch.Tensor:
-            sizes[x.untyped_storage().data_ptr()] = x.untyped_storage().nbytes()
-            return x
-
-        with torch.autograd.graph.saved_tensors_hooks(keep, lambda x: x):
-            summed_loss(model, batch)
-            return sum(sizes.values())
-
-    ours = kept()
+    ours = kept(rows)
     monkeypatch.setattr(flat, "LONGEST_SHORT_ROW", 0)
-    section = TrainSection(method="full", batch_size=3)
+    torchs = sum(kept([row]) for row in rows)  # one row, as the terms of a token are counted
     load = make_load(Rows((28, 19, 38), (9, 9, 9), (), "three rows"), section, padded=False, seed=1)
     told = short_rows_bytes(shape, section, "bf16", load)
-    assert ours - kept() == pytest.approx(told, rel=0.02)
+    assert ours - torchs == pytest.approx(told, rel=0.001)
+    assert short_rows_bytes(shape, section, "fp32", load) == 0
     both = TrainSection(method="full", batch_size=2)
     longer = make_load(Rows((600, 500), (9, 9), (), "two"), both, padded=False, seed=1)
     assert longer.largest_short == 500
-    assert short_rows_bytes(shape, section, "fp32", load) == 0
+    learnt = TrainSection(method="prompt", batch_size=3)  # goes through padded batches
+    load = make_load(Rows((28, 19, 38), (9, 9, 9), (), "three rows"), learnt, padded=False, seed=1)
+    assert short_rows_bytes(shape, learnt, "bf16", load) == 0
 
 
 def test_a_model_that_makes_all_logits_needs_room_for_them() -> None:

@@ -115,13 +115,13 @@ def _attend_within_rows(
     import torch
 
     how: Any = {"dropout": dropout, "scale": scaling or query.shape[-1] ** -0.5}
-    alone = row_lengths is None or len(row_lengths) == 1
-    if alone and (attention_mask is not None or query.shape[2] != key.shape[2]):
+    one_row = row_lengths is None or len(row_lengths) == 1
+    if one_row and (attention_mask is not None or query.shape[2] != key.shape[2]):
         causal = attention_mask is None and query.shape[2] > 1
         return _by_torch(query, key, value, attention_mask, causal=causal, **how).contiguous(), None
     lengths = row_lengths or (key.shape[2],)
     spans = _spans(lengths, row_before)
-    if _is_short(query, max(_seen(span[2]) for span in spans), dropout):
+    if _goes_whole(query, max(_seen(span[2]) for span in spans), dropout):
         return attend_short_rows(query, key, value, spans, how["scale"]), None
     rows = []
     own = zip(*(each.split(lengths, 2) for each in (query, key, value)), strict=True)
@@ -150,8 +150,8 @@ def _seen(runs: Runs) -> int:
     return sum(stop - start for start, stop in runs)
 
 
-def _is_short(query: Tensor, seen: int, dropout: float) -> bool:
-    """Whether a row that sees so many positions is attended in `short_rows.py`."""
+def _goes_whole(query: Tensor, seen: int, dropout: float) -> bool:
+    """Whether a row that sees so many positions is attended in whole products (`short_rows.py`)."""
     import torch
     from torch._subclasses.fake_tensor import is_fake
 
@@ -165,7 +165,7 @@ def _attend_row(query: Tensor, key: Tensor, value: Tensor, *, dropout: float, sc
     import torch
 
     n, seen = query.shape[2], key.shape[2]
-    if _is_short(query, seen, dropout):
+    if _goes_whole(query, seen, dropout):
         return attend_short_rows(query, key, value, [(0, n, ((0, seen),))], scale)
     if n == seen:
         return _by_torch(query, key, value, None, causal=True, dropout=dropout, scale=scale)

@@ -68,7 +68,8 @@ def _attention() -> Any:
             (_, heads, all_n, width), groups = query.shape, key.shape[1]
             exact = torch.promote_types(query.dtype, torch.float32)
             out = query.new_empty(1, all_n, heads, value.shape[-1])
-            kept = []
+            learning = any(ctx.needs_input_grad)  # else a row's probabilities go with it
+            probabilities = []
             for start, stop, runs in spans:
                 n = stop - start
                 q = query[0, :, start:stop].reshape(groups, -1, width)
@@ -79,20 +80,25 @@ def _attention() -> Any:
                 scores.baddbmm_(q.to(exact), k.to(exact).transpose(1, 2), alpha=scale)
                 p = torch.softmax(scores, -1, out=scores).to(query.dtype)
                 out[0, start:stop] = torch.bmm(p, v).view(heads, n, -1).transpose(0, 1)
-                kept += [q, k, v, p]
-            ctx.save_for_backward(*kept)
-            ctx.spans, ctx.scale, ctx.shapes = spans, scale, (query.shape, key.shape, value.shape)
+                if learning:
+                    probabilities.append(p)
+            # Not q, k and v of each row, which are copies where heads share keys or rows a beginning.
+            ctx.save_for_backward(query, key, value, *probabilities)
+            ctx.spans, ctx.scale = spans, scale
             return out
 
         @staticmethod
+        @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]
         def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
+            query, key, value, *probabilities = ctx.saved_tensors
             exact = torch.promote_types(upstream.dtype, torch.float32)
-            _, heads, all_n, width = ctx.shapes[0]
+            (_, heads, all_n, width), groups = query.shape, key.shape[1]
             of_query = upstream.new_empty(all_n, heads, width)
-            of_key, of_value = (upstream.new_zeros(size[1:], dtype=exact) for size in ctx.shapes[1:])
-            kept = iter(ctx.saved_tensors)
-            for (start, stop, runs), q, k, v, p in zip(ctx.spans, kept, kept, kept, kept, strict=True):
-                do = upstream[0, start:stop].transpose(0, 1).reshape(len(q), -1, v.shape[-1])
+            of_key, of_value = (upstream.new_zeros(each.shape[1:], dtype=exact) for each in (key, value))
+            for (start, stop, runs), p in zip(ctx.spans, probabilities, strict=True):
+                q = query[0, :, start:stop].reshape(groups, -1, width)
+                k, v = (_of(each[0], runs) for each in (key, value))
+                do = upstream[0, start:stop].transpose(0, 1).reshape(groups, -1, v.shape[-1])
                 ds = torch._softmax_backward_data(torch.bmm(do, v.transpose(1, 2)), p, -1, p.dtype)
                 _add_to(of_value, torch.bmm(p.transpose(1, 2), do), runs)
                 _add_to(of_key, torch.bmm(ds.transpose(1, 2), q), runs)

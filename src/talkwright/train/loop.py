@@ -3,6 +3,7 @@
 What makes a step cheap is not here, but in pieces of their own, none of which changes what is computed:
 
     rows end to end, what they begin with computed once     models/batch.py, models/flat.py
+    attention of short rows in a few whole products         models/short_rows.py
     logits of supervised positions alone, in one pass       models/flat.py (`HeadLoss`)
     LoRA, RMSNorm and SwiGLU in one pass each               models/fused.py
     adapters in the base's precision, masters in fp32       train/model.py (`Masters`)

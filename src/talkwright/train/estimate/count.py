@@ -105,14 +105,15 @@ def _kept(
     import torch
     from transformers import LlamaForCausalLM
 
-    from talkwright.models import choose_attention, fuse, make_batch, summed_loss
+    from talkwright.models import fuse, make_batch, summed_loss
     from talkwright.train.adapters import make_trainable
     from talkwright.train.model import VIRTUAL, recompute
     from talkwright.types import Example
 
     config = tiny_config(layers, *sizes)
     virtual = section.method in VIRTUAL
-    config._attn_implementation = "sdpa" if virtual else choose_attention(config)[0]
+    # torch's for one row, on any machine; what a CPU keeps of short rows is `short_rows_bytes`.
+    config._attn_implementation = "sdpa"
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
     with torch.random.fork_rng():
         model: Any = make_trainable(LlamaForCausalLM(config).to(dtype), section)

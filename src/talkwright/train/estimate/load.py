@@ -110,7 +110,8 @@ def _measure(rows: Rows, section: TrainSection, *, padded: bool, seed: int, alon
         for start, end in pairwise(borders):
             group = step[start:end]
             laid, squares, longest_here = _laid(group, padded=padded, share=share, virtual=virtual)
-            largest_short = max(largest_short, _short(group, share=share, virtual=virtual))
+            if not padded:
+                largest_short = max(largest_short, _short(group, share=share))
             supervised = sum(row.supervised for row in group)
             sums["tokens"] += sum(row.length + virtual for row in group)
             sums["padded"] += laid
@@ -150,10 +151,10 @@ def _laid(group: Sequence[_Row], *, padded: bool, share: bool, virtual: int) -> 
     return sum(lengths) - sum(common), sum(n * n for n in lengths) - sum(n * n for n in common), longest
 
 
-def _short(group: Sequence[_Row], *, share: bool, virtual: int) -> tuple[int, int]:
-    """What short rows of a pass see, each of their tokens that is computed all of its row, and how many
-    tokens that is."""
-    sizes = [(row.laid + virtual, n) for row, n in zip(group, _common(group, share=share), strict=True)]
+def _short(group: Sequence[_Row], *, share: bool) -> tuple[int, int]:
+    """What short rows of a pass without padding see, each of their tokens that is computed all of its
+    row, and how many tokens that is."""
+    sizes = zip((row.laid for row in group), _common(group, share=share), strict=True)
     own = [(n, n - common) for n, common in sizes if n <= LONGEST_SHORT_ROW]
     return sum(n * computed for n, computed in own), sum(computed for _, computed in own)
 

@@ -141,8 +141,9 @@ def _passing(
 
 def short_rows_bytes(shape: Shape, section: TrainSection, precision: str, load: Load) -> float:
     """What attention keeps of short rows in bf16 on a CPU more than torch's (models/short_rows.py): each
-    head's probabilities, but neither its results nor what their softmax was divided by."""
-    if precision != "bf16" or layout_of(shape).padded:
+    head's probabilities, but not what their softmax was divided by. Its results stay as well, for the
+    product that comes next, but for the few recipes that leave this alone."""
+    if precision != "bf16":
         return 0.0
     whole = section.model_copy(update={"recompute": "none"})
     if (kept := kept_by(shape, whole, precision)) and kept.square:
@@ -151,7 +152,7 @@ def short_rows_bytes(shape: Shape, section: TrainSection, precision: str, load: 
     if section.recompute == "half":
         layers = (1 + layers) / 2
     scores, positions = load.largest_short_scores, load.largest_short
-    return layers * (2.0 * shape.heads * scores - (2.0 * shape.queries + 4.0 * shape.heads) * positions)
+    return layers * shape.heads * (2.0 * scores - 4.0 * positions)
 
 
 def _holes(
