@@ -275,6 +275,12 @@ def _assumed(shape: Shape, planned: Planned) -> list[str]:
             "times on GPUs come from data sheets and published efficiency; no GPU was measured, so take "
             "them within a factor of two"
         )
+    elif planned.asked.precision == "bf16":
+        notes.append(
+            "on a CPU the plan is calibrated for fp32; in bf16 runs of a few steps needed up to 1.4 times the "
+            "memory that is said here and 0.6 to 1.7 times the time, and long ones need some hundred MiB "
+            "more for the products' compiled shapes"
+        )
     if not can_count(shape, planned.asked.section, planned.asked.precision):
         notes.append(
             "what this model keeps for its backward pass can only be told from its weights, so it was "

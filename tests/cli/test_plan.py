@@ -64,6 +64,14 @@ def test_a_plan_says_of_which_models_it_only_guesses(
     assert any("Llama" in note for note in found["notes"]) is not known
 
 
+@pytest.mark.parametrize(("precision", "told"), [("fp32", False), ("bf16", True)])
+def test_a_plan_says_that_bf16_on_a_cpu_is_not_calibrated(
+    precision: str, told: bool, talkwright, recipe: Path
+) -> None:
+    found = talkwright("plan", recipe, "--json", "--set", f"train.precision={precision}").json
+    assert any("calibrated for fp32" in note for note in found["notes"]) is told
+
+
 def test_bad_input_is_named(talkwright, recipe: Path, tmp_path: Path) -> None:
     done = talkwright("plan", recipe, "--gpu", "gtx9000")
     assert done.code == 2
