@@ -277,9 +277,9 @@ def _assumed(shape: Shape, planned: Planned) -> list[str]:
         )
     elif planned.asked.precision == "bf16":
         notes.append(
-            "on a CPU the plan is calibrated for fp32; in bf16 runs of a few steps needed up to 1.4 times "
-            "the memory that is said here and 0.6 to 1.7 times the time, and long ones need some hundred "
-            "MiB more for products compiled for each length"
+            "on a CPU the plan is calibrated for fp32; in bf16 runs of a few steps needed up to 1.4 "
+            "times the memory that is said here and 0.6 to 1.7 times the time, and long ones need some "
+            "hundred MiB more for products compiled for each length"
         )
     if not can_count(shape, planned.asked.section, planned.asked.precision):
         notes.append(
