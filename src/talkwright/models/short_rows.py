@@ -35,13 +35,10 @@ def attend_short_rows(
     return out
 
 
-def _ahead(size: int) -> Tensor:
-    """What is added to scores: minus infinity for positions that are still to come. [size, size]"""
-    return _all_ahead()[:size, :size]
-
-
 @functools.cache
-def _all_ahead() -> Tensor:
+def _ahead() -> Tensor:
+    """What is added to scores: minus infinity for positions that are still to come.
+    [LONGEST_SHORT_ROW, LONGEST_SHORT_ROW]"""
     import torch
 
     return torch.full((LONGEST_SHORT_ROW, LONGEST_SHORT_ROW), float("-inf")).triu_(1)
@@ -76,7 +73,7 @@ def _attention() -> Any:
                 k, v = (_of(each[0], runs) for each in (key, value))
                 m = k.shape[1]
                 scores = query.new_empty(groups, heads // groups, n, m, dtype=exact)
-                scores = scores.copy_(_ahead(m)[m - n :]).view(groups, -1, m)
+                scores = scores.copy_(_ahead()[m - n : m, :m]).view(groups, -1, m)
                 scores.baddbmm_(q.to(exact), k.to(exact).transpose(1, 2), alpha=scale)
                 p = torch.softmax(scores, -1, out=scores).to(query.dtype)
                 out[0, start:stop] = torch.bmm(p, v).view(heads, n, -1).transpose(0, 1)
@@ -104,7 +101,8 @@ def _attention() -> Any:
                 _add_to(of_key, torch.bmm(ds.transpose(1, 2), q), runs)
                 own = torch.bmm(ds, k).view(heads, -1, width)
                 of_query[start:stop] = own.transpose(0, 1)
-            of_query, of_key = of_query.mul_(ctx.scale), of_key.mul_(ctx.scale)
+            of_query.mul_(ctx.scale)
+            of_key.mul_(ctx.scale)
             dtype = upstream.dtype
             return (
                 of_query.transpose(0, 1)[None],
