@@ -33,6 +33,7 @@ def test_smoothing_in_one_pass_is_torchs_cross_entropy(
     from talkwright.models import flat
 
     monkeypatch.setattr(flat, "HEAD_ROWS", 5)  # several pieces
+    monkeypatch.setattr(flat, "EXACT_ROWS", 2)  # and parts of them
     model, padded = prepare_model(tiny_base, section(method=method), 7)
     if method == "lora":
         for name, weight in model.named_parameters():
@@ -52,6 +53,31 @@ def test_smoothing_in_one_pass_is_torchs_cross_entropy(
     assert float(loss.detach()) == pytest.approx(float(plain.detach()), rel=1e-5)
     for name in theirs:
         assert (ours[name] - theirs[name]).norm() <= 1e-5 * theirs[name].norm() + 1e-6, name
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.3])
+def test_a_head_in_bf16_rounds_logits_and_gradients_and_nothing_between(
+    smoothing: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from talkwright.models import flat
+
+    monkeypatch.setattr(flat, "HEAD_ROWS", 5)
+    monkeypatch.setattr(flat, "EXACT_ROWS", 2)
+    torch.manual_seed(5)
+    hidden = torch.randn(12, 8).mul_(6).bfloat16().requires_grad_()
+    head = torch.randn(200, 8).bfloat16().requires_grad_()
+    targets = torch.randint(0, 200, (12,))
+    targets[::2] = (hidden @ head.t())[::2].argmax(-1)  # of some it is certain: p - 1 is near zero
+    loss = flat._loss_and_gradient_in_one_pass()(hidden, head, targets, smoothing)
+    loss.backward()
+
+    logits = (hidden @ head.t()).detach().double().requires_grad_()
+    exact = cross_entropy(logits, targets, reduction="sum", label_smoothing=smoothing)
+    exact.backward()
+    rounded = logits.grad.bfloat16().double()  # type: ignore[union-attr]
+    assert float(loss.detach()) == pytest.approx(float(exact.detach()), rel=1e-6)
+    for ours, wanted in ((hidden.grad, rounded @ head.double()), (head.grad, rounded.t() @ hidden.double())):
+        assert (ours.double() - wanted).norm() < 2**-8 * wanted.norm()  # type: ignore[union-attr]
 
 
 def test_smoothing_for_heads_that_do_more_than_multiply(

@@ -10,6 +10,7 @@ from talkwright.models.adapters import base_of_adapter, load_adapter, merge_adap
 from talkwright.models.batch import BatchLayout, computed_before, make_batch, until_last_supervised
 from talkwright.models.find import cache_folder, find_base, is_on_hub_only
 from talkwright.models.flat import (
+    EXACT_ROWS,
     HEAD_ROWS,
     choose_attention,
     has_plain_head,
@@ -36,6 +37,7 @@ from talkwright.models.short_rows import LONGEST_SHORT_ROW
 from talkwright.models.virtual import virtual_tokens, with_virtual_tokens
 
 __all__ = [
+    "EXACT_ROWS",
     "HEAD_ROWS",
     "LONGEST_SHORT_ROW",
     "BatchLayout",

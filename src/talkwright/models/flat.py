@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 WITHIN_ROWS = "talkwright_within_rows"
-HEAD_ROWS = 256  # supervised positions whose logits are in memory at a time
+HEAD_ROWS = 512  # supervised positions whose logits are in memory at a time
+EXACT_ROWS = 16  # of them in fp32, on a CPU: as many as stay in its cache
 
 
 def choose_attention(config: Any) -> tuple[str | None, bool]:
@@ -197,12 +198,18 @@ def row_losses(model: Any, batch: Batch) -> Tensor:
     causal = _causal(model)
     if _plain_head(causal) is None:
         return cross_entropy(_own_logits(model, batch).float(), batch.targets, reduction="none")
-    hidden = _hidden(model, batch)
-    losses = [
-        cross_entropy(causal.lm_head(rows).float(), targets, reduction="none")
-        for rows, targets in zip(hidden.split(HEAD_ROWS), batch.targets.split(HEAD_ROWS), strict=True)
-    ]
+    losses = []
+    hidden = _hidden(model, batch).split(HEAD_ROWS)
+    for rows, targets in zip(hidden, batch.targets.split(HEAD_ROWS), strict=True):
+        logits = causal.lm_head(rows)
+        parts = zip(logits.split(_exact(logits)), targets.split(_exact(logits)), strict=True)
+        losses += [cross_entropy(part.float(), wanted, reduction="none") for part, wanted in parts]
     return torch.cat(losses)
+
+
+def _exact(logits: Tensor) -> int:
+    """Rows of logits that are in fp32 at a time: on a GPU more than a CPU's cache would hold."""
+    return EXACT_ROWS if logits.device.type == "cpu" else 8 * EXACT_ROWS
 
 
 def summed_loss(model: Any, batch: Batch, smoothing: float = 0.0) -> Tensor:
@@ -325,6 +332,30 @@ def _names_a_scale(causal: Any) -> bool:
 _SCALES_LOGITS = re.compile("logit|soft_?cap|lm_head_multiplier|unpadded_vocab")
 
 
+def _loss_and_slopes(logits: Tensor, wanted: Tensor, smoothing: float) -> Tensor:
+    """Summed cross entropy of logits, [rows, vocabulary], which become its gradients by them in place.
+
+    Both are computed in fp32, a few rows at a time.
+    """
+    import torch
+
+    total = torch.zeros((), dtype=torch.float32, device=logits.device)
+    few = _exact(logits)
+    memory = logits.new_empty(min(few, len(logits)), logits.shape[1], dtype=torch.float32)
+    for part, target in zip(logits.split(few), wanted.split(few), strict=True):
+        logs = memory[: len(part)].copy_(part)
+        torch.log_softmax(logs, -1, out=logs)
+        total -= logs.gather(1, target).sum() * (1 - smoothing)
+        if smoothing:
+            total -= logs.mean(-1).sum() * smoothing
+        slopes = logs.exp_()
+        if smoothing:
+            slopes -= smoothing / slopes.shape[1]
+        slopes.scatter_add_(1, target, slopes.new_full(target.shape, smoothing - 1.0))
+        part.copy_(slopes)
+    return total
+
+
 @functools.cache
 def _loss_and_gradient_in_one_pass() -> Any:
     """Build the autograd function; torch is only imported when a model is."""
@@ -349,27 +380,16 @@ def _loss_and_gradient_in_one_pass() -> Any:
             )
             total = torch.zeros((), dtype=torch.float32, device=hidden.device)
             # The same memory for all: asking the system for fresh pages takes as long as the softmax.
-            memory = hidden.new_empty(min(HEAD_ROWS, len(targets)), weight.shape[0], dtype=torch.float32)
+            memory = hidden.new_empty(min(HEAD_ROWS, len(targets)), weight.shape[0])
             for start in range(0, len(targets), HEAD_ROWS):
-                rows, wanted = (
-                    hidden[start : start + HEAD_ROWS],
-                    targets[start : start + HEAD_ROWS, None],
-                )
-                logs = memory[: len(rows)].copy_(rows @ weight.t())
-                torch.log_softmax(logs, -1, out=logs)
-                total -= logs.gather(1, wanted).sum() * (1 - smoothing)
-                if smoothing:
-                    total -= logs.mean(-1).sum() * smoothing
-                if gradient is None and of_weight is None:
-                    continue
-                slope = logs.exp_()
-                if smoothing:
-                    slope -= smoothing / slope.shape[1]
-                slope.scatter_add_(1, wanted, slope.new_full(wanted.shape, smoothing - 1.0))
+                rows = hidden[start : start + HEAD_ROWS]
+                wanted = targets[start : start + HEAD_ROWS, None]
+                slopes = torch.mm(rows, weight.t(), out=memory[: len(rows)])
+                total += _loss_and_slopes(slopes, wanted, smoothing)
                 if gradient is not None:
-                    gradient[start : start + HEAD_ROWS] = slope.to(weight.dtype) @ weight
+                    torch.mm(slopes, weight, out=gradient[start : start + HEAD_ROWS])
                 if of_weight is not None:
-                    of_weight += slope.t() @ rows.float()
+                    of_weight += slopes.t().float() @ rows.float()
             ctx.save_for_backward(gradient, of_weight)
             ctx.dtype = weight.dtype
             return total

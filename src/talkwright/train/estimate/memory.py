@@ -14,7 +14,7 @@ from typing import Any
 
 from talkwright.config import TrainSection, share_recomputed
 from talkwright.errors import TrainError
-from talkwright.models import HEAD_ROWS
+from talkwright.models import EXACT_ROWS, HEAD_ROWS
 from talkwright.train.estimate.count import bytes_per_token, count_terms, terms_key
 from talkwright.train.estimate.load import Load
 from talkwright.train.estimate.shape import (
@@ -223,8 +223,8 @@ def activation_bytes(
 def head_bytes(
     shape: Shape, section: TrainSection, precision: str, load: Load, *, scoring: bool = False
 ) -> float:
-    """Logits of HEAD_ROWS positions in fp32 and in the model's precision (models/flat.py, `HeadLoss`),
-    and with all weights trained the head's gradient and the product that is added to it.
+    """Logits of HEAD_ROWS positions, EXACT_ROWS of them in fp32 (models/flat.py, `HeadLoss`), and with all
+    weights trained the head's gradient, the product that is added to it, and what that is made of.
 
     A model that makes its logits itself makes them of all positions of a pass (`scoring`: of
     validation), keeps what it does to them, and makes a gradient of each; those of supervised positions
@@ -236,10 +236,10 @@ def head_bytes(
         positions = load.scoring if scoring else load.largest
         each = positions * (size + 2 * layout.kept_of_logits)
         return shape.vocabulary * (each + (size + 4.0) * load.largest_supervised)
-    rows = min(HEAD_ROWS, load.largest_supervised)
-    entry = 8.0 if precision == "fp32" else 6.0
-    grown = 8.0 * shape.vocabulary * shape.width if section.method == "full" else 0.0
-    return rows * shape.vocabulary * entry + grown
+    rows, exact = (min(most, load.largest_supervised) for most in (HEAD_ROWS, EXACT_ROWS))
+    entry, copied = (2.0, 4.0 * rows) if precision == "bf16" else (4.0, 0.0)
+    grown = 8.0 * shape.width + copied if section.method == "full" else 0.0
+    return shape.vocabulary * (rows * entry + exact * 4.0 + grown)
 
 
 def ranks_per_layer(shape: Shape, section: TrainSection) -> float:
