@@ -76,8 +76,9 @@ def test_a_head_in_bf16_rounds_logits_and_gradients_and_nothing_between(
     exact.backward()
     rounded = logits.grad.bfloat16().double()  # type: ignore[union-attr]
     assert float(loss.detach()) == pytest.approx(float(exact.detach()), rel=1e-6)
-    for ours, wanted in ((hidden.grad, rounded @ head.double()), (head.grad, rounded.t() @ hidden.double())):
-        assert (ours.double() - wanted).norm() < 2**-8 * wanted.norm()  # type: ignore[union-attr]
+    ours: list[Any] = [hidden.grad, head.grad]
+    for got, wanted in zip(ours, (rounded @ head.double(), rounded.t() @ hidden.double()), strict=True):
+        assert (got.double() - wanted).norm() < 2**-8 * wanted.norm()
 
 
 def test_smoothing_for_heads_that_do_more_than_multiply(

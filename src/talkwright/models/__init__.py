@@ -7,7 +7,14 @@ weights and models that bring their own code.
 from __future__ import annotations
 
 from talkwright.models.adapters import base_of_adapter, load_adapter, merge_adapter, write_merged
-from talkwright.models.batch import BatchLayout, computed_before, make_batch, until_last_supervised
+from talkwright.models.batch import (
+    LENGTH_STEP,
+    BatchLayout,
+    computed_before,
+    filled_up,
+    make_batch,
+    until_last_supervised,
+)
 from talkwright.models.find import cache_folder, find_base, is_on_hub_only
 from talkwright.models.flat import (
     EXACT_ROWS,
@@ -39,6 +46,7 @@ from talkwright.models.virtual import virtual_tokens, with_virtual_tokens
 __all__ = [
     "EXACT_ROWS",
     "HEAD_ROWS",
+    "LENGTH_STEP",
     "LONGEST_SHORT_ROW",
     "BatchLayout",
     "base_of_adapter",
@@ -47,6 +55,7 @@ __all__ = [
     "choose_attention",
     "computed_before",
     "context_length",
+    "filled_up",
     "find_base",
     "fuse",
     "has_fixed_positions",

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 WORTH_SHARING = 8  # tokens at the beginning; for fewer, a row's own copy costs less than the detour
 
+LENGTH_STEP = 16
+"""Positions to a multiple of which batches are filled up in bf16 on a CPU: oneDNN, which multiplies
+there, compiles a product for every size that it meets and keeps its code (docs/log.md, 2026-11-23)."""
+
 Runs = tuple[tuple[int, int], ...]
 """Parts of the flat sequence, each from its first position to the one after its last."""
 
@@ -30,9 +34,10 @@ class Batch:
     """Rows ready for the model.
 
     `ids` and `positions` are [1, n] (flat) or [rows, longest] (padded); `lengths` are the rows' lengths,
-    without what `before` lends them; `scored` holds indices into the flattened positions whose next
-    token is supervised, and `targets` those tokens, both [supervised]. `before` says for each row where
-    in the flat sequence the tokens are that stand before its own; None: nothing is shared.
+    without what `before` lends them, and, of a flat batch that is filled up, the filling's; `scored`
+    holds indices into the flattened positions whose next token is supervised, and `targets` those
+    tokens, both [supervised]. `before` says for each row where in the flat sequence the tokens are that
+    stand before its own; None: nothing is shared.
     """
 
     ids: Tensor
@@ -50,20 +55,32 @@ class BatchLayout(TypedDict):
     padded: bool
     device: Any
     share: bool
+    step: int
 
 
 def make_batch(
-    examples: Sequence[Example], *, padded: bool = False, device: Any = "cpu", share: bool = False
+    examples: Sequence[Example],
+    *,
+    padded: bool = False,
+    device: Any = "cpu",
+    share: bool = False,
+    step: int = 1,
 ) -> Batch:
     """Lay out rows. Tokens after a row's last supervised one can change nothing and are left out.
 
     With `share`, which is for flat batches, rows are put in another order and common beginnings stand
-    once; the sum of the losses is the same. Raises TrainError for a row with nothing to learn.
+    once; the sum of the losses is the same. The length of the whole, or of padded rows, is filled up to
+    a multiple of `step`. Raises TrainError for a row with nothing to learn.
     """
     kept = [until_last_supervised(example) for example in examples]
     if padded:
-        return _padded(kept, device)
-    return _flat(kept, device, share=share)
+        return _padded(kept, device, step)
+    return _flat(kept, device, step, share=share)
+
+
+def filled_up(count: int, step: int = LENGTH_STEP) -> int:
+    """The least multiple of `step` that is no less."""
+    return -(-count // step) * step
 
 
 def until_last_supervised(example: Example) -> tuple[list[int], list[int]]:
@@ -77,11 +94,11 @@ def until_last_supervised(example: Example) -> tuple[list[int], list[int]]:
     return list(example.input_ids[:last]), list(example.labels[1 : last + 1])
 
 
-def _padded(kept: list[tuple[list[int], list[int]]], device: Any) -> Batch:
+def _padded(kept: list[tuple[list[int], list[int]]], device: Any, step: int) -> Batch:
     import torch
 
     lengths = tuple(len(ids) for ids, _ in kept)
-    width = max(lengths)
+    width = filled_up(max(lengths), step)
     ids = [row + [row[-1]] * (width - len(row)) for row, _ in kept]
     found = [
         (number * width + n, label)
@@ -111,7 +128,7 @@ def computed_before(rows: Sequence[Sequence[int]]) -> list[int]:
     return [n if n >= WORTH_SHARING else 0 for n in common][: len(rows)]
 
 
-def _flat(kept: list[tuple[list[int], list[int]]], device: Any, *, share: bool) -> Batch:
+def _flat(kept: list[tuple[list[int], list[int]]], device: Any, step: int, *, share: bool) -> Batch:
     import torch
 
     if share:
@@ -138,6 +155,11 @@ def _flat(kept: list[tuple[list[int], list[int]]], device: Any, *, share: bool) 
         lengths.append(len(row) - taken)
         ids += row[taken:]
         positions += range(taken, len(row))
+    if filling := filled_up(len(ids), step) - len(ids):  # a row of its own, of which nothing is learnt
+        before.append(())
+        lengths.append(filling)
+        ids += ids[:1] * filling
+        positions += range(filling)
     return Batch(
         ids=torch.tensor([ids], device=device),
         positions=torch.tensor([positions], device=device),

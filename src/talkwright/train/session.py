@@ -10,7 +10,7 @@ from typing import Any
 
 from talkwright.config import TrainSection
 from talkwright.errors import TrainError, needs_memory
-from talkwright.models import BatchLayout
+from talkwright.models import LENGTH_STEP, BatchLayout
 from talkwright.runs import make_folder
 from talkwright.train.faults import smaller_model
 from talkwright.train.model import Masters, prepare_model
@@ -53,6 +53,7 @@ def open_session(
     origin: Origin,
 ) -> Session:
     """Load the model and make ready all that stays. Raises TrainError for what cannot be trained."""
+    import torch
     from accelerate.utils import set_seed
 
     refuse_useless(rows)
@@ -66,6 +67,7 @@ def open_session(
         masters = Masters(model)
     make_folder(checkpoints)
     config = vars(model.config.get_text_config())
+    by_onednn = accelerator.device.type == "cpu" and model.dtype == torch.bfloat16
     return Session(
         accelerator=accelerator,
         model=model,
@@ -79,6 +81,7 @@ def open_session(
             padded=padded,
             device=accelerator.device,
             share=may_share_beginnings(section, padded=padded, alone=must_be_whole(config)),
+            step=LENGTH_STEP if by_onednn else 1,
         ),
         noise=RowNoise(model, section.neftune) if section.neftune else None,
         seed=seed,

@@ -223,8 +223,8 @@ def activation_bytes(
 def head_bytes(
     shape: Shape, section: TrainSection, precision: str, load: Load, *, scoring: bool = False
 ) -> float:
-    """Logits of HEAD_ROWS positions, EXACT_ROWS of them in fp32 (models/flat.py, `HeadLoss`), and with all
-    weights trained the head's gradient, the product that is added to it, and what that is made of.
+    """Logits of HEAD_ROWS positions, EXACT_ROWS of them in fp32 (models/flat.py, `HeadLoss`); with all
+    weights trained also the head's gradient, the product that is added to it, and what that is made of.
 
     A model that makes its logits itself makes them of all positions of a pass (`scoring`: of
     validation), keeps what it does to them, and makes a gradient of each; those of supervised positions
