@@ -267,7 +267,7 @@ class _Guessed(Sequence[Example]):
 
 def _assumed(shape: Shape, planned: Planned) -> list[str]:
     """What a reader must know about how far the numbers can be trusted."""
-    from talkwright.train import can_count, layout_of
+    from talkwright.train import best_precision_here, can_count, layout_of
 
     notes = []
     if planned.asked.machine.gpu:
@@ -275,11 +275,10 @@ def _assumed(shape: Shape, planned: Planned) -> list[str]:
             "times on GPUs come from data sheets and published efficiency; no GPU was measured, so take "
             "them within a factor of two"
         )
-    elif planned.asked.precision == "bf16":
+    elif planned.asked.precision == "bf16" and best_precision_here() != "bf16":
         notes.append(
-            "on a CPU the plan is calibrated for fp32; in bf16 runs of a few steps needed up to 1.4 "
-            "times the memory that is said here and 0.6 to 1.7 times the time, and long ones need some "
-            "hundred MiB more for products compiled for each length"
+            "this processor has no bf16 instructions and emulates them, which is slower than fp32 and "
+            "was not measured"
         )
     if not can_count(shape, planned.asked.section, planned.asked.precision):
         notes.append(

@@ -64,12 +64,16 @@ def test_a_plan_says_of_which_models_it_only_guesses(
     assert any("Llama" in note for note in found["notes"]) is not known
 
 
-@pytest.mark.parametrize(("precision", "told"), [("fp32", False), ("bf16", True)])
-def test_a_plan_says_that_bf16_on_a_cpu_is_not_calibrated(
-    precision: str, told: bool, talkwright, recipe: Path
+@pytest.mark.parametrize(
+    ("precision", "best", "told"),
+    [("fp32", "fp32", False), ("bf16", "fp32", True), ("bf16", "bf16", False)],
+)
+def test_a_plan_says_that_emulated_bf16_was_not_measured(
+    precision: str, best: str, told: bool, talkwright, recipe: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("talkwright.train.best_precision_here", lambda: best)
     found = talkwright("plan", recipe, "--json", "--set", f"train.precision={precision}").json
-    assert any("calibrated for fp32" in note for note in found["notes"]) is told
+    assert any("emulates" in note for note in found["notes"]) is told
 
 
 def test_bad_input_is_named(talkwright, recipe: Path, tmp_path: Path) -> None:

@@ -338,6 +338,31 @@ def test_common_beginnings_computed_once_change_neither_loss_nor_gradients(metho
     assert apart <= 1e-5 * total
 
 
+@pytest.mark.parametrize("padded", [False, True], ids=["flat", "padded"])
+@pytest.mark.parametrize("method", ["full", "lora"])
+def test_what_fills_a_batch_up_changes_neither_loss_nor_gradients(method: str, padded: bool) -> None:
+    rows = nested(1)
+    plain = build()
+    ours = twin(plain, None if padded else choose_attention(plain.config)[0])
+    if method == "lora":
+        settings = LoraConfig(r=4, target_modules="all-linear", init_lora_weights=False)
+        plain, ours = get_peft_model(plain, settings), get_peft_model(ours, settings)
+        ours.load_state_dict(plain.state_dict())
+    as_it_is, batch = (make_batch(rows, padded=padded, share=not padded, step=n) for n in (1, 16))
+    missing = batch.ids.shape[1] - as_it_is.ids.shape[1]
+    assert 0 < missing < 16
+    assert batch.ids.shape[1] % 16 == 0
+    if not padded:
+        assert batch.lengths == (*as_it_is.lengths, missing)
+        assert len(batch.before or ()) == len(batch.lengths)
+    wanted, got = plain_loss(plain, rows), summed_loss(ours, batch)
+    assert got.item() == pytest.approx(wanted.item(), rel=1e-5)
+    wanted_gradients, got_gradients = gradients(plain, wanted), gradients(ours, got)
+    total = sum(g.square().sum() for g in wanted_gradients.values()).sqrt()
+    apart = sum((g - got_gradients[n]).square().sum() for n, g in wanted_gradients.items()).sqrt()
+    assert apart <= 1e-5 * total
+
+
 def test_rows_without_a_common_beginning_are_not_shared() -> None:
     rows = random_rows((17, 5), (17, 5), seed=8)
     assert make_batch(rows, share=True).before is None

@@ -275,7 +275,7 @@ def test_every_peak_can_be_the_highest(tiny_base: BaseModel) -> None:
     from_file = dataclasses.replace(shape, file_bytes=4 * shape.parameters)
     short = Rows([8] * 8, [4] * 8, [], "made up")
     scored = Rows([8] * 8, [4] * 8, [64] * 64, "made up")
-    fitted = coefficients()["memory"]
+    fitted = coefficients()["memory"]["fp32"]
     lora, full = ({"batch_size": 1, "method": method} for method in ("lora", "full"))
     count = trainable(shape, TrainSection.model_validate(full))
     scoring = 4 * 64 * 64 * (2 * 576 + 3 * 1536 + 2 * 576)

@@ -62,7 +62,7 @@ def test_the_plan_counts_the_tokens_that_the_loop_computes(
     examples: list[Example], settings: Any, section: Any
 ) -> None:
     """Against the batches that the loop makes of the same steps."""
-    from talkwright.models import make_batch, until_last_supervised
+    from talkwright.models import LENGTH_STEP, make_batch, until_last_supervised
     from talkwright.train.model import VIRTUAL
     from talkwright.train.passes import may_share_beginnings, split
     from talkwright.train.plan import make_plan, rows_of_steps
@@ -71,14 +71,19 @@ def test_the_plan_counts_the_tokens_that_the_loop_computes(
     padded = chosen.method in VIRTUAL
     share = may_share_beginnings(chosen, padded=padded, alone=False)
     virtual = chosen.virtual_tokens if padded else 0
-    plan, made = make_plan(chosen, len(examples)), []
+    plan, made, filled = make_plan(chosen, len(examples)), [], []
     for numbers in rows_of_steps(plan, chosen.batch_size, 7):
         passes = split([examples[n] for n in numbers], chosen, 0, padded=padded)
-        batches = [make_batch(rows, padded=padded, share=share) for rows in passes]
-        made.append([batch.ids.numel() + virtual * len(batch.ids) for batch in batches])
+        for step, found in ((1, made), (LENGTH_STEP, filled)):
+            batches = [make_batch(rows, padded=padded, share=share, step=step) for rows in passes]
+            found.append([batch.ids.numel() + virtual * len(batch.ids) for batch in batches])
     load = make_load(rows_of(examples), chosen, padded=False, seed=7)
     assert load.largest == max(max(step) for step in made)
     assert load.padded * load.steps == sum(map(sum, made))
+    on_cpu = load.where_filled("bf16", gpu=False)
+    assert on_cpu.largest == max(max(step) for step in filled)
+    assert on_cpu.padded * load.steps == sum(map(sum, filled))
+    assert load.where_filled("fp32", gpu=False) == load == load.where_filled("bf16", gpu=True)
     assert load.passes * load.steps == sum(map(len, made))
     seen = [examples[n] for step in rows_of_steps(plan, chosen.batch_size, 7) for n in step]
     assert load.supervised * 4 == sum(example.n_supervised for example in seen)

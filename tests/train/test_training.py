@@ -511,6 +511,22 @@ def test_seeds_give_other_adapters(train_tiny, weights_of) -> None:
     assert not any(torch.equal(a[n], c[n]) for n in a)
 
 
+def test_batches_are_filled_up_in_bf16_and_as_they_are_in_fp32(
+    train_tiny, rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lengths: dict[str, list[int]] = {"fp32": [], "bf16": []}
+    for precision, found in lengths.items():
+
+        def noting(model, batch, *also, found=found):
+            found.append(batch.ids.shape[1])
+            return summed_loss(model, batch, *also)
+
+        monkeypatch.setattr(loop, "summed_loss", noting)
+        train_tiny(precision, precision=precision, max_steps=3, validation=rows[:2])
+    assert any(n % 16 for n in lengths["fp32"])
+    assert lengths["bf16"] == [-(-n // 16) * 16 for n in lengths["fp32"]]
+
+
 def poison(monkeypatch: pytest.MonkeyPatch, step: int, *, gradient: bool) -> None:
     """Make the loss, or only its gradient, not a number from that step on."""
     made = []

@@ -26,6 +26,7 @@ START: dict[str, Any] = {
     "cuda_mib": 600.0,  # a CUDA context with cuBLAS; not measured here
     "cuda_reserve": 0.05,  # what the caching allocator keeps in pieces; not measured here
 }
+PRECISIONS = ("fp32", "bf16")
 GPU_FACTORS = dict.fromkeys(KINDS, 1.0) | {"products": 2.0, "attention": 2.5, "head": 2.0}
 """Not measured: half of the data sheet's operations for products, as the best published single-GPU LoRA
 runs reach 41 to 43 % of it over everything (shared/research/performance.md, section 2)."""
@@ -79,18 +80,18 @@ def errors_of(run: Run, coefficients: dict[str, Any]) -> tuple[float, float]:
 
 
 def fit(runs: list[Run], counted: dict[str, Any]) -> dict[str, Any]:
-    """Coefficients from the runs of the role "fit"."""
+    """Coefficients from the runs of the role "fit", for each precision its own."""
     fitting = [run for run in runs if run.role == "fit"]
-    coefficients: dict[str, Any] = {
-        "memory": _fit_memory(fitting, counted),
+    of = {name: [run for run in fitting if run.precision == name] for name in PRECISIONS}
+    return {
+        "memory": {name: _fit_memory(some, counted) for name, some in of.items()},
         "time": {
-            "cpu": _fit_time(fitting, counted),
-            "gpu": GPU_FACTORS,
+            "cpu": {name: _fit_time(some, counted) for name, some in of.items()},
+            "gpu": dict.fromkeys(PRECISIONS, GPU_FACTORS),
             "start_up": round(sorted(run.other_seconds for run in fitting)[len(fitting) // 2], 1),
         },
         "counted": counted,
     }
-    return coefficients
 
 
 def _fit_memory(runs: list[Run], counted: dict[str, Any]) -> dict[str, Any]:
@@ -111,7 +112,7 @@ def _fit_memory(runs: list[Run], counted: dict[str, Any]) -> dict[str, Any]:
     def loss(values: Any) -> float:
         if min(values) < 0:
             return 1e9
-        now = {"memory": told(values), "counted": counted}
+        now = {"memory": dict.fromkeys(PRECISIONS, told(values)), "counted": counted}
         total = 0.0
         for run in runs:
             found = memory(run.shape, run.section, run.precision, run.load, now).peak / 2**20

@@ -8,7 +8,7 @@ from itertools import islice, pairwise
 from typing import Any, NamedTuple
 
 from talkwright.config import TrainSection
-from talkwright.models import LONGEST_SHORT_ROW, computed_before, until_last_supervised
+from talkwright.models import LONGEST_SHORT_ROW, computed_before, filled_up, until_last_supervised
 from talkwright.train.model import VIRTUAL
 from talkwright.train.passes import cuts, in_order, may_share_beginnings
 from talkwright.train.plan import Plan, evenly, make_plan, rows_of_steps
@@ -50,9 +50,10 @@ class Load:
     """A run's work. Means are of an optimizer step: `passes`; `tokens`; `supervised`; `padded` tokens,
     which are computed: with padding where batches have it, without what an earlier row of a pass begins
     with; and `squares`, the sum of squared row lengths. `largest` is the largest pass in such tokens;
-    `scoring` the largest batch of validation; `largest_squares` the squares of the largest pass. Of
-    rows that see up to LONGEST_SHORT_ROW tokens the most that a pass has: `largest_short` tokens, which
-    see `largest_short_scores`, each one all of its row."""
+    `scoring` the largest batch of validation; `largest_squares` the squares of the largest pass.
+    `filled` and `filled_largest` are `padded` and `largest` where passes are filled up (`where_filled`).
+    Of rows that see up to LONGEST_SHORT_ROW tokens the most that a pass has: `largest_short` tokens,
+    for which `largest_short_scores` are kept."""
 
     steps: int
     validations: int
@@ -70,6 +71,15 @@ class Load:
     largest_squares: float = 0.0
     largest_short: int = 0
     largest_short_scores: int = 0
+    filled: float = 0.0
+    filled_largest: int = 0
+
+    def where_filled(self, precision: str, *, gpu: bool) -> Load:
+        """This work as it is laid out in a precision: in bf16 on a CPU passes are filled up to a
+        multiple of LENGTH_STEP tokens."""
+        if precision != "bf16" or gpu:
+            return self
+        return replace(self, padded=self.filled, largest=self.filled_largest)
 
 
 class _Row(NamedTuple):
@@ -99,8 +109,8 @@ def _measure(rows: Rows, section: TrainSection, *, padded: bool, seed: int, alon
     padded = padded or bool(virtual)
     share = may_share_beginnings(section, padded=padded, alone=alone)
     steps = _steps(rows, plan, section.batch_size, seed, padded=padded)
-    sums = dict.fromkeys(("passes", "tokens", "supervised", "padded", "squares"), 0.0)
-    largest = largest_supervised = most = longest = 0
+    sums = dict.fromkeys(("passes", "tokens", "supervised", "padded", "squares", "filled"), 0.0)
+    largest = largest_supervised = most = longest = filled_largest = 0
     largest_squares = 0.0
     largest_short = (0, 0)
     for step in steps:
@@ -110,15 +120,20 @@ def _measure(rows: Rows, section: TrainSection, *, padded: bool, seed: int, alon
         for start, end in pairwise(borders):
             group = step[start:end]
             laid, squares, longest_here = _laid(group, padded=padded, share=share, virtual=virtual)
+            filled = filled_up(laid)
+            if padded:
+                filled = len(group) * (filled_up(longest_here - virtual) + virtual)
             if not padded:
                 largest_short = max(largest_short, _short(group, share=share))
             supervised = sum(row.supervised for row in group)
             sums["tokens"] += sum(row.length + virtual for row in group)
             sums["padded"] += laid
+            sums["filled"] += filled
             sums["supervised"] += supervised
             sums["squares"] += squares
             largest_supervised = max(largest_supervised, supervised)
             largest, longest = max(largest, laid), max(longest, longest_here)
+            filled_largest = max(filled_largest, filled)
             largest_squares = max(largest_squares, squares)
     means = {name: value / len(steps) for name, value in sums.items()}
     scored = [
@@ -134,6 +149,7 @@ def _measure(rows: Rows, section: TrainSection, *, padded: bool, seed: int, alon
         largest_squares=largest_squares,
         largest_short=largest_short[1],
         largest_short_scores=largest_short[0],
+        filled_largest=filled_largest,
         longest=longest,
         scoring=max(scored, default=0),
         validation_tokens=sum(scored),
@@ -152,11 +168,12 @@ def _laid(group: Sequence[_Row], *, padded: bool, share: bool, virtual: int) -> 
 
 
 def _short(group: Sequence[_Row], *, share: bool) -> tuple[int, int]:
-    """What short rows of a pass without padding see, each of their tokens that is computed all of its
-    row, and how many tokens that is."""
+    """What is kept of the scores of short rows of a pass without padding (models/short_rows.py), and how
+    many tokens are computed of these rows."""
     sizes = zip((row.laid for row in group), _common(group, share=share), strict=True)
     own = [(n, n - common) for n, common in sizes if n <= LONGEST_SHORT_ROW]
-    return sum(n * computed for n, computed in own), sum(computed for _, computed in own)
+    scores = sum(filled_up(n) * filled_up(computed) for n, computed in own)
+    return scores, sum(computed for _, computed in own)
 
 
 def _common(group: Sequence[_Row], *, share: bool) -> list[int]:

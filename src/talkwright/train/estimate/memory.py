@@ -84,7 +84,8 @@ def memory(
     gpu: bool = False,
 ) -> Memory:
     """Peak memory of a run: main memory of the process, or with `gpu` the memory of the card."""
-    fitted = coefficients["memory"]
+    fitted = coefficients["memory"][precision]
+    load = load.where_filled(precision, gpu=gpu)
     size = 2 if precision == "bf16" else 4
     count = trainable(shape, section)
     weights = weight_bytes(shape, section, precision)
@@ -132,7 +133,8 @@ def _passing(
     if section.method == "full" and load.most_passes == 1:
         # Gradients come as activations go: only the larger of both is there at once.
         kept, gradients = max(kept, gradients), 0.0
-    flight = coefficients["memory"]["in_flight"] * load.largest * (shape.width + shape.inner) * size
+    fitted = coefficients["memory"][precision]
+    flight = fitted["in_flight"] * load.largest * (shape.width + shape.inner) * size
     if section.quantise == "nf4":  # a matrix is unpacked for each use
         flight += max(i * o for _, i, o in shape.linear) * size * 2
     logits = max(head_bytes(shape, section, precision, load) - flight, 0.0)
@@ -161,7 +163,7 @@ def _holes(
     """What glibc cannot use of the holes that temporaries leave between what stays, layer after layer
     and with rows of other lengths. They grow with all that a pass makes, and come again backwards where
     it is recomputed; adapters make more of them than they keep."""
-    fitted = coefficients["memory"]
+    fitted = coefficients["memory"][precision]
     whole = section.model_copy(update={"recompute": "none"})
     share = fitted["holes"][section.method]
     if section.method == "lora":

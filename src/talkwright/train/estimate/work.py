@@ -80,6 +80,7 @@ def seconds_by_kind(
     coefficients: dict[str, Any],
 ) -> dict[str, float]:
     """Seconds of an optimizer step by kind, before the fitted factors."""
+    load = load.where_filled(precision, gpu=rates.gpu)
     operations = floating_point(shape, section, load)
     size = 2 if precision == "bf16" else 4
     plain = section.model_copy(update={"recompute": "none"})
@@ -124,7 +125,7 @@ def step_seconds(
     coefficients: dict[str, Any],
 ) -> float:
     """Seconds of an optimizer step."""
-    factors = coefficients["time"]["gpu" if rates.gpu else "cpu"]
+    factors = coefficients["time"]["gpu" if rates.gpu else "cpu"][precision]
     kinds = seconds_by_kind(shape, section, precision, load, rates, coefficients)
     return float(sum(factors[kind] * kinds[kind] for kind in KINDS))
 
