@@ -5,8 +5,11 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -505,6 +508,37 @@ def test_a_quantised_base_learns_reloads_and_goes_on_exactly(
 def _die_at(step: int, row: dict[str, Any]) -> None:
     if row["step"] == step:
         raise Stopped
+
+
+def test_a_base_in_four_bits_is_the_same_after_a_validation(
+    tiny_base, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a processor with bf16 instructions, for which bitsandbytes has another packing."""
+    bnb = pytest.importorskip("bitsandbytes", reason="bitsandbytes (the extra `quantise`) is missing")
+    monkeypatch.setattr(bnb.nn.modules, "has_avx512bf16", lambda: True)
+    model = load_weights(tiny_base, precision="fp32", quantise="nf4").eval()
+    before = {name: weight.clone() for name, weight in model.named_parameters()}
+    ids = torch.tensor([[5, 6, 7]])
+    with torch.no_grad():
+        first, second = (float(model(ids, labels=ids).loss) for _ in range(2))
+    assert first == second
+    assert any(weight.dtype == torch.uint8 for weight in before.values())
+    for name, weight in model.named_parameters():
+        assert torch.equal(weight, before[name]), name
+
+
+def test_no_code_is_fetched_from_a_hub(tmp_path: Path) -> None:
+    """bitsandbytes would, by the package `kernels`, where a processor has bf16 instructions."""
+    (tmp_path / "kernels.py").write_text("def get_kernel(*_, **__): raise SystemExit('fetched')\n")
+    asks = "import talkwright.models, importlib; importlib.import_module('kernels').get_kernel('it')"
+    path = os.pathsep.join([str(tmp_path), *sys.path])
+    done = subprocess.run(
+        [sys.executable, "-c", asks],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": path},
+    )
+    assert "ModuleNotFoundError" in done.stderr
 
 
 def test_four_bits_without_bitsandbytes_say_what_to_install(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import sys
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -16,6 +17,10 @@ from talkwright.types import BaseModel, content_id
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
+
+# On a processor with bf16 instructions, importing bitsandbytes (which PEFT does) makes the package
+# `kernels`, where it is installed, fetch native code from the hub and load it. No recipe asks for that.
+sys.modules.setdefault("kernels", None)  # type: ignore[arg-type]  # as Python marks what is not to be had
 
 
 def best_precision() -> Literal["bf16", "fp32"]:
@@ -99,6 +104,7 @@ def load_weights(
     model: PreTrainedModel = loaded[0]
     refuse_missing(base.path, loaded[1]["missing_keys"])
     stretch_by_row(model)
+    _keep_packed_as_it_is(model)
     return model
 
 
@@ -126,6 +132,18 @@ def _four_bits(dtype: Any) -> Any:
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=dtype,
     )
+
+
+def _keep_packed_as_it_is(model: Any) -> None:
+    """Without this bitsandbytes packs a matrix in another way, with scales in bf16, at its first use in
+    evaluation on a processor with bf16 instructions, and cannot do so where its sizes are odd: losses of
+    validation were not those of training, nor the weights the same after it."""
+    for module in model.modules():
+        if hasattr(module, _PACKS_ANEW):
+            setattr(module, _PACKS_ANEW, False)
+
+
+_PACKS_ANEW = "support_avx512bf16_for_cpu"  # of bitsandbytes.nn.Linear4bit
 
 
 def needs_bitsandbytes(field: str, value: str, instead: str) -> str:
