@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import sys
 import warnings
 from collections.abc import Iterable, Iterator
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 # On a processor with bf16 instructions, importing bitsandbytes (which PEFT does) makes the package
 # `kernels`, where it is installed, fetch native code from the hub and load it. No recipe asks for that.
 sys.modules.setdefault("kernels", None)  # type: ignore[arg-type]  # as Python marks what is not to be had
+
+# Products that oneDNN keeps compiled (bf16 on a CPU): of its 1,024 a long run has some hundred MiB, and
+# compiling them again takes no time that could be measured (docs/log.md, 2026-11-23).
+os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "128")
 
 
 def best_precision() -> Literal["bf16", "fp32"]:

@@ -92,6 +92,8 @@ def memory(
     library = 2**20 * fitted["cuda_mib" if gpu else "library_mib"]
     if gpu:
         library += fitted["cuda_reserve"] * weights
+    elif section.quantise == "nf4":
+        library += 2**20 * fitted["four_bits_mib"]
     # train/model.py: masters of fp32 beside bf16 weights; fp32 weights are their own.
     adapter = (0 if section.method == "full" else count * size) + (4 * count if size == 2 else 0)
     moments = MOMENTS[section.optimizer] * count
