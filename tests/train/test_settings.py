@@ -112,6 +112,28 @@ def test_every_methods_default_rate_is_a_usual_one(section) -> None:
             assert findings(section, **how) == {}, how
 
 
+@pytest.mark.parametrize(("parameters", "offered"), [(7e9, True), (20e9, False)])
+def test_the_default_rate_is_advised_only_where_it_is_a_usual_one(section, parameters, offered) -> None:
+    for settings in ({"learning_rate": 0.1}, {"optimizer": "muon", "learning_rate": 0.1}):
+        (found,) = check_settings(section(**settings), 80, 8, int(parameters))
+        assert found.code == "unusual_learning_rate"
+        assert found.fix.endswith("or leave it out for the default") == offered
+
+
+@pytest.mark.parametrize(
+    ("settings", "validation", "offered"),
+    [({}, 8, True), ({}, 0, False), ({"eval_every": 30}, 8, True), ({"eval_every": 40}, 8, False)],
+)
+def test_patience_is_advised_only_where_it_can_end_the_run(
+    section, settings, validation, offered
+) -> None:
+    long = section(max_steps=120, **settings)
+    found = {each.code: each for each in check_settings(long, 40, validation)}
+    assert ("`train.patience: 3`" in found["too_many_epochs"].fix) == offered
+    after = check_settings(long.model_copy(update={"patience": 3}), 40, validation)
+    assert (after == []) == offered
+
+
 @pytest.mark.parametrize(
     ("lora", "odd"),
     [

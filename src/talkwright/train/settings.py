@@ -143,7 +143,7 @@ def check_settings(
     plan = make_plan(section, rows)
     steps = _steps_taken(section, plan, rows, tokens)
     return [
-        *_of_length(section, plan, rows, tokens, steps),
+        *_of_length(section, plan, rows, validation_rows, tokens, steps),
         *_of_rates(section, parameters),
         *_of_strengths(section),
         *_of_validation(section, validation_rows, plan, steps),
@@ -292,7 +292,7 @@ def _steps_taken(section: TrainSection, plan: Plan, rows: int, tokens: int) -> i
 
 
 def _of_length(
-    section: TrainSection, plan: Plan, rows: int, tokens: int, steps: int
+    section: TrainSection, plan: Plan, rows: int, validation_rows: int, tokens: int, steps: int
 ) -> Iterator[Finding]:
     rate = section.learning_rate or 0
     ended = steps < plan.steps
@@ -323,7 +323,8 @@ def _of_length(
             "warning", "too_many_epochs",
             f"each of the {rows} rows is learnt {passes:.0f} times, by heart, not in general, and "
             "nothing stops the run when the validation loss rises",
-            f"write {_lines([*smaller, fewer])}, or `train.patience: 3`",
+            f"write {_lines([*smaller, fewer])}"
+            + (", or `train.patience: 3`" if validation_rows and _between(plan, steps) >= 3 else ""),
         )  # fmt: skip
 
 
@@ -338,6 +339,7 @@ def _of_rates(section: TrainSection, parameters: int) -> Iterator[Finding]:
     if not low <= rate <= high:
         of = f" a model of {parameters / 1e9:.1f} billion weights by" if parameters >= 1e9 else ""
         nearest = low if rate < low else high
+        default = TrainSection(method=section.method, optimizer=section.optimizer).learning_rate or 0
         with_optimizer = ""
         if section.optimizer in ("adafactor", "muon"):
             with_optimizer = f" with {section.optimizer}, whose rates are not AdamW's,"
@@ -345,7 +347,8 @@ def _of_rates(section: TrainSection, parameters: int) -> Iterator[Finding]:
             "warning", "unusual_learning_rate",
             f"a learning rate of {rate:g} is outside {low:g} to {high:g}, where training{of} "
             f"{section.method}{with_optimizer} usually works",
-            f"write `train.learning_rate: {nearest:g}`, or leave it out for the default",
+            f"write `train.learning_rate: {nearest:g}`"
+            + (", or leave it out for the default" if low <= default <= high else ""),
         )  # fmt: skip
     if section.method == "lora":
         root = math.sqrt(section.lora.rank) if section.lora.rank_stabilised else section.lora.rank
@@ -401,7 +404,7 @@ def _of_validation(section: TrainSection, rows: int, plan: Plan, steps: int) -> 
             + (" and train.patience has nothing to go by" if section.patience else ""),
             "write `data.validation: 0.1`, or add more conversations",
         )  # fmt: skip
-    elif section.patience and (between := (steps - 1) // plan.eval_every) < section.patience:
+    elif section.patience and (between := _between(plan, steps)) < section.patience:
         # At best the validation before the first step stays the best one; all that come between it and
         # the one after the last step must be enough.
         less = f"train.patience: {max(1, between // 2)}" if between else "train.patience: null"
@@ -412,6 +415,11 @@ def _of_validation(section: TrainSection, rows: int, plan: Plan, steps: int) -> 
             f"write `train.eval_every: {max(1, steps // (4 * section.patience))}`"
             if steps > section.patience and plan.eval_every > 1 else f"write `{less}`",
         )  # fmt: skip
+
+
+def _between(plan: Plan, steps: int) -> int:
+    """Validations between the one before the first of `steps` and the one after the last."""
+    return (steps - 1) // plan.eval_every
 
 
 def _of_precision(section: TrainSection, parameters: int) -> Iterator[Finding]:
