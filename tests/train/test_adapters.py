@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from tokenizers.pre_tokenizers import ByteLevel
 
 from talkwright.engine import load_engine
 from talkwright.errors import ModelError, TrainError
@@ -441,6 +442,29 @@ def test_tokens_that_the_model_does_not_know_are_refused(
     tokenizer.add_special_tokens({"additional_special_tokens": ["<|tool|>"]})
     with pytest.raises(TrainError, match=r"'<\|tool\|>' with id 259: the model has 259 embeddings"):
         train(tiny_base, Template(tokenizer), rows, [], section(), seed=1, out=tmp_path / "out", key="k")
+
+
+def test_words_that_the_model_does_not_know_are_refused(
+    tiny_base, tiny_template, rows, section, tmp_path
+) -> None:
+    """Not only control tokens: added spaces are words, and so is what another vocabulary has more."""
+    from tokenizers import AddedToken, Tokenizer, models
+
+    from talkwright.template import Template
+    from talkwright.train import train
+
+    spaces = copy.deepcopy(tiny_template._tokenizer)
+    spaces.add_tokens([AddedToken("    ", normalized=False)])
+    longer = copy.deepcopy(tiny_template._tokenizer)  # its control tokens have the smallest ids
+    words = [*tiny_template.guard.control, *sorted(ByteLevel.alphabet()), "yes", "no"]
+    bytes_alone = longer.backend_tokenizer
+    longer._tokenizer = Tokenizer(models.BPE(vocab={word: n for n, word in enumerate(words)}, merges=[]))
+    longer._tokenizer.pre_tokenizer = bytes_alone.pre_tokenizer
+    longer._tokenizer.decoder = bytes_alone.decoder
+    longer._tokenizer.add_special_tokens([*tiny_template.guard.control])
+    for tokenizer, largest in ((spaces, 259), (longer, 260)):
+        with pytest.raises(TrainError, match=f"words with ids up to {largest} .* has 259 embeddings"):
+            train(tiny_base, Template(tokenizer), rows, [], section(), seed=1, out=tmp_path, key="k")
 
 
 def test_dropout_of_the_recipe_holds_for_an_adapter_gone_on_from(train_tiny, weights_of) -> None:

@@ -129,15 +129,20 @@ def recompute(model: Any, share: float) -> bool:
 
 
 def refuse_added_tokens(base: BaseModel, template: Template) -> None:
-    """Raise TrainError when the template writes tokens that the model has no embedding for."""
-    rows = load_config(base).get_text_config().vocab_size
-    if added := sorted((i, text) for text, i in template.guard.control.items() if i >= rows):
-        raise TrainError(
-            f"the tokenizer has {len(added)} tokens that the model knows nothing of, the first "
-            f"'{added[0][1]}' with id {added[0][0]}: the model has {rows} embeddings. Vocabularies are "
-            "not grown here: take the tokenizer that belongs to the model, or grow the model first "
-            "(`resize_token_embeddings` of transformers) and train with `method: full`"
-        )
+    """Raise TrainError when the tokenizer has tokens or words that the model has no embedding for."""
+    rows, limit = load_config(base).get_text_config().vocab_size, template.guard.id_limit
+    if limit <= rows:
+        return
+    added = sorted((i, text) for text, i in template.guard.control.items() if i >= rows)
+    what = f"words with ids up to {limit - 1} that the model knows nothing of"
+    if added:
+        what = f"{len(added)} tokens that the model knows nothing of, the first '{added[0][1]}' with id "
+        what += str(added[0][0])
+    raise TrainError(
+        f"the tokenizer has {what}: the model has {rows} embeddings. Vocabularies are not grown here: "
+        "take the tokenizer that belongs to the model, or grow the model first "
+        "(`resize_token_embeddings` of transformers) and train with `method: full`"
+    )
 
 
 def save_model(model: Any, folder: Path, method: str) -> None:
