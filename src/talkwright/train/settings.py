@@ -194,21 +194,28 @@ _ANY_BASE = {  # lines that suit every base, by the setting at fault
 }
 
 
+def room_for_rows(section: TrainSection, base: BaseModel) -> int | None:
+    """Tokens that the base was made for, beside learnt ones; None where it says nothing of that."""
+    places = getattr(load_config(base).get_text_config(), "max_position_embeddings", None)
+    return places - _learnt(section) if places else None
+
+
+def _learnt(section: TrainSection) -> int:
+    return section.virtual_tokens if section.method in VIRTUAL else 0
+
+
 def check_context(section: TrainSection, lengths: Lengths, base: BaseModel) -> list[Finding]:
     """Rows that are longer than what the base was made for."""
-    config = load_config(base)
-    text = config.get_text_config()
-    if not getattr(text, "max_position_embeddings", None):
+    learnt, room = _learnt(section), room_for_rows(section, base)
+    if room is None:
         return []
-    learnt = section.virtual_tokens if section.method in VIRTUAL else 0
-    room = text.max_position_embeddings - learnt
     # A row's last token is predicted, not read.
     rows = [each for split in ("train", "validation") for each in lengths.get(split, {}).items()]
     longer = [(length, count) for length, count in rows if length - 1 > room]
     if not longer:
         return []
     count = sum(count for _, count in longer)
-    fixed = has_fixed_positions(empty_model(config))
+    fixed = has_fixed_positions(empty_model(load_config(base)))
     beside = f", beside {learnt} learnt ones," if learnt else ""
     return [
         Finding(
