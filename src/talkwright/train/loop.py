@@ -169,8 +169,8 @@ def _closes_later(state: State, plan: Plan) -> bool:
 # --- one step -------------------------------------------------------------------------------------
 
 
-def _take_step(session: Session, state: State, examples: Sequence[Example], metrics: Metrics) -> float:
-    """Forward, backward, update, in as many passes as the memory wants; returns the step's loss."""
+def _take_step(session: Session, state: State, examples: Sequence[Example], metrics: Metrics) -> None:
+    """Forward, backward, update, in as many passes as the memory wants."""
     started = time.perf_counter()
     rate = learning_rate(session.section, session.plan, state.step)
     while (attempt := _attempt(session, state, examples, rate)) is None:
@@ -197,7 +197,6 @@ def _take_step(session: Session, state: State, examples: Sequence[Example], metr
         "seconds": round(state.seconds, 3),
     }
     _write(metrics, {**row, "fault": fault} if fault else row)
-    return loss
 
 
 def _attempt(
@@ -341,7 +340,7 @@ def _validate(session: Session, state: State, metrics: Metrics, *, closing: bool
             save_best(session.checkpoints, session.origin, session.masters)
     else:
         state.worse += 1
-    if session.section.patience and state.worse >= session.section.patience:
+    if session.section.patience and state.worse >= session.section.patience and not closing:
         state.stopped = "patience"
 
 
