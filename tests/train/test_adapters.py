@@ -432,16 +432,48 @@ def test_what_is_gone_on_from_is_part_of_what_makes_a_run(train_tiny, section) -
     assert start_digest(section()) == []
 
 
+@pytest.mark.parametrize("written", ["by name", "by a variable", "in a row", "in a validation row"])
 def test_tokens_that_the_model_does_not_know_are_refused(
-    tiny_base, tiny_template, rows, section, tmp_path
+    tiny_base, tiny_template, rows, section, tmp_path, written
 ) -> None:
     from talkwright.template import Template
     from talkwright.train import train
 
     tokenizer = copy.deepcopy(tiny_template._tokenizer)
-    tokenizer.add_special_tokens({"additional_special_tokens": ["<|tool|>"]})
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<|tool|>"], "bos_token": "<|tool|>"})
+    start = {"by name": "{% if tools %}<|tool|>{% endif %}", "by a variable": "{{ bos_token }}"}
+    tokenizer.chat_template = start.get(written, "") + tokenizer.chat_template
+    with_it = Example((*rows[0].input_ids, 259), (*rows[0].labels, 259))
+    how = {
+        "rows": [*rows, with_it] if written == "in a row" else rows,
+        "validation": [with_it] if written == "in a validation row" else [],
+    }
     with pytest.raises(TrainError, match=r"'<\|tool\|>' with id 259: the model has 259 embeddings"):
-        train(tiny_base, Template(tokenizer), rows, [], section(), seed=1, out=tmp_path / "out", key="k")
+        train(
+            tiny_base,
+            Template(tokenizer),
+            section=section(),
+            seed=1,
+            out=tmp_path / "out",
+            key="k",
+            **how,
+        )
+
+
+def test_a_token_that_nothing_writes_needs_no_embedding(
+    tiny_base, tiny_template, rows, section, tmp_path
+) -> None:
+    """Gemma 3's tokenizer has one for images in the sizes that see none, too."""
+    from talkwright.template import Template
+    from talkwright.train import refuse_unready, train
+
+    tokenizer = copy.deepcopy(tiny_template._tokenizer)
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<image_soft_token>"]})
+    template, stored = Template(tokenizer), tmp_path / "run" / "train"
+    assert template.guard.id_limit == 260
+    refuse_unready(section(), tiny_base, template)
+    train(tiny_base, template, rows, rows[:2], section(), seed=1, out=stored, key="k")
+    assert (stored / "adapter" / "adapter_model.safetensors").is_file()
 
 
 def test_words_that_the_model_does_not_know_are_refused(

@@ -83,7 +83,7 @@ def train(
     Checkpoints live in a folder `checkpoints` beside `out` until the artefact is finished. Ctrl-C and
     SIGTERM save one first. Raises TrainError when training cannot go on.
     """
-    refuse_added_tokens(base, template)
+    refuse_added_tokens(base, template, rows, validation)
     origin = describe_origin(base, template, rows, validation, section, seed)
     session = open_session(base, rows, validation, section, seed, out.parent / "checkpoints", origin)
     plan, checkpoints, masters = session.plan, session.checkpoints, session.masters
