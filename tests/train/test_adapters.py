@@ -9,6 +9,7 @@ import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,9 @@ from talkwright.models import (
     virtual_tokens,
     write_merged,
 )
-from talkwright.train.model import prepare_model
+from talkwright.train import refuse_unready
+from talkwright.train.adapters import refuse_other_adapter
+from talkwright.train.model import prepare_model, save_model
 from talkwright.train.start_from import refuse_other_base
 from talkwright.types import IGNORED, BaseModel, Example, Sampling
 
@@ -307,9 +310,12 @@ def test_a_layer_that_is_not_there_is_refused(train_tiny) -> None:
 
 
 @pytest.mark.parametrize("name", ["lora", "dora", "ia3", "prefix", "prompt", "full"])
-def test_going_on_from_a_run_begins_where_it_ended(name, train_tiny, rows, metrics_of) -> None:
+def test_going_on_from_a_run_begins_where_it_ended(
+    name, train_tiny, rows, metrics_of, section, tiny_base, tiny_template
+) -> None:
     how = {"learning_rate": 1e-2, **METHODS[name]}
     first = train_tiny("first", validation=rows, max_steps=4, eval_every=4, **how)
+    refuse_unready(section(start_from=str(first.parent), **how), tiny_base, tiny_template)
     again = train_tiny(
         "again", validation=rows, max_steps=4, eval_every=4, start_from=str(first.parent), **how
     )
@@ -319,24 +325,33 @@ def test_going_on_from_a_run_begins_where_it_ended(name, train_tiny, rows, metri
     assert now < began
 
 
-def test_an_adapter_of_another_shape_is_not_gone_on_from(train_tiny, tmp_path) -> None:
+def test_an_adapter_of_another_shape_is_not_gone_on_from(
+    train_tiny, tmp_path, section, tiny_base, tiny_template
+) -> None:
     first = train_tiny("first", max_steps=1, lora={"rank": 4, "alpha": 8.0})
-    with pytest.raises(TrainError, match=r"r is 4 there and 16 here; lora_alpha is 8.* and 32"):
-        train_tiny("again", start_from=str(first.parent))
-    other = {"lora": {"rank": 4, "alpha": 8.0, "dora": True, "rank_stabilised": True}}
-    with pytest.raises(TrainError, match=r"use_rslora is False there and True here; use_dora is False"):
-        train_tiny("again", start_from=str(first.parent), **other)
-    with pytest.raises(TrainError, match="14 of its weights are of other modules or shapes"):
-        train_tiny("again", start_from=str(first.parent), lora={"rank": 4, "alpha": 8.0, "layers": [0]})
-    with pytest.raises(TrainError, match="peft_type is 'LORA' there and 'IA3' here"):
-        train_tiny("again", start_from=str(first / "adapter"), method="ia3")
-    with pytest.raises(TrainError, match=r"holds no model.*not with `method: full`"):
-        train_tiny("again", start_from=str(first), method="full")
-    with pytest.raises(TrainError, match="holds no adapter"):
-        train_tiny("again", start_from=str(tmp_path / "nothing"))
     whole = train_tiny("whole", max_steps=1, method="full")
-    with pytest.raises(TrainError, match="holds all weights of a model, not an adapter"):
-        train_tiny("again", start_from=str(whole.parent))
+
+    def refused(match: str, start: Path, **how: Any) -> None:
+        """By the check, which has no weights, as by the training."""
+        how["start_from"] = str(start)
+        with pytest.raises(TrainError, match=match):
+            refuse_unready(section(**how), tiny_base, tiny_template)
+        with pytest.raises(TrainError, match=match):
+            train_tiny("again", **how)
+
+    run, lora = first.parent, {"rank": 4, "alpha": 8.0}
+    refused(r"r is 4 there and 16 here; lora_alpha is 8.* and 32", run)
+    refused(
+        r"use_rslora is False there and True here; use_dora is False",
+        run,
+        lora={**lora, "dora": True, "rank_stabilised": True},
+    )
+    refused("14 of its weights are of other modules or shapes", run, lora={**lora, "layers": [0]})
+    refused("peft_type is 'LORA' there and 'IA3' here", first / "adapter", method="ia3")
+    refused("peft_type is 'LORA' there and 'PREFIX_TUNING' here", first / "adapter", method="prefix")
+    refused(r"holds no model.*not with `method: full`", first, method="full")
+    refused("holds no adapter", tmp_path / "nothing")
+    refused("holds all weights of a model, not an adapter", whole.parent)
 
 
 STRANGE = {
@@ -363,9 +378,14 @@ def test_an_adapter_of_another_tool_is_gone_on_from_as_it_is_or_not_at_all(
     model.save_pretrained(str(tmp_path / "theirs"))
     again = section(start_from=str(tmp_path / "theirs"), lora={"rank": 8, "alpha": 16.0})
     if name != "from another":
-        with pytest.raises(TrainError, match=rf"asks for what is not trained here.* {name} is "):
-            prepare_model(tiny_base, again, 7)
+        for refuse in (
+            lambda: prepare_model(tiny_base, again, 7),
+            partial(refuse_other_adapter, tiny_base, again),
+        ):
+            with pytest.raises(TrainError, match=rf"asks for what is not trained here.* {name} is "):
+                refuse()
         return
+    refuse_other_adapter(tiny_base, again)
     row = Example(tuple(range(20)), tuple(range(20)))
     losses = [
         float(row_losses(each.eval(), make_batch([row], padded=padded)).detach().sum())
@@ -465,7 +485,7 @@ def test_a_token_that_nothing_writes_needs_no_embedding(
 ) -> None:
     """Gemma 3's tokenizer has one for images in the sizes that see none, too."""
     from talkwright.template import Template
-    from talkwright.train import refuse_unready, train
+    from talkwright.train import train
 
     tokenizer = copy.deepcopy(tiny_template._tokenizer)
     tokenizer.add_special_tokens({"additional_special_tokens": ["<image_soft_token>"]})
@@ -694,6 +714,21 @@ def test_no_adapter_is_put_where_its_weight_is_read_past_it(method, family, sect
     idle = [n for n, w in model.named_parameters() if w.requires_grad and w.grad is None]
     assert not idle
     assert any("in_proj" in n for n, w in model.named_parameters() if w.requires_grad)
+
+
+@pytest.mark.parametrize("method", ["lora", "ia3", "prompt"])
+@pytest.mark.parametrize("family", FAMILIES, indirect=True)
+def test_the_check_knows_the_shapes_of_an_adapter_without_weights(
+    method, family, section, tmp_path
+) -> None:
+    how: dict[str, Any] = {"method": method, **({"virtual_tokens": 3} if method == "prompt" else {})}
+    if (method, family.name) == ("prompt", "mamba"):
+        pytest.skip("it has no place for learnt tokens")
+    if method == "lora" and family.name.startswith("mamba"):
+        how["lora"] = {"targets": ["in_proj"]}
+    model, _ = prepare_model(family, section(**how), 7)
+    save_model(model, tmp_path / "first", method)
+    refuse_other_adapter(family, section(**how, start_from=str(tmp_path / "first")))
 
 
 @pytest.mark.parametrize("family", ["jamba"], indirect=True)

@@ -26,6 +26,7 @@ from talkwright.train.adapters import (
     add_adapter,
     freeze,
     instead_of_learnt_tokens,
+    refuse_other_adapter,
     usable_targets,
 )
 from talkwright.train.empty import empty_model
@@ -99,13 +100,14 @@ def heed(findings: list[Finding], tell: Callable[[list[Finding]], object] | None
 
 def refuse_unready(section: TrainSection, base: BaseModel, template: Template) -> None:
     """Raise TrainError for what the first step would stop at: a package that is missing, an earlier run
-    that is not there or of another base, tokens that the model has no embedding for.
+    that is not there, of another base or with another adapter, tokens without an embedding.
 
     Not findings: these are kept with the run, and what was missing may be there the next time.
     """
     refuse_missing_trackers(section)
     refuse_added_tokens(base, template)
     refuse_other_base(base, section)
+    refuse_other_adapter(base, section)
     eight = section.optimizer.startswith("paged") or section.optimizer.endswith("8bit")
     for name, needed, instead in (
         ("optimizer", eight, "adamw"),
