@@ -33,6 +33,7 @@ from talkwright.train.checkpoint import (
     METRICS,
     SAMPLES,
     State,
+    count_checkpoints,
     drop_checkpoints,
     load_best,
     restore_newest,
@@ -97,6 +98,11 @@ def train(
     refuse_full_disk(session, saves=math.ceil((plan.steps - state.step) / plan.save_every))
     if state.step:
         say(f"Going on from step {state.step} of {plan.steps}.")
+    elif kept := count_checkpoints(checkpoints):
+        say(
+            f"None of the checkpoints that were kept ({kept}; train.keep_checkpoints is "
+            f"{section.keep_checkpoints}) is whole, so the training begins again at step 1."
+        )
     recompute(session.model, _share_recomputed(section, state))
     with (
         tracking(session.accelerator, section, out.parent) as track,
