@@ -32,6 +32,7 @@ from talkwright.train.adapters import (
 from talkwright.train.empty import empty_model
 from talkwright.train.model import VIRTUAL, refuse_added_tokens, refuse_unfit_kind
 from talkwright.train.plan import Plan, make_plan
+from talkwright.train.schedules import learning_rate
 from talkwright.train.start_from import refuse_other_base
 from talkwright.train.trackers import refuse_missing_trackers
 from talkwright.types import BaseModel, Conversation, Example, Finding, Lengths, Message
@@ -313,6 +314,13 @@ def _of_length(
             f"reaches {rate:g}",
             f"write `train.warmup_steps: {steps // 10}`",
         )  # fmt: skip
+    elif (peak := learning_rate(section, plan, plan.warmup)) < rate:  # wsd alone can do that
+        yield Finding(
+            "warning", "decay_longer_than_run",
+            f"the decay of wsd begins as the warm-up of {plan.warmup} steps ends, in a run of "
+            f"{plan.steps}, so the rate never reaches {rate:g}: it is {peak:.3g} at most",
+            f"write {_lines(_room_to_stay(section, plan))}",
+        )  # fmt: skip
     batch = section.batch_size
     smaller: list[str] = []
     if batch > rows:
@@ -335,6 +343,22 @@ def _of_length(
             f"write {_lines([*smaller, fewer])}"
             + (", or `train.patience: 3`" if validation_rows and _between(plan, steps) >= 3 else ""),
         )  # fmt: skip
+
+
+def _room_to_stay(section: TrainSection, plan: Plan) -> list[str]:
+    """Lines with which wsd has a step or more between its warm-up and its decay."""
+    usual = TrainSection.model_fields["decay_ratio"].default
+    if plan.steps == 1:  # one step is one of decay
+        return [
+            "train.schedule: linear",
+            *([f"train.decay_ratio: {usual:g}"] * (section.decay_ratio != usual)),
+        ]
+    lines, stays = [], plan.steps - plan.warmup
+    if stays == 1 or 10 * stays < plan.steps:
+        lines, stays = [f"train.warmup_steps: {plan.steps // 10}"], plan.steps - plan.steps // 10
+    if round(plan.steps * section.decay_ratio) >= stays:
+        lines.append(f"train.decay_ratio: {stays // 2 / plan.steps:.2g}")
+    return lines
 
 
 def _lines(settings: Sequence[str]) -> str:
