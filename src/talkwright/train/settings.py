@@ -314,7 +314,9 @@ def _of_length(
             f"reaches {rate:g}",
             f"write `train.warmup_steps: {steps // 10}`",
         )  # fmt: skip
-    elif (peak := learning_rate(section, plan, plan.warmup)) < rate:  # wsd alone can do that
+    elif section.schedule == "wsd" and not math.isclose(
+        peak := learning_rate(section, plan, plan.warmup), rate
+    ):
         yield Finding(
             "warning", "decay_longer_than_run",
             f"the decay of wsd begins as the warm-up of {plan.warmup} steps ends, in a run of "
