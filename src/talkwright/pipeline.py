@@ -134,9 +134,9 @@ def check(
 ) -> None:  # fmt: skip
     """Conversations → `check/`: token ids and labels of every row. Stops at findings that are errors."""
     from talkwright.template import FORMAT, check_dataset
-    from talkwright.train import check_recipe, heed, refuse_unready
+    from talkwright.train import check_recipe, heed, refuse_unready, room_for_rows
 
-    suite = _suite(recipe)
+    suite, out = _suite(recipe), here / "check"
     new_rows, digest = _new_rows(recipe, here)
     settings = dump_recipe(recipe)
     decisive = [settings["template"], settings["train"], to_json(suite), base.digest, FORMAT]
@@ -152,10 +152,11 @@ def check(
             found = check_recipe(recipe.train, lengths, base, template, dropped)
             return [*found, *_leaks(splits["train"], suite)]
 
-        check_dataset(template, splits, recipe.template, out=here / "check", key=key, further=further)
+        room = room_for_rows(recipe.train, base)
+        check_dataset(template, splits, recipe.template, out=out, key=key, further=further, room=room)
 
-    _stage("check", here / "check", key, make)
-    findings = [Finding(**found).of(here) for found in read_json(here / "check" / "findings.json")]
+    _stage("check", out, key, make)
+    findings = [Finding(**found).of(here) for found in read_json(out / "findings.json")]
     heed(findings, tell)
     refuse_unready(recipe.train, base, template)
 

@@ -107,7 +107,7 @@ def plan_run(
             rates = measure_rates(precision_on(machine, recipe.train, native))
         return plan_for(shape, rows, recipe.train, machine, rates, **how)
 
-    this = this_machine()
+    this = this_machine(prices)
     chosen = on(wanted or this)
     others = [on(machine) for machine in [this, *table.values()] if machine != (wanted or this)]
     return chosen, others, [rows.known, *_assumed(shape, chosen)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,12 @@ class Done:
         """The one line of JSON on standard output."""
         (line,) = self.out.splitlines()
         return json.loads(line)
+
+
+@pytest.fixture(autouse=True)
+def _own_hook(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give back what `main` sets."""
+    monkeypatch.setattr("sys.unraisablehook", sys.unraisablehook)
 
 
 @pytest.fixture

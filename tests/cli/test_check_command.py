@@ -108,6 +108,26 @@ def test_cutting_rows_is_no_cure_where_none_has_an_answer_that_fits(recipe, talk
     assert "`template.too_long: cut`" not in done.json["findings"][0]["fix"]
 
 
+@pytest.mark.parametrize(
+    ("settings", "lines"),
+    [
+        ("template.max_length=200", ["`template.max_length: 256`"]),
+        ("template.max_length=256", []),
+        ("template.max_length=30", ["`template.max_length: 256`"]),  # no row is left
+    ],
+)
+def test_no_row_is_to_be_longer_than_the_model_was_made_for(settings, lines, recipe, talkwright) -> None:
+    long = say("what is the longest story?", "It is a story that goes on and on, over hills. " * 9)
+    with open(recipe.parent / "chats.jsonl", "a") as file:
+        file.write(json.dumps(long) + "\n")
+    done = talkwright("check", recipe, "--json", "--set", settings)
+    fixes = [found["fix"] for found in done.json["findings"] if "longer than" in found["message"]]
+    assert fixes
+    for fix in fixes:
+        assert re.findall(r"`template.+?`", fix) == lines
+        assert ("shorten these rows" in fix) == (not lines)
+
+
 def test_how_many_answers_are_lost_is_said(recipe, talkwright) -> None:
     done = talkwright("check", recipe, "--set", "template.max_length=120")
     assert "1 rows are longer than 120 tokens and are not used, with 1 answers in all" in done.out

@@ -158,6 +158,29 @@ def test_a_stopped_run_says_how_to_go_on(tmp_path: Path, number: signal.Signals,
     assert "Traceback" not in errors
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_that_comes_while_an_object_is_removed_is_not_lost(
+    tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    """Python passes over what is raised there."""
+    (tmp_path / "recipe.yaml").write_text("data: a.jsonl\n")
+    removing = (
+        "import os, time, talkwright.pipeline as pipeline\n"
+        "class Removed:\n    def __del__(self):\n"
+        f"        os.kill(os.getpid(), {int(number)})\n        time.sleep(0.1)\n"
+        "def run(*_, **__):\n    Removed()\n    time.sleep(20)\n"
+        "pipeline.run = run\n"
+        "from talkwright.cli import main\nmain(['run', 'recipe.yaml'])"
+    )
+    started = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-c", removing], cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True
+    )
+    assert done.returncode == code, done.stderr
+    assert time.monotonic() - started < 20
+    assert "Exception ignored" not in done.stderr
+
+
 def test_a_closed_pipe_is_quiet(tmp_path: Path) -> None:
     for number in range(400):
         run = tmp_path / "runs" / f"run-{number:03}"

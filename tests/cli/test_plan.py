@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,13 @@ def test_bad_input_is_named(talkwright, recipe: Path, tmp_path: Path) -> None:
     done = talkwright("plan", recipe, "--prices", "p.yaml")
     assert done.code == 2
     assert "p.yaml: prices.h100" in done.err
+
+
+def test_the_price_that_a_plan_asks_for_can_be_given(talkwright, recipe: Path, tmp_path: Path) -> None:
+    asked = re.search("--prices FILE with `(.*)`", talkwright("plan", recipe).out)
+    assert asked is not None
+    (tmp_path / "p.yaml").write_text(asked[1].replace("DOLLARS_AN_HOUR", "0.1"))
+    assert "at $0.1 an hour (p.yaml" in talkwright("plan", recipe, "--prices", "p.yaml").out
 
 
 def test_a_model_that_is_not_here_needs_only_its_configuration(

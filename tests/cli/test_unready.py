@@ -44,3 +44,17 @@ def test_what_is_missing_is_said_before_training(
         monkeypatch.undo()
         monkeypatch.setattr(trackers, "find_spec", lambda name: True)
         assert talkwright("check", recipe, *changes).code == 0
+
+
+@pytest.mark.parametrize("command", ["check", "plan"])
+def test_an_adapter_of_another_shape_is_said_before_training(
+    talkwright, recipe: Path, command: str, tmp_path: Path
+) -> None:
+    done = talkwright("train", recipe, "--set", "train.lora.rank=4", "--set", "name=first")
+    assert done.code == 0, done.err
+    (first,) = (path.parent for path in (tmp_path / "runs").glob("*/train"))
+    refused = talkwright(command, recipe, "--set", f"train.start_from={first}")
+    assert refused.code == 2
+    assert "is not the one this recipe describes: r is 4 there and 16 here" in refused.err
+    same = ("--set", f"train.start_from={first}", "--set", "train.lora.rank=4")
+    assert talkwright(command, recipe, *same).code == 0

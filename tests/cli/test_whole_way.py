@@ -60,6 +60,7 @@ def talkwright(place: Path, *arguments: str, text: str = "") -> Done:
         patch.setenv("HF_HUB_OFFLINE", "1")
         patch.setattr("sys.argv", ["talkwright"])
         patch.setattr("sys.stdin", io.StringIO(text))
+        patch.setattr("sys.unraisablehook", sys.unraisablehook)  # which `main` sets
         with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as ended:
             main(list(arguments))
     signal.signal(signal.SIGTERM, handler)

@@ -130,6 +130,7 @@ def test_any_field_with_two_letters_swapped_is_refused(data: st.DataObject) -> N
 @pytest.mark.parametrize(
     ("text", "parts"),
     [
+        ("train: {epochs: 1.0e+308}", ["train.epochs", "1000000", "1e+308"]),
         ("train: {epochs: many}", ["train.epochs", "number", "the text 'many'"]),
         ("train: {batch_size: 2.5}", ["train.batch_size", "integer", "2.5"]),
         ("train: {batch_size: '8'}", ["train.batch_size", "integer", "the text '8'"]),

@@ -61,6 +61,13 @@ def test_files_are_plain_arrays_that_are_mapped_and_not_loaded(stored) -> None:
     assert isinstance(read_examples(folder, "train")._ids, numpy.memmap)
 
 
+def test_large_ids_are_found_without_making_examples(stored) -> None:
+    folder, examples = stored
+    rows, ids = read_examples(folder, "train"), {i for each in examples for i in each.input_ids}
+    for least in (0, max(ids), max(ids) + 1):
+        assert rows.ids_from(least) == {i for i in ids if i >= least}
+
+
 def test_no_rows_are_rows_too(tmp_path: Path) -> None:
     with writing(tmp_path, "test"):
         pass

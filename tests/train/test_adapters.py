@@ -12,12 +12,14 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 import yaml
+from tokenizers.pre_tokenizers import ByteLevel
 
 from talkwright.engine import load_engine
 from talkwright.errors import ModelError, TrainError
@@ -31,7 +33,9 @@ from talkwright.models import (
     virtual_tokens,
     write_merged,
 )
-from talkwright.train.model import prepare_model
+from talkwright.train import refuse_unready
+from talkwright.train.adapters import refuse_other_adapter
+from talkwright.train.model import prepare_model, save_model
 from talkwright.train.start_from import refuse_other_base
 from talkwright.types import IGNORED, BaseModel, Example, Sampling
 
@@ -309,9 +313,12 @@ def test_a_layer_that_is_not_there_is_refused(train_tiny) -> None:
 
 
 @pytest.mark.parametrize("name", ["lora", "dora", "ia3", "prefix", "prompt", "full"])
-def test_going_on_from_a_run_begins_where_it_ended(name, train_tiny, rows, metrics_of) -> None:
+def test_going_on_from_a_run_begins_where_it_ended(
+    name, train_tiny, rows, metrics_of, section, tiny_base, tiny_template
+) -> None:
     how = {"learning_rate": 1e-2, **METHODS[name]}
     first = train_tiny("first", validation=rows, max_steps=4, eval_every=4, **how)
+    refuse_unready(section(start_from=str(first.parent), **how), tiny_base, tiny_template)
     again = train_tiny(
         "again", validation=rows, max_steps=4, eval_every=4, start_from=str(first.parent), **how
     )
@@ -321,24 +328,33 @@ def test_going_on_from_a_run_begins_where_it_ended(name, train_tiny, rows, metri
     assert now < began
 
 
-def test_an_adapter_of_another_shape_is_not_gone_on_from(train_tiny, tmp_path) -> None:
+def test_an_adapter_of_another_shape_is_not_gone_on_from(
+    train_tiny, tmp_path, section, tiny_base, tiny_template
+) -> None:
     first = train_tiny("first", max_steps=1, lora={"rank": 4, "alpha": 8.0})
-    with pytest.raises(TrainError, match=r"r is 4 there and 16 here; lora_alpha is 8.* and 32"):
-        train_tiny("again", start_from=str(first.parent))
-    other = {"lora": {"rank": 4, "alpha": 8.0, "dora": True, "rank_stabilised": True}}
-    with pytest.raises(TrainError, match=r"use_rslora is False there and True here; use_dora is False"):
-        train_tiny("again", start_from=str(first.parent), **other)
-    with pytest.raises(TrainError, match="14 of its weights are of other modules or shapes"):
-        train_tiny("again", start_from=str(first.parent), lora={"rank": 4, "alpha": 8.0, "layers": [0]})
-    with pytest.raises(TrainError, match="peft_type is 'LORA' there and 'IA3' here"):
-        train_tiny("again", start_from=str(first / "adapter"), method="ia3")
-    with pytest.raises(TrainError, match=r"holds no model.*not with `method: full`"):
-        train_tiny("again", start_from=str(first), method="full")
-    with pytest.raises(TrainError, match="holds no adapter"):
-        train_tiny("again", start_from=str(tmp_path / "nothing"))
     whole = train_tiny("whole", max_steps=1, method="full")
-    with pytest.raises(TrainError, match="holds all weights of a model, not an adapter"):
-        train_tiny("again", start_from=str(whole.parent))
+
+    def refused(match: str, start: Path, **how: Any) -> None:
+        """By the check, which has no weights, as by the training."""
+        how["start_from"] = str(start)
+        with pytest.raises(TrainError, match=match):
+            refuse_unready(section(**how), tiny_base, tiny_template)
+        with pytest.raises(TrainError, match=match):
+            train_tiny("again", **how)
+
+    run, lora = first.parent, {"rank": 4, "alpha": 8.0}
+    refused(r"r is 4 there and 16 here; lora_alpha is 8.* and 32", run)
+    refused(
+        r"use_rslora is False there and True here; use_dora is False",
+        run,
+        lora={**lora, "dora": True, "rank_stabilised": True},
+    )
+    refused("14 of its weights are of other modules or shapes", run, lora={**lora, "layers": [0]})
+    refused("peft_type is 'LORA' there and 'IA3' here", first / "adapter", method="ia3")
+    refused("peft_type is 'LORA' there and 'PREFIX_TUNING' here", first / "adapter", method="prefix")
+    refused(r"holds no model.*not with `method: full`", first, method="full")
+    refused("holds no adapter", tmp_path / "nothing")
+    refused("holds all weights of a model, not an adapter", whole.parent)
 
 
 STRANGE = {
@@ -365,9 +381,14 @@ def test_an_adapter_of_another_tool_is_gone_on_from_as_it_is_or_not_at_all(
     model.save_pretrained(str(tmp_path / "theirs"))
     again = section(start_from=str(tmp_path / "theirs"), lora={"rank": 8, "alpha": 16.0})
     if name != "from another":
-        with pytest.raises(TrainError, match=rf"asks for what is not trained here.* {name} is "):
-            prepare_model(tiny_base, again, 7)
+        for refuse in (
+            lambda: prepare_model(tiny_base, again, 7),
+            partial(refuse_other_adapter, tiny_base, again),
+        ):
+            with pytest.raises(TrainError, match=rf"asks for what is not trained here.* {name} is "):
+                refuse()
         return
+    refuse_other_adapter(tiny_base, again)
     row = Example(tuple(range(20)), tuple(range(20)))
     losses = [
         float(row_losses(each.eval(), make_batch([row], padded=padded)).detach().sum())
@@ -434,16 +455,71 @@ def test_what_is_gone_on_from_is_part_of_what_makes_a_run(train_tiny, section) -
     assert start_digest(section()) == []
 
 
+@pytest.mark.parametrize("written", ["by name", "by a variable", "in a row", "in a validation row"])
 def test_tokens_that_the_model_does_not_know_are_refused(
-    tiny_base, tiny_template, rows, section, tmp_path
+    tiny_base, tiny_template, rows, section, tmp_path, written
 ) -> None:
     from talkwright.template import Template
     from talkwright.train import train
 
     tokenizer = copy.deepcopy(tiny_template._tokenizer)
-    tokenizer.add_special_tokens({"additional_special_tokens": ["<|tool|>"]})
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<|tool|>"], "bos_token": "<|tool|>"})
+    start = {"by name": "{% if tools %}<|tool|>{% endif %}", "by a variable": "{{ bos_token }}"}
+    tokenizer.chat_template = start.get(written, "") + tokenizer.chat_template
+    with_it = Example((*rows[0].input_ids, 259), (*rows[0].labels, 259))
+    how = {
+        "rows": [*rows, with_it] if written == "in a row" else rows,
+        "validation": [with_it] if written == "in a validation row" else [],
+    }
     with pytest.raises(TrainError, match=r"'<\|tool\|>' with id 259: the model has 259 embeddings"):
-        train(tiny_base, Template(tokenizer), rows, [], section(), seed=1, out=tmp_path / "out", key="k")
+        train(
+            tiny_base,
+            Template(tokenizer),
+            section=section(),
+            seed=1,
+            out=tmp_path / "out",
+            key="k",
+            **how,
+        )
+
+
+def test_a_token_that_nothing_writes_needs_no_embedding(
+    tiny_base, tiny_template, rows, section, tmp_path
+) -> None:
+    """Gemma 3's tokenizer has one for images in the sizes that see none, too."""
+    from talkwright.template import Template
+    from talkwright.train import train
+
+    tokenizer = copy.deepcopy(tiny_template._tokenizer)
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<image_soft_token>"]})
+    template, stored = Template(tokenizer), tmp_path / "run" / "train"
+    assert template.guard.id_limit == 260
+    refuse_unready(section(), tiny_base, template)
+    train(tiny_base, template, rows, rows[:2], section(), seed=1, out=stored, key="k")
+    assert (stored / "adapter" / "adapter_model.safetensors").is_file()
+
+
+def test_words_that_the_model_does_not_know_are_refused(
+    tiny_base, tiny_template, rows, section, tmp_path
+) -> None:
+    """Not only control tokens: added spaces are words, and so is what another vocabulary has more."""
+    from tokenizers import AddedToken, Tokenizer, models
+
+    from talkwright.template import Template
+    from talkwright.train import train
+
+    spaces = copy.deepcopy(tiny_template._tokenizer)
+    spaces.add_tokens([AddedToken("    ", normalized=False)])
+    longer = copy.deepcopy(tiny_template._tokenizer)  # its control tokens have the smallest ids
+    words = [*tiny_template.guard.control, *sorted(ByteLevel.alphabet()), "yes", "no"]
+    bytes_alone = longer.backend_tokenizer
+    longer._tokenizer = Tokenizer(models.BPE(vocab={word: n for n, word in enumerate(words)}, merges=[]))
+    longer._tokenizer.pre_tokenizer = bytes_alone.pre_tokenizer
+    longer._tokenizer.decoder = bytes_alone.decoder
+    longer._tokenizer.add_special_tokens([*tiny_template.guard.control])
+    for tokenizer, largest in ((spaces, 259), (longer, 260)):
+        with pytest.raises(TrainError, match=f"words with ids up to {largest} .* has 259 embeddings"):
+            train(tiny_base, Template(tokenizer), rows, [], section(), seed=1, out=tmp_path, key="k")
 
 
 def test_dropout_of_the_recipe_holds_for_an_adapter_gone_on_from(train_tiny, weights_of) -> None:
@@ -672,6 +748,21 @@ def test_no_adapter_is_put_where_its_weight_is_read_past_it(method, family, sect
     idle = [n for n, w in model.named_parameters() if w.requires_grad and w.grad is None]
     assert not idle
     assert any("in_proj" in n for n, w in model.named_parameters() if w.requires_grad)
+
+
+@pytest.mark.parametrize("method", ["lora", "ia3", "prompt"])
+@pytest.mark.parametrize("family", FAMILIES, indirect=True)
+def test_the_check_knows_the_shapes_of_an_adapter_without_weights(
+    method, family, section, tmp_path
+) -> None:
+    how: dict[str, Any] = {"method": method, **({"virtual_tokens": 3} if method == "prompt" else {})}
+    if (method, family.name) == ("prompt", "mamba"):
+        pytest.skip("it has no place for learnt tokens")
+    if method == "lora" and family.name.startswith("mamba"):
+        how["lora"] = {"targets": ["in_proj"]}
+    model, _ = prepare_model(family, section(**how), 7)
+    save_model(model, tmp_path / "first", method)
+    refuse_other_adapter(family, section(**how, start_from=str(tmp_path / "first")))
 
 
 @pytest.mark.parametrize("family", ["jamba"], indirect=True)

@@ -520,12 +520,78 @@ def test_an_unknown_gpu_and_a_broken_price_file_are_named(tmp_path: Path) -> Non
         ("machines: {mine: {memory: 24}}", r"machines\.mine\.fp32 is missing"),
         ("machines: {mine: {ram: 24}}", r"machines\.mine: 'ram' is not one of"),
         ("prices: {h100: 2}\nday: 3", "'day' means nothing"),
+        ("prices: {h100: 2}\n5: 3", "'5' means nothing"),
+        (
+            "prices: {h100-94gb: 2}",
+            r"prices\.h100-94gb: no such machine; .* and there is 'this machine'",
+        ),
+        ("machines: {This_machine: {memory: 24}}", r"measured, .*`prices: \{this machine: 0\.5\}`"),
     ]:
         file.write_text(text)
         with pytest.raises(RecipeError, match=said):
             all_machines(file)
     with pytest.raises(RecipeError, match="cannot be read"):
         all_machines(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("H100", "h100"),
+        ("4090", "rtx4090"),
+        ("RTX_4090", "rtx4090"),
+        ("NVIDIA GeForce RTX 4090", "rtx4090"),
+        ("nvidia-h100", "h100"),
+        ("h100-sxm", "h100"),
+        ("h100-80gb", "h100"),
+        ("H100 PCIe", "h100-pcie"),
+        ("a100-80gb", "a100"),
+        ("A100 40GB", "a100-40"),
+        ("a100-40", "a100-40"),
+        ("l4-24GiB", "l4"),
+        ("t4_16g", "t4"),
+        ("my box", "My-Box"),
+        ("a100-24gb", None),
+        ("h100-pc", None),
+        ("80gb", None),
+        ("", None),
+    ],
+)
+def test_a_machine_has_the_same_names_everywhere(written: str, name: str | None, tmp_path: Path) -> None:
+    file = tmp_path / "prices.yaml"
+    own = "machines: {My-Box: {memory: 12, fp32: 10, bandwidth: 300}}\n"
+    file.write_text(own)
+    table = all_machines(file)
+    file.write_text(f"{own}prices: {{{written or repr('')}: 0.25}}")
+    if name is None:
+        with pytest.raises(RecipeError, match="not in the table"):
+            find_machine(written, table)
+        with pytest.raises(RecipeError, match="no such machine"):
+            all_machines(file)
+        return
+    assert find_machine(written, table).name == name
+    priced = all_machines(file)
+    assert [each.name for each in priced.values() if each.price and each.price.hour == 0.25] == [name]
+    assert priced.keys() == table.keys()
+
+
+def test_a_machine_of_ones_own_takes_the_place_of_the_tables(tmp_path: Path) -> None:
+    file = tmp_path / "prices.yaml"
+    file.write_text("machines: {H100: {memory: 70, fp32: 10, bandwidth: 300}}")
+    table = all_machines(file)
+    assert len(table) == len(all_machines())
+    assert find_machine("h100", table).memory == 70 * GIB
+    assert find_machine("H100", table).name == "H100"
+
+
+def test_this_machine_can_have_a_price(tmp_path: Path) -> None:
+    file = tmp_path / "prices.yaml"
+    file.write_text("prices: {this machine: 0.1}\nsource: the bill")
+    price = machines.this_machine(file).price
+    assert price is not None
+    assert (price.hour, price.source) == (0.1, "the bill")
+    assert all_machines(file) == all_machines()
+    assert machines.this_machine().price is None
 
 
 def test_a_price_file_replaces_prices_and_adds_machines(tmp_path: Path) -> None:

@@ -201,8 +201,14 @@ def test_when_every_checkpoint_is_damaged_training_begins_again(
 ) -> None:
     for folder in cut_run.glob("step-*"):
         flip_a_byte(folder / "state.safetensors")
+    kept = len(list(cut_run.glob("step-*")))
     resumed = train_tiny("cut", **RUN)
-    assert "Going on" not in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "Going on" not in said
+    assert (
+        f"None of the checkpoints that were kept ({kept}; train.keep_checkpoints is 2) is whole" in said
+    )
+    assert "so the training begins again at step 1." in said
     whole = train_tiny("whole", **RUN)
     assert same(weights_of(whole), weights_of(resumed))
     assert metrics_of(whole) == metrics_of(resumed)

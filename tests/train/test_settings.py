@@ -16,6 +16,8 @@ from talkwright.errors import RecipeError
 from talkwright.models import load_config, parameter_count
 from talkwright.runs import read_json
 from talkwright.train import check_recipe, check_settings, check_template, loop
+from talkwright.train.plan import make_plan
+from talkwright.train.schedules import learning_rate
 from talkwright.train.settings import check_context
 from talkwright.types import fix_in
 
@@ -54,6 +56,30 @@ def test_settings_that_cannot_work_are_found(section) -> None:
     assert findings(section, batch_size=80, max_steps=2) == {}
     assert findings(section, validation=0) == {"no_validation": "warning"}
     assert findings(section, validation=0, patience=2) == {"no_validation": "error"}
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 7, 20, 1000])
+@pytest.mark.parametrize("warmup", [0, 1, 0.5, -1])
+@pytest.mark.parametrize("decay", [0.001, 0.2, 0.5, 0.99, 1.0])
+def test_wsd_that_never_reaches_its_rate_is_found_and_mended(
+    section, steps: int, warmup: float, decay: float
+) -> None:
+    """`warmup` in steps, as a share of them, or counted from the last one."""
+    before = int(steps * warmup) if 0 < warmup < 1 else int(warmup) % steps
+    how = {"max_steps": steps, "schedule": "wsd", "warmup_steps": before, "decay_ratio": decay}
+    rows = 4 * steps  # no more passes than one
+
+    def rates(settings: dict[str, object]) -> list[float]:
+        made = section(**{"learning_rate": 1e-3, **settings})
+        return [learning_rate(made, make_plan(made, rows), step) for step in range(steps)]
+
+    found = check_settings(section(**{"learning_rate": 1e-3, **how}), rows, 8)
+    assert [each.code for each in found] == ["decay_longer_than_run"] * (max(rates(how)) < 1e-3)
+    for each in found:
+        lines = dict(line.split(": ") for line in re.findall("`train.([^`]*)`", each.fix))
+        mended = {**how, **{name: yaml.safe_load(value) for name, value in lines.items()}}
+        assert max(rates(mended)) == 1e-3
+        assert check_settings(section(**{"learning_rate": 1e-3, **mended}), rows, 8) == []
 
 
 @pytest.mark.parametrize(
@@ -110,6 +136,28 @@ def test_every_methods_default_rate_is_a_usual_one(section) -> None:
         for optimizer in ("adamw", "adafactor", "muon"):
             how = {"method": method, "optimizer": optimizer, "learning_rate": None}
             assert findings(section, **how) == {}, how
+
+
+@pytest.mark.parametrize(("parameters", "offered"), [(7e9, True), (20e9, False)])
+def test_the_default_rate_is_advised_only_where_it_is_a_usual_one(section, parameters, offered) -> None:
+    for settings in ({"learning_rate": 0.1}, {"optimizer": "muon", "learning_rate": 0.1}):
+        (found,) = check_settings(section(**settings), 80, 8, int(parameters))
+        assert found.code == "unusual_learning_rate"
+        assert found.fix.endswith("or leave it out for the default") == offered
+
+
+@pytest.mark.parametrize(
+    ("settings", "validation", "offered"),
+    [({}, 8, True), ({}, 0, False), ({"eval_every": 30}, 8, True), ({"eval_every": 40}, 8, False)],
+)
+def test_patience_is_advised_only_where_it_can_end_the_run(
+    section, settings, validation, offered
+) -> None:
+    long = section(max_steps=120, **settings)
+    found = {each.code: each for each in check_settings(long, 40, validation)}
+    assert ("`train.patience: 3`" in found["too_many_epochs"].fix) == offered
+    after = check_settings(long.model_copy(update={"patience": 3}), 40, validation)
+    assert (after == []) == offered
 
 
 @pytest.mark.parametrize(

@@ -190,3 +190,17 @@ def test_time_that_ends_a_run_between_validations_keeps_the_best_of_all(
     assert summary["stopped_by"] == "max_minutes"
     assert (summary["best_step"], summary["kept"]) == (summary["steps"], "best")
     assert next(measured, None) is None
+
+
+def test_a_run_that_time_ended_is_not_said_to_have_ended_by_patience(
+    train_tiny, rows, monkeypatch
+) -> None:
+    """Though the validation that closes it is the last one that patience bears."""
+    clock = iter(range(0, 10**6, 20))
+    monkeypatch.setattr(loop.time, "perf_counter", lambda: float(next(clock)))
+    measured = iter([5.0, 6.0])
+    monkeypatch.setattr(loop, "mean_loss", lambda *_given, **_how: next(measured))
+    out = train_tiny(validation=rows[:2], max_steps=20, eval_every=15, patience=1, max_minutes=1.0)
+    summary = read_json(out / "summary.json")
+    assert summary["stopped_by"] == "max_minutes"
+    assert (summary["best_step"], summary["kept"]) == (0, "best")

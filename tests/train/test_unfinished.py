@@ -179,6 +179,24 @@ def test_numbers_words_and_nothing_are_said_as_they_are(changes, said, start, ca
     assert said in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"neftune": 5.0}, "train.neftune (None then, 5.0 now)"),
+        ({"lora": {"dropout": 0.1}}, "train.lora.dropout (0.0 then, 0.1 now)"),
+        ({"on_fault": "roll_back"}, "train.on_fault (skip then, roll_back now)"),
+    ],
+    ids=str,
+)
+def test_a_setting_that_decides_beside_another_is_not_said_to_have_changed(
+    changes, said, start, capsys
+) -> None:
+    cut_first(start)
+    with pytest.raises(TrainError) as refused:
+        start(**changes)
+    assert f"cannot go on with: {said}. Put that back" in str(refused.value)
+
+
 def test_what_an_earlier_try_left_without_a_checkpoint_is_not_in_the_way(
     start, tmp_path, capsys
 ) -> None:

@@ -87,6 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit. Every foreseeable failure is a sentence and an exit code."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     signal.signal(signal.SIGTERM, _terminate)
+    sys.unraisablehook = _not_lost
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal that cannot show a letter shows '?'
@@ -149,3 +150,15 @@ def _stopped(how: str, arguments: Sequence[str], code: int) -> int:
 
 def _terminate(number: int, frame: FrameType | None) -> None:
     raise SystemExit(128 + number)
+
+
+def _not_lost(swallowed: sys.UnraisableHookArgs) -> None:
+    """Send a signal again that came while an object was being removed, where Python passes over what it
+    raises. A little later and not from here, where it would be passed over, too."""
+    lost = {SystemExit: signal.SIGTERM, KeyboardInterrupt: signal.SIGINT}.get(swallowed.exc_type)
+    if lost is None:
+        sys.__unraisablehook__(swallowed)
+    else:
+        from threading import Timer
+
+        Timer(0.05, os.kill, (os.getpid(), lost)).start()

@@ -151,7 +151,8 @@ def _time(found: Estimate, count: int) -> list[str]:
     lines.append(f"  energy      {energy}")
     price = found.machine.price
     if price is None or found.cost is None:
-        lines.append("  cost        not known (no price for this machine; --prices FILE)")
+        named = f"`prices: {{{found.machine.name}: DOLLARS_AN_HOUR}}`"
+        lines.append(f"  cost        not known (--prices FILE with {named})")
     else:
         lines.append(
             f"  cost        {_dollars(found.cost * count)} at ${price.hour:g} an hour"

@@ -109,7 +109,7 @@ class TrainSection(Section):
     warmup_ratio: float = Field(0.05, ge=0, lt=1)
     """Warm-up as a share of all steps."""
 
-    epochs: float = Field(3.0, gt=0)
+    epochs: float = Field(3.0, gt=0, le=1_000_000)
     """Passes over the training rows."""
 
     max_steps: int | None = Field(None, ge=1)

@@ -83,12 +83,14 @@ def check_dataset(
     out: Path,
     key: str,
     further: Callable[[Lengths], Sequence[Finding]] | None = None,
+    room: int | None = None,
 ) -> list[Finding]:
     """Encode every split, write the check artefact, and return what was found.
 
     Splits are gone through once, a batch at a time, and may be read from disk meanwhile; nothing kept
     here grows with them. `further` gives findings of others (the recipe's settings), to keep with these,
-    once it is known how long the rows are.
+    once it is known how long the rows are. `room`: the tokens that the model was made for, if that is
+    known, beyond which no longer row is advised.
     Findings of severity "error" are for the caller to stop at; the artefact is written all the same,
     for reading.
     """
@@ -115,7 +117,7 @@ def check_dataset(
                     tallies[split].add(tally)
                     writer.append(packed)
                     shown.update(tally["conversations"])
-        findings = _findings(template, tallies, section)
+        findings = _findings(template, tallies, section, room)
         if further is not None:
             findings += further({split: tally.lengths for split, tally in tallies.items()})
         write_json(folder / "findings.json", to_json(findings))
@@ -237,7 +239,9 @@ def _describe(tally: _Tally) -> dict[str, Any]:
     }
 
 
-def _findings(template: Template, tallies: dict[str, _Tally], section: TemplateSection) -> list[Finding]:
+def _findings(
+    template: Template, tallies: dict[str, _Tally], section: TemplateSection, room: int | None
+) -> list[Finding]:
     def gather(name: str) -> _Places:
         found = [getattr(tally, name) for tally in tallies.values()]
         first = next((places.first for places in found if places.count), "")
@@ -251,17 +255,17 @@ def _findings(template: Template, tallies: dict[str, _Tally], section: TemplateS
     enough = max((tally.longest for tally in tallies.values()), default=0)
     lost = "with {} answers in all that nobody learns"
     if not tallies["train"].lengths:
-        found.append(_nothing_to_learn(template, tallies["train"], section))
+        found.append(_nothing_to_learn(template, tallies["train"], section, room))
     if too_long.count:
         severity: Literal["error", "warning"] = "error" if section.too_long == "error" else "warning"
         enough_of_it = count("could_be_cut") == too_long.count
-        or_cut = ", or `template.too_long: cut`" * (section.too_long != "cut" and enough_of_it)
+        may_cut = section.too_long != "cut" and enough_of_it
         found.append(
             Finding(
                 severity, "too_long",
                 f"{too_long.count} rows are longer than {section.max_length} tokens and are not used, "
                 f"{lost.format(count('answers_unused'))}; the first is {too_long.first}",
-                f"write `template.max_length: {enough}`{or_cut}", too_long.count,
+                _longer(enough, section, room, may_cut=may_cut), too_long.count,
             )
         )  # fmt: skip
     if cut.count:
@@ -270,7 +274,7 @@ def _findings(template: Template, tallies: dict[str, _Tally], section: TemplateS
                 "warning", "cut",
                 f"{cut.count} rows were cut after their last whole answer that fits, "
                 f"{lost.format(count('answers_cut'))}; the first is {cut.first}",
-                f"write `template.max_length: {enough}`", cut.count,
+                _longer(enough, section, room), cut.count,
             )
         )  # fmt: skip
     found += _refused(template, refused, gather("unanswered"))
@@ -327,7 +331,19 @@ def _refused(template: Template, refused: _Places, unanswered: _Places) -> list[
     ]  # fmt: skip
 
 
-def _nothing_to_learn(template: Template, tally: _Tally, section: TemplateSection) -> Finding:
+def _longer(longest: int, section: TemplateSection, room: int | None, may_cut: bool = False) -> str:
+    """What lets rows of up to so many tokens be used, without going beyond what the model takes."""
+    most = longest if room is None else min(longest, room)
+    lines = [f"`template.max_length: {most}`"] * (most > section.max_length)
+    lines += ["`template.too_long: cut`"] * may_cut
+    if lines:
+        return f"write {', or '.join(lines)}"
+    return f"shorten these rows, or take a `model` that was made for more than {room} tokens"
+
+
+def _nothing_to_learn(
+    template: Template, tally: _Tally, section: TemplateSection, room: int | None
+) -> Finding:
     """That no training row is left, with what most of them were lost by."""
     refused, unanswered, too_long = tally.refused.count, tally.unanswered.count, tally.too_long.count
     why = [
@@ -339,7 +355,7 @@ def _nothing_to_learn(template: Template, tally: _Tally, section: TemplateSectio
         )
         if count
     ]
-    fix = f"write `template.max_length: {tally.longest}`"
+    fix = _longer(tally.longest, section, room)
     if unanswered > max(too_long, refused - unanswered):
         fix = "give the rows an assistant's turn after a user's"
     elif refused > too_long:

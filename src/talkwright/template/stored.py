@@ -141,6 +141,13 @@ class StoredExamples(Sequence[Example]):
             for start in range(0, len(array), 1 << 20):
                 take(array[start : start + (1 << 20)].tobytes())
 
+    def ids_from(self, least: int) -> set[int]:
+        """The ids of `least` and more that any of the rows holds."""
+        import numpy
+
+        parts = (self._ids[start : start + (1 << 20)] for start in range(0, len(self._ids), 1 << 20))
+        return {i for part in parts for i in numpy.unique(part[part >= least]).tolist()}
+
     @overload
     def __getitem__(self, number: int) -> Example: ...
     @overload

@@ -91,6 +91,15 @@ class Template:
         template.replaces_own = replaces
         return template
 
+    def control_written(self) -> set[int]:
+        """Ids of the control tokens that the template may write: those that its text names, in whatever
+        branch, and those of a plain chat, which may come of variables (`bos_token`)."""
+        named = {i for text, i in self.guard.control.items() if text in self._tokenizer.chat_template}
+        shape = shape_of([Message("user", "u"), Message("assistant", "a")])
+        pieces = self._renderer.render(shape, add_generation_prompt=False).pieces
+        words = (word for piece in pieces for word in self.guard.atoms(piece.text)[1::2])
+        return named | {self.guard.control[word] for word in words}
+
     def instead(self) -> str:
         """What to do where this template does not suit a model or its rows."""
         own = "write `template.chat_template: null` for the model's own, or " * self.replaces_own

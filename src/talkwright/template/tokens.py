@@ -104,6 +104,13 @@ class GuardedTokenizer:
         return max(int(self._own_ids.max()), *self._control_ids, 0) + 1
 
     @property
+    def word_limit(self) -> int:
+        """One more than the largest id that a message can have: of what is no control token."""
+        import numpy
+
+        return int(numpy.setdiff1d(self._own_ids, list(self._control_ids)).max(initial=-1)) + 1
+
+    @property
     def after_space(self) -> numpy.ndarray:
         """Whether an id's text begins with a space, for byte-level vocabularies: (id_limit,)."""
         import numpy

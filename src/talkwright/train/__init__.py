@@ -32,7 +32,14 @@ from talkwright.train.estimate import (
 from talkwright.train.loop import train
 from talkwright.train.plan import Plan, make_plan
 from talkwright.train.samples import questions_for
-from talkwright.train.settings import check_recipe, check_settings, check_template, heed, refuse_unready
+from talkwright.train.settings import (
+    check_recipe,
+    check_settings,
+    check_template,
+    heed,
+    refuse_unready,
+    room_for_rows,
+)
 from talkwright.train.start_from import start_digest
 from talkwright.train.unfinished import take_over
 
@@ -59,6 +66,7 @@ __all__ = [
     "precision_on",
     "questions_for",
     "refuse_unready",
+    "room_for_rows",
     "shape_of_base",
     "start_digest",
     "take_over",

@@ -9,9 +9,10 @@ from typing import Any
 
 from talkwright.config import LoraSection, TrainSection
 from talkwright.errors import TrainError
-from talkwright.models import load_errors, without_peft_noise
+from talkwright.models import load_config, load_errors, without_peft_noise
 from talkwright.train.empty import empty_model, make_fake, without_numbers
-from talkwright.train.start_from import adapter_folder, go_on_from
+from talkwright.train.start_from import adapter_folder, earlier_weights, go_on_from, shapes_of
+from talkwright.types import BaseModel
 
 
 def make_trainable(model: Any, section: TrainSection) -> Any:
@@ -53,6 +54,23 @@ def add_adapter(model: Any, section: TrainSection) -> Any:
     if section.start_from is not None:
         go_on_from(adapted, section, adapter_folder(section.start_from))
     return adapted
+
+
+def refuse_other_adapter(base: BaseModel, section: TrainSection) -> None:
+    """Raise TrainError or ArtefactError where the adapter that `train.start_from` names is not the one
+    that the recipe describes, told without the base's weights."""
+    import torch
+
+    if section.start_from is None or section.method == "full":
+        return
+    with torch.device("meta"):
+        adapted = add_adapter(
+            empty_model(load_config(base)), section.model_copy(update={"start_from": None})
+        )
+    made = adapted.active_peft_config
+    with without_numbers(make_fake(adapted)):
+        shapes = shapes_of(adapted)
+    earlier_weights(made, shapes, section, adapter_folder(section.start_from))
 
 
 def unfit(model: Any, section: TrainSection, said: str) -> str:

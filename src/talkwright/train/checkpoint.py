@@ -254,6 +254,11 @@ def _of_another_version(path: Path) -> TrainError:
     )
 
 
+def count_checkpoints(folder: Path) -> int:
+    """How many checkpoints there are, whole or not."""
+    return len(_checkpoints(folder))
+
+
 def _checkpoints(folder: Path) -> list[Path]:
     """Checkpoint folders, newest first."""
     return sorted(

@@ -33,6 +33,7 @@ from talkwright.train.checkpoint import (
     METRICS,
     SAMPLES,
     State,
+    count_checkpoints,
     drop_checkpoints,
     load_best,
     restore_newest,
@@ -83,7 +84,7 @@ def train(
     Checkpoints live in a folder `checkpoints` beside `out` until the artefact is finished. Ctrl-C and
     SIGTERM save one first. Raises TrainError when training cannot go on.
     """
-    refuse_added_tokens(base, template)
+    refuse_added_tokens(base, template, rows, validation)
     origin = describe_origin(base, template, rows, validation, section, seed)
     session = open_session(base, rows, validation, section, seed, out.parent / "checkpoints", origin)
     plan, checkpoints, masters = session.plan, session.checkpoints, session.masters
@@ -97,6 +98,11 @@ def train(
     refuse_full_disk(session, saves=math.ceil((plan.steps - state.step) / plan.save_every))
     if state.step:
         say(f"Going on from step {state.step} of {plan.steps}.")
+    elif kept := count_checkpoints(checkpoints):
+        say(
+            f"None of the checkpoints that were kept ({kept}; train.keep_checkpoints is "
+            f"{section.keep_checkpoints}) is whole, so the training begins again at step 1."
+        )
     recompute(session.model, _share_recomputed(section, state))
     with (
         tracking(session.accelerator, section, out.parent) as track,
@@ -169,8 +175,8 @@ def _closes_later(state: State, plan: Plan) -> bool:
 # --- one step -------------------------------------------------------------------------------------
 
 
-def _take_step(session: Session, state: State, examples: Sequence[Example], metrics: Metrics) -> float:
-    """Forward, backward, update, in as many passes as the memory wants; returns the step's loss."""
+def _take_step(session: Session, state: State, examples: Sequence[Example], metrics: Metrics) -> None:
+    """Forward, backward, update, in as many passes as the memory wants."""
     started = time.perf_counter()
     rate = learning_rate(session.section, session.plan, state.step)
     while (attempt := _attempt(session, state, examples, rate)) is None:
@@ -197,7 +203,6 @@ def _take_step(session: Session, state: State, examples: Sequence[Example], metr
         "seconds": round(state.seconds, 3),
     }
     _write(metrics, {**row, "fault": fault} if fault else row)
-    return loss
 
 
 def _attempt(
@@ -341,7 +346,7 @@ def _validate(session: Session, state: State, metrics: Metrics, *, closing: bool
             save_best(session.checkpoints, session.origin, session.masters)
     else:
         state.worse += 1
-    if session.section.patience and state.worse >= session.section.patience:
+    if session.section.patience and state.worse >= session.section.patience and not closing:
         state.stopped = "patience"
 
 

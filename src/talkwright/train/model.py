@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -128,16 +129,33 @@ def recompute(model: Any, share: float) -> bool:
     return True
 
 
-def refuse_added_tokens(base: BaseModel, template: Template) -> None:
-    """Raise TrainError when the template writes tokens that the model has no embedding for."""
-    rows = load_config(base).get_text_config().vocab_size
-    if added := sorted((i, text) for text, i in template.guard.control.items() if i >= rows):
-        raise TrainError(
-            f"the tokenizer has {len(added)} tokens that the model knows nothing of, the first "
-            f"'{added[0][1]}' with id {added[0][0]}: the model has {rows} embeddings. Vocabularies are "
-            "not grown here: take the tokenizer that belongs to the model, or grow the model first "
-            "(`resize_token_embeddings` of transformers) and train with `method: full`"
-        )
+def refuse_added_tokens(base: BaseModel, template: Template, *rows: Sequence[Example]) -> None:
+    """Raise TrainError when the model has no embedding for words of the tokenizer, or for control tokens
+    that the chat template writes or `rows` hold. One that nothing writes does no harm: Gemma 3 has one
+    for images, also where the model sees none."""
+    known, guard = load_config(base).get_text_config().vocab_size, template.guard
+    if guard.id_limit <= known:
+        return
+    written = template.control_written().union(*(_ids_from(known, each) for each in rows))
+    added = sorted((i, text) for text, i in guard.control.items() if i >= known and i in written)
+    if added:
+        what = f"{len(added)} tokens in its chats that the model knows nothing of, the first "
+        what += f"'{added[0][1]}' with id {added[0][0]}"
+    elif guard.word_limit > known:
+        what = f"words with ids up to {guard.word_limit - 1} that the model knows nothing of"
+    else:
+        return
+    raise TrainError(
+        f"the tokenizer has {what}: the model has {known} embeddings. Vocabularies are not grown here: "
+        "take the tokenizer that belongs to the model, or grow the model first "
+        "(`resize_token_embeddings` of transformers) and train with `method: full`"
+    )
+
+
+def _ids_from(least: int, rows: Sequence[Example]) -> set[int]:
+    """Ids of `least` and more in the rows; those on disk are not made into examples for that."""
+    stored: Callable[[int], set[int]] | None = getattr(rows, "ids_from", None)
+    return stored(least) if stored else {i for row in rows for i in row.input_ids if i >= least}
 
 
 def save_model(model: Any, folder: Path, method: str) -> None:

@@ -81,7 +81,9 @@ def differences(then: Origin, now: Origin) -> list[str]:
     phrases = []
     for name in sorted(then.keys() | now.keys()):
         before, after = then.get(name), now.get(name)
-        if before == after:
+        # A setting that decides on one side alone does so for another one, which differs and is said.
+        one_sided = name not in then or name not in now
+        if before == after or (one_sided and name.removeprefix("train.") in FREE):
             continue
         if name in ROWS:
             said = f"{_count(before)} then, {_count(after)} now, and not the same ones"

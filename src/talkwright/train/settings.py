@@ -26,11 +26,13 @@ from talkwright.train.adapters import (
     add_adapter,
     freeze,
     instead_of_learnt_tokens,
+    refuse_other_adapter,
     usable_targets,
 )
 from talkwright.train.empty import empty_model
 from talkwright.train.model import VIRTUAL, refuse_added_tokens, refuse_unfit_kind
 from talkwright.train.plan import Plan, make_plan
+from talkwright.train.schedules import learning_rate
 from talkwright.train.start_from import refuse_other_base
 from talkwright.train.trackers import refuse_missing_trackers
 from talkwright.types import BaseModel, Conversation, Example, Finding, Lengths, Message
@@ -99,13 +101,14 @@ def heed(findings: list[Finding], tell: Callable[[list[Finding]], object] | None
 
 def refuse_unready(section: TrainSection, base: BaseModel, template: Template) -> None:
     """Raise TrainError for what the first step would stop at: a package that is missing, an earlier run
-    that is not there or of another base, tokens that the model has no embedding for.
+    that is not there, of another base or with another adapter, tokens without an embedding.
 
     Not findings: these are kept with the run, and what was missing may be there the next time.
     """
     refuse_missing_trackers(section)
     refuse_added_tokens(base, template)
     refuse_other_base(base, section)
+    refuse_other_adapter(base, section)
     eight = section.optimizer.startswith("paged") or section.optimizer.endswith("8bit")
     for name, needed, instead in (
         ("optimizer", eight, "adamw"),
@@ -143,7 +146,7 @@ def check_settings(
     plan = make_plan(section, rows)
     steps = _steps_taken(section, plan, rows, tokens)
     return [
-        *_of_length(section, plan, rows, tokens, steps),
+        *_of_length(section, plan, rows, validation_rows, tokens, steps),
         *_of_rates(section, parameters),
         *_of_strengths(section),
         *_of_validation(section, validation_rows, plan, steps),
@@ -194,21 +197,28 @@ _ANY_BASE = {  # lines that suit every base, by the setting at fault
 }
 
 
+def room_for_rows(section: TrainSection, base: BaseModel) -> int | None:
+    """Tokens that the base was made for, beside learnt ones; None where it says nothing of that."""
+    places = getattr(load_config(base).get_text_config(), "max_position_embeddings", None)
+    return places - _learnt(section) if places else None
+
+
+def _learnt(section: TrainSection) -> int:
+    return section.virtual_tokens if section.method in VIRTUAL else 0
+
+
 def check_context(section: TrainSection, lengths: Lengths, base: BaseModel) -> list[Finding]:
     """Rows that are longer than what the base was made for."""
-    config = load_config(base)
-    text = config.get_text_config()
-    if not getattr(text, "max_position_embeddings", None):
+    learnt, room = _learnt(section), room_for_rows(section, base)
+    if room is None:
         return []
-    learnt = section.virtual_tokens if section.method in VIRTUAL else 0
-    room = text.max_position_embeddings - learnt
     # A row's last token is predicted, not read.
     rows = [each for split in ("train", "validation") for each in lengths.get(split, {}).items()]
     longer = [(length, count) for length, count in rows if length - 1 > room]
     if not longer:
         return []
     count = sum(count for _, count in longer)
-    fixed = has_fixed_positions(empty_model(config))
+    fixed = has_fixed_positions(empty_model(load_config(base)))
     beside = f", beside {learnt} learnt ones," if learnt else ""
     return [
         Finding(
@@ -292,7 +302,7 @@ def _steps_taken(section: TrainSection, plan: Plan, rows: int, tokens: int) -> i
 
 
 def _of_length(
-    section: TrainSection, plan: Plan, rows: int, tokens: int, steps: int
+    section: TrainSection, plan: Plan, rows: int, validation_rows: int, tokens: int, steps: int
 ) -> Iterator[Finding]:
     rate = section.learning_rate or 0
     ended = steps < plan.steps
@@ -303,6 +313,15 @@ def _of_length(
             f"warm-up lasts {plan.warmup} steps and the run {plan.steps}{why}, so the rate never "
             f"reaches {rate:g}",
             f"write `train.warmup_steps: {steps // 10}`",
+        )  # fmt: skip
+    elif section.schedule == "wsd" and not math.isclose(
+        peak := learning_rate(section, plan, plan.warmup), rate
+    ):
+        yield Finding(
+            "warning", "decay_longer_than_run",
+            f"the decay of wsd begins as the warm-up of {plan.warmup} steps ends, in a run of "
+            f"{plan.steps}, so the rate never reaches {rate:g}: it is {peak:.3g} at most",
+            f"write {_lines(_room_to_stay(section, plan))}",
         )  # fmt: skip
     batch = section.batch_size
     smaller: list[str] = []
@@ -323,8 +342,25 @@ def _of_length(
             "warning", "too_many_epochs",
             f"each of the {rows} rows is learnt {passes:.0f} times, by heart, not in general, and "
             "nothing stops the run when the validation loss rises",
-            f"write {_lines([*smaller, fewer])}, or `train.patience: 3`",
+            f"write {_lines([*smaller, fewer])}"
+            + (", or `train.patience: 3`" if validation_rows and _between(plan, steps) >= 3 else ""),
         )  # fmt: skip
+
+
+def _room_to_stay(section: TrainSection, plan: Plan) -> list[str]:
+    """Lines with which wsd has a step or more between its warm-up and its decay."""
+    usual = TrainSection.model_fields["decay_ratio"].default
+    if plan.steps == 1:  # one step is one of decay
+        return [
+            "train.schedule: linear",
+            *([f"train.decay_ratio: {usual:g}"] * (section.decay_ratio != usual)),
+        ]
+    lines, stays = [], plan.steps - plan.warmup
+    if stays == 1 or 10 * stays < plan.steps:
+        lines, stays = [f"train.warmup_steps: {plan.steps // 10}"], plan.steps - plan.steps // 10
+    if round(plan.steps * section.decay_ratio) >= stays:
+        lines.append(f"train.decay_ratio: {stays // 2 / plan.steps:.2g}")
+    return lines
 
 
 def _lines(settings: Sequence[str]) -> str:
@@ -338,6 +374,7 @@ def _of_rates(section: TrainSection, parameters: int) -> Iterator[Finding]:
     if not low <= rate <= high:
         of = f" a model of {parameters / 1e9:.1f} billion weights by" if parameters >= 1e9 else ""
         nearest = low if rate < low else high
+        default = TrainSection(method=section.method, optimizer=section.optimizer).learning_rate or 0
         with_optimizer = ""
         if section.optimizer in ("adafactor", "muon"):
             with_optimizer = f" with {section.optimizer}, whose rates are not AdamW's,"
@@ -345,7 +382,8 @@ def _of_rates(section: TrainSection, parameters: int) -> Iterator[Finding]:
             "warning", "unusual_learning_rate",
             f"a learning rate of {rate:g} is outside {low:g} to {high:g}, where training{of} "
             f"{section.method}{with_optimizer} usually works",
-            f"write `train.learning_rate: {nearest:g}`, or leave it out for the default",
+            f"write `train.learning_rate: {nearest:g}`"
+            + (", or leave it out for the default" if low <= default <= high else ""),
         )  # fmt: skip
     if section.method == "lora":
         root = math.sqrt(section.lora.rank) if section.lora.rank_stabilised else section.lora.rank
@@ -401,7 +439,7 @@ def _of_validation(section: TrainSection, rows: int, plan: Plan, steps: int) -> 
             + (" and train.patience has nothing to go by" if section.patience else ""),
             "write `data.validation: 0.1`, or add more conversations",
         )  # fmt: skip
-    elif section.patience and (between := (steps - 1) // plan.eval_every) < section.patience:
+    elif section.patience and (between := _between(plan, steps)) < section.patience:
         # At best the validation before the first step stays the best one; all that come between it and
         # the one after the last step must be enough.
         less = f"train.patience: {max(1, between // 2)}" if between else "train.patience: null"
@@ -412,6 +450,11 @@ def _of_validation(section: TrainSection, rows: int, plan: Plan, steps: int) -> 
             f"write `train.eval_every: {max(1, steps // (4 * section.patience))}`"
             if steps > section.patience and plan.eval_every > 1 else f"write `{less}`",
         )  # fmt: skip
+
+
+def _between(plan: Plan, steps: int) -> int:
+    """Validations between the one before the first of `steps` and the one after the last."""
+    return (steps - 1) // plan.eval_every
 
 
 def _of_precision(section: TrainSection, parameters: int) -> Iterator[Finding]:

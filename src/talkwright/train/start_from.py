@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from talkwright.config import TrainSection
 from talkwright.errors import ArtefactError, TrainError
 from talkwright.models import load_config
 from talkwright.runs import file_digest, manifest, read_json
 from talkwright.types import BaseModel, content_id
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def adapter_folder(name: str) -> Path:
@@ -115,17 +118,34 @@ def _vocabulary(folder: Path) -> dict[str, int] | None:
 
 
 def go_on_from(adapted: Any, section: TrainSection, folder: Path) -> None:
-    """Give a fresh adapter the values of the one in `folder`.
+    """Give a fresh adapter the values of the one in `folder`. Raises as `earlier_weights` does."""
+    from peft import set_peft_model_state_dict
 
-    Raises TrainError when that is of another kind or shape, ArtefactError when it cannot be read.
+    weights = earlier_weights(adapted.active_peft_config, shapes_of(adapted), section, folder)
+    set_peft_model_state_dict(adapted, weights)
+
+
+def shapes_of(adapted: Any) -> dict[str, tuple[int, ...]]:
+    """Shapes of an adapter's weights, by the names they have in its file."""
+    from peft import get_peft_model_state_dict
+
+    found = get_peft_model_state_dict(adapted, save_embedding_layers=False)
+    return {name: tuple(tensor.shape) for name, tensor in found.items()}
+
+
+def earlier_weights(
+    made: Any, shapes: dict[str, tuple[int, ...]], section: TrainSection, folder: Path
+) -> dict[str, Tensor]:
+    """Weights by name of the adapter in `folder`, for a fresh one with the configuration `made`.
+
+    Raises TrainError when it is of another kind or shape, ArtefactError when it cannot be read.
     """
-    from peft import get_peft_model_state_dict, set_peft_model_state_dict
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     try:
         config = read_json(folder / "adapter_config.json")
-        stored = load_file(folder / "adapter_model.safetensors")
+        stored: dict[str, Tensor] = load_file(folder / "adapter_model.safetensors")
     except (OSError, SafetensorError) as error:
         raise ArtefactError(f"{folder}: the adapter cannot be read: {error}") from None
     differing = [
@@ -133,26 +153,23 @@ def go_on_from(adapted: Any, section: TrainSection, folder: Path) -> None:
         for name, value in _settings_wanted(section).items()
         if config.get(name) != value
     ]
-    strange = [] if differing else _strange_settings(config, adapted.active_peft_config)
+    strange = [] if differing else _strange_settings(config, made)
     if strange:
         raise TrainError(
             f"train.start_from: the adapter in {folder} asks for what is not trained here, and "
             f"without it it would be another function: {'; '.join(strange)}. Merge it into its base "
             "with the tool that made it, and name the merged model as `model:`"
         )
-    shapes = [
-        {n: tuple(t.shape) for n, t in tensors.items()}
-        for tensors in (stored, get_peft_model_state_dict(adapted, save_embedding_layers=False))
-    ]
-    if not differing and shapes[0] != shapes[1]:
-        odd = sorted(n for n in {*shapes[0], *shapes[1]} if shapes[0].get(n) != shapes[1].get(n))
+    there = {name: tuple(tensor.shape) for name, tensor in stored.items()}
+    if not differing and there != shapes:
+        odd = sorted(n for n in {*there, *shapes} if there.get(n) != shapes.get(n))
         differing = [f"{len(odd)} of its weights are of other modules or shapes, the first {odd[0]}"]
     if differing:
         raise TrainError(
             f"train.start_from: the adapter in {folder} is not the one this recipe describes: "
             f"{'; '.join(differing)}. Give the recipe the adapter's settings"
         )
-    set_peft_model_state_dict(adapted, stored)
+    return stored
 
 
 def _strange_settings(config: dict[str, Any], here: Any) -> list[str]:

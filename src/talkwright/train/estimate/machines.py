@@ -8,6 +8,7 @@ GPU on demand; `--prices FILE` replaces prices and adds machines.
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -87,9 +88,9 @@ _TABLE = [
     _gpu("h200", 140, 989, 67, 4800, 700, 4.59, "runpod.io/pricing", "2026-10-07"),
     _gpu("b200", 179, 2250, 75, 8000, 1000, 6.79, "runpod.io/pricing", "2026-10-07"),
 ]
-ALSO_CALLED = {
-    "a100-80": "a100",
-    "h100-sxm": "h100",
+ALSO_CALLED = {  # names as `_plain` makes them
+    "a10080": "a100",
+    "h100sxm": "h100",
     "3090": "rtx3090",
     "4090": "rtx4090",
     "5090": "rtx5090",
@@ -100,25 +101,68 @@ THIS = "this machine"
 
 
 def all_machines(prices: Path | None = None) -> dict[str, Machine]:
-    """All GPUs of the table by name, with the prices and machines of a file over them."""
+    """All GPUs of the table by name, with the prices and machines of a file over them.
+
+    Raises RecipeError for a file that cannot be used.
+    """
     table = {machine.name: machine for machine in _TABLE}
-    return table if prices is None else _with_prices(table, prices)
+    if prices is None:
+        return table
+    found = _read_prices(prices)
+    for name, values in _section(found, "machines", prices).items():
+        if _plain(name) == _plain(THIS):
+            raise RecipeError(
+                f"{prices}: machines.{name}: this machine is measured, not described. It can have a "
+                f"price: `prices: {{{THIS}: 0.5}}` (dollars an hour)"
+            )
+        table.pop(_known_as(name, table) or name, None)
+        table[name] = _own_machine(name, values, prices, *_said(found, prices))
+    for name, price in _prices(found, prices).items():
+        known = _known_as(name, table)
+        if known:
+            table[known] = replace(table[known], price=price)
+        elif _plain(name) != _plain(THIS):
+            raise RecipeError(
+                f"{prices}: prices.{name}: no such machine; the table has {', '.join(table)}, and there "
+                f"is '{THIS}'"
+            )
+    return table
 
 
 def find_machine(name: str, table: dict[str, Machine]) -> Machine:
     """A machine by name. Raises RecipeError that lists the names there are."""
-    wanted = name.lower().replace(" ", "").replace("_", "-")
-    found = table.get(wanted) or table.get(ALSO_CALLED.get(wanted, "")) or table.get(name)
-    if found is None:
+    known = _known_as(name, table)
+    if known is None:
         raise RecipeError(
             f"--gpu {name}: not in the table, which has {', '.join(table)}. Add it in a file: "
             "--prices FILE with `machines: {NAME: {memory: 24, bf16: 120, fp32: 30, bandwidth: 600, "
             "watts: 300, price: 0.5}}` (GiB, teraflops, GB/s, dollars an hour)"
         )
-    return found
+    return table[known]
 
 
-def _with_prices(table: dict[str, Machine], file: Path) -> dict[str, Machine]:
+def _known_as(name: str, table: dict[str, Machine]) -> str | None:
+    """The table's name for a machine, however it is written: RTX_4090, nvidia-h100, A100 80GB."""
+    if name in table:
+        return name
+    *rest, last = re.split(r"[\s_-]+", name.lower().strip())
+    size = re.fullmatch(r"(\d+)gi?b?", last) if rest else None
+    plain = _plain(" ".join(rest) if size else name)
+    for each, machine in table.items():
+        if _plain(each) == ALSO_CALLED.get(plain, plain):
+            # Sellers' gigabytes are a little more than what a program finds.
+            if size is None or 0.9 <= machine.memory / GIB / int(size[1]) <= 1.01:
+                return each
+        elif size and _plain(each) == plain + size[1]:
+            return each
+    return None
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"nvidia|geforce|tesla|[\s_-]", "", name.lower())
+
+
+def _read_prices(file: Path) -> dict[str, Any]:
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -130,21 +174,25 @@ def _with_prices(table: dict[str, Machine], file: Path) -> dict[str, Machine]:
             "`date: 2026-11-01`, `source: who said so`, and maybe `machines:` of your own; there is "
             "neither `prices` nor `machines` in it"
         )
-    if unknown := sorted(found.keys() - {"prices", "machines", "date", "source"}):
+    if unknown := sorted(map(str, found.keys() - {"prices", "machines", "date", "source"})):
         raise RecipeError(
             f"{file}: '{unknown[0]}' means nothing here; use prices, machines, date, source"
         )
-    said, date = str(found.get("source", file.name)), str(found.get("date", "no date given"))
-    for name, values in _section(found, "machines", file).items():
-        table[name] = _own_machine(name, values, file, said, date)
-    for name, price in _section(found, "prices", file).items():
-        if name not in table:
-            raise RecipeError(
-                f"{file}: prices.{name}: no such machine; the table has {', '.join(table)}"
-            )
-        hour = _number(price, f"prices.{name}", file)
-        table[name] = replace(table[name], price=Price(hour, said, date))
-    return table
+    return found
+
+
+def _said(found: dict[str, Any], file: Path) -> tuple[str, str]:
+    """Who said what a file says, and when."""
+    return str(found.get("source", file.name)), str(found.get("date", "no date given"))
+
+
+def _prices(found: dict[str, Any], file: Path) -> dict[str, Price]:
+    """Prices by the names that a file has for machines."""
+    hours = {
+        name: _number(price, f"prices.{name}", file)
+        for name, price in _section(found, "prices", file).items()
+    }
+    return {name: Price(hour, *_said(found, file)) for name, hour in hours.items()}
 
 
 def _own_machine(name: str, values: Any, file: Path, said: str, date: str) -> Machine:
@@ -176,7 +224,7 @@ def _section(found: dict[str, Any], name: str, file: Path) -> dict[str, Any]:
     values = found.get(name) or {}
     if not isinstance(values, dict):
         raise RecipeError(f"{file}: `{name}` is a list of `name: value`, but it is {values!r}")
-    return values
+    return {str(name): value for name, value in values.items()}  # 4090 is a number to YAML
 
 
 def _number(value: Any, where: str, file: Path) -> float:
@@ -195,17 +243,20 @@ def table_rates(machine: Machine, precision: str) -> Rates:
     return Rates(peak, peak, machine.bandwidth, 1e-5, gpu=True, short=machine.bf16 or machine.fp32)
 
 
-def this_machine() -> Machine:
-    """The machine that this runs on: its GPU if torch sees one, else its processor."""
+def this_machine(prices: Path | None = None) -> Machine:
+    """The machine that this runs on: its GPU if torch sees one, else its processor; with its price, if a
+    file has one."""
     import torch
 
+    hours = {} if prices is None else _prices(_read_prices(prices), prices)
+    price = next((each for name, each in hours.items() if _plain(name) == _plain(THIS)), None)
     if torch.cuda.is_available():
         about = torch.cuda.get_device_properties(0)
         bare = about.name.lower().replace("nvidia", "").replace("geforce", "").replace(" ", "")
         like = next((m for m in reversed(_TABLE) if bare.startswith(m.name.partition("-")[0])), None)
         watts = like.watts if like else None
-        return Machine(THIS, float(about.total_memory), None, 0.0, 0.0, watts, None, gpu=True)
-    return Machine(THIS, main_memory(), None, 0.0, 0.0, None, None, gpu=False)
+        return Machine(THIS, float(about.total_memory), None, 0.0, 0.0, watts, price, gpu=True)
+    return Machine(THIS, main_memory(), None, 0.0, 0.0, None, price, gpu=False)
 
 
 def best_precision_here() -> str:
