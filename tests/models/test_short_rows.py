@@ -102,6 +102,21 @@ def test_rows_that_begin_alike_are_attended_as_each_alone() -> None:
     assert torch.autograd.gradcheck(attend, (q, k, v))
 
 
+def test_a_row_that_is_no_number_leaves_others_alone() -> None:
+    torch.manual_seed(6)
+    spans = [(0, 5, ((0, 5),)), (5, 8, ((5, 8),))]
+    inputs = [torch.randn(1, heads, 8, 8).bfloat16().requires_grad_() for heads in (4, 2, 2)]
+    with torch.inference_mode():
+        attend_short_rows(*inputs, spans, SCALE)
+    with torch.no_grad():
+        inputs[2][:, :, 0] = float("inf")
+    out = attend_short_rows(*inputs, spans, SCALE)
+    out[:, 5:].sum().backward()
+    assert not out[:, :5].isfinite().all()
+    assert out[:, 5:].isfinite().all()
+    assert all(x.grad[:, :, 5:].isfinite().all() for x in inputs)  # type: ignore[index]
+
+
 def test_probabilities_are_kept_besides_what_is_given_and_only_for_gradients() -> None:
     torch.manual_seed(6)
     q, k, v = (drawn(heads, 60, torch.bfloat16) for heads in (4, 2, 2))

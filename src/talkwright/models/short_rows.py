@@ -109,7 +109,7 @@ def _blocks(spans: tuple[Span, ...], groups: int) -> _Blocks:
         sizes.append((n, m, len(sees) - (stop - start)))
         asked.append(query + group * n + torch.arange(stop - start)[:, None])
         own.append(key + group * m + torch.arange(lent, len(sees))[:, None])
-        filling = sees.new_zeros(m - len(sees))
+        filling = sees[:1].expand(m - len(sees))  # of its own: 0 times another's could be no number
         seen.append(torch.cat([sees, filling]) * groups + group[:, None])
         query, key = query + groups * n, key + groups * m
     places = (torch.cat([each.flatten() for each in rows]) for rows in (asked, seen, own))
