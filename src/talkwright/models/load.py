@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 # On a processor with bf16 instructions, importing bitsandbytes (which PEFT does) makes the package
-# `kernels`, where it is installed, fetch native code from the hub and load it. No recipe asks for that.
+# `kernels`, where it is installed, fetch native code from the hub and load it, and asks for that package
+# where it is not. No recipe asks for that.
 sys.modules.setdefault("kernels", None)  # type: ignore[arg-type]  # as Python marks what is not to be had
+logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
 
 # Products that oneDNN keeps compiled (bf16 on a CPU): of its 1,024 a long run has some hundred MiB, and
 # compiling them again takes no time that could be measured (docs/log.md, 2026-11-23).
